@@ -58,6 +58,8 @@ export const LAYERS: ReadonlyMap<string, Layer> = new Map([
       "node:*",
       "@kubernetes/client-node",
       "@logtape/logtape",
+      "yaml",
+      "zod",
     ]),
   ],
   [

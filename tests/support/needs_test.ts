@@ -1,0 +1,34 @@
+import { equal, match, throws } from "node:assert/strict";
+import {
+  command,
+  lackOf,
+  linkType,
+  NAMESPACES,
+  parsePackages,
+  testNeeding,
+} from "./needs.ts";
+
+Deno.test("parsePackages() reads commands and packages, not comments", () => {
+  const rows = parsePackages("# a comment\nip   iproute2  makes links\n\n");
+  equal(JSON.stringify(rows), '[{"command":"ip","debianPackage":"iproute2"}]');
+});
+
+Deno.test("lackOf() finds a command that is there", () => {
+  equal(lackOf(command("unshare")), undefined);
+});
+
+Deno.test("lackOf() refuses a command that no list tells how to get", () => {
+  throws(() => lackOf(command("foghorn-no-such-command")), /packages\.txt/);
+});
+
+testNeeding(
+  [NAMESPACES],
+  "lackOf() names the link type the kernel has not",
+  () => {
+    equal(lackOf(linkType("bridge")), undefined);
+    match(
+      lackOf(linkType("foghorn-no-such-type")) ?? "",
+      /foghorn-no-such-type/,
+    );
+  },
+);
