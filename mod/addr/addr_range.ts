@@ -41,11 +41,11 @@ export interface AddrRange {
  * @example Usage
  * ```ts
  * import { parseAddrRange, rangeSize } from "@/addr/addr_range.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const pool = parseAddrRange("192.168.0.91-192.168.0.100");
- * equal(pool && rangeSize(pool), 10n);
- * equal(parseAddrRange("192.168.0.100-192.168.0.91"), undefined);
+ * strictEqual(pool && rangeSize(pool), 10n);
+ * strictEqual(parseAddrRange("192.168.0.100-192.168.0.91"), undefined);
  * ```
  *
  * @param text What may be a range.
@@ -71,10 +71,10 @@ export function parseAddrRange(text: string): AddrRange | undefined {
  * @example Usage
  * ```ts
  * import { formatAddrRange, parseAddrRange } from "@/addr/addr_range.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const pool = parseAddrRange("10.0.0.9/24");
- * equal(pool && formatAddrRange(pool), "10.0.0.0/24");
+ * strictEqual(pool && formatAddrRange(pool), "10.0.0.0/24");
  * ```
  *
  * @param range The range.
@@ -120,11 +120,11 @@ export function rangeContains(range: AddrRange, addr: IpAddr): boolean {
  * @example Usage
  * ```ts
  * import { parseAddrRange, rangesOverlap } from "@/addr/addr_range.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const v4 = parseAddrRange("0.0.0.0/0");
  * const v6 = parseAddrRange("::/96");
- * equal(v4 && v6 && rangesOverlap(v4, v6), false);
+ * strictEqual(v4 && v6 && rangesOverlap(v4, v6), false);
  * ```
  *
  * @param a One range.

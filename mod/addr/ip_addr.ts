@@ -32,11 +32,11 @@ export type IpFamily = 4 | 6;
  * @example Usage
  * ```ts
  * import { parseIpAddr } from "@/addr/ip_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(parseIpAddr("192.0.2.1"), "192.0.2.1");
- * equal(parseIpAddr("2001:DB8::1"), "2001:db8::1");
- * equal(parseIpAddr("192.0.2.1 "), undefined);
+ * strictEqual(parseIpAddr("192.0.2.1"), "192.0.2.1");
+ * strictEqual(parseIpAddr("2001:DB8::1"), "2001:db8::1");
+ * strictEqual(parseIpAddr("192.0.2.1 "), undefined);
  * ```
  *
  * @param text What may be an address.
@@ -92,10 +92,10 @@ export function addrBits(family: IpFamily): number {
  * @example Usage
  * ```ts
  * import { ipAddrBigint, parseIpAddr } from "@/addr/ip_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const addr = parseIpAddr("::1:0");
- * equal(addr && ipAddrBigint(addr), 0x1_0000n);
+ * strictEqual(addr && ipAddrBigint(addr), 0x1_0000n);
  * ```
  *
  * @param addr The address.

@@ -22,9 +22,9 @@ export const IPV4_ADDR_BYTES = 4;
  * @example Usage
  * ```ts
  * import { ipv4Addr } from "@/addr/ipv4_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(ipv4Addr(Uint8Array.of(192, 0, 2, 1)), "192.0.2.1");
+ * strictEqual(ipv4Addr(Uint8Array.of(192, 0, 2, 1)), "192.0.2.1");
  * ```
  *
  * @param bytes Exactly {@linkcode IPV4_ADDR_BYTES} bytes.
@@ -43,7 +43,12 @@ export function ipv4Addr(bytes: Uint8Array): Ipv4Addr {
  */
 export function ipv4AddrBytes(addr: Ipv4Addr): Uint8Array {
   const value = ipv4AddrNumber(addr);
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+  const bytes = new Uint8Array(IPV4_ADDR_BYTES);
+  bytes[0] = value >>> 24;
+  bytes[1] = value >>> 16;
+  bytes[2] = value >>> 8;
+  bytes[3] = value;
+  return bytes;
 }
 
 /**
@@ -55,10 +60,10 @@ export function ipv4AddrBytes(addr: Ipv4Addr): Uint8Array {
  * @example Usage
  * ```ts
  * import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(parseIpv4Addr("192.0.2.1"), "192.0.2.1");
- * equal(parseIpv4Addr("192.0.2.01"), undefined);
+ * strictEqual(parseIpv4Addr("192.0.2.1"), "192.0.2.1");
+ * strictEqual(parseIpv4Addr("192.0.2.01"), undefined);
  * ```
  *
  * @param text What may be an address.

@@ -37,9 +37,9 @@ export const ALL_NODES_MULTICAST: Ipv6Addr = "ff02::1" as Ipv6Addr;
  * @example Usage
  * ```ts
  * import { ipv6Addr } from "@/addr/ipv6_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(
+ * strictEqual(
  *   ipv6Addr(Uint8Array.fromHex("20010db8000000000000000000000001")),
  *   "2001:db8::1",
  * );
@@ -80,11 +80,11 @@ export function ipv6AddrBytes(addr: Ipv6Addr): Uint8Array {
  * @example Usage
  * ```ts
  * import { parseIpv6Addr } from "@/addr/ipv6_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(parseIpv6Addr("2001:0DB8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");
- * equal(parseIpv6Addr("::ffff:c000:201"), "::ffff:192.0.2.1");
- * equal(parseIpv6Addr("fe80::1%eth0"), undefined);
+ * strictEqual(parseIpv6Addr("2001:0DB8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");
+ * strictEqual(parseIpv6Addr("::ffff:c000:201"), "::ffff:192.0.2.1");
+ * strictEqual(parseIpv6Addr("fe80::1%eth0"), undefined);
  * ```
  *
  * @param text What may be an address.
@@ -101,10 +101,10 @@ export function parseIpv6Addr(text: string): Ipv6Addr | undefined {
  * @example Usage
  * ```ts
  * import { parseIpv6Addr, solicitedNodeMulticast } from "@/addr/ipv6_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const addr = parseIpv6Addr("4037::1:800:200e:8c6c");
- * equal(addr && solicitedNodeMulticast(addr), "ff02::1:ff0e:8c6c");
+ * strictEqual(addr && solicitedNodeMulticast(addr), "ff02::1:ff0e:8c6c");
  * ```
  *
  * @param addr A unicast or anycast address.

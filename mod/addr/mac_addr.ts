@@ -27,9 +27,9 @@ export const ZERO_MAC: MacAddr = "00:00:00:00:00:00" as MacAddr;
  * @example Usage
  * ```ts
  * import { macAddr } from "@/addr/mac_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(macAddr(Uint8Array.of(2, 0, 0, 0, 0, 0xab)), "02:00:00:00:00:ab");
+ * strictEqual(macAddr(Uint8Array.of(2, 0, 0, 0, 0, 0xab)), "02:00:00:00:00:ab");
  * ```
  *
  * @param bytes Exactly {@linkcode MAC_ADDR_BYTES} bytes.
@@ -51,7 +51,7 @@ export function macAddr(bytes: Uint8Array): MacAddr {
 export function macAddrBytes(mac: MacAddr): Uint8Array {
   const bytes = new Uint8Array(MAC_ADDR_BYTES);
   for (let i = 0; i < MAC_ADDR_BYTES; i++) {
-    bytes[i] = Number.parseInt(mac.slice(3 * i, 3 * i + 2), 16);
+    bytes[i] = (hexDigit(mac, 3 * i) << 4) | hexDigit(mac, 3 * i + 1);
   }
   return bytes;
 }
@@ -62,10 +62,10 @@ export function macAddrBytes(mac: MacAddr): Uint8Array {
  * @example Usage
  * ```ts
  * import { parseMacAddr } from "@/addr/mac_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(parseMacAddr("02:00:00:00:00:AB"), "02:00:00:00:00:ab");
- * equal(parseMacAddr("2:0:0:0:0:ab"), undefined);
+ * strictEqual(parseMacAddr("02:00:00:00:00:AB"), "02:00:00:00:00:ab");
+ * strictEqual(parseMacAddr("2:0:0:0:0:ab"), undefined);
  * ```
  *
  * @param text What may be an address.
@@ -82,7 +82,7 @@ export function parseMacAddr(text: string): MacAddr | undefined {
  * @returns True when the group bit (I/G), lowest of the first byte, is set.
  */
 export function isGroupMac(mac: MacAddr): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 0b0000_0001) !== 0;
+  return (hexDigit(mac, 1) & 0b0001) !== 0;
 }
 
 /**
@@ -92,9 +92,9 @@ export function isGroupMac(mac: MacAddr): boolean {
  * ```ts
  * import { multicastMac } from "@/addr/mac_addr.ts";
  * import { ALL_NODES_MULTICAST } from "@/addr/ipv6_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(multicastMac(ALL_NODES_MULTICAST), "33:33:00:00:00:01");
+ * strictEqual(multicastMac(ALL_NODES_MULTICAST), "33:33:00:00:00:01");
  * ```
  *
  * @param addr An IPv6 multicast address.
@@ -112,6 +112,14 @@ function hexPair(byte: number | undefined): string {
   return HEX_PAIRS[byte ?? 0] ?? "";
 }
 
+/** The value of a lower-case hex digit. */
+function hexDigit(mac: MacAddr, at: number): number {
+  const code = mac.charCodeAt(at);
+  return code < LETTER_A ? code - DIGIT_0 : code - LETTER_A + 10;
+}
+
+const DIGIT_0 = "0".charCodeAt(0);
+const LETTER_A = "a".charCodeAt(0);
 const MAC_TEXT = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/i;
 const HEX_PAIRS: readonly string[] = Array.from(
   { length: 256 },

@@ -29,10 +29,10 @@ export interface Prefix {
  * @example Usage
  * ```ts
  * import { parsePrefix } from "@/addr/prefix.ts";
- * import { deepEqual, equal } from "node:assert/strict";
+ * import { deepStrictEqual, strictEqual } from "node:assert/strict";
  *
- * deepEqual(parsePrefix("192.0.2.7/24"), { addr: "192.0.2.7", lengthBits: 24 });
- * equal(parsePrefix("192.0.2.7/33"), undefined);
+ * deepStrictEqual(parsePrefix("192.0.2.7/24"), { addr: "192.0.2.7", lengthBits: 24 });
+ * strictEqual(parsePrefix("192.0.2.7/33"), undefined);
  * ```
  *
  * @param text What may be a prefix.
@@ -66,10 +66,10 @@ export function formatPrefix(prefix: Prefix): string {
  * ```ts
  * import { formatAddrRange } from "@/addr/addr_range.ts";
  * import { parsePrefix, prefixRange } from "@/addr/prefix.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const prefix = parsePrefix("192.0.2.7/30");
- * equal(prefix && formatAddrRange(prefixRange(prefix)), "192.0.2.4/30");
+ * strictEqual(prefix && formatAddrRange(prefixRange(prefix)), "192.0.2.4/30");
  * ```
  *
  * @param prefix The prefix.
