@@ -1,4 +1,4 @@
-import { equal, throws } from "node:assert/strict";
+import { strictEqual as equal, throws } from "node:assert/strict";
 import { assert, AssertionError, unreachable } from "./assert.ts";
 
 Deno.test("assert() lets what holds pass, and narrows", () => {

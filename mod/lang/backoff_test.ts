@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { deepEqual, ok, throws } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, ok, throws } from "node:assert/strict";
 import { AssertionError } from "./assert.ts";
 import { BACKOFF_MAX_MS, backoffMs } from "./backoff.ts";
 import { Random } from "./random.ts";

@@ -13,13 +13,13 @@
  * @example Usage
  * ```ts
  * import { Heap } from "@/lang/heap.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const deadlines = new Heap<number>((a, b) => a - b);
  * deadlines.push(30);
  * deadlines.push(10);
- * equal(deadlines.pop(), 10);
- * equal(deadlines.peek(), 30);
+ * strictEqual(deadlines.pop(), 10);
+ * strictEqual(deadlines.peek(), 30);
  * ```
  */
 export class Heap<T> {

@@ -1,5 +1,8 @@
 import fc from "fast-check";
-import { deepEqual, equal } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { Heap } from "./heap.ts";
 
 Deno.test("Heap lets items leave in order", () => {

@@ -15,9 +15,9 @@ import { assert } from "./assert.ts";
  * @example Usage
  * ```ts
  * import { Random } from "@/lang/random.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(new Random(7).next(), new Random(7).next());
+ * strictEqual(new Random(7).next(), new Random(7).next());
  * ```
  */
 export class Random {

@@ -1,5 +1,11 @@
 import fc from "fast-check";
-import { deepEqual, equal, notDeepEqual, ok, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  notDeepStrictEqual as notDeepEqual,
+  ok,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { AssertionError } from "./assert.ts";
 import { Random } from "./random.ts";
 

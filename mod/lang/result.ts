@@ -16,9 +16,9 @@ export type Result<T, E> =
  * @example Usage
  * ```ts
  * import { ok } from "@/lang/result.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
- * deepEqual(ok(7), { ok: true, value: 7 });
+ * deepStrictEqual(ok(7), { ok: true, value: 7 });
  * ```
  *
  * @param value What was achieved.
@@ -34,9 +34,9 @@ export function ok<T>(value: T): Result<T, never> {
  * @example Usage
  * ```ts
  * import { err } from "@/lang/result.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
- * deepEqual(err("truncated"), { ok: false, error: "truncated" });
+ * deepStrictEqual(err("truncated"), { ok: false, error: "truncated" });
  * ```
  *
  * @param error Why there is no value.

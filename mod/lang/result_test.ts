@@ -1,4 +1,4 @@
-import { equal } from "node:assert/strict";
+import { strictEqual as equal } from "node:assert/strict";
 import { err, ok, type Result } from "./result.ts";
 
 Deno.test("a Result is narrowed by ok", () => {

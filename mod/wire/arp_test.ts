@@ -1,5 +1,8 @@
 import fc from "fast-check";
-import { deepEqual, equal } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  strictEqual as equal,
+} from "node:assert/strict";
 import vectors from "../../tests/vectors/arp.json" with { type: "json" };
 import { type ArpPacket, decodeArp, encodeArp } from "./arp.ts";
 import { IPV4_ADDRS, MAC_ADDRS, nearValid } from "./_near_valid_test.ts";
@@ -10,7 +13,7 @@ const PACKETS: fc.Arbitrary<ArpPacket> = fc.record({
   senderIp: IPV4_ADDRS,
   targetMac: MAC_ADDRS,
   targetIp: IPV4_ADDRS,
-});
+}, { noNullPrototype: true });
 
 const NEAR_VALID = PACKETS.chain((packet) => nearValid(encodeArp(packet)));
 

@@ -15,14 +15,14 @@ import { IP_PROTOCOL } from "./iana.ts";
  * ```ts
  * import { parseIpv6Addr } from "@/addr/ipv6_addr.ts";
  * import { icmpv6Checksum } from "@/wire/checksum.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const source = parseIpv6Addr("2001:db8::10");
  * const destination = parseIpv6Addr("fe80::ff:fe00:b");
  * const advertisement = Uint8Array.fromHex(
  *   "8800de8e4000000020010db8000000000000000000000010",
  * );
- * equal(
+ * strictEqual(
  *   source && destination &&
  *     icmpv6Checksum(source, destination, advertisement),
  *   0,

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { equal } from "node:assert/strict";
+import { strictEqual as equal } from "node:assert/strict";
 import { UNSPECIFIED_IPV6 } from "@/addr/ipv6_addr.ts";
 import { icmpv6Checksum } from "./checksum.ts";
 import { IPV6_ADDRS } from "./_near_valid_test.ts";

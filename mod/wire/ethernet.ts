@@ -71,12 +71,12 @@ export const VLAN_TAG_BYTES = 4;
  * @example Usage
  * ```ts
  * import { decodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const frame = decodeEthernet(
  *   Uint8Array.fromHex("ffffffffffff" + "020000000001" + "0806"),
  * );
- * equal(frame.ok && frame.value.etherType, ETHER_TYPE.arp);
+ * strictEqual(frame.ok && frame.value.etherType, ETHER_TYPE.arp);
  * ```
  *
  * @param bytes The frame from its destination address on, without check sequence.

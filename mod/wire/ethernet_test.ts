@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { deepEqual, throws } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, throws } from "node:assert/strict";
 import { BROADCAST_MAC, ZERO_MAC } from "@/addr/mac_addr.ts";
 import { AssertionError } from "@/lang/assert.ts";
 import vectors from "../../tests/vectors/ethernet.json" with { type: "json" };
@@ -24,12 +24,12 @@ const FRAMES: fc.Arbitrary<EthernetFrame> = fc.tuple(
       ),
     ),
     payload: fc.uint8Array({ maxLength: 64 }),
-  }),
+  }, { noNullPrototype: true }),
   fc.option(fc.record({
     id: fc.nat({ max: 4094 }),
     priority: fc.nat({ max: 7 }),
     dei: fc.boolean(),
-  })),
+  }, { noNullPrototype: true })),
 ).map(([frame, vlan]) => vlan === null ? frame : { ...frame, vlan });
 
 const NEAR_VALID = FRAMES.chain((frame) => nearValid(encodeEthernet(frame)));

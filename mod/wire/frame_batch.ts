@@ -52,11 +52,11 @@ export interface FrameBatch {
  * @example Usage
  * ```ts
  * import { frameOf, heapFrameBatch, setFrame } from "@/wire/frame_batch.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
  * const batch = heapFrameBatch(2);
  * setFrame(batch, 1, Uint8Array.of(1, 2, 3));
- * deepEqual(frameOf(batch, 1), Uint8Array.of(1, 2, 3));
+ * deepStrictEqual(frameOf(batch, 1), Uint8Array.of(1, 2, 3));
  * ```
  *
  * @param slots How many frames it has room for, at least 1.

@@ -53,9 +53,9 @@ export const IPV6_HEADER_BYTES = 40;
  * @example Usage
  * ```ts
  * import { decodeIpv6 } from "@/wire/ipv6.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
- * deepEqual(decodeIpv6(Uint8Array.of(0x60, 0, 0)), {
+ * deepStrictEqual(decodeIpv6(Uint8Array.of(0x60, 0, 0)), {
  *   ok: false,
  *   error: { reason: "truncated", field: "Flow Label", offsetBytes: 3 },
  * });

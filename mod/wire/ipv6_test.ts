@@ -1,5 +1,9 @@
 import fc from "fast-check";
-import { deepEqual, equal, throws } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  strictEqual as equal,
+  throws,
+} from "node:assert/strict";
 import { ALL_NODES_MULTICAST, UNSPECIFIED_IPV6 } from "@/addr/ipv6_addr.ts";
 import { AssertionError } from "@/lang/assert.ts";
 import vectors from "../../tests/vectors/ndp.json" with { type: "json" };
@@ -23,7 +27,7 @@ const PACKETS: fc.Arbitrary<Ipv6Packet> = fc.record({
   ),
   hopLimit: fc.nat({ max: 255 }),
   payload: fc.uint8Array({ maxLength: 40 }),
-});
+}, { noNullPrototype: true });
 
 const NEAR_VALID = PACKETS.chain((packet) => nearValid(encodeIpv6(packet)));
 

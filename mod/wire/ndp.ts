@@ -96,7 +96,7 @@ export const NDP_HOP_LIMIT = 255;
  * ```ts
  * import { decodeIpv6 } from "@/wire/ipv6.ts";
  * import { decodeNdp } from "@/wire/ndp.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const packet = decodeIpv6(Uint8Array.fromHex(
  *   "6000000000183aff" +
@@ -104,7 +104,7 @@ export const NDP_HOP_LIMIT = 255;
  *     "8800de8e40000000" + "20010db8000000000000000000000010",
  * ));
  * const message = packet.ok ? decodeNdp(packet.value) : packet;
- * equal(message.ok && message.value.target, "2001:db8::10");
+ * strictEqual(message.ok && message.value.target, "2001:db8::10");
  * ```
  *
  * @param packet The IPv6 packet that carries it.
@@ -151,7 +151,7 @@ export function decodeNdp(packet: Ipv6Packet): Result<NdpMessage, DecodeError> {
  * ```ts
  * import { ALL_NODES_MULTICAST, parseIpv6Addr } from "@/addr/ipv6_addr.ts";
  * import { encodeNdp } from "@/wire/ndp.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const target = parseIpv6Addr("2001:db8::11");
  * const unsolicitedNa = target && encodeNdp({
@@ -161,7 +161,7 @@ export function decodeNdp(packet: Ipv6Packet): Result<NdpMessage, DecodeError> {
  *   solicited: false,
  *   override: true,
  * }, { source: target, destination: ALL_NODES_MULTICAST });
- * equal(unsolicitedNa?.length, 24);
+ * strictEqual(unsolicitedNa?.length, 24);
  * ```
  *
  * @param message The message; one that a receiver had to refuse is a defect.

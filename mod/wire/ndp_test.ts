@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { deepEqual, throws } from "node:assert/strict";
+import { deepStrictEqual as deepEqual, throws } from "node:assert/strict";
 import {
   ALL_NODES_MULTICAST,
   type Ipv6Addr,
