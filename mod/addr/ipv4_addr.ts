@@ -113,7 +113,8 @@ function dottedQuad(text: string): number | undefined {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === DOT) {
-      if (digits === 0 || ++dots > 3) return undefined;
+      if (digits === 0) return undefined;
+      dots++;
       value = value * 256 + octet;
       octet = 0;
       digits = 0;

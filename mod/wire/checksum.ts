@@ -40,9 +40,7 @@ export function icmpv6Checksum(
   destination: Ipv6Addr,
   message: Uint8Array,
 ): number {
-  // The low and the high half of the length; messages of up to 2³² bytes.
-  let sum = (message.length >>> 16) + (message.length & 0xffff) +
-    IP_PROTOCOL.icmpv6;
+  let sum = message.length + IP_PROTOCOL.icmpv6;
   sum += wordSum(ipv6AddrBytes(source));
   sum += wordSum(ipv6AddrBytes(destination));
   sum += wordSum(message);
