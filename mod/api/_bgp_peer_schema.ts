@@ -1,0 +1,235 @@
+/**
+ * The zod schemas of BgpPeer: what the CRD says and what reads the objects.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { GRACEFUL_RESTART_SCHEMA } from "./_bgp_conf_schema.ts";
+import {
+  asn,
+  conditions,
+  flag,
+  int32,
+  IPV4_PATTERN,
+  mapOf,
+  optional,
+  port,
+  requiredAsn,
+  text,
+  textMap,
+  texts,
+} from "./_fields.ts";
+import type {
+  BgpAfiSafi,
+  BgpEbgpMultihop,
+  BgpFamily,
+  BgpMessageCounts,
+  BgpPeerConf,
+  BgpPeerNodeStatus,
+  BgpPeerOldSpec,
+  BgpPeerSpec,
+  BgpPeerState,
+  BgpPeerStatus,
+  BgpTimersConfig,
+  BgpTimersState,
+  BgpTransport,
+  LabelSelector,
+  LabelSelectorRequirement,
+} from "./bgp_peer.ts";
+
+const CONF_SCHEMA: z.ZodType<BgpPeerConf> = z.object({
+  neighborAddress: text("Address of the peer."),
+  peerAs: asn("Autonomous system number of the peer."),
+  localAs: asn("Ours towards this peer. Absent: that of the BgpConf."),
+  authPassword: text("Password of TCP MD5."),
+  adminDown: flag("Hold the session down."),
+  description: text("A note."),
+  allowOwnAs: int32("How often our own number may be in a received AS path."),
+  replacePeerAs: flag(
+    "Replace the peer's number by ours; external peers only.",
+  ),
+  removePrivateAs: text(
+    "NONE, ALL or REPLACE: what becomes of private numbers in the AS path; external peers only.",
+  ),
+  neighborInterface: text("Interface of an unnumbered peer."),
+  peerGroup: text("Accepted for compatibility; no peer group can be defined."),
+  vrf: text("Accepted for compatibility; no VRF can be defined."),
+  routeFlapDamping: flag("Accepted for compatibility; without effect."),
+  peerType: int32("Accepted for compatibility; without effect."),
+  sendCommunity: int32("Accepted for compatibility; without effect."),
+}).describe("Who the peer is.");
+
+const TIMERS_FIELDS = {
+  connectRetry: text("Seconds between attempts to connect."),
+  holdTime: text("Seconds of silence after which the session ends."),
+  keepaliveInterval: text("Seconds between KEEPALIVE messages."),
+  minimumAdvertisementInterval: text("Seconds between UPDATE messages."),
+};
+
+const AFI_SAFI_SCHEMA: z.ZodType<BgpAfiSafi> = z.object({
+  config: optional(
+    z.object({
+      family: optional<BgpFamily>(
+        z.object({
+          afi: text("AFI_IP or AFI_IP6."),
+          safi: text("SAFI_UNICAST."),
+        }).describe("The family, by GoBGP's names."),
+      ),
+      enabled: flag("Whether it is on."),
+    }).describe("Which family."),
+  ),
+  addPaths: optional(
+    z.object({
+      config: optional(
+        z.object({
+          receive: flag("Take several paths of a prefix."),
+          sendMax: int32("Send at most so many paths of a prefix."),
+        }).describe("Which directions."),
+      ),
+    }).describe("ADD-PATH."),
+  ),
+  mpGracefulRestart: optional(
+    z.object({
+      config: optional(
+        z.object({ enabled: flag("Whether it is on.") })
+          .describe("Whether it is on."),
+      ),
+    }).describe("Graceful restart of this family."),
+  ),
+}).describe("One address family.");
+
+const NODE_SELECTOR_SCHEMA: z.ZodType<LabelSelector> = z.object({
+  matchLabels: textMap("Labels that must be equal."),
+  matchExpressions: optional<readonly LabelSelectorRequirement[]>(
+    z.array(
+      z.object({
+        key: z.string().describe("The label."),
+        operator: z.string().describe("In, NotIn, Exists or DoesNotExist."),
+        values: texts("Values for In and NotIn."),
+      }).describe("One requirement."),
+    ).describe("Further requirements."),
+  ),
+}).describe("Which nodes peer. Absent: all.");
+
+/** Schema of `BgpPeer.spec` in v1alpha2. */
+export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
+  conf: optional(CONF_SCHEMA),
+  ebgpMultihop: optional<BgpEbgpMultihop>(
+    z.object({
+      enabled: flag("Whether it is on."),
+      multihopTtl: int32("TTL of what we send; 0 means 255."),
+    }).describe("External peers more than one hop away."),
+  ),
+  timers: optional(
+    z.object({
+      config: optional<BgpTimersConfig>(
+        z.object(TIMERS_FIELDS).describe("Timers, as decimal text."),
+      ),
+    }).describe("Timers."),
+  ),
+  transport: optional<BgpTransport>(
+    z.object({
+      mtuDiscovery: flag("Accepted for compatibility; without effect."),
+      passiveMode: flag("Wait for the peer to connect."),
+      remoteAddress: text("Accepted for compatibility; without effect."),
+      remotePort: int32("TCP port of the peer. Absent: 179."),
+      tcpMss: int32("Accepted for compatibility; without effect."),
+    }).describe("The TCP connection."),
+  ),
+  gracefulRestart: optional(GRACEFUL_RESTART_SCHEMA),
+  afiSafis: optional<readonly BgpAfiSafi[]>(
+    z.array(AFI_SAFI_SCHEMA).describe(
+      "Address families. Absent: the family of the peer's address.",
+    ),
+  ),
+  nodeSelector: optional(NODE_SELECTOR_SCHEMA),
+}).describe("A router and who peers with it.");
+
+const MESSAGE_COUNTS_SCHEMA: z.ZodType<BgpMessageCounts> = z.object({
+  notification: text("NOTIFICATION messages."),
+  update: text("UPDATE messages."),
+  open: text("OPEN messages."),
+  keepalive: text("KEEPALIVE messages."),
+  refresh: text("ROUTE-REFRESH messages."),
+  discarded: text("Messages discarded."),
+  total: text("All messages."),
+  withdrawUpdate: text("UPDATE messages that withdrew."),
+  withdrawPrefix: text("Prefixes withdrawn."),
+}).describe("Messages by type.");
+
+const PEER_STATE_SCHEMA: z.ZodType<BgpPeerState> = z.object({
+  authPassword: text("Not filled."),
+  description: text("Not filled."),
+  localAs: asn("Local autonomous system number."),
+  messages: optional(
+    z.object({
+      received: optional(MESSAGE_COUNTS_SCHEMA),
+      sent: optional(MESSAGE_COUNTS_SCHEMA),
+    }).describe("Messages by direction."),
+  ),
+  neighborAddress: text("Address of the peer."),
+  peerAs: asn("Autonomous system number of the peer."),
+  peerGroup: text("Not filled."),
+  peerType: int32("0 internal, 1 external."),
+  queues: optional(
+    z.object({
+      input: int32("Messages received and waiting."),
+      output: int32("Messages waiting to be sent."),
+    }).describe("Messages waiting."),
+  ),
+  removePrivateAs: int32("Not filled."),
+  routeFlapDamping: flag("Not filled."),
+  sendCommunity: int32("Not filled."),
+  sessionState: text(
+    "UNKNOWN, IDLE, CONNECT, ACTIVE, OPENSENT, OPENCONFIRM or ESTABLISHED.",
+  ),
+  adminState: text("UP, DOWN or PFX_CT."),
+  outQ: int32("Not filled."),
+  flops: int32("Not filled."),
+  routerId: text("BGP Identifier of the peer."),
+}).describe("State of the session.");
+
+/** Schema of `BgpPeer.status` in v1alpha2. */
+export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
+  nodesPeerStatus: mapOf<BgpPeerNodeStatus>(
+    "The session as each node sees it, by name of the node.",
+    z.object({
+      peerState: optional(PEER_STATE_SCHEMA),
+      timersState: optional<BgpTimersState>(
+        z.object({
+          ...TIMERS_FIELDS,
+          negotiatedHoldTime: text(
+            "The smaller of both Hold Times, in seconds.",
+          ),
+          uptime: text("When the session came up."),
+          downtime: text("When the session went down."),
+        }).describe("Timers of the session."),
+      ),
+    }).describe("The session as this node sees it."),
+  ),
+  conditions: conditions(),
+}).describe("What became of the peer.");
+
+/** Schema of `BgpPeer.spec` in v1alpha1. */
+export const BGP_PEER_SPEC_OLD_SCHEMA: z.ZodType<BgpPeerOldSpec> = z.object({
+  config: optional(
+    z.object({
+      neighborAddress: z.string().regex(IPV4_PATTERN).describe(
+        "Address of the peer.",
+      ),
+      peerAs: requiredAsn("Autonomous system number of the peer."),
+    }).describe("Who the peer is."),
+  ),
+  addPaths: optional(
+    z.object({ sendMax: int32("Send at most so many paths of a prefix.") })
+      .describe("ADD-PATH."),
+  ),
+  transport: optional(
+    z.object({
+      passiveMode: flag("Wait for the peer to connect."),
+      remotePort: port("TCP port of the peer."),
+    }).describe("The TCP connection."),
+  ),
+  usingPortForward: flag("Accepted for compatibility; without effect."),
+}).describe("A router to peer with.");

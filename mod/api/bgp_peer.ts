@@ -1,0 +1,287 @@
+/**
+ * BgpPeer: a router that the speakers of some nodes peer with.
+ *
+ * @module
+ */
+
+import type { Result } from "@/lang/result.ts";
+import {
+  BGP_PEER_SPEC_SCHEMA,
+  BGP_PEER_STATUS_SCHEMA,
+} from "./_bgp_peer_schema.ts";
+import { Reader } from "./_reader.ts";
+import { readWith } from "./_spec_reader.ts";
+import type { BgpGracefulRestart } from "./bgp_conf.ts";
+import type { Condition } from "./conditions.ts";
+import { type ObjectMeta, readMeta } from "./object_meta.ts";
+
+/** Who the peer is. */
+export interface BgpPeerConf {
+  /** Its address. */
+  readonly neighborAddress?: string;
+  /** Its autonomous system number. */
+  readonly peerAs?: number;
+  /** Ours towards it; that of the BgpConf when absent. */
+  readonly localAs?: number;
+  /** Password of TCP MD5, RFC 2385. */
+  readonly authPassword?: string;
+  /** Whether the session is held down. */
+  readonly adminDown?: boolean;
+  /** A note. */
+  readonly description?: string;
+  /** How often our own number may be in a received AS path. */
+  readonly allowOwnAs?: number;
+  /** Whether the peer's number is replaced by ours; external peers only. */
+  readonly replacePeerAs?: boolean;
+  /** `NONE`, `ALL` or `REPLACE`; external peers only. */
+  readonly removePrivateAs?: string;
+  /** Interface of an unnumbered peer. */
+  readonly neighborInterface?: string;
+  /** Name of a peer group; none can be defined. */
+  readonly peerGroup?: string;
+  /** Name of a VRF; none can be defined. */
+  readonly vrf?: string;
+  /** Without effect. */
+  readonly routeFlapDamping?: boolean;
+  /** Without effect. */
+  readonly peerType?: number;
+  /** Without effect. */
+  readonly sendCommunity?: number;
+}
+
+/** Multihop for external peers. */
+export interface BgpEbgpMultihop {
+  /** Whether it is on. */
+  readonly enabled?: boolean;
+  /** TTL of what we send, 1 to 255; 255 when 0. */
+  readonly multihopTtl?: number;
+}
+
+/** Timers, in seconds, as decimal text. */
+export interface BgpTimersConfig {
+  /** ConnectRetryTimer, RFC 4271 §8. */
+  readonly connectRetry?: string;
+  /** Hold Time, RFC 4271 §4.2. */
+  readonly holdTime?: string;
+  /** KeepaliveTimer; a third of the Hold Time when absent. */
+  readonly keepaliveInterval?: string;
+  /** MinRouteAdvertisementIntervalTimer, RFC 4271 §9.2.1.1. */
+  readonly minimumAdvertisementInterval?: string;
+}
+
+/** The TCP connection. */
+export interface BgpTransport {
+  /** Without effect. */
+  readonly mtuDiscovery?: boolean;
+  /** Whether we wait for the peer to connect. */
+  readonly passiveMode?: boolean;
+  /** Without effect. */
+  readonly remoteAddress?: string;
+  /** TCP port of the peer; 179 when absent. */
+  readonly remotePort?: number;
+  /** Without effect. */
+  readonly tcpMss?: number;
+}
+
+/** An address family, by GoBGP's names. */
+export interface BgpFamily {
+  /** `AFI_IP`, `AFI_IP6` and so on. */
+  readonly afi?: string;
+  /** `SAFI_UNICAST` and so on. */
+  readonly safi?: string;
+}
+
+/** An address family spoken with the peer. */
+export interface BgpAfiSafi {
+  /** Which one, and whether it is on. */
+  readonly config?: {
+    readonly family?: BgpFamily;
+    readonly enabled?: boolean;
+  };
+  /** ADD-PATH, RFC 7911. */
+  readonly addPaths?: {
+    readonly config?: {
+      readonly receive?: boolean;
+      readonly sendMax?: number;
+    };
+  };
+  /** Graceful restart of this family. */
+  readonly mpGracefulRestart?: {
+    readonly config?: { readonly enabled?: boolean };
+  };
+}
+
+/** A label selector, `metav1.LabelSelector`. */
+export interface LabelSelector {
+  /** Labels that must be equal. */
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  /** Further requirements. */
+  readonly matchExpressions?: readonly LabelSelectorRequirement[];
+}
+
+/** One requirement of a label selector. */
+export interface LabelSelectorRequirement {
+  /** The label. */
+  readonly key: string;
+  /** `In`, `NotIn`, `Exists` or `DoesNotExist`. */
+  readonly operator: string;
+  /** Values for `In` and `NotIn`. */
+  readonly values?: readonly string[];
+}
+
+/** The spec of a BgpPeer. */
+export interface BgpPeerSpec {
+  /** Who the peer is; without it there is no session, and a condition says so. */
+  readonly conf?: BgpPeerConf;
+  /** Multihop for external peers. */
+  readonly ebgpMultihop?: BgpEbgpMultihop;
+  /** Timers. */
+  readonly timers?: { readonly config?: BgpTimersConfig };
+  /** The TCP connection. */
+  readonly transport?: BgpTransport;
+  /** Graceful restart. */
+  readonly gracefulRestart?: BgpGracefulRestart;
+  /** Address families. */
+  readonly afiSafis?: readonly BgpAfiSafi[];
+  /** Which nodes peer; all when absent. */
+  readonly nodeSelector?: LabelSelector;
+}
+
+/** Messages counted by type, as decimal text. */
+export interface BgpMessageCounts {
+  /** NOTIFICATION messages. */
+  readonly notification?: string;
+  /** UPDATE messages. */
+  readonly update?: string;
+  /** OPEN messages. */
+  readonly open?: string;
+  /** KEEPALIVE messages. */
+  readonly keepalive?: string;
+  /** ROUTE-REFRESH messages. */
+  readonly refresh?: string;
+  /** Messages discarded. */
+  readonly discarded?: string;
+  /** All messages. */
+  readonly total?: string;
+  /** UPDATE messages that withdrew. */
+  readonly withdrawUpdate?: string;
+  /** Prefixes withdrawn. */
+  readonly withdrawPrefix?: string;
+}
+
+/** State of a session, as GoBGP's API shows it. */
+export interface BgpPeerState {
+  /** Not filled. */
+  readonly authPassword?: string;
+  /** Not filled. */
+  readonly description?: string;
+  /** Local autonomous system number. */
+  readonly localAs?: number;
+  /** Messages by direction. */
+  readonly messages?: {
+    readonly received?: BgpMessageCounts;
+    readonly sent?: BgpMessageCounts;
+  };
+  /** The peer's address. */
+  readonly neighborAddress?: string;
+  /** The peer's autonomous system number. */
+  readonly peerAs?: number;
+  /** Not filled. */
+  readonly peerGroup?: string;
+  /** 0 internal, 1 external. */
+  readonly peerType?: number;
+  /** Messages waiting. */
+  readonly queues?: { readonly input?: number; readonly output?: number };
+  /** Not filled. */
+  readonly removePrivateAs?: number;
+  /** Not filled. */
+  readonly routeFlapDamping?: boolean;
+  /** Not filled. */
+  readonly sendCommunity?: number;
+  /** `IDLE` to `ESTABLISHED`. */
+  readonly sessionState?: string;
+  /** `UP`, `DOWN` or `PFX_CT`. */
+  readonly adminState?: string;
+  /** Not filled. */
+  readonly outQ?: number;
+  /** Not filled. */
+  readonly flops?: number;
+  /** The peer's BGP Identifier. */
+  readonly routerId?: string;
+}
+
+/** Timers of a session, as text. */
+export interface BgpTimersState extends BgpTimersConfig {
+  /** The smaller of both Hold Times, in seconds. */
+  readonly negotiatedHoldTime?: string;
+  /** When the session came up, RFC 3339. */
+  readonly uptime?: string;
+  /** When the session went down, RFC 3339. */
+  readonly downtime?: string;
+}
+
+/** A session as one node sees it. */
+export interface BgpPeerNodeStatus {
+  /** Its state. */
+  readonly peerState?: BgpPeerState;
+  /** Its timers. */
+  readonly timersState?: BgpTimersState;
+}
+
+/** The status of a BgpPeer. */
+export interface BgpPeerStatus {
+  /** By name of the node. */
+  readonly nodesPeerStatus?: Readonly<Record<string, BgpPeerNodeStatus>>;
+  /** Conditions. */
+  readonly conditions?: readonly Condition[];
+}
+
+/** A BgpPeer. */
+export interface BgpPeer {
+  /** Its metadata. */
+  readonly meta: ObjectMeta;
+  /** Its spec. */
+  readonly spec: BgpPeerSpec;
+  /** Its status. */
+  readonly status: BgpPeerStatus;
+}
+
+/** The spec of a v1alpha1 BgpPeer, whose names v1alpha2 does not know. */
+export interface BgpPeerOldSpec {
+  /** Who the peer is. */
+  readonly config?: {
+    readonly neighborAddress: string;
+    readonly peerAs: number;
+  };
+  /** ADD-PATH. */
+  readonly addPaths?: { readonly sendMax?: number };
+  /** The TCP connection. */
+  readonly transport?: {
+    readonly passiveMode?: boolean;
+    readonly remotePort?: number;
+  };
+  /** Without effect. */
+  readonly usingPortForward?: boolean;
+}
+
+/**
+ * Reads a BgpPeer as the API server sends it.
+ *
+ * @param raw The object, in v1alpha2.
+ * @returns What we use of it, or one sentence that says what is wrong.
+ */
+export function projectBgpPeer(raw: unknown): Result<BgpPeer, string> {
+  const reader = new Reader();
+  const root = reader.root(raw);
+  const peer: BgpPeer = {
+    meta: readMeta(reader, root),
+    spec:
+      readWith(reader, root, { key: "spec", schema: BGP_PEER_SPEC_SCHEMA }) ??
+        {},
+    status: readWith(reader, root, {
+      key: "status",
+      schema: BGP_PEER_STATUS_SCHEMA,
+    }) ?? {},
+  };
+  return reader.finish("BgpPeer", raw, peer);
+}

@@ -1,0 +1,199 @@
+/**
+ * Status conditions: their types, their reasons, and how one is set without
+ * writing what already reads so.
+ *
+ * @module
+ */
+
+/** A condition, as `metav1.Condition`. */
+export interface Condition {
+  /** What it is about, CamelCase; at most one of a type in a list. */
+  readonly type: string;
+  /** Whether it holds. */
+  readonly status: "True" | "False" | "Unknown";
+  /** Why, CamelCase. */
+  readonly reason: string;
+  /** One sentence a person can act on; may be empty. */
+  readonly message: string;
+  /** When {@linkcode Condition.status} last changed, RFC 3339. */
+  readonly lastTransitionTime: string;
+  /** The generation of the object that was judged. */
+  readonly observedGeneration?: number;
+}
+
+/** A condition before it is dated. */
+export type ConditionClaim = Omit<Condition, "lastTransitionTime">;
+
+/** The condition types we set. */
+export const CONDITION = {
+  /** Eip, BgpConf, BgpPeer: the object is understood and in use. */
+  ready: "Ready",
+  /** Eip, Service: it works, but not as it should. */
+  degraded: "Degraded",
+  /** Service: it has the addresses it asks for. */
+  addressAssigned: "AddressAssigned",
+  /** Service: some node answers for, or announces, its addresses. */
+  announced: "Announced",
+  /** Eip: `status.used` lists everything; False when it was cut to its bound. */
+  usedComplete: "UsedComplete",
+} as const;
+
+/** The condition reasons we set. */
+export const CONDITION_REASON = {
+  /** All is well with an Eip, BgpConf or BgpPeer. */
+  ready: "Ready",
+  /** All is well, said of a type other than Ready. */
+  asExpected: "AsExpected",
+  /** The address of an Eip, or the one a Service asks for, cannot be parsed. */
+  addressInvalid: "AddressInvalid",
+  /** A Service asks for more addresses than it has families. */
+  tooManyAddresses: "TooManyAddresses",
+  /** An entry of `Eip.spec.exclude` cannot be parsed. */
+  excludeInvalid: "ExcludeInvalid",
+  /** The Eip overlaps another one. */
+  addressOverlap: "AddressOverlap",
+  /** More than one Eip is marked as the default. */
+  severalDefaults: "SeveralDefaults",
+  /** The object cannot be read at all. */
+  objectInvalid: "ObjectInvalid",
+  /** The Eip is switched off: no new addresses. */
+  disabled: "Disabled",
+  /** The Eip is being deleted and Services still use it. */
+  inUse: "InUse",
+  /** The Eip is being deleted. */
+  deleting: "Deleting",
+  /** The Eip a Service names does not exist. */
+  eipNotFound: "EipNotFound",
+  /** No Eip is bound to the namespace, and none is the default. */
+  noEip: "NoEip",
+  /** All suitable Eips are full. */
+  poolFull: "PoolFull",
+  /** The wanted address is outside the Eip. */
+  addressOutOfRange: "AddressOutOfRange",
+  /** The wanted address is excluded from its Eip. */
+  addressExcluded: "AddressExcluded",
+  /** No suitable Eip has the family the Service asks for. */
+  familyMismatch: "FamilyMismatch",
+  /** Sharing the address is refused: a port collides, or the policies do. */
+  sharingRefused: "SharingRefused",
+  /** Sharing exists already although it would be refused. */
+  sharingConflict: "SharingConflict",
+  /** Two Services hold one address although neither agreed to share; the older keeps it. */
+  doubleUse: "DoubleUse",
+  /** An address was assigned. */
+  assigned: "Assigned",
+  /** A foreign `loadBalancerClass`. */
+  foreignClass: "ForeignClass",
+  /** Another controller writes the same status. */
+  statusFight: "StatusFight",
+  /** A node answers or announces. */
+  announced: "Announced",
+  /** The Service has no endpoint that takes traffic. */
+  noEndpoints: "NoEndpoints",
+  /** No node is fit to answer. */
+  noEligibleNode: "NoEligibleNode",
+  /** No node has a fitting interface. */
+  noInterface: "NoInterface",
+  /** Several interfaces would fit; one must be named. */
+  interfaceAmbiguous: "InterfaceAmbiguous",
+  /** The interface does not exist on a node. */
+  interfaceMissing: "InterfaceMissing",
+  /** The kernel of a node would answer ARP for the address itself. */
+  strictArpOff: "StrictArpOff",
+  /** A foreign host claims the address. */
+  addressConflict: "AddressConflict",
+  /** Agents with live Leases are not heard on the link. */
+  wireUnheard: "WireUnheard",
+  /** `status.used` was cut to its bound; counts are exact. */
+  usedTruncated: "UsedTruncated",
+  /** `status.used` lists everything. */
+  usedComplete: "UsedComplete",
+} as const;
+
+/**
+ * Sets one condition in a list.
+ *
+ * `lastTransitionTime` moves only when the status does. When nothing but the
+ * time would change, the very same list is returned, so that `===` tells
+ * whether there is something to write.
+ *
+ * @example Usage
+ * ```ts
+ * import { setCondition } from "@/api/conditions.ts";
+ * import { equal } from "node:assert/strict";
+ *
+ * const claim = { type: "Ready", status: "True", reason: "Ready", message: "" } as const;
+ * const first = setCondition([], claim, "2026-01-01T00:00:00Z");
+ * equal(setCondition(first, claim, "2026-01-01T00:00:09Z"), first);
+ * ```
+ *
+ * @param list The conditions that stand.
+ * @param claim The condition to set.
+ * @param nowIso The wall-clock time, RFC 3339; fractions of a second are cut.
+ * @returns The list with the condition in it, the order of types kept.
+ */
+export function setCondition(
+  list: readonly Condition[],
+  claim: ConditionClaim,
+  nowIso: string,
+): readonly Condition[] {
+  const at = list.findIndex(({ type }) => type === claim.type);
+  const old = list[at];
+  if (old !== undefined && sameClaim(old, claim)) return list;
+  const dated: Condition = {
+    type: claim.type,
+    status: claim.status,
+    reason: claim.reason,
+    message: claim.message,
+    lastTransitionTime: old !== undefined && old.status === claim.status
+      ? old.lastTransitionTime
+      : wholeSeconds(nowIso),
+    ...(claim.observedGeneration === undefined
+      ? {}
+      : { observedGeneration: claim.observedGeneration }),
+  };
+  return old === undefined ? [...list, dated] : list.with(at, dated);
+}
+
+/**
+ * A list without the conditions of one type.
+ *
+ * @param list The conditions that stand.
+ * @param type The type to drop.
+ * @returns The very same list when it holds none.
+ */
+export function withoutCondition(
+  list: readonly Condition[],
+  type: string,
+): readonly Condition[] {
+  return list.some((condition) => condition.type === type)
+    ? list.filter((condition) => condition.type !== type)
+    : list;
+}
+
+/**
+ * Whether two lists say the same: order and `lastTransitionTime` do not count.
+ *
+ * @param a One list.
+ * @param b The other.
+ * @returns Whether nothing needs writing.
+ */
+export function sameConditions(
+  a: readonly Condition[],
+  b: readonly Condition[],
+): boolean {
+  return a.length === b.length && a.every((condition) => {
+    const other = b.find(({ type }) => type === condition.type);
+    return other !== undefined && sameClaim(condition, other);
+  });
+}
+
+function sameClaim(a: ConditionClaim, b: ConditionClaim): boolean {
+  return a.type === b.type && a.status === b.status && a.reason === b.reason &&
+    a.message === b.message && a.observedGeneration === b.observedGeneration;
+}
+
+/** metav1.Time has whole seconds; a fraction would read as a change after a round trip through the server. */
+function wholeSeconds(iso: string): string {
+  return iso.replace(/\.\d+/, "");
+}

@@ -1,0 +1,142 @@
+/**
+ * Eips: pools of addresses.
+ *
+ * @module
+ */
+
+import type { Result } from "@/lang/result.ts";
+import { readConditions } from "./_conditions_reader.ts";
+import { EIP_SPEC_READ } from "./_eip_schema.ts";
+import { present, Reader } from "./_reader.ts";
+import { readWith } from "./_spec_reader.ts";
+import type { Condition } from "./conditions.ts";
+import { type ObjectMeta, readMeta } from "./object_meta.ts";
+
+/** The spec of an Eip, defaults applied. */
+export interface EipSpec {
+  /** The pool: one address, a CIDR, or `first-last`. */
+  readonly address: string;
+  /** `bgp`, `layer2` or `vip`; absent or unknown is treated as `bgp`. */
+  readonly protocol?: string;
+  /** Interface name, `can_reach:<IP>`, or a list of patterns; never empty. */
+  readonly interface?: string;
+  /** Whether new addresses are refused; false when absent. */
+  readonly disable: boolean;
+  /** Without effect, here and in OpenELB. */
+  readonly usingKnownIPs?: boolean;
+  /** Smaller is preferred; 0 when absent. */
+  readonly priority: number;
+  /** Namespaces bound to this pool, by name. */
+  readonly namespaces: readonly string[];
+  /** Namespaces bound to this pool, by equality of all these labels; empty selects all. */
+  readonly namespaceSelector?: Readonly<Record<string, string>>;
+  /** Addresses, CIDRs and ranges that are never handed out. */
+  readonly exclude: readonly string[];
+  /** Whether IPv4 addresses ending in .0 and .255 are never handed out. */
+  readonly avoidBuggyIPs: boolean;
+}
+
+/** The spec of an Eip as it is stored. */
+export interface EipSpecFields {
+  /** See {@linkcode EipSpec}; so have the others. */
+  readonly address: string;
+  /** The protocol. */
+  readonly protocol?: string;
+  /** The interface. */
+  readonly interface?: string;
+  /** Whether it is switched off. */
+  readonly disable?: boolean;
+  /** Without effect. */
+  readonly usingKnownIPs?: boolean;
+  /** Preference. */
+  readonly priority?: number;
+  /** Bound namespaces by name. */
+  readonly namespaces?: readonly string[];
+  /** Bound namespaces by label. */
+  readonly namespaceSelector?: Readonly<Record<string, string>>;
+  /** What is never handed out. */
+  readonly exclude?: readonly string[];
+  /** Whether .0 and .255 are never handed out. */
+  readonly avoidBuggyIPs?: boolean;
+}
+
+/** The status of an Eip. */
+export interface EipStatus {
+  /** Number of addresses; capped at 2⁵³ − 1. */
+  readonly poolSize?: number;
+  /** Number of addresses in use. */
+  readonly usage?: number;
+  /** Whether no address is free. */
+  readonly occupied?: boolean;
+  /** Written by OpenELB 0.5 only. */
+  readonly ready?: boolean;
+  /** Whether the pool is IPv4; absent for IPv6. */
+  readonly v4?: boolean;
+  /** First address of the pool. */
+  readonly firstIP?: string;
+  /** Last address of the pool. */
+  readonly lastIP?: string;
+  /** Address to `namespace/name`; several Services joined by `;`. */
+  readonly used: Readonly<Record<string, string>>;
+  /** Conditions. */
+  readonly conditions: readonly Condition[];
+}
+
+/** The status of an Eip as it is stored. */
+export interface EipStatusFields extends Partial<EipStatus> {}
+
+/** An Eip. */
+export interface Eip {
+  /** Its metadata. */
+  readonly meta: ObjectMeta;
+  /** Its spec. */
+  readonly spec: EipSpec;
+  /** Its status. */
+  readonly status: EipStatus;
+}
+
+/**
+ * Reads an Eip as the API server sends it, in either version.
+ *
+ * The address is not parsed here: an Eip whose address makes no sense is an
+ * Eip, and gets a condition.
+ *
+ * @param raw The object.
+ * @returns What we use of it, or one sentence that says what is wrong.
+ */
+export function projectEip(raw: unknown): Result<Eip, string> {
+  const reader = new Reader();
+  const root = reader.root(raw);
+  const fields =
+    readWith(reader, root, { key: "spec", schema: EIP_SPEC_READ }) ??
+      { address: "" };
+  const status = reader.object(root, "status", "");
+  const eip: Eip = {
+    meta: readMeta(reader, root),
+    spec: present<EipSpec>({
+      ...fields,
+      protocol: fields.protocol === "" ? undefined : fields.protocol,
+      interface: fields.interface === "" ? undefined : fields.interface,
+      disable: fields.disable ?? false,
+      priority: fields.priority ?? 0,
+      namespaces: fields.namespaces ?? [],
+      exclude: fields.exclude ?? [],
+      avoidBuggyIPs: fields.avoidBuggyIPs ?? false,
+    }),
+    // By hand, not by zod: `used` has thousands of entries and changes often.
+    status: present<EipStatus>({
+      poolSize: reader.integer(status, "poolSize", AT),
+      usage: reader.integer(status, "usage", AT),
+      occupied: reader.flag(status, "occupied", AT),
+      ready: reader.flag(status, "ready", AT),
+      v4: reader.flag(status, "v4", AT),
+      firstIP: reader.filledText(status, "firstIP", AT),
+      lastIP: reader.filledText(status, "lastIP", AT),
+      used: reader.map(status, "used", AT),
+      conditions: readConditions(reader, status),
+    }),
+  };
+  return reader.finish("Eip", raw, eip);
+}
+
+const AT = "status.";
