@@ -1,0 +1,95 @@
+/**
+ * The groups `tests/run.ts` runs, one `deno test` each.
+ *
+ * @module
+ */
+
+/** Tests that run together. */
+export interface Group {
+  /** Its name on the command line and in reports. */
+  readonly name: string;
+  /** What it proves, in a few words. */
+  readonly what: string;
+  /** Arguments of `deno`. */
+  readonly args: readonly string[];
+  /** Longest it may take; then it is stopped and counts as failed. */
+  readonly limitMs: number;
+  /** Whether it makes network namespaces, and tells of each test as it ends. */
+  readonly lab: boolean;
+}
+
+/** A folder of tests, and what they prove. */
+interface Folder {
+  readonly name: string;
+  readonly what: string;
+}
+
+/**
+ * The groups of a repository, in the order they run.
+ *
+ * @param paths Paths of all test files, from the root.
+ * @param pureFolders Folders under `mod/` that need no permission.
+ * @returns A group for types, two for `mod/`, one for each folder of `tests/`.
+ */
+export function groupsOf(
+  paths: readonly string[],
+  pureFolders: readonly string[],
+): readonly Group[] {
+  const under = (prefix: string) =>
+    paths.some((path) => path.startsWith(prefix));
+  const pure = pureFolders.map((folder) => `mod/${folder}`).filter((folder) =>
+    under(`${folder}/`)
+  );
+  const rim = foldersOf(paths, "mod").filter((folder) =>
+    !pure.includes(folder)
+  );
+  const known = FOLDERS.filter(({ name }) => under(`tests/${name}/`));
+  const other = foldersOf(paths, "tests").map((folder) => folder.slice(6))
+    .filter((name) => !FOLDERS.some((folder) => folder.name === name))
+    .map((name) => ({ name, what: `tests/${name}` }));
+  return [
+    group("types", "every file type-checks", ["check", "."]),
+    ...(pure.length === 0 ? [] : [
+      group("pure", "pure folders, run without any permission", [
+        ...["test", "--doc", "--no-prompt", "--parallel", "--no-check"],
+        ...pure,
+      ]),
+    ]),
+    ...(rim.length === 0 ? [] : [
+      group("rim", "folders that touch the machine", [...TEST, ...rim]),
+    ]),
+    ...[...other, ...known].map(({ name, what }) =>
+      group(name, what, [...TEST, `tests/${name}`])
+    ),
+  ];
+}
+
+function group(name: string, what: string, args: readonly string[]): Group {
+  const lab = name === E2E;
+  return { name, what, args, lab, limitMs: lab ? 30 * MINUTE : 5 * MINUTE };
+}
+
+function foldersOf(paths: readonly string[], root: string): readonly string[] {
+  const folders = paths.map((path) => path.split("/").slice(0, 2).join("/"))
+    .filter((folder) =>
+      folder.startsWith(`${root}/`) && !folder.endsWith(".ts")
+    );
+  return [...new Set(folders)].toSorted();
+}
+
+const MINUTE = 60_000;
+const E2E = "e2e";
+const TEST = ["test", "-A", "--no-check"] as const;
+
+// In the order they run: what is quick and tells most comes first.
+const FOLDERS: readonly Folder[] = [
+  { name: "support", what: "what the other tests stand on" },
+  { name: "tidy", what: "layers, purity, dead files, true words" },
+  { name: "vectors", what: "bytes read and written" },
+  { name: "conformance", what: "one test per MUST" },
+  { name: "contract", what: "the embedded API server against its contract" },
+  { name: "parity", what: "the embedded API server against a real one" },
+  { name: "sim", what: "a whole cluster from one seed" },
+  { name: "fuzz", what: "the committed corpus" },
+  { name: E2E, what: "real agents on real (virtual) Ethernet" },
+];

@@ -1,0 +1,32 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { groupsOf } from "./groups.ts";
+
+const PATHS = [
+  "mod/io/clock_test.ts",
+  "mod/wire/arp_test.ts",
+  "mod/wire/ndp_test.ts",
+  "tests/e2e/demo_test.ts",
+  "tests/novel/novel_test.ts",
+  "tests/tidy/layers_test.ts",
+];
+
+Deno.test("groupsOf() leaves no folder with tests out", () => {
+  const groups = groupsOf(PATHS, ["lang", "wire"]);
+  deepEqual(
+    groups.map(({ name, args }) => [name, args.slice(-1)]),
+    [
+      ["types", ["."]],
+      ["pure", ["mod/wire"]],
+      ["rim", ["mod/io"]],
+      ["novel", ["tests/novel"]],
+      ["tidy", ["tests/tidy"]],
+      ["e2e", ["tests/e2e"]],
+    ],
+  );
+});
+
+Deno.test("groupsOf() gives pure folders no permission", () => {
+  const pure = groupsOf(PATHS, ["wire"]).find(({ name }) => name === "pure");
+  equal(pure?.args.includes("-A"), false);
+  equal(pure?.args.includes("--no-prompt"), true);
+});
