@@ -215,6 +215,7 @@ async function testFiles(): Promise<readonly string[]> {
   };
   await visit("mod/");
   await visit("tests/");
+  await visit("tools/");
   return found;
 }
 

@@ -58,6 +58,9 @@ export function groupsOf(
     ...(rim.length === 0 ? [] : [
       group("rim", "folders that touch the machine", [...TEST, ...rim]),
     ]),
+    ...(under("tools/")
+      ? [group("tools", "how bundles are made", [...TEST, "tools"])]
+      : []),
     ...[...other, ...known].map(({ name, what }) =>
       group(name, what, [...TEST, `tests/${name}`])
     ),

@@ -8,6 +8,7 @@ const PATHS = [
   "tests/e2e/demo_test.ts",
   "tests/novel/novel_test.ts",
   "tests/tidy/layers_test.ts",
+  "tools/entry_points_test.ts",
 ];
 
 Deno.test("groupsOf() leaves no folder with tests out", () => {
@@ -18,6 +19,7 @@ Deno.test("groupsOf() leaves no folder with tests out", () => {
       ["types", ["."]],
       ["pure", ["mod/wire"]],
       ["rim", ["mod/io"]],
+      ["tools", ["tools"]],
       ["novel", ["tests/novel"]],
       ["tidy", ["tests/tidy"]],
       ["e2e", ["tests/e2e"]],

@@ -1,0 +1,29 @@
+/**
+ * `deno task compile`: one executable in `dist/foghorn`.
+ *
+ * Deno downloads its runtime for that; where this is not possible, the bundles
+ * of `deno task bundle` need nothing but `deno` itself.
+ *
+ * @module
+ */
+
+import {
+  entryPoints,
+  MAIN,
+  modulesOf,
+  ROOT,
+  sourceOf,
+} from "./entry_points.ts";
+
+const entries = await entryPoints(modulesOf, sourceOf);
+const { code } = await new Deno.Command(Deno.execPath(), {
+  args: [
+    ...["compile", "--allow-all", "--exclude-unused-npm"],
+    ...entries.filter((entry) => entry !== MAIN)
+      .map((entry) => `--include=${entry}`),
+    ...["--output=dist/foghorn", MAIN],
+  ],
+  cwd: ROOT,
+  stdin: "null",
+}).spawn().status;
+Deno.exit(code);
