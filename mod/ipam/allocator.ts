@@ -348,10 +348,13 @@ export class Allocator {
       if (choice.kind === "keep") continue;
       const entry = this.#entryAt(choice.address, choice.space.pool.name);
       const home = choice.space.pool.name;
-      if (entry.home !== home && entry.sharers.size <= 1) {
+      const had = entry.sharers.has(service);
+      // Pools can overlap: the one that was asked for is right, unless others
+      // have the address from its old one.
+      if (entry.home !== home && entry.sharers.size === (had ? 1 : 0)) {
         this.#settle(entry, home);
       }
-      if (entry.sharers.has(service)) continue;
+      if (had) continue;
       this.#join(service, request, entry);
       changed = true;
     }

@@ -13,7 +13,6 @@ export { Allocator } from "./allocator.ts";
 export {
   comparePools,
   EXCLUDES_MAX,
-  isPoolBoundTo,
   parsePool,
   type Pool,
   poolAddressAllowed,

@@ -266,23 +266,6 @@ export function nextAllowedValue(pool: Pool, from: bigint): bigint | undefined {
 }
 
 /**
- * Whether a pool is bound to a namespace, by its name or by its labels.
- *
- * @param pool The pool.
- * @param namespace Name of the namespace.
- * @param labels Labels of the Namespace.
- * @returns True when it is.
- */
-export function isPoolBoundTo(
-  pool: Pool,
-  namespace: string,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return pool.namespaces.includes(namespace) ||
-    selectorMatches(pool.namespaceSelector, labels);
-}
-
-/**
  * Whether a selector of a pool matches the labels of a Namespace.
  *
  * @param selector Labels that must all be there; absent matches nothing, empty everything.

@@ -1,0 +1,478 @@
+import { deepEqual, equal, ok as truthy } from "node:assert/strict";
+import {
+  allocatorOf,
+  ask,
+  DUAL_POOLS,
+  holding,
+  ip,
+  only,
+  port,
+  refused,
+  type Request,
+  set,
+  take,
+} from "./_ask_test.ts";
+import { Allocator } from "./allocator.ts";
+import type { PoolInput } from "./pool.ts";
+
+Deno.test("allocate() does not flap between two bound pools when the preferred one fills up", () => {
+  const allocator = allocatorOf(
+    { name: "a", address: "10.0.0.1", namespaces: ["n"] },
+    { name: "b", address: "10.0.1.0/24", namespaces: ["n"], priority: 10 },
+  );
+  for (let i = 0; i < 4; i++) {
+    equal(only(take(allocator, ask("n/1"))), "10.0.0.1");
+  }
+  equal(only(take(allocator, ask("n/2"))), "10.0.1.0");
+  allocator.release("n/1");
+  const again = take(allocator, ask("n/2"));
+  equal(only(again), "10.0.1.0");
+  equal(again.changed, false);
+});
+
+const HOME: PoolInput = {
+  name: "a",
+  address: "10.0.0.0/24",
+  namespaces: ["n"],
+  isDefault: true,
+};
+const STICKY: readonly { readonly name: string; readonly now: PoolInput[] }[] =
+  [
+    { name: "disabled", now: [{ ...HOME, disabled: true }] },
+    { name: "being deleted", now: [{ ...HOME, deleting: true }] },
+    {
+      name: "unbound and no longer the default",
+      now: [{ name: "a", address: "10.0.0.0/24" }],
+    },
+    { name: "without the address", now: [{ ...HOME, address: "10.9.0.0/24" }] },
+    {
+      name: "without the address, which is in another",
+      now: [{ ...HOME, address: "10.9.0.0/24" }, {
+        ...HOME,
+        name: "b",
+        priority: -1,
+      }],
+    },
+    {
+      name: "excluding the address",
+      now: [{ ...HOME, exclude: ["10.0.0.0/25"] }],
+    },
+    { name: "avoiding the address", now: [{ ...HOME, avoidBuggyIps: true }] },
+    {
+      name: "less preferred than a new one",
+      now: [{
+        name: "b",
+        address: "10.1.0.0/24",
+        namespaces: ["n"],
+        priority: -5,
+      }],
+    },
+  ];
+
+const STICKY_REQUESTS: readonly {
+  readonly wish: string;
+  readonly request: Request;
+}[] = [
+  { wish: "nothing", request: {} },
+  { wish: "its Eip", request: { wantedEips: ["a"] } },
+  { wish: "its address", request: { wantedIps: ["10.0.0.0"] } },
+  {
+    wish: "both",
+    request: { wantedEips: ["a"], wantedIps: ["10.0.0.0"] },
+  },
+];
+
+Deno.test.each(
+  STICKY.flatMap((row) => STICKY_REQUESTS.map((wish) => ({ ...row, ...wish }))),
+)("a pool that is $name leaves a Service that names $wish alone", (row) => {
+  const allocator = allocatorOf(HOME);
+  const before = take(allocator, ask("n/a", row.request));
+  equal(only(before), "10.0.0.0");
+  for (const input of row.now) set(allocator, input);
+  deepEqual(take(allocator, ask("n/a", row.request)), {
+    ...before,
+    changed: false,
+  });
+});
+
+const MOVES: readonly {
+  readonly name: string;
+  readonly from: Request;
+  readonly to: Request;
+  readonly address: string;
+}[] = [
+  {
+    name: "another Eip is named",
+    from: { wantedEips: ["a"] },
+    to: { wantedEips: ["b"] },
+    address: "10.1.0.0",
+  },
+  {
+    name: "another address is named",
+    from: { wantedIps: ["10.0.0.0"] },
+    to: { wantedIps: ["10.0.0.7"] },
+    address: "10.0.0.7",
+  },
+  {
+    name: "an address is named",
+    from: {},
+    to: { wantedIps: ["10.1.0.7"] },
+    address: "10.1.0.7",
+  },
+  {
+    name: "the named address is left out",
+    from: { wantedIps: ["10.1.0.7"] },
+    to: {},
+    address: "10.1.0.7",
+  },
+  {
+    name: "the named Eip is left out",
+    from: { wantedEips: ["b"] },
+    to: {},
+    address: "10.1.0.0",
+  },
+  {
+    name: "another namespace has another binding",
+    from: {},
+    to: { namespace: "elsewhere" },
+    address: "10.0.0.0",
+  },
+];
+
+Deno.test.each(MOVES)("when $name, a Service has $address", (row) => {
+  const allocator = allocatorOf(HOME, { name: "b", address: "10.1.0.0/24" });
+  const [before] = take(allocator, ask("n/a", row.from)).addresses;
+  const after = take(allocator, ask("n/a", row.to));
+  equal(only(after), row.address);
+  equal(after.changed, before?.address !== row.address);
+  equal([...allocator.usedOf("a"), ...allocator.usedOf("b")].length, 1);
+});
+
+Deno.test("allocate() that refuses takes nothing away", () => {
+  const allocator = allocatorOf(HOME);
+  take(allocator, ask("n/a"));
+  for (
+    const request of [
+      { wantedIps: ["172.16.0.1"] },
+      { wantedEips: ["missing"] },
+      { families: [6] },
+      { families: [4, 6], familyPolicy: "require" },
+    ] as const
+  ) refused(allocator, ask("n/a", request));
+  deepEqual(allocator.heldBy("n/a"), [{ address: "10.0.0.0", pool: "a" }]);
+});
+
+Deno.test("allocate() under prefer keeps the old address of a family it refuses", () => {
+  const allocator = allocatorOf(...DUAL_POOLS);
+  const dual: Request = { families: [4, 6], familyPolicy: "prefer" };
+  const before = take(allocator, ask("n/a", dual));
+  const after = take(
+    allocator,
+    ask("n/a", { ...dual, wantedIps: ["172.16.0.1"] }),
+  );
+  deepEqual(after.addresses, before.addresses);
+  equal(after.changed, false);
+  equal(after.missing?.reason, "AddressOutsidePool");
+});
+
+Deno.test("a pool that is gone moves its Services, if there is anywhere to go", () => {
+  const allocator = allocatorOf(HOME);
+  take(allocator, ask("n/b"));
+  take(allocator, ask("n/a"));
+  deepEqual(allocator.removePool("a"), ["n/a", "n/b"]);
+  equal(refused(allocator, ask("n/a")).reason, "NoPool");
+  deepEqual(allocator.heldBy("n/a"), [
+    { address: "10.0.0.1", pool: undefined },
+  ]);
+  set(allocator, { ...HOME, name: "b", address: "10.9.0.0/24" });
+  deepEqual(take(allocator, ask("n/a")).addresses, [
+    { address: "10.9.0.0", pool: "b" },
+  ]);
+  deepEqual(allocator.holdersOf(ip("10.0.0.1")), []);
+});
+
+Deno.test("a pool replaced by a larger one moves nobody", () => {
+  const allocator = allocatorOf(HOME);
+  take(allocator, ask("n/a"));
+  allocator.removePool("a");
+  set(allocator, { ...HOME, name: "wide", address: "10.0.0.0/16" });
+  const got = take(allocator, ask("n/a"));
+  deepEqual(got.addresses, [{ address: "10.0.0.0", pool: "wide" }]);
+  equal(got.changed, false);
+  equal(allocator.usage("wide")?.used, 1);
+  equal(allocator.lowestFree("wide"), "10.0.0.1");
+});
+
+Deno.test("of two pools that overlap, neither hands out what the other did", () => {
+  const allocator = allocatorOf(
+    { name: "a", address: "10.0.0.0/30" },
+    { name: "b", address: "10.0.0.2-10.0.0.5" },
+  );
+  const wish = (eip: string): Request => ({ wantedEips: [eip] });
+  const got = ["b", "a", "b", "a", "b", "a"].map((eip, i) => {
+    const result = allocator.allocate(ask(`n/${i}`, wish(eip)));
+    return result.ok ? only(result.value) : result.error.reason;
+  });
+  deepEqual(got, [
+    "10.0.0.2",
+    "10.0.0.0",
+    "10.0.0.3",
+    "10.0.0.1",
+    "10.0.0.4",
+    "PoolExhausted",
+  ]);
+  deepEqual([allocator.usage("a")?.used, allocator.usage("b")?.used], [2, 3]);
+  allocator.release("n/0");
+  equal(allocator.lowestFree("a"), "10.0.0.2");
+  equal(allocator.lowestFree("b"), "10.0.0.2");
+  take(allocator, ask("n/6", wish("a")));
+  deepEqual(allocator.removePool("a"), ["n/1", "n/3"]);
+  equal(allocator.poolOf(ip("10.0.0.2")), "b");
+});
+
+Deno.test("adopt() registers an address whatever its pool says", () => {
+  for (
+    const { name, input, pool } of [
+      { name: "disabled", input: { ...HOME, disabled: true }, pool: "a" },
+      { name: "moved", input: { ...HOME, address: "10.9.0.0/24" }, pool: "a" },
+      {
+        name: "excluding",
+        input: { ...HOME, exclude: ["10.0.0.0/24"] },
+        pool: "a",
+      },
+      { name: "gone", input: { ...HOME, name: "other" }, pool: "other" },
+    ]
+  ) {
+    const allocator = allocatorOf(input);
+    equal(allocator.adopt(holding("n/a", "10.0.0.7", "a")), undefined, name);
+    deepEqual(allocator.heldBy("n/a"), [{ address: "10.0.0.7", pool }], name);
+    const got = take(allocator, ask("n/a"));
+    equal(got.changed, false, name);
+    equal(only(got), "10.0.0.7", name);
+  }
+});
+
+Deno.test("adopt() keeps sharing that collides, and says so", () => {
+  const allocator = allocatorOf(HOME);
+  equal(allocator.adopt(holding("n/a", "10.0.0.0", "a")), undefined);
+  const conflict = allocator.adopt(holding("n/b", "10.0.0.0", "a"));
+  equal(conflict?.reason, "PortConflict");
+  equal(conflict.service, "n/a");
+  deepEqual(allocator.holdersOf(ip("10.0.0.0")), ["n/a", "n/b"]);
+  equal(only(take(allocator, ask("n/b"))), "10.0.0.0");
+  equal(only(take(allocator, ask("n/c"))), "10.0.0.1");
+});
+
+Deno.test("adopt() twice is adopt() once", () => {
+  const allocator = allocatorOf(HOME);
+  allocator.adopt(holding("n/a", "10.0.0.3", "a"));
+  allocator.adopt(holding("n/a", "10.0.0.3", "a"));
+  deepEqual(allocator.release("n/a"), [{ address: "10.0.0.3", pool: "a" }]);
+  deepEqual(allocator.heldBy("n/a"), []);
+  equal(allocator.usage("a")?.used, 0);
+});
+
+Deno.test("adopt() of an address in no pool holds it until a pool with it comes", () => {
+  const allocator = new Allocator();
+  allocator.adopt(holding("n/a", "10.0.0.3"));
+  deepEqual(allocator.heldBy("n/a"), [
+    { address: "10.0.0.3", pool: undefined },
+  ]);
+  set(allocator, HOME);
+  equal(allocator.poolOf(ip("10.0.0.3")), "a");
+  equal(take(allocator, ask("n/a")).changed, false);
+});
+
+Deno.test("allocate() keeps one address per family of several that were adopted", () => {
+  const allocator = allocatorOf(HOME);
+  allocator.adopt(holding("n/a", "10.0.0.3", "a"));
+  allocator.adopt(holding("n/a", "10.0.0.5", "a"));
+  const got = take(allocator, ask("n/a"));
+  equal(only(got), "10.0.0.3");
+  equal(got.changed, true);
+  equal(allocator.usage("a")?.used, 1);
+});
+
+Deno.test("takeWakeCauses() tells of freed addresses, sharers and pools, once", () => {
+  const allocator = allocatorOf(HOME);
+  deepEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
+  take(allocator, ask("n/a"));
+  take(allocator, ask("n/a"));
+  deepEqual(allocator.takeWakeCauses(), []);
+  take(allocator, ask("n/a", port(99)));
+  deepEqual(allocator.takeWakeCauses(), [
+    { kind: "sharers-changed", address: "10.0.0.0" },
+  ]);
+  allocator.release("n/a");
+  deepEqual(allocator.takeWakeCauses(), [
+    { kind: "sharers-changed", address: "10.0.0.0" },
+    { kind: "address-freed", pool: "a" },
+  ]);
+  equal(set(allocator, HOME), false);
+  deepEqual(allocator.takeWakeCauses(), []);
+  equal(set(allocator, { ...HOME, isDefault: false }), true);
+  deepEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
+  allocator.removePool("a");
+  allocator.removePool("a");
+  deepEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
+});
+
+Deno.test("takeWakeCauses() says everything when there is too much to say", () => {
+  const allocator = allocatorOf({ ...HOME, address: "10.0.0.0/16" });
+  for (let i = 0; i < 2000; i++) take(allocator, ask(`n/${i}`));
+  for (let i = 0; i < 2000; i++) allocator.release(`n/${i}`);
+  deepEqual(allocator.takeWakeCauses(), [{ kind: "everything-changed" }]);
+  deepEqual(allocator.takeWakeCauses(), []);
+});
+
+const REVIVALS: readonly { readonly name: string; readonly now: PoolInput }[] =
+  [
+    { name: "is enabled again", now: HOME },
+    { name: "becomes the default", now: { ...HOME, namespaces: [] } },
+    { name: "becomes bound", now: { ...HOME, isDefault: false } },
+    { name: "is extended", now: { ...HOME, address: "10.0.0.0/23" } },
+  ];
+
+Deno.test.each(REVIVALS)(
+  "a pool that $name is a cause that the refusal waits for, and helps",
+  ({ now }) => {
+    const allocator = allocatorOf({
+      name: "a",
+      address: "10.0.0.0/24",
+      disabled: now === HOME,
+    });
+    const refusal = refused(allocator, ask("n/a"));
+    allocator.takeWakeCauses();
+    set(allocator, now);
+    const kinds = allocator.takeWakeCauses().map(({ kind }) => kind);
+    truthy(refusal.retryOn.some(({ kind }) => kinds.includes(kind)));
+    take(allocator, ask("n/a"));
+  },
+);
+
+Deno.test("takeTouchedPools() names the pools whose status may read otherwise", () => {
+  const allocator = allocatorOf(HOME, { name: "b", address: "10.1.0.0/24" });
+  deepEqual(allocator.takeTouchedPools(), ["a", "b"]);
+  take(allocator, ask("n/a"));
+  deepEqual(allocator.takeTouchedPools(), ["a"]);
+  take(allocator, ask("n/a"));
+  deepEqual(allocator.takeTouchedPools(), []);
+  take(allocator, ask("n/b", { ...port(1), wantedIps: ["10.0.0.0"] }));
+  deepEqual(allocator.takeTouchedPools(), ["a"]);
+  take(allocator, ask("n/a", { wantedEips: ["b"] }));
+  deepEqual(allocator.takeTouchedPools(), ["a", "b"]);
+  allocator.release("n/nobody");
+  deepEqual(allocator.takeTouchedPools(), []);
+});
+
+Deno.test("usedOf() lists the lowest addresses first, as many as asked for", () => {
+  const allocator = allocatorOf({ name: "a", address: "2001:db8::/64" });
+  for (const last of ["a", "1:0", "9", "f"]) {
+    const wantedIps = [`2001:db8::${last}`];
+    take(allocator, ask(`n/${last}`, { families: [6], wantedIps }));
+  }
+  deepEqual(allocator.usedOf("a", 3).map(({ address }) => address), [
+    "2001:db8::9",
+    "2001:db8::a",
+    "2001:db8::f",
+  ]);
+  equal(allocator.usedOf("a").length, 4);
+  deepEqual(allocator.usedOf("none"), []);
+  equal(allocator.usage("none"), undefined);
+});
+
+Deno.test("pools() and poolContaining() follow the order of preference", () => {
+  const allocator = allocatorOf(
+    { name: "late", address: "10.0.0.0/16", priority: 5 },
+    { name: "early", address: "10.0.3.0/24" },
+  );
+  deepEqual(allocator.pools().map(({ name }) => name), ["early", "late"]);
+  equal(allocator.poolContaining(ip("10.0.3.1")), "early");
+  equal(allocator.poolContaining(ip("10.0.4.1")), "late");
+  equal(allocator.poolContaining(ip("10.1.0.0")), undefined);
+  set(allocator, { name: "late", address: "10.0.0.0/16", priority: -5 });
+  equal(allocator.poolContaining(ip("10.0.3.1")), "late");
+  equal(allocator.pool("late")?.priority, -5);
+});
+
+const POOL_EDITS: readonly {
+  readonly name: string;
+  readonly now: PoolInput;
+}[] = [
+  { name: "disabled", now: { ...HOME, disabled: true } },
+  { name: "deleting", now: { ...HOME, deleting: true } },
+  { name: "priority", now: { ...HOME, priority: 7 } },
+  { name: "protocol", now: { ...HOME, protocol: "layer2" } },
+  { name: "default", now: { ...HOME, isDefault: false } },
+  { name: "creation", now: { ...HOME, createdAt: "2025-01-01T00:00:00Z" } },
+  { name: "namespaces", now: { ...HOME, namespaces: ["m"] } },
+  { name: "selector", now: { ...HOME, namespaceSelector: {} } },
+  { name: "spelling", now: { ...HOME, address: "10.0.0.1/24" } },
+  { name: "range", now: { ...HOME, address: "10.0.0.0/25" } },
+  { name: "excludes", now: { ...HOME, exclude: ["10.0.0.9"] } },
+  { name: "avoidance", now: { ...HOME, avoidBuggyIps: true } },
+];
+
+Deno.test.each(POOL_EDITS)(
+  "setPool() notices a change of $name, once",
+  ({ now }) => {
+    const allocator = allocatorOf(HOME);
+    equal(set(allocator, now), true);
+    equal(set(allocator, now), false);
+    equal(set(allocator, HOME), true);
+  },
+);
+
+Deno.test("setPool() puts new exclusions into effect at once, and takes them back", () => {
+  const allocator = allocatorOf(HOME);
+  equal(allocator.lowestFree("a"), "10.0.0.0");
+  set(allocator, { ...HOME, avoidBuggyIps: true });
+  equal(allocator.lowestFree("a"), "10.0.0.1");
+  set(allocator, { ...HOME, avoidBuggyIps: true, exclude: ["10.0.0.0/28"] });
+  equal(allocator.lowestFree("a"), "10.0.0.16");
+  set(allocator, HOME);
+  equal(allocator.lowestFree("a"), "10.0.0.0");
+});
+
+Deno.test("an address released after its pool was gone does not count for a new pool", () => {
+  const allocator = allocatorOf(HOME);
+  take(allocator, ask("n/a"));
+  allocator.removePool("a");
+  allocator.release("n/a");
+  set(allocator, HOME);
+  equal(allocator.usage("a")?.used, 0);
+  equal(allocator.lowestFree("a"), "10.0.0.0");
+});
+
+Deno.test("adopt() takes the word of the second who knows the pool", () => {
+  const allocator = allocatorOf({ ...HOME, address: "10.9.0.0/24" });
+  allocator.adopt(holding("n/a", "10.0.0.3"));
+  equal(allocator.poolOf(ip("10.0.0.3")), undefined);
+  allocator.adopt(holding("n/b", "10.0.0.3", "a"));
+  equal(allocator.poolOf(ip("10.0.0.3")), "a");
+  equal(allocator.usage("a")?.used, 1);
+});
+
+Deno.test("adopt() does not believe that an address is from a pool of the other family", () => {
+  const allocator = allocatorOf(...DUAL_POOLS);
+  allocator.adopt(holding("n/a", "2001:db8::1", "four"));
+  equal(allocator.poolOf(ip("2001:db8::1")), "six");
+});
+
+Deno.test("an address in two pools counts for the one its Service names, unless others have it", () => {
+  const allocator = allocatorOf(
+    { name: "a", address: "10.0.0.0/30" },
+    { name: "b", address: "10.0.0.2-10.0.0.5" },
+  );
+  const wish = (eip: string) => ({
+    wantedEips: [eip],
+    wantedIps: ["10.0.0.2"],
+  });
+  take(allocator, ask("n/1", wish("a")));
+  const moved = take(allocator, ask("n/1", wish("b")));
+  deepEqual(moved.addresses, [{ address: "10.0.0.2", pool: "b" }]);
+  equal(moved.changed, false);
+  const joined = take(allocator, ask("n/2", { ...port(81), ...wish("a") }));
+  deepEqual(joined.addresses, [{ address: "10.0.0.2", pool: "b" }]);
+  deepEqual(allocator.usage("a")?.used, 0);
+});
