@@ -29,7 +29,7 @@ export class EventFd implements Disposable {
    * @example Usage
    * ```ts
    * import { EventFd } from "@/io/ffi/eventfd.ts";
-   * import { equal } from "node:assert/strict";
+   * import { strictEqual as equal } from "node:assert/strict";
    *
    * using wake = new EventFd();
    * using elsewhere = new EventFd(wake.fd); // in a Worker, given the number

@@ -11,7 +11,7 @@
  */
 
 import { assert } from "@/lang/assert.ts";
-import { LIBC_SYMBOLS } from "./_symbols.ts";
+import { LIBC_SYMBOLS } from "./symbols.ts";
 import { OsError } from "./os_error.ts";
 
 /** The functions of the C library. */
@@ -47,7 +47,7 @@ export function libc(): Libc {
  * @example Usage
  * ```ts
  * import { libc, outcome } from "@/io/ffi/libc.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual as equal } from "node:assert/strict";
  *
  * equal(outcome(libc().close(-1)), -9); // EBADF
  * ```
@@ -94,7 +94,7 @@ export function closeFd(fd: number): void {
  * @example Usage
  * ```ts
  * import { allocate } from "@/io/ffi/libc.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual as equal } from "node:assert/strict";
  *
  * const memory = allocate(16);
  * const words = new Uint32Array(memory.buffer);

@@ -16,10 +16,12 @@ export class OsError extends Error {
   readonly errnoName: string;
 
   /**
+   * Names what was refused.
+   *
    * @example Usage
    * ```ts
    * import { OsError } from "@/io/ffi/os_error.ts";
-   * import { equal } from "node:assert/strict";
+   * import { strictEqual as equal } from "node:assert/strict";
    *
    * const error = new OsError("socket", 1, {
    *   action: 'open packet socket on "eth0"',
@@ -69,6 +71,7 @@ export const ERRNO = {
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  EFAULT: 14,
   EEXIST: 17,
   ENODEV: 19,
   ENOTDIR: 20,
@@ -78,7 +81,6 @@ export const ERRNO = {
   EMSGSIZE: 90,
   EOPNOTSUPP: 95,
   EAFNOSUPPORT: 97,
-  EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
   ENETDOWN: 100,
   ENETUNREACH: 101,
@@ -86,6 +88,17 @@ export const ERRNO = {
   EHOSTUNREACH: 113,
 } as const;
 
-const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(ERRNO).map(([name, errno]) => [errno, name]),
-);
+const ERRNO_NAMES: ReadonlyMap<number, string> = new Map([
+  ...Object.entries(ERRNO).map(([name, errno]) => [errno, name] as const),
+  [5, "EIO"],
+  [16, "EBUSY"],
+  [28, "ENOSPC"],
+  [38, "ENOSYS"],
+  [71, "EPROTO"],
+  [88, "ENOTSOCK"],
+  [92, "ENOPROTOOPT"],
+  [93, "EPROTONOSUPPORT"],
+  [94, "ESOCKTNOSUPPORT"],
+  [98, "EADDRINUSE"],
+  [110, "ETIMEDOUT"],
+]);
