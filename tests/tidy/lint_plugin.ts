@@ -84,7 +84,7 @@ function testSwitchesVisitor(
     MemberExpression(node) {
       if (node.property.type !== "Identifier") return;
       if (!["only", "ignore"].includes(node.property.name)) return;
-      if (!/^(Deno\.test|Deno\.bench|t\.step|test)$/.test(calleeOf(node))) {
+      if (!/^(Deno\.(test|bench)|t\.step)(\.\w+)*$/.test(calleeOf(node))) {
         return;
       }
       report(node, switched(node.property.name));

@@ -9,6 +9,24 @@ import { tasksOf } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
 
 /**
+ * The two commands a newcomer needs, where README or CI does not have them word
+ * for word.
+ *
+ * @param tree The repository.
+ * @returns Findings, a sentence each.
+ */
+export function missingCommands(tree: Tree): readonly string[] {
+  return ["demo", "test"].flatMap((task) => {
+    const command = `npx --yes deno@${denoVersion(tree)} task ${task}`;
+    return ["README.md", ".ci/run"].filter((path) =>
+      !new RegExp(`^.*${RegExp.escape(command)}( |$)`, "m").test(
+        tree.get(path) ?? "",
+      )
+    ).map((path) => `${path}: it does not have the command ${command}`);
+  });
+}
+
+/**
  * Promises of the Markdown files that are not kept: tasks, commands, flags,
  * paths and links that do not exist, and figures that were not measured.
  *

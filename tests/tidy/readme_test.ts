@@ -4,14 +4,17 @@
  * @module
  */
 
-import { equal } from "node:assert/strict";
-import { brokenPromises } from "./readme.ts";
+import { brokenPromises, missingCommands } from "./readme.ts";
 import { nothingFound, readTree, testFixtures } from "./tree.ts";
 
 testFixtures("readme", brokenPromises);
 
+testFixtures("newcomer", missingCommands);
+
 Deno.test("README and docs name only what is there", async () => {
-  const tree = await readTree();
-  equal(tree.has("README.md"), true);
-  nothingFound(brokenPromises(tree));
+  nothingFound(brokenPromises(await readTree()));
+});
+
+Deno.test("README has the newcomer's two commands, and CI runs them", async () => {
+  nothingFound(missingCommands(await readTree()));
 });
