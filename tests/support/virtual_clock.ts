@@ -18,6 +18,7 @@ export class VirtualClock implements Clock {
   readonly #wallOffsetMs: number;
   #order = 0;
   readonly #armed = new Set<Armed>();
+  readonly #waiters = new Set<() => void>();
 
   readonly #eagerMs: number;
 
@@ -58,6 +59,7 @@ export class VirtualClock implements Clock {
         this.advance(Math.max(0, deadlineMs - this.#nowMs));
       });
     }
+    for (const look of this.#waiters) look();
     return { cancel: () => void this.#armed.delete(armed) };
   }
 
@@ -69,6 +71,27 @@ export class VirtualClock implements Clock {
   /** When the next timer is due, or `undefined` when none is set. */
   nextDeadlineMs(): number | undefined {
     return this.#first()?.deadlineMs;
+  }
+
+  /**
+   * Waits until a timer is set.
+   *
+   * @param fits Whether a timer due in so many milliseconds is the one.
+   * @returns Resolves when there is such a timer, now or later.
+   */
+  armed(fits: (inMs: number) => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = (): void => {
+      for (const { deadlineMs } of this.#armed) {
+        if (!fits(deadlineMs - this.#nowMs)) continue;
+        this.#waiters.delete(look);
+        resolve();
+        return;
+      }
+    };
+    this.#waiters.add(look);
+    look();
+    return promise;
   }
 
   /**

@@ -1,0 +1,264 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { Random } from "@/lang/random.ts";
+import { FaultProxy } from "../../../tests/support/fault_proxy.ts";
+import {
+  type Answerer,
+  ScriptedApi,
+} from "../../../tests/support/scripted_api.ts";
+import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
+import { PROBE_TIMEOUT_MS } from "./connection.ts";
+import { REQUEST_TIMEOUT_MS } from "./exchange.ts";
+import { KubeApi, type KubeApiOptions } from "./kube_api.ts";
+import type { ClusterAccess } from "./kubeconfig.ts";
+
+Deno.test("KubeApi sends method, query, type, body and user agent", async () => {
+  await using stage = Stage.open({
+    answers: () => Response.json({ done: true }, { status: 201 }),
+  });
+  const response = await stage.kube.request({
+    method: "PATCH",
+    path: "/api/v1/nodes/n1/status",
+    query: { fieldManager: "a b" },
+    body: { x: "ü" },
+    contentType: "application/merge-patch+json",
+  });
+  deepEqual(response, {
+    ok: true,
+    value: { status: 201, body: { done: true } },
+  });
+  const [seen] = stage.api.seen;
+  equal(seen?.method, "PATCH");
+  equal(seen?.url.pathname, "/api/v1/nodes/n1/status");
+  equal(seen?.url.searchParams.get("fieldManager"), "a b");
+  equal(seen?.headers.get("content-type"), "application/merge-patch+json");
+  equal(seen?.headers.get("user-agent"), "foghorn");
+  equal(seen?.body, '{"x":"ü"}');
+});
+
+Deno.test("KubeApi reads an empty answer", async () => {
+  await using stage = Stage.open({ answers: () => new Response(null) });
+  deepEqual(await stage.delete(), {
+    ok: true,
+    value: { status: 200, body: undefined },
+  });
+});
+
+Deno.test.each([
+  {
+    name: "a refusal",
+    answers: () =>
+      Response.json({ reason: "AlreadyExists", message: "there" }, {
+        status: 409,
+      }),
+    error: {
+      status: 409,
+      reason: "already-exists",
+      message: "Cannot DELETE /x: 409 there",
+    },
+  },
+  {
+    name: "a page of somebody in between",
+    answers: () => new Response("<h1>no</h1>", { status: 502 }),
+    error: {
+      status: 502,
+      reason: "server-error",
+      message: "Cannot DELETE /x: 502 <h1>no</h1>",
+    },
+  },
+  {
+    name: "a success that is not JSON",
+    answers: () => new Response("<h1>hello</h1>"),
+    error: {
+      reason: "unreachable",
+      message: "Cannot DELETE /x: the answer is not JSON",
+    },
+  },
+  {
+    name: "a redirect, which it does not follow",
+    answers: () =>
+      new Response(null, { status: 302, headers: { location: "/y" } }),
+    error: {
+      status: 302,
+      reason: "server-error",
+      message: "Cannot DELETE /x: 302 server-error",
+    },
+  },
+])("KubeApi names $name", async ({ answers, error }) => {
+  await using stage = Stage.open({ answers });
+  deepEqual(await stage.delete(), { ok: false, error });
+  equal(stage.api.seen.length, 1);
+});
+
+Deno.test("KubeApi says that nobody listens", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await using stage = Stage.open({
+    answers: () => undefined,
+    access: { server: `http://127.0.0.1:${port}` },
+  });
+  const response = await stage.delete();
+  equal(!response.ok && response.error.reason, "unreachable");
+  match(response.ok ? "" : response.error.message, /refused/);
+});
+
+Deno.test("KubeApi ends a request at its deadline", async () => {
+  const asked = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<undefined>();
+  await using stage = Stage.open({
+    answers: async () => {
+      asked.resolve();
+      return await never.promise;
+    },
+  });
+  const response = stage.delete();
+  await asked.promise;
+  stage.clock.advance(REQUEST_TIMEOUT_MS);
+  deepEqual(await response, {
+    ok: false,
+    error: {
+      reason: "timeout",
+      message: "Cannot DELETE /x: no answer within 10000 ms",
+    },
+  });
+  never.resolve(undefined);
+});
+
+Deno.test("KubeApi leaves a connection on which a request waited in vain", async () => {
+  await using stage = Stage.open({ answers: () => Response.json({}) });
+  const proxy = await FaultProxy.start(stage.api.port);
+  const kube = new KubeApi({
+    ...ACCESS,
+    server: `http://127.0.0.1:${proxy.port}`,
+  }, { clock: stage.clock, protocol: "h2" });
+  ok((await kube.request({ method: "GET", path: "/a" })).ok);
+  proxy.freeze();
+  stage.clock.advance(1);
+  const waiting = kube.request({ method: "GET", path: "/b" });
+  ok(REQUEST_TIMEOUT_MS >= PROBE_TIMEOUT_MS);
+  await proxy.swallowed;
+  stage.clock.advance(REQUEST_TIMEOUT_MS);
+  const response = await waiting;
+  equal(!response.ok && response.error.reason, "timeout");
+  ok((await kube.request({ method: "GET", path: "/c" })).ok);
+  equal(proxy.accepted, 2);
+  await kube.close();
+  await proxy.close();
+});
+
+Deno.test("KubeApi ends what is under way when it is closed", async () => {
+  const asked = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<undefined>();
+  await using stage = Stage.open({
+    answers: async () => {
+      asked.resolve();
+      return await never.promise;
+    },
+  });
+  const response = stage.delete();
+  await asked.promise;
+  await stage.kube.close();
+  deepEqual(await response, {
+    ok: false,
+    error: { reason: "unreachable", message: "Cannot DELETE /x: closed" },
+  });
+  deepEqual(await stage.delete(), await response);
+  never.resolve(undefined);
+});
+
+Deno.test("KubeApi reads the token again upon a 401, and tries once more", async () => {
+  const tokenFile = await Deno.makeTempFile();
+  await Deno.writeTextFile(tokenFile, "old");
+  await using stage = Stage.open({
+    answers: ({ headers }) =>
+      headers.get("authorization") === "Bearer new"
+        ? Response.json({})
+        : Response.json({ message: "who?" }, { status: 401 }),
+    access: { user: { tokenFile } },
+  });
+  const refused = await stage.delete();
+  equal(!refused.ok && refused.error.reason, "unauthorized");
+  equal(stage.api.seen.length, 1);
+  await Deno.writeTextFile(tokenFile, "new");
+  equal((await stage.delete()).ok, true);
+  equal(stage.api.seen.length, 3);
+  await Deno.remove(tokenFile);
+});
+
+Deno.test("KubeApi lets a throttled collection rest, and no other", async () => {
+  let refusals = 1;
+  await using stage = Stage.open({
+    answers: ({ url }) =>
+      url.pathname === "/api/v1/services" && refusals-- > 0
+        ? Response.json({}, { status: 429, headers: { "retry-after": "3" } })
+        : Response.json({}),
+  });
+  const services = { method: "GET", path: "/api/v1/services" } as const;
+  deepEqual(await stage.kube.request(services), {
+    ok: false,
+    error: {
+      status: 429,
+      reason: "throttled",
+      message: "Cannot GET /api/v1/services: 429 throttled",
+      retryAfterMs: 3_000,
+    },
+  });
+  const again = stage.kube.request(services);
+  ok((await stage.kube.request({ method: "GET", path: "/api/v1/nodes" })).ok);
+  equal(stage.api.seen.length, 2);
+  stage.clock.advance(3_000);
+  equal((await again).ok, true);
+  equal(stage.api.seen.length, 3);
+});
+
+const ACCESS: ClusterAccess = {
+  server: "",
+  insecureSkipTlsVerify: false,
+  user: {},
+  origin: "test",
+};
+
+/** A server and a client. */
+class Stage implements AsyncDisposable {
+  readonly api: ScriptedApi;
+  readonly kube: KubeApi;
+  readonly clock = new VirtualClock();
+
+  private constructor(
+    answers: Answerer,
+    access: Partial<ClusterAccess>,
+    options: KubeApiOptions,
+  ) {
+    this.api = new ScriptedApi(answers);
+    this.kube = new KubeApi({
+      ...ACCESS,
+      server: `http://127.0.0.1:${this.api.port}`,
+      ...access,
+    }, {
+      clock: this.clock,
+      random: new Random(1),
+      protocol: "h2",
+      ...options,
+    });
+  }
+
+  static open(
+    options: {
+      readonly answers: Answerer;
+      readonly access?: Partial<ClusterAccess>;
+    } & KubeApiOptions,
+  ): Stage {
+    const { answers, access = {}, ...rest } = options;
+    return new Stage(answers, access, rest);
+  }
+
+  delete(): ReturnType<KubeApi["request"]> {
+    return this.kube.request({ method: "DELETE", path: "/x" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kube.close();
+    await this.api.close();
+    equal(this.clock.timers, 0);
+  }
+}
