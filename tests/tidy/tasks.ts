@@ -34,6 +34,12 @@ export function brokenConfig(tree: Tree): readonly string[] {
         `deno.json: the task "${task}" runs ${file}, which is not there`,
       );
     }
+    for (const [, name = ""] of command.matchAll(/\smain\.ts (\w+)/g)) {
+      if (hasCommand(tree, name)) continue;
+      findings.push(
+        `deno.json: the task "${task}" runs the command "${name}", which mod/cli does not have`,
+      );
+    }
     for (const [, other = ""] of command.matchAll(/deno task ([\w-]+)/g)) {
       if (tasks.has(other)) continue;
       findings.push(
@@ -68,6 +74,12 @@ export function tasksOf(tree: Tree): ReadonlyMap<string, string> {
     Object.entries(configOf(tree).tasks ?? {}).map((
       [name, { command }],
     ) => [name, command]),
+  );
+}
+
+function hasCommand(tree: Tree, name: string): boolean {
+  return [...tree].some(([path, source]) =>
+    path.startsWith("mod/cli/") && source.includes(`command("${name}")`)
   );
 }
 
