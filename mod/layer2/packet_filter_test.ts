@@ -1,0 +1,341 @@
+import fc from "fast-check";
+import { ok, strictEqual as equal } from "node:assert/strict";
+import { type IpAddr, isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
+import { type Ipv4Addr, ipv4AddrFromNumber } from "@/addr/ipv4_addr.ts";
+import { ipv6Addr } from "@/addr/ipv6_addr.ts";
+import { Random } from "@/lang/random.ts";
+import { BROADCAST_MAC, macAddrBytes } from "@/addr/mac_addr.ts";
+import {
+  arpRequestFrame,
+  FRAMES,
+  ip4,
+  ip6,
+  mac,
+  OWN_MAC,
+  OWN_VIPS,
+  solicitationFrame,
+} from "./_frames_test.ts";
+import {
+  gratuitousArpReply,
+  gratuitousArpRequest,
+  unsolicitedNaFrame,
+} from "./announcement_frames.ts";
+import {
+  arpFilter,
+  FILTER_INSTRUCTIONS_MAX,
+  ndpFilter,
+  type PacketFilter,
+} from "./packet_filter.ts";
+import { respond } from "./responder.ts";
+
+// <linux/if_packet.h>
+const OTHERHOST = 3;
+const OUTGOING = 4;
+
+const FOREIGN_MAC = mac("02:00:00:00:00:0c");
+const LINK = { mac: OWN_MAC, vips: new Set<IpAddr>(OWN_VIPS) };
+const EXACT = {
+  arp: arpFilter(OWN_VIPS.filter(isIpv4)),
+  ndp: ndpFilter(OWN_VIPS.filter(isIpv6)),
+};
+const MANY = scattered(4_000);
+const PLAIN = {
+  arp: arpFilter(MANY),
+  ndp: ndpFilter(MANY.map((_, i) => ip6(`fd00::${i.toString(16)}:1`))),
+};
+
+Deno.test("a filter accepts whatever the responder would answer or report", () => {
+  let accepted = 0;
+  fc.assert(
+    fc.property(FRAMES, fc.nat({ max: 4 }), (frame, packetType) => {
+      const needed = respond(frame, LINK).kind !== "drop";
+      const skb = received(frame, packetType);
+      // The kernel tells our own and foreign frames apart by their addresses.
+      const ours = skb.packetType !== OUTGOING && skb.packetType !== OTHERHOST;
+      if (!needed || !ours) return;
+      accepted++;
+      ok(run(EXACT.arp, skb) || run(EXACT.ndp, skb), "exact");
+      ok(run(PLAIN.arp, skb) || run(PLAIN.ndp, skb), "plain");
+    }),
+    { numRuns: 20_000 },
+  );
+  ok(accepted > 500, `${accepted} frames were needed`);
+});
+
+const ADDR_LISTS = fc.array(
+  fc.oneof(
+    fc.nat({ max: 300 }),
+    fc.nat({ max: 0xffff_ffff }),
+    fc.constantFrom(0xffff_ffff, 0xffff_fffe, 0),
+  ),
+  { maxLength: 600, size: "max" },
+);
+
+Deno.test("arpFilter() accepts requests for a VIP and nothing else", () => {
+  fc.assert(
+    fc.property(ADDR_LISTS, ADDR_LISTS, (values, others) => {
+      const filter = arpFilter(values.map(ipv4AddrFromNumber));
+      equal(filter.mode, "exact");
+      const vips = new Set(values);
+      const asked = [...values, ...others, ...values.map((n) => n + 1)]
+        .filter((n) => n <= 0xffff_ffff);
+      for (const value of asked) {
+        equal(run(filter, request(value, 0x0101_0101)), vips.has(value));
+        equal(
+          run(filter, request(0x0101_0101, value)),
+          vips.has(value) || vips.has(0x0101_0101),
+        );
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+Deno.test("arpFilter() is exact for a thousand scattered VIPs, plain when they do not fit", () => {
+  const exact = arpFilter(scattered(1_000));
+  equal(exact.mode, "exact");
+  ok(exact.instructions > 3_900 && exact.instructions <= 4_096);
+  equal(PLAIN.arp.mode, "plain");
+  ok(PLAIN.arp.instructions < 32);
+  equal(PLAIN.ndp.mode, "plain");
+  // 16,384 neighboring addresses are one range.
+  const range = Array.from({ length: 16_384 }, (_, i) => 0x0a00_0000 + i);
+  ok(arpFilter(range.map(ipv4AddrFromNumber)).instructions < 40);
+});
+
+Deno.test("arpFilter() finds every one of a thousand scattered VIPs", () => {
+  const vips = scattered(1_000);
+  const filter = arpFilter(vips);
+  const random = new Random(9);
+  for (const vip of vips) ok(run(filter, received(arpRequestFrame(vip))));
+  for (let i = 0; i < 1_000; i++) {
+    const other = ipv4AddrFromNumber(random.int(2 ** 32));
+    const skb = received(arpRequestFrame(other));
+    equal(run(filter, skb), vips.includes(other));
+  }
+});
+
+Deno.test("ndpFilter() accepts what concerns a VIP by the last word of its target", () => {
+  const vips = scattered(1_000).map((_, i) =>
+    ipv6Addr(
+      Uint8Array.of(0x20, 1, 0xd, 0xb8, ...new Array(9), 1, i >>> 7, i * 2),
+    )
+  );
+  const filter = ndpFilter(vips);
+  equal(filter.mode, "exact");
+  for (const vip of vips) {
+    ok(run(filter, received(solicitationFrame(vip))));
+    ok(run(filter, received(unsolicitedNaFrame(vip, FOREIGN_MAC))));
+  }
+  ok(!run(filter, received(solicitationFrame("2001:db8::1:3"))));
+  ok(!run(filter, received(unsolicitedNaFrame(ip6("fd00::9"), FOREIGN_MAC))));
+});
+
+const REFUSED = [
+  {
+    name: "a foreign request",
+    skb: received(arpRequestFrame("192.0.2.3")),
+  },
+  {
+    name: "a foreign reply",
+    skb: received(gratuitousArpReply(ip4("192.0.2.3"), FOREIGN_MAC)),
+  },
+  {
+    name: "a foreign solicitation",
+    skb: received(solicitationFrame("2001:db8::3")),
+  },
+  {
+    name: "a request this host sent",
+    skb: received(arpRequestFrame("192.0.2.1"), 4),
+  },
+  {
+    name: "a solicitation this host sent",
+    skb: received(solicitationFrame("2001:db8::1"), 4),
+  },
+  {
+    name: "a request to another host",
+    skb: received(arpRequestFrame("192.0.2.1", { to: FOREIGN_MAC })),
+  },
+  {
+    name: "a request of another VLAN",
+    skb: { ...received(arpRequestFrame("192.0.2.1")), vlanTag: 0x6007 },
+  },
+  {
+    name: "a solicitation of another VLAN",
+    skb: { ...received(solicitationFrame("2001:db8::1")), vlanTag: 7 },
+  },
+  {
+    name: "a solicitation from beyond the link",
+    skb: received(changed(solicitationFrame("2001:db8::1"), 21, 64)),
+  },
+  {
+    name: "a UDP packet",
+    skb: received(changed(solicitationFrame("2001:db8::1"), 20, 17)),
+  },
+  {
+    name: "a Router Advertisement",
+    skb: received(changed(solicitationFrame("2001:db8::1"), 54, 134)),
+  },
+  {
+    name: "half a request",
+    skb: received(arpRequestFrame("192.0.2.1").subarray(0, 40)),
+  },
+];
+
+Deno.test.each(REFUSED)("an exact filter refuses $name", ({ skb }) => {
+  equal(run(EXACT.arp, skb) || run(EXACT.ndp, skb), false);
+});
+
+const TAKEN = [
+  { name: "a request for a VIP", frame: arpRequestFrame("192.0.2.1") },
+  {
+    name: "a gratuitous request for a VIP",
+    frame: gratuitousArpRequest(ip4("192.0.2.1"), FOREIGN_MAC),
+  },
+  {
+    name: "a gratuitous reply for a VIP",
+    frame: gratuitousArpReply(ip4("192.0.2.1"), FOREIGN_MAC),
+  },
+  {
+    name: "a request for somebody else from a VIP",
+    frame: arpRequestFrame("192.0.2.3", { senderIp: ip4("192.0.2.2") }),
+  },
+  { name: "a solicitation", frame: solicitationFrame("fd00::7") },
+  {
+    name: "an advertisement",
+    frame: unsolicitedNaFrame(ip6("fd00::7"), FOREIGN_MAC),
+  },
+];
+
+Deno.test.each(TAKEN)("every filter accepts $name", ({ frame }) => {
+  const skb = received(frame);
+  ok(run(EXACT.arp, skb) !== run(EXACT.ndp, skb), "exactly one");
+  ok(run(PLAIN.arp, skb) !== run(PLAIN.ndp, skb), "exactly one");
+  const priority = { ...skb, vlanTag: 0xa000 };
+  ok(run(EXACT.arp, priority) || run(EXACT.ndp, priority), "VID 0 is no VLAN");
+});
+
+Deno.test("a filter of no VIP refuses everything", () => {
+  for (const { frame } of TAKEN) {
+    equal(run(arpFilter([]), received(frame)), false);
+    equal(run(ndpFilter([]), received(frame)), false);
+  }
+});
+
+/** What a packet socket holds: the frame without its tag, and what is beside it. */
+interface Skb {
+  readonly bytes: Uint8Array;
+  readonly packetType: number;
+  readonly vlanTag: number | undefined;
+}
+
+/** As the kernel hands a frame to packet sockets: untagged, classified. */
+function received(frame: Uint8Array, packetType?: number): Skb {
+  const destination = frame.subarray(0, 6);
+  const own = destination.toHex() === macAddrBytes(OWN_MAC).toHex();
+  const group = ((frame[0] ?? 0) & 1) !== 0;
+  const type = packetType === OUTGOING
+    ? OUTGOING
+    : own
+    ? 0
+    : destination.toHex() === macAddrBytes(BROADCAST_MAC).toHex()
+    ? 1
+    : group
+    ? 2
+    : OTHERHOST;
+  const tagged = frame[12] === 0x81 && frame[13] === 0 && frame.length >= 18;
+  if (!tagged) return { bytes: frame, packetType: type, vlanTag: undefined };
+  const bytes = new Uint8Array(frame.length - 4);
+  bytes.set(frame.subarray(0, 12));
+  bytes.set(frame.subarray(16), 12);
+  const vlanTag = ((frame[14] ?? 0) << 8) | (frame[15] ?? 0);
+  return { bytes, packetType: type, vlanTag };
+}
+
+/** Classic BPF as Documentation/networking/filter.rst of Linux defines it. */
+function run(filter: PacketFilter, skb: Skb): boolean {
+  const { program } = filter;
+  const view = new DataView(program.buffer);
+  const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+  const packet = new DataView(
+    skb.bytes.buffer,
+    skb.bytes.byteOffset,
+    skb.bytes.byteLength,
+  );
+  ok(filter.instructions <= FILTER_INSTRUCTIONS_MAX);
+  equal(program.length, 8 * filter.instructions);
+  let a = 0;
+  for (let pc = 0; pc < filter.instructions; pc++) {
+    const code = view.getUint16(8 * pc, little);
+    const k = view.getUint32(8 * pc + 4, little);
+    const branch = (taken: boolean) => {
+      pc += program[8 * pc + (taken ? 2 : 3)] ?? 0;
+    };
+    switch (code) {
+      case 0x20:
+      case 0x28:
+      case 0x30: {
+        const loaded = loadFrom(packet, skb, code, k);
+        if (loaded === undefined) return false;
+        a = loaded;
+        break;
+      }
+      case 0x54:
+        a = (a & k) >>> 0;
+        break;
+      case 0x05:
+        pc += k;
+        break;
+      case 0x15:
+        branch(a === k);
+        break;
+      case 0x35:
+        branch(a >= k);
+        break;
+      case 0x06:
+        ok(k === 0 || k >= 254, "A filter does not cut frames");
+        return k !== 0;
+      default:
+        throw new Error(`Unknown instruction ${code.toString(16)}`);
+    }
+  }
+  throw new Error("The kernel refuses a program that does not end in a return");
+}
+
+function loadFrom(
+  packet: DataView,
+  skb: Skb,
+  code: number,
+  k: number,
+): number | undefined {
+  if (k === 0xffff_f004) return skb.packetType;
+  if (k === 0xffff_f02c) return skb.vlanTag ?? 0;
+  if (k === 0xffff_f030) return skb.vlanTag === undefined ? 0 : 1;
+  const size = code === 0x20 ? 4 : code === 0x28 ? 2 : 1;
+  // A load beyond the packet ends the program with 0.
+  if (k + size > packet.byteLength) return undefined;
+  if (size === 4) return packet.getUint32(k);
+  return size === 2 ? packet.getUint16(k) : packet.getUint8(k);
+}
+
+function request(target: number, sender: number): Skb {
+  return received(
+    arpRequestFrame(ipv4AddrFromNumber(target), {
+      senderIp: ipv4AddrFromNumber(sender),
+    }),
+  );
+}
+
+function scattered(count: number): readonly Ipv4Addr[] {
+  const random = new Random(5);
+  return Array.from(
+    { length: count },
+    () => ipv4AddrFromNumber(random.int(0xffff_ffff)),
+  );
+}
+
+function changed(frame: Uint8Array, at: number, byte: number): Uint8Array {
+  const copy = frame.slice();
+  copy[at] = byte;
+  return copy;
+}
