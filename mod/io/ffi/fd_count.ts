@@ -60,7 +60,13 @@ export function listDescriptors(): ReadonlyMap<number, string> {
   return new Map(open.toSorted(([a], [b]) => a - b));
 }
 
-function readLink(path: string): string {
+/**
+ * Where a symbolic link of /proc points.
+ *
+ * @param path The link.
+ * @returns Its target, or `closed meanwhile` when there is none.
+ */
+export function readLink(path: string): string {
   const target = new Uint8Array(TARGET_BYTES_MAX);
   const size = BigInt(TARGET_BYTES_MAX);
   const length = outcome(libc().readlink(cString(path), target, size));

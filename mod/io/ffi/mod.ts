@@ -18,6 +18,7 @@ export * from "./kernel_network.ts";
 export * from "./libc.ts";
 export * from "./link_table.ts";
 export * from "./link_watcher.ts";
+export * from "./machine.ts";
 export * from "./multicast_groups.ts";
 export * from "./netlink.ts";
 export * from "./netlink_events.ts";

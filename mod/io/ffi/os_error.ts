@@ -92,6 +92,7 @@ const ERRNO_NAMES: ReadonlyMap<number, string> = new Map([
   ...Object.entries(ERRNO).map(([name, errno]) => [errno, name] as const),
   [5, "EIO"],
   [16, "EBUSY"],
+  [21, "EISDIR"],
   [28, "ENOSPC"],
   [38, "ENOSYS"],
   [71, "EPROTO"],

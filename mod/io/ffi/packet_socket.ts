@@ -146,7 +146,7 @@ export class PacketSocket implements Disposable {
    *
    * @param batch Where to put the frames, with their lengths.
    * @returns How many, 0 when nothing is queued, {@linkcode LINK_DOWN} when the
-   * interface went down (told once for each time) or is gone (told for ever).
+   * interface went down or away; told once for each time, by this or by sending.
    */
   receive(batch: ReceiveBatch): number {
     const received = outcome(
@@ -179,8 +179,7 @@ export class PacketSocket implements Disposable {
     while (discarded < DISCARDED_MAX) {
       const received = this.receive(batch);
       if (received > 0) discarded += received;
-      // Frames may be queued behind the news that the interface went down; one
-      // that is gone says so for ever.
+      // Frames may be queued behind the news that the interface went down.
       else if (received === 0 || ++downs > DOWN_RETRIES_MAX) break;
     }
     return discarded;
