@@ -6,7 +6,7 @@
 
 import type { Result } from "@/lang/result.ts";
 import { readConditions } from "./_conditions_reader.ts";
-import { type Json, present, Reader } from "./_reader.ts";
+import { isJson, type Json, present, Reader } from "./_reader.ts";
 import type { Condition } from "./conditions.ts";
 import type { LoadBalancerIngress } from "./ingress.ts";
 import { type ObjectMeta, readMeta } from "./object_meta.ts";
@@ -54,6 +54,8 @@ export interface Service {
   readonly ingress: readonly LoadBalancerIngress[];
   /** `status.conditions`. */
   readonly conditions: readonly Condition[];
+  /** Who last wrote `status.loadBalancer`, by `metadata.managedFields`; absent where the server does not tell. */
+  readonly statusManager?: string;
 }
 
 /**
@@ -85,8 +87,29 @@ export function projectService(raw: unknown): Result<Service, string> {
     ingress: reader.items(loadBalancer, "ingress", "status.loadBalancer.")
       .map((entry) => readIngress(reader, entry)),
     conditions: readConditions(reader, status),
+    statusManager: statusManagerOf(root),
   });
   return reader.finish("Service", raw, service);
+}
+
+/** The newest entry of `managedFields` that has `status.loadBalancer`; nothing in it is worth refusing a Service for. */
+function statusManagerOf(root: Json): string | undefined {
+  const metadata = root["metadata"];
+  const entries = isJson(metadata) ? metadata["managedFields"] : undefined;
+  if (!Array.isArray(entries)) return undefined;
+  let newest: { readonly manager: string; readonly time: string } | undefined;
+  for (const entry of entries) {
+    if (!isJson(entry) || !isJson(entry["fieldsV1"])) continue;
+    const fields = entry["fieldsV1"]["f:status"];
+    if (!isJson(fields) || fields["f:loadBalancer"] === undefined) continue;
+    const { manager, time } = entry;
+    if (typeof manager !== "string") continue;
+    const at = typeof time === "string" ? time : "";
+    if (newest === undefined || newest.time <= at) {
+      newest = { manager, time: at };
+    }
+  }
+  return newest?.manager;
 }
 
 function readFamilies(reader: Reader, spec: Json): readonly ServiceIpFamily[] {

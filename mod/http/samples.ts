@@ -1,0 +1,124 @@
+/**
+ * The state of a node as metric samples, and which part of it is not ready.
+ *
+ * @module
+ */
+
+import type { MetricSample } from "@/obs/metrics.ts";
+import type { Instant, MainView } from "@/node/mod.ts";
+import type { NotReady } from "./server.ts";
+
+/** The parts of a node that are not ready yet; empty when it is. */
+export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
+  const missing: NotReady[] = [];
+  if (!view.owners.wireReady) {
+    missing.push({
+      part: "wire",
+      message: "The isolate that answers ARP and NDP has not started",
+    });
+  }
+  if (!view.local.isKnown) {
+    missing.push({
+      part: "links",
+      message: "The interfaces of this node are not known yet",
+    });
+  }
+  for (const watched of view.watches.missing()) {
+    missing.push({
+      part: `watch ${watched}`,
+      message:
+        "Not listed yet: the API server has not answered, or the CustomResourceDefinitions or permissions are missing",
+    });
+  }
+  if (!view.membership.hasLease(at)) {
+    missing.push({
+      part: "lease",
+      message: "The Lease of this node is not written yet",
+    });
+  }
+  for (const [link, message] of view.owners.failures) {
+    missing.push({ part: `link ${link}`, message });
+  }
+  return missing;
+}
+
+/** The gauges and counters of this moment. */
+export function samplesOf(view: MainView, at: Instant): readonly MetricSample[] {
+  const samples: MetricSample[] = [];
+  const add = (
+    name: MetricSample["name"],
+    value: number,
+    labels: Readonly<Record<string, string>> = {},
+  ): void => {
+    samples.push({ name, value, labels });
+  };
+  add("foghorn_leader", view.isLeader ? 1 : 0);
+  add("foghorn_agents_live", view.membership.liveNodes());
+  const renewedMs = view.membership.renewedMs;
+  if (renewedMs !== undefined) {
+    add("foghorn_lease_age_seconds", (at.nowMs - renewedMs) / 1000);
+  }
+  for (const [watched, { alive }] of view.watches.states) {
+    add("foghorn_watch_up", alive ? 1 : 0, { kind: watched });
+  }
+  for (const [link, value] of view.local.arpIgnore) {
+    add("foghorn_strict_arp_off", value === 0 ? 1 : 0, { link });
+  }
+  addPools(view, add);
+  addWire(view, add);
+  return samples;
+}
+
+type Add = (
+  name: MetricSample["name"],
+  value: number,
+  labels?: Readonly<Record<string, string>>,
+) => void;
+
+function addPools(view: MainView, add: Add): void {
+  const { controller } = view;
+  if (controller === undefined) return;
+  add("foghorn_services_waiting", controller.waiting);
+  for (const { eip, size, used } of view.pools()) {
+    add("foghorn_pool_addresses", size, { eip });
+    add("foghorn_pool_addresses_used", used, { eip });
+  }
+}
+
+function addWire(view: MainView, add: Add): void {
+  const { owners } = view;
+  const owned = new Map<string, number>();
+  for (const link of owners.links.keys()) owned.set(link, 0);
+  for (const { link } of owners.owned) {
+    owned.set(link, (owned.get(link) ?? 0) + 1);
+  }
+  for (const [link, count] of owned) {
+    add("foghorn_owned_addresses", count, { link });
+  }
+  for (const [link, filter] of owners.links) {
+    add("foghorn_wire_filter_exact", filter === "exact" ? 1 : 0, { link });
+  }
+  add("foghorn_wire_pauses_total", owners.pauses);
+  for (const counters of owners.counters) {
+    const { link } = counters;
+    for (const protocol of ["arp", "ndp"] as const) {
+      add("foghorn_requests_total", counters.requests[protocol], {
+        link,
+        protocol,
+      });
+      add("foghorn_answers_total", counters.answers[protocol], {
+        link,
+        protocol,
+      });
+      add("foghorn_announcements_total", counters.announcements[protocol], {
+        link,
+        protocol,
+      });
+    }
+    for (const [reason, count] of Object.entries(counters.drops)) {
+      add("foghorn_frames_dropped_total", count, { link, reason });
+    }
+    add("foghorn_address_conflicts_total", counters.conflicts, { link });
+    add("foghorn_frames_overrun_total", counters.overruns, { link });
+  }
+}

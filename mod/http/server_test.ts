@@ -1,0 +1,63 @@
+import { match, strictEqual } from "node:assert/strict";
+import { MetricsPage } from "./metrics_page.ts";
+import { type NotReady, serveHttp } from "./server.ts";
+
+function source(notReady: readonly NotReady[]) {
+  return {
+    unhealthy: () => [],
+    notReady: () => notReady,
+    metrics: new MetricsPage(() => [
+      { name: "foghorn_leader", labels: {}, value: 1 },
+      {
+        name: "foghorn_answers_total",
+        labels: { link: "eth0", protocol: "arp" },
+        value: 7,
+      },
+    ]),
+  };
+}
+
+Deno.test("serveHttp() answers health, readiness and metrics", async () => {
+  const server = serveHttp({ hostname: "127.0.0.1", port: 0 }, source([]));
+  const at = `http://127.0.0.1:${server.port}`;
+  try {
+    strictEqual(await (await fetch(`${at}/healthz`)).text(), "ok\n");
+    strictEqual(await (await fetch(`${at}/readyz`)).text(), "ok\n");
+    const page = await (await fetch(`${at}/metrics`)).text();
+    match(page, /^foghorn_leader 1$/m);
+    match(page, /^foghorn_answers_total\{link="eth0",protocol="arp"\} 7$/m);
+    const again = await (await fetch(`${at}/metrics`)).text();
+    match(again, /^foghorn_answers_total\{link="eth0",protocol="arp"\} 7$/m);
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("serveHttp() says which part is not ready", async () => {
+  const server = serveHttp(
+    { hostname: "127.0.0.1", port: 0 },
+    source([{ part: "services", message: "Not listed yet" }]),
+  );
+  try {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/readyz`);
+    strictEqual(answer.status, 503);
+    strictEqual(await answer.text(), "services: Not listed yet\n");
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("serveHttp() changes nothing and knows three pages", async () => {
+  const server = serveHttp({ hostname: "127.0.0.1", port: 0 }, source([]));
+  const at = `http://127.0.0.1:${server.port}`;
+  try {
+    const post = await fetch(`${at}/metrics`, { method: "POST" });
+    strictEqual(post.status, 405);
+    await post.body?.cancel();
+    const other = await fetch(`${at}/debug`);
+    strictEqual(other.status, 404);
+    await other.body?.cancel();
+  } finally {
+    await server.close();
+  }
+});

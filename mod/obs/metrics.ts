@@ -1,0 +1,147 @@
+/**
+ * Every metric: its name, what it says, and its labels. Labels are closed sets,
+ * or names of things an operator made (Eips, interfaces).
+ *
+ * @module
+ */
+
+/** A metric as it is declared. */
+export interface MetricDeclaration {
+  /** Prometheus type. */
+  readonly kind: "counter" | "gauge" | "histogram";
+  /** What it says, one sentence. */
+  readonly help: string;
+  /** Its labels, in order. */
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram's buckets. */
+  readonly buckets?: readonly number[];
+}
+
+/** All metrics by name. */
+export const METRICS = {
+  foghorn_build_info: {
+    kind: "gauge",
+    help: "Always 1; the label says which version runs",
+    labels: ["version"],
+  },
+  foghorn_leader: {
+    kind: "gauge",
+    help: "1 while this agent is the controller that gives out addresses",
+    labels: [],
+  },
+  foghorn_agents_live: {
+    kind: "gauge",
+    help: "Agents whose Lease is live, this one included",
+    labels: [],
+  },
+  foghorn_lease_age_seconds: {
+    kind: "gauge",
+    help: "Time since this agent last renewed its own Lease",
+    labels: [],
+  },
+  foghorn_pool_addresses: {
+    kind: "gauge",
+    help: "Addresses of an Eip that can be handed out, used or not",
+    labels: ["eip"],
+  },
+  foghorn_pool_addresses_used: {
+    kind: "gauge",
+    help: "Addresses of an Eip in use",
+    labels: ["eip"],
+  },
+  foghorn_services_waiting: {
+    kind: "gauge",
+    help:
+      "Services that want an address and have none, as the controller sees them",
+    labels: [],
+  },
+  foghorn_owned_addresses: {
+    kind: "gauge",
+    help: "Addresses this node answers for",
+    labels: ["link"],
+  },
+  foghorn_requests_total: {
+    kind: "counter",
+    help:
+      "ARP requests and Neighbor Solicitations for addresses this node owns",
+    labels: ["link", "protocol"],
+  },
+  foghorn_answers_total: {
+    kind: "counter",
+    help: "ARP replies and Neighbor Advertisements sent as answers",
+    labels: ["link", "protocol"],
+  },
+  foghorn_announcements_total: {
+    kind: "counter",
+    help: "Gratuitous ARP and unsolicited Neighbor Advertisements sent",
+    labels: ["link", "protocol"],
+  },
+  foghorn_frames_dropped_total: {
+    kind: "counter",
+    help: "Frames read and not answered, by reason",
+    labels: ["link", "reason"],
+  },
+  foghorn_frames_overrun_total: {
+    kind: "counter",
+    help: "Frames the kernel dropped because they were read too slowly",
+    labels: ["link"],
+  },
+  foghorn_address_conflicts_total: {
+    kind: "counter",
+    help: "Frames of other hosts that claim an address this node owns",
+    labels: ["link"],
+  },
+  foghorn_wire_filter_exact: {
+    kind: "gauge",
+    help:
+      "1 while the kernel filters by address, 0 when there are too many and this process does",
+    labels: ["link"],
+  },
+  foghorn_wire_pauses_total: {
+    kind: "counter",
+    help:
+      "Times this process was stopped long enough to discard what was queued",
+    labels: [],
+  },
+  foghorn_strict_arp_off: {
+    kind: "gauge",
+    help:
+      "1 when the kernel of this node would answer ARP for an address on any interface (arp_ignore is 0)",
+    labels: ["link"],
+  },
+  foghorn_api_requests_total: {
+    kind: "counter",
+    help:
+      "Requests to the Kubernetes API, watches included, by HTTP method and status",
+    labels: ["method", "code"],
+  },
+  foghorn_api_errors_total: {
+    kind: "counter",
+    help: "Requests to the Kubernetes API that failed, by reason",
+    labels: ["reason"],
+  },
+  foghorn_watch_up: {
+    kind: "gauge",
+    help: "1 while a watch is alive",
+    labels: ["kind"],
+  },
+  foghorn_reconcile_seconds: {
+    kind: "histogram",
+    help: "Time to take events and plan",
+    labels: [],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+  },
+} as const;
+
+/** The name of a metric. */
+export type MetricName = keyof typeof METRICS;
+
+/** One value of a metric. */
+export interface MetricSample {
+  /** Which metric. */
+  readonly name: MetricName;
+  /** Its labels, as declared. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** The value; of a counter: since start. */
+  readonly value: number;
+}

@@ -1,0 +1,8 @@
+/**
+ * What can be observed of an agent: names, help and labels of its metrics.
+ *
+ * Pure data: `http` shows it, `node` and `io` fill it in.
+ *
+ * @module
+ */
+export * from "./metrics.ts";

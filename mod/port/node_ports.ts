@@ -1,0 +1,39 @@
+/**
+ * The rest of what a node's main loop stands on: the links of the machine, the
+ * wire isolate, and a place to record to.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { LinkInfo } from "./link.ts";
+
+/** The interfaces of this machine. */
+export interface LinkTable {
+  /** Calls back with all links, now and after every change; never from within `watch`. */
+  watch(onChange: (links: readonly LinkInfo[]) => void): void;
+  /** The link the kernel would send to an address by; undefined without a route or when it is local. */
+  routeTo(address: IpAddr): string | undefined;
+  /** The kernel's `arp_ignore` in force on a link: the larger of `all` and its own. */
+  arpIgnore(link: string): number;
+  /** Stops watching. */
+  close(): void;
+}
+
+/** The wire isolate, as main sees it. */
+export interface WireIsolate<Command, Report> {
+  /** Sends commands, in order. */
+  send(commands: readonly Command[]): void;
+  /** Calls back with each report, in order. */
+  onReport(sink: (report: Report) => void): void;
+  /** Calls back when the isolate died, with what it said. */
+  onFailure(sink: (message: string) => void): void;
+  /** Ends it. */
+  close(): void;
+}
+
+/** Where events are recorded, one JSON text a line. */
+export interface RecordingSink {
+  /** Takes one line, without its end. */
+  line(text: string): void;
+}

@@ -1,0 +1,74 @@
+/**
+ * Frames in and out of one interface, in batches.
+ *
+ * @module
+ */
+
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
+
+/** A batch of frames in memory; the layout is `wire/frame_batch.ts`. */
+export interface FrameMemory {
+  /** Frames it holds. */
+  readonly slots: number;
+  /** The slots, one after the other. */
+  readonly bytes: Uint8Array;
+  /** Lengths of the frames in bytes, at `i * lengthStride + lengthOffset`. */
+  readonly lengths: Uint32Array;
+  /** Distance between two lengths, in words. */
+  readonly lengthStride: number;
+  /** Where the first length is, in words. */
+  readonly lengthOffset: number;
+}
+
+/** One interface opened for ARP and NDP. */
+export interface PacketLink {
+  /** Where {@linkcode PacketLink.receive} puts frames. */
+  readonly rx: FrameMemory;
+  /** Where {@linkcode PacketLink.send} takes frames from. */
+  readonly tx: FrameMemory;
+  /** Takes what is queued, at most one batch; the number of frames, 0 when nothing is left or the interface is gone. */
+  receive(): number;
+  /** Sends the first frames of `tx`; the number that the kernel took. */
+  send(count: number): number;
+  /** Sends one frame; whether the kernel took it. */
+  sendFrame(frame: Uint8Array<ArrayBuffer>): boolean;
+  /** Throws away what is queued; the number of frames. */
+  discard(): number;
+  /**
+   * Replaces a filter (a packed array of `sock_filter`).
+   *
+   * @returns Whether the kernel had room for it; the old one stays where not.
+   */
+  setFilter(protocol: "arp" | "ndp", instructions: Uint8Array): boolean;
+  /** Joins a multicast group, or leaves it; several users of one group are counted. */
+  setGroup(group: Ipv6Addr, wanted: boolean): void;
+  /** Frames the kernel dropped because they were read too slowly, since it was opened. */
+  overruns(): number;
+  /** Closes its sockets. */
+  close(): void;
+}
+
+/** What the wire loop stands on; it blocks its thread. */
+export interface WirePort<Link, Command, Report> {
+  /** The monotonic clock, in milliseconds. */
+  nowMs(): number;
+  /**
+   * Waits until a link has frames, a command is there, or the time is over.
+   *
+   * @param timeoutMs At most how long; undefined: for ever.
+   * @returns The links that have frames, by the tag they were opened with.
+   */
+  wait(timeoutMs: number | undefined): readonly number[];
+  /** Takes the commands that are there. */
+  takeCommands(): readonly Command[];
+  /**
+   * Opens a link; refuses all frames until its filters are set.
+   *
+   * @param link Which.
+   * @param tag Told by {@linkcode WirePort.wait}; 1 or more.
+   * @throws {Error} When the system refuses it.
+   */
+  open(link: Link, tag: number): PacketLink;
+  /** Hands a report to the other isolate. */
+  report(report: Report): void;
+}

@@ -1,0 +1,151 @@
+/**
+ * Which Services are ours, and what each of them asks for.
+ *
+ * @module
+ */
+
+import type { AllocationRequest } from "@/ipam/mod.ts";
+import {
+  EIP_ADDRESS_ANNOTATION,
+  EIP_NAME_ANNOTATION,
+  EIP_NAME_LABEL,
+  NODE_PROXY_TYPE_ANNOTATION,
+  OPENELB_ANNOTATION,
+  OPENELB_ANNOTATION_VALUE,
+  SERVICE_FINALIZER,
+} from "@/api/names.ts";
+import type { Namespace, Service } from "@/api/mod.ts";
+import { type IpAddr, type IpFamily, parseIpAddr } from "@/addr/ip_addr.ts";
+import { err, ok, type Result } from "@/lang/result.ts";
+import { keyOf } from "./cluster_state.ts";
+
+/** How Services are chosen. */
+export interface ClaimConfig {
+  /** The `spec.loadBalancerClass` that is ours. */
+  readonly loadBalancerClass: string;
+  /** Whether Services with neither class nor annotation are ours too. */
+  readonly claimUnclassed: boolean;
+}
+
+/** Why a request cannot be read. */
+export interface RequestError {
+  /** CamelCase reason for the condition. */
+  readonly reason: "AddressInvalid" | "TooManyAddresses";
+  /** One sentence that says what would be right. */
+  readonly message: string;
+}
+
+/**
+ * Whether a Service wants an address of ours.
+ *
+ * Opted in by class or by OpenELB's annotation. A Service of a foreign class is
+ * never newly taken, but keeps what an OpenELB, which does not read the class,
+ * has already given it.
+ */
+export function wantsAddress(service: Service, config: ClaimConfig): boolean {
+  if (service.meta.deletionTimestamp !== undefined) return false;
+  if (service.type !== "LoadBalancer") return false;
+  if (service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION] !== undefined) {
+    return false;
+  }
+  const annotation = service.meta.annotations[OPENELB_ANNOTATION];
+  const optedIn = annotation === OPENELB_ANNOTATION_VALUE;
+  const serviceClass = service.loadBalancerClass;
+  if (serviceClass === config.loadBalancerClass) return true;
+  if (serviceClass !== undefined) return optedIn && carriesOurMarks(service);
+  return optedIn || (annotation === undefined && config.claimUnclassed);
+}
+
+/** Whether a Service carries the label or the finalizer of an allocation. */
+export function carriesOurMarks(service: Service): boolean {
+  return service.meta.labels[EIP_NAME_LABEL] !== undefined ||
+    service.meta.finalizers.includes(SERVICE_FINALIZER);
+}
+
+/** The addresses in a Service's status, in order, without those that do not parse. */
+export function ingressAddresses(service: Service): readonly IpAddr[] {
+  const addresses: IpAddr[] = [];
+  for (const { ip } of service.ingress) {
+    const address = ip === undefined ? undefined : parseIpAddr(ip);
+    if (address !== undefined) addresses.push(address);
+  }
+  return addresses;
+}
+
+/**
+ * What a Service asks the allocator for.
+ *
+ * The address annotation overrides `spec.loadBalancerIP` when it is present,
+ * even when it is empty. Both hold one address, or one per family separated by
+ * a comma; so does the annotation that names the Eip.
+ *
+ * @param service The Service.
+ * @param namespace Its Namespace, for the namespace selectors of pools.
+ * @returns The request, or the operator's mistake.
+ */
+export function allocationRequest(
+  service: Service,
+  namespace: Namespace | undefined,
+): Result<AllocationRequest, RequestError> {
+  const { annotations } = service.meta;
+  const text = annotations[EIP_ADDRESS_ANNOTATION] ??
+    service.loadBalancerIP ?? "";
+  const wantedIps: IpAddr[] = [];
+  for (const part of listOf(text)) {
+    const address = parseIpAddr(part);
+    if (address === undefined) {
+      return err({
+        reason: "AddressInvalid",
+        message:
+          `Cannot allocate "${part}": it is not an IP address, write one like 192.168.0.91 or 2001:db8::91`,
+      });
+    }
+    wantedIps.push(address);
+  }
+  if (wantedIps.length > ADDRESSES_PER_SERVICE_MAX) {
+    return err({
+      reason: "TooManyAddresses",
+      message:
+        `Cannot allocate ${wantedIps.length} addresses to one Service: ask for at most one per IP family`,
+    });
+  }
+  return ok({
+    service: keyOf(service.meta),
+    families: familiesOf(service),
+    familyPolicy: policyOf(service),
+    wantedEips: listOf(annotations[EIP_NAME_ANNOTATION] ?? ""),
+    wantedIps,
+    namespace: service.meta.namespace,
+    namespaceLabels: namespace?.meta.labels ?? {},
+    ports: service.ports.map(({ protocol, port }) => ({ protocol, port })),
+    externalTrafficPolicy: service.externalTrafficPolicy,
+    selector: service.selector,
+  });
+}
+
+function listOf(text: string): readonly string[] {
+  return text.split(",").map((part) => part.trim()).filter((part) =>
+    part !== ""
+  );
+}
+
+/** The IP families of a Service, in its order. */
+export function familiesOf(service: Service): readonly IpFamily[] {
+  const families = service.ipFamilies.map((family): IpFamily =>
+    family === "IPv6" ? 6 : 4
+  );
+  return families.length === 0 ? [4] : families;
+}
+
+function policyOf(service: Service): AllocationRequest["familyPolicy"] {
+  switch (service.ipFamilyPolicy) {
+    case "PreferDualStack":
+      return "prefer";
+    case "RequireDualStack":
+      return "require";
+    default:
+      return "single";
+  }
+}
+
+const ADDRESSES_PER_SERVICE_MAX = 2;

@@ -1,0 +1,265 @@
+/**
+ * What this agent knows of the cluster: one table per watched kind, changed in
+ * place by watch events, and a list of what changed since it was last read.
+ *
+ * The tables are large (50,000 Services), so they are not copied. Everything
+ * that reads them is level-triggered: the change list says what to look at
+ * again, never what to do.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type {
+  Eip,
+  EndpointSlice,
+  Namespace,
+  Node,
+  ObjectMeta,
+  Service,
+} from "@/api/mod.ts";
+import type {
+  PublishedLink,
+  PublishedProblem,
+} from "@/api/links_annotation.ts";
+
+/** What an agent published in its Lease, this one included. Whether it lives is not judged here. */
+export interface AgentRecord {
+  /** The node's name. */
+  readonly node: string;
+  /** Its interfaces, as published in its Lease. */
+  readonly links: readonly PublishedLink[];
+  /** Results of its `can_reach:` look-ups: target address to link name. */
+  readonly canReach: ReadonlyMap<IpAddr, string>;
+  /** What it found wrong on its node; each one sentence. */
+  readonly problems: readonly PublishedProblem[];
+}
+
+/** The kinds that are watched. */
+export type WatchedKind =
+  | "service"
+  | "eip"
+  | "node"
+  | "namespace"
+  | "endpointslice"
+  | "lease";
+
+/** A thing that changed, by kind and key. */
+export interface Change {
+  /** The kind that changed; `agent` stands for what a Lease says of an agent. */
+  readonly kind: Exclude<WatchedKind, "lease"> | "agent";
+  /** `namespace/name`, or the name of a cluster-scoped object; of an EndpointSlice: its Service. */
+  readonly key: string;
+  /** True when the object is gone from a list without a deletion having been seen. */
+  readonly vanished: boolean;
+}
+
+/** The key of an object: `namespace/name`, or `name` when cluster-scoped. */
+export function keyOf(meta: ObjectMeta): string {
+  return meta.namespace === "" ? meta.name : `${meta.namespace}/${meta.name}`;
+}
+
+/** The tables of watched objects. */
+export class ClusterState {
+  readonly #services = new Map<string, Service>();
+  readonly #eips = new Map<string, Eip>();
+  readonly #nodes = new Map<string, Node>();
+  readonly #namespaces = new Map<string, Namespace>();
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  readonly #sliceService = new Map<string, string>();
+  readonly #agents = new Map<string, AgentRecord>();
+  #changes: Change[] = [];
+
+  /** Services by `namespace/name`. */
+  get services(): ReadonlyMap<string, Service> {
+    return this.#services;
+  }
+  /** Eips by name. */
+  get eips(): ReadonlyMap<string, Eip> {
+    return this.#eips;
+  }
+  /** Nodes by name. */
+  get nodes(): ReadonlyMap<string, Node> {
+    return this.#nodes;
+  }
+  /** Namespaces by name. */
+  get namespaces(): ReadonlyMap<string, Namespace> {
+    return this.#namespaces;
+  }
+  /** Agents by node name. */
+  get agents(): ReadonlyMap<string, AgentRecord> {
+    return this.#agents;
+  }
+
+  /** The EndpointSlices of a Service. */
+  slicesOf(service: string): Iterable<EndpointSlice> {
+    return this.#slices.get(service)?.values() ?? [];
+  }
+
+  /** Takes the changes noted since the last call. */
+  takeChanges(): readonly Change[] {
+    const taken = this.#changes;
+    this.#changes = [];
+    return taken;
+  }
+
+  /** Records a Service; one older than the known one is ignored. */
+  putService(service: Service): void {
+    const key = keyOf(service.meta);
+    const known = this.#services.get(key);
+    if (known !== undefined && isStale(service.meta, known.meta)) return;
+    this.#services.set(key, service);
+    this.#note("service", key);
+  }
+
+  /** Records an Eip; one older than the known one is ignored. */
+  putEip(eip: Eip): void {
+    const known = this.#eips.get(eip.meta.name);
+    if (known !== undefined && isStale(eip.meta, known.meta)) return;
+    this.#eips.set(eip.meta.name, eip);
+    this.#note("eip", eip.meta.name);
+  }
+
+  /** Records a Node; noted as a change only when something we use changed. */
+  putNode(node: Node): void {
+    const known = this.#nodes.get(node.meta.name);
+    this.#nodes.set(node.meta.name, node);
+    if (known === undefined || !sameNode(known, node)) {
+      this.#note("node", node.meta.name);
+    }
+  }
+
+  /** Records a Namespace; noted as a change only when its labels changed. */
+  putNamespace(namespace: Namespace): void {
+    const known = this.#namespaces.get(namespace.meta.name);
+    this.#namespaces.set(namespace.meta.name, namespace);
+    if (
+      known === undefined ||
+      !sameRecord(known.meta.labels, namespace.meta.labels)
+    ) {
+      this.#note("namespace", namespace.meta.name);
+    }
+  }
+
+  /** Records an EndpointSlice under its Service. */
+  putEndpointSlice(slice: EndpointSlice): void {
+    const key = keyOf(slice.meta);
+    const service = `${slice.meta.namespace}/${slice.serviceName}`;
+    const before = this.#sliceService.get(key);
+    if (before !== undefined && before !== service) {
+      this.#dropSlice(key, before);
+    }
+    this.#sliceService.set(key, service);
+    let slices = this.#slices.get(service);
+    if (slices === undefined) {
+      slices = new Map();
+      this.#slices.set(service, slices);
+    }
+    slices.set(key, slice);
+    this.#note("endpointslice", service);
+  }
+
+  /** Records what is known of an agent. */
+  putAgent(agent: AgentRecord): void {
+    this.#agents.set(agent.node, agent);
+    this.#note("agent", agent.node);
+  }
+
+  /** Forgets an agent. */
+  removeAgent(node: string): void {
+    if (this.#agents.delete(node)) this.#note("agent", node);
+  }
+
+  /**
+   * Forgets an object.
+   *
+   * @param kind Its kind.
+   * @param key Its key.
+   * @param vanished True when no deletion was seen: it was missing from a list.
+   */
+  remove(
+    kind: Exclude<WatchedKind, "lease">,
+    key: string,
+    vanished = false,
+  ): void {
+    if (kind === "endpointslice") {
+      const service = this.#sliceService.get(key);
+      if (service !== undefined) this.#dropSlice(key, service);
+      return;
+    }
+    const table = this.#tableOf(kind);
+    if (table.delete(key)) this.#changes.push({ kind, key, vanished });
+  }
+
+  /** The keys known of a kind, to find what a new list no longer has. */
+  keys(kind: Exclude<WatchedKind, "lease">): Iterable<string> {
+    return kind === "endpointslice"
+      ? this.#sliceService.keys()
+      : this.#tableOf(kind).keys();
+  }
+
+  #tableOf(
+    kind: Exclude<WatchedKind, "lease" | "endpointslice">,
+  ): Map<string, unknown> {
+    switch (kind) {
+      case "service":
+        return this.#services;
+      case "eip":
+        return this.#eips;
+      case "node":
+        return this.#nodes;
+      case "namespace":
+        return this.#namespaces;
+    }
+  }
+
+  #dropSlice(key: string, service: string): void {
+    this.#sliceService.delete(key);
+    const slices = this.#slices.get(service);
+    if (slices?.delete(key) !== true) return;
+    if (slices.size === 0) this.#slices.delete(service);
+    this.#note("endpointslice", service);
+  }
+
+  #note(kind: Change["kind"], key: string): void {
+    this.#changes.push({ kind, key, vanished: false });
+  }
+}
+
+/**
+ * Whether an object is an older version of one already known.
+ *
+ * A resourceVersion is opaque, but both of one object (same uid) that are
+ * decimal numbers are ordered: a reply to our own write may overtake the watch.
+ */
+function isStale(meta: ObjectMeta, known: ObjectMeta): boolean {
+  if (meta.uid !== known.uid) return false;
+  return isOlderVersion(meta.resourceVersion, known.resourceVersion);
+}
+
+/** Whether resourceVersion `a` is older than `b`, where both are decimal numbers. */
+export function isOlderVersion(a: string, b: string): boolean {
+  if (!DECIMAL.test(a) || !DECIMAL.test(b)) return false;
+  return a.length === b.length ? a < b : a.length < b.length;
+}
+
+const DECIMAL = /^[1-9][0-9]*$/;
+
+function sameNode(a: Node, b: Node): boolean {
+  return a.ready === b.ready &&
+    a.networkUnavailable === b.networkUnavailable &&
+    a.meta.uid === b.meta.uid &&
+    a.meta.deletionTimestamp === b.meta.deletionTimestamp &&
+    sameRecord(a.meta.labels, b.meta.labels) &&
+    sameRecord(a.meta.annotations, b.meta.annotations);
+}
+
+/** Whether two string maps have the same entries. */
+export function sameRecord(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length &&
+    keys.every((key) => a[key] === b[key]);
+}

@@ -1,0 +1,194 @@
+/**
+ * The elected controller: gives addresses to Services, and writes down who has
+ * what.
+ *
+ * It is level-triggered: {@linkcode Controller.plan} compares what should be
+ * with what is, for everything that changed since it last looked, and says
+ * which writes lead from one to the other. A new controller built from the same
+ * tables plans the same.
+ *
+ * An address is released only when the write that takes it from a Service has
+ * succeeded, so that no two Services ever show it.
+ *
+ * @module
+ */
+
+import { carriesOurMarks, wantsAddress } from "./claim.ts";
+import type { ClaimConfig } from "./claim.ts";
+import type { Change, ClusterState } from "./cluster_state.ts";
+import { EventLog, type EventSource } from "./event_log.ts";
+import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
+import { PoolBook } from "./pool_book.ts";
+import { ServicePlanner } from "./service_planner.ts";
+import { WriteQueue } from "./write_queue.ts";
+import { EipPlanner } from "./eip_planner.ts";
+import { Allocator } from "@/ipam/mod.ts";
+import { projectEip, projectService } from "@/api/mod.ts";
+import { Random } from "@/lang/random.ts";
+
+/** What a controller is told at birth. */
+export interface ControllerConfig {
+  /** How Services are chosen. */
+  readonly claim: ClaimConfig;
+  /** The node it runs on, for Events. */
+  readonly node: string;
+  /** Where its jitter starts. */
+  readonly seed: number;
+}
+
+/** A point in time, on the monotonic clock and as wall-clock text. */
+export interface Now {
+  /** Monotonic milliseconds. */
+  readonly nowMs: number;
+  /** RFC 3339 with milliseconds, UTC. */
+  readonly nowIso: string;
+}
+
+/** The controller of the agent that holds the controller Lease. */
+export class Controller {
+  readonly #state: ClusterState;
+  readonly #claim: ClaimConfig;
+  readonly #queue: WriteQueue;
+  readonly #allocator = new Allocator();
+  readonly #pools: PoolBook;
+  readonly #services: ServicePlanner;
+  readonly #eips: EipPlanner;
+
+  /** A controller over tables that have all been listed. */
+  constructor(state: ClusterState, config: ControllerConfig) {
+    this.#state = state;
+    this.#claim = config.claim;
+    this.#queue = new WriteQueue(new Random(config.seed));
+    this.#pools = new PoolBook(state, this.#allocator);
+    const source = (component: string): EventSource => ({
+      component,
+      node: config.node,
+    });
+    this.#services = new ServicePlanner({
+      state,
+      claim: config.claim,
+      allocator: this.#allocator,
+      pools: this.#pools,
+      queue: this.#queue,
+      events: new EventLog(source("OpenELBController")),
+    });
+    this.#eips = new EipPlanner({
+      state,
+      allocator: this.#allocator,
+      pools: this.#pools,
+      queue: this.#queue,
+      events: new EventLog(source("EIPController")),
+    });
+    for (const name of state.eips.keys()) this.#pools.note(name);
+    for (const [key, service] of state.services) {
+      if (carriesOurMarks(service) || wantsAddress(service, this.#claim)) {
+        this.#services.note(key);
+      }
+    }
+  }
+
+  /** Notes what changed in the tables. */
+  note(changes: readonly Change[], now: Now): void {
+    for (const { kind, key, vanished } of changes) {
+      switch (kind) {
+        case "service":
+          if (vanished) this.#services.noteVanished(key, now);
+          else this.#services.note(key);
+          break;
+        case "eip":
+          this.#pools.note(key);
+          this.#eips.note(key);
+          break;
+        case "namespace":
+          this.#services.noteNamespace(key);
+          break;
+        case "agent":
+          this.#eips.noteAll();
+          break;
+        case "node":
+        case "endpointslice":
+          break;
+      }
+    }
+  }
+
+  /**
+   * The writes that lead from what is to what should be.
+   *
+   * @param now The time.
+   * @returns Writes in order; each is told of by {@linkcode Controller.written}.
+   */
+  plan(now: Now): readonly PlannedWrite[] {
+    const writes: PlannedWrite[] = [];
+    this.#pools.read(now);
+    this.#services.plan(now, writes);
+    this.#eips.plan(now, writes);
+    for (const { id } of writes) this.#queue.start(id);
+    return writes;
+  }
+
+  /**
+   * Takes the answer to a write.
+   *
+   * @param write The write.
+   * @param outcome What became of it.
+   * @param now The time.
+   */
+  written(write: PlannedWrite, outcome: WriteOutcome, now: Now): void {
+    const [kind = ""] = write.id.split("/", 1);
+    if (outcome.kind === "written") {
+      this.#queue.succeed(write.id);
+      if (kind === "service") {
+        const service = projectService(outcome.object);
+        if (service.ok) this.#state.putService(service.value);
+        this.#services.written(write, now);
+      } else if (kind === "eip" || kind === "eip-status") {
+        const eip = projectEip(outcome.object);
+        if (eip.ok) this.#state.putEip(eip.value);
+        this.#eips.written(write, now);
+      }
+      return;
+    }
+    if (kind === "event") {
+      // An Event that cannot be written is lost, not retried: it is old news.
+      this.#queue.succeed(write.id);
+      return;
+    }
+    if (outcome.reason === "not-found") this.#queue.succeed(write.id);
+    else this.#queue.fail(write.id, now.nowMs, outcome.retryAfterMs ?? 0);
+    if (kind === "service") this.#services.failed(write, outcome, now);
+    else this.#eips.failed(write);
+  }
+
+  /** When to plan again although nothing changed, or undefined. */
+  deadlineMs(): number | undefined {
+    return earliest([
+      this.#queue.deadlineMs(),
+      this.#services.deadlineMs(),
+      this.#eips.deadlineMs(),
+      this.#pools.deadlineMs(),
+    ]);
+  }
+
+  /** The allocator, for figures and status. */
+  get allocator(): Allocator {
+    return this.#allocator;
+  }
+
+  /** Services that want an address and have none. */
+  get waiting(): number {
+    return this.#services.waiting;
+  }
+}
+
+/** The smallest of the deadlines that are set. */
+export function earliest(
+  deadlines: readonly (number | undefined)[],
+): number | undefined {
+  let first: number | undefined;
+  for (const deadline of deadlines) {
+    if (deadline === undefined) continue;
+    if (first === undefined || deadline < first) first = deadline;
+  }
+  return first;
+}

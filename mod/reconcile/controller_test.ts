@@ -1,0 +1,465 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { type Raw, World } from "./_world_test.ts";
+
+const POOL = { address: "192.168.0.91-192.168.0.93" };
+const DEFAULT = {
+  annotations: { "eip.openelb.kubesphere.io/is-default-eip": "true" },
+};
+
+Deno.test("Controller gives a Service address, label and finalizer in one PATCH", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/web");
+  const writes = world.settle().filter(({ id }) =>
+    id === "service/default/web"
+  );
+  equal(writes.length, 1);
+  equal(
+    writes[0]?.path,
+    "/api/v1/namespaces/default/services/web/status",
+  );
+  const service = world.objects.get("services/default/web") as Raw;
+  const metadata = service["metadata"] as Raw;
+  deepEqual(metadata["labels"], {
+    "eip.openelb.kubesphere.io/v1alpha2": "pool",
+  });
+  deepEqual(metadata["finalizers"], ["finalizer.lb.kubesphere.io/v1alpha1"]);
+  deepEqual((service["status"] as Raw)["loadBalancer"], {
+    ingress: [{ ip: "192.168.0.91", ipMode: "VIP" }],
+  });
+  equal(
+    world.condition("services/default/web", "AddressAssigned"),
+    "True Assigned",
+  );
+  deepEqual(world.events(), [
+    "Normal AssignIP: success to assign ip: 192.168.0.91",
+  ]);
+});
+
+Deno.test("Controller writes nothing that already reads so", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  world.edit("services/default/web", { metadata: { annotations: { a: "b" } } });
+  deepEqual(world.settleAll(), []);
+  world.restart();
+  deepEqual(world.settleAll(), []);
+});
+
+Deno.test("Controller does not write for ever to a server that drops ipMode", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  world.edit("services/default/web", {
+    status: { loadBalancer: { ingress: [{ ip: "192.168.0.91" }] } },
+  });
+  deepEqual(world.settleAll(), []);
+});
+
+Deno.test("Controller records used addresses in the Eip's status", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.service("default/b");
+  world.settleAll();
+  const status = world.objects.get("eips/pool")?.["status"] as Raw;
+  deepEqual(status["used"], {
+    "192.168.0.91": "default/a",
+    "192.168.0.92": "default/b",
+  });
+  equal(status["usage"], 2);
+  equal(status["poolSize"], 3);
+  equal(status["firstIP"], "192.168.0.91");
+  equal(status["lastIP"], "192.168.0.93");
+  equal(status["v4"], true);
+  equal(world.condition("eips/pool", "Ready"), "True Ready");
+  const metadata = world.objects.get("eips/pool")?.["metadata"] as Raw;
+  deepEqual(metadata["finalizers"], ["finalizer.ipam.kubesphere.io/v1alpha1"]);
+});
+
+const RELEASES: readonly { name: string; act: (world: World) => void }[] = [
+  {
+    name: "deleted",
+    act: (world) =>
+      world.edit("services/default/web", {
+        metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" },
+      }),
+  },
+  {
+    name: "of another type",
+    act: (world) =>
+      world.edit("services/default/web", { spec: { type: "ClusterIP" } }),
+  },
+  {
+    name: "opted out by removing its last annotation",
+    act: (world) =>
+      world.edit("services/default/web", { metadata: { annotations: null } }),
+  },
+  {
+    name: "opted out by another value",
+    act: (world) =>
+      world.edit("services/default/web", {
+        metadata: { annotations: { "lb.kubesphere.io/v1alpha1": "other" } },
+      }),
+  },
+];
+
+Deno.test.each(RELEASES)(
+  "Controller releases a Service that is $name",
+  ({ act }) => {
+    const world = new World();
+    world.eip("pool", { address: "192.168.0.91" }, DEFAULT);
+    world.service("default/web");
+    world.settleAll();
+    world.service("default/next");
+    world.settleAll();
+    deepEqual(world.addresses("default/next"), []);
+    act(world);
+    world.settleAll();
+    deepEqual(world.addresses("default/web"), []);
+    const metadata = world.objects.get("services/default/web")?.["metadata"] as
+      | Raw
+      | undefined;
+    deepEqual(metadata?.["finalizers"] ?? [], []);
+    deepEqual(metadata?.["labels"] ?? {}, {});
+    deepEqual(world.addresses("default/next"), ["192.168.0.91"]);
+  },
+);
+
+Deno.test("Controller frees an address only when the write that takes it away has succeeded", () => {
+  const world = new World();
+  world.eip("pool", { address: "192.168.0.91" }, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  world.service("default/next");
+  world.edit("services/default/web", { spec: { type: "ClusterIP" } });
+  const writes = world.plan();
+  ok(writes.some(({ id }) => id === "service/default/web"));
+  const given = writes.find(({ id }) => id === "service/default/next");
+  equal(
+    ((given?.body as Raw | undefined)?.["status"] as Raw | undefined)?.[
+          "loadBalancer"
+        ] !== undefined && JSON.stringify(given?.body).includes("192.168.0.91"),
+    false,
+  );
+});
+
+const WAKERS: readonly {
+  name: string;
+  pool: Raw;
+  meta?: Raw;
+  act: (world: World) => void;
+}[] = [
+  {
+    name: "a pool is re-enabled",
+    pool: { ...POOL, disable: true },
+    meta: DEFAULT,
+    act: (world) => world.edit("eips/pool", { spec: { disable: false } }),
+  },
+  {
+    name: "a pool becomes the default",
+    pool: POOL,
+    act: (world) => world.edit("eips/pool", { metadata: DEFAULT }),
+  },
+  {
+    name: "a namespace gets a label",
+    pool: { ...POOL, namespaceSelector: { team: "a" } },
+    act: (world) =>
+      world.edit("namespaces/default", { metadata: { labels: { team: "a" } } }),
+  },
+  {
+    name: "a pool is created",
+    pool: { address: "10.0.0.1", disable: true },
+    act: (world) => world.eip("second", POOL, DEFAULT),
+  },
+];
+
+Deno.test.each(WAKERS)(
+  "Controller serves a waiting Service as soon as $name",
+  ({ pool, meta, act }) => {
+    const world = new World();
+    world.eip("pool", pool, meta ?? {});
+    world.service("default/web");
+    world.settleAll();
+    deepEqual(world.addresses("default/web"), []);
+    match(
+      world.condition("services/default/web", "AddressAssigned"),
+      /^False /,
+    );
+    act(world);
+    world.settle();
+    deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  },
+);
+
+Deno.test("Controller keeps addresses when a pool is disabled, or is no longer the default", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  world.edit("eips/pool", {
+    spec: { disable: true },
+    metadata: { annotations: null },
+  });
+  world.edit("services/default/web", { metadata: { annotations: { x: "y" } } });
+  world.settleAll();
+  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  world.restart();
+  world.settleAll();
+  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller keeps the address when a request becomes impossible, and says so", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  world.edit("services/default/web", {
+    metadata: {
+      annotations: { "eip.openelb.kubesphere.io/v1alpha1": "bogus" },
+    },
+  });
+  world.settleAll();
+  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  equal(
+    world.condition("services/default/web", "Degraded"),
+    "True AddressInvalid",
+  );
+  world.edit("services/default/web", {
+    metadata: {
+      annotations: { "eip.openelb.kubesphere.io/v1alpha1": "192.168.0.93" },
+    },
+  });
+  world.settleAll();
+  deepEqual(world.addresses("default/web"), ["192.168.0.93"]);
+  equal(world.condition("services/default/web", "Degraded"), "");
+});
+
+Deno.test("Controller recovers from Service statuses alone", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  for (const name of ["a", "b", "c"]) world.service(`default/${name}`);
+  world.settleAll();
+  world.edit("eips/pool", { status: null });
+  world.restart();
+  world.settleAll();
+  deepEqual(world.used("pool"), {
+    "192.168.0.91": "default/a",
+    "192.168.0.92": "default/b",
+    "192.168.0.93": "default/c",
+  });
+});
+
+Deno.test("Controller recovers from the Eip's status alone", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  for (const name of ["a", "b", "c"]) world.service(`default/${name}`);
+  world.settleAll();
+  world.remove("services/default/a");
+  for (const name of ["b", "c"]) {
+    world.edit(`services/default/${name}`, { status: null });
+  }
+  world.restart();
+  world.settleAll();
+  deepEqual(world.addresses("default/b"), ["192.168.0.92"]);
+  deepEqual(world.addresses("default/c"), ["192.168.0.93"]);
+});
+
+Deno.test("Controller lets the Service status win where the two disagree", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  world.edit("eips/pool", {
+    status: {
+      used: { "192.168.0.91": "default/ghost", "192.168.0.93": "default/a" },
+    },
+  });
+  world.restart();
+  world.settleAll();
+  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepEqual(world.used("pool"), { "192.168.0.91": "default/a" });
+});
+
+Deno.test("Controller reports a true double use on both, and the older keeps the address", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  const status = {
+    loadBalancer: { ingress: [{ ip: "192.168.0.92" }] },
+  };
+  const meta = {
+    labels: { "eip.openelb.kubesphere.io/v1alpha2": "pool" },
+    finalizers: ["finalizer.lb.kubesphere.io/v1alpha1"],
+  };
+  world.service("default/old", { status, meta });
+  world.nowMs = 5_000;
+  world.service("default/young", { status, meta });
+  world.restart();
+  world.settleAll();
+  deepEqual(world.addresses("default/old"), ["192.168.0.92"]);
+  deepEqual(world.addresses("default/young"), ["192.168.0.91"]);
+  equal(world.condition("services/default/old", "Degraded"), "True DoubleUse");
+  equal(
+    world.condition("services/default/young", "Degraded"),
+    "True DoubleUse",
+  );
+});
+
+Deno.test("Controller keeps the addresses of an Eip that is deleted and created again", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.eip("other", { address: "10.0.0.0/24" });
+  world.service("default/a");
+  world.settleAll();
+  world.remove("eips/pool");
+  world.settle();
+  world.nowMs += 5_000;
+  world.eip("pool", POOL, DEFAULT);
+  world.settleAll();
+  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepEqual(world.used("pool"), { "192.168.0.91": "default/a" });
+});
+
+Deno.test("Controller lets the deletion of an Eip wait for its Services, and says so", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  world.edit("eips/pool", {
+    metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" },
+  });
+  world.service("default/late");
+  world.settleAll();
+  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepEqual(world.addresses("default/late"), []);
+  equal(world.condition("eips/pool", "Ready"), "False InUse");
+  world.edit("services/default/a", {
+    metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" },
+  });
+  world.settleAll();
+  equal(world.objects.has("eips/pool"), false);
+});
+
+Deno.test("Controller stops after three rewrites by another controller, and names it", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  const rewrite = () =>
+    world.edit("services/default/a", {
+      metadata: {
+        managedFields: [{
+          manager: "metallb",
+          subresource: "status",
+          time: "2026-01-01T00:00:00Z",
+          fieldsV1: { "f:status": { "f:loadBalancer": { "f:ingress": {} } } },
+        }],
+      },
+      status: { loadBalancer: { ingress: [{ ip: "10.9.9.9" }] } },
+    });
+  for (let i = 0; i < 3; i++) {
+    rewrite();
+    world.settleAll();
+    deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  }
+  rewrite();
+  world.settleAll();
+  deepEqual(world.addresses("default/a"), ["10.9.9.9"]);
+  equal(world.condition("services/default/a", "Degraded"), "True StatusFight");
+  const list = (world.objects.get("services/default/a")?.["status"] as Raw)[
+    "conditions"
+  ] as Raw[];
+  match(JSON.stringify(list), /metallb/);
+});
+
+Deno.test("Controller keeps the address of a Service that is missing from a stale list", () => {
+  const world = new World();
+  world.eip("pool", { address: "192.168.0.91" }, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  const object = world.objects.get("services/default/a") as Raw;
+  world.remove("services/default/a", true);
+  world.service("default/b");
+  world.settle();
+  deepEqual(world.addresses("default/b"), []);
+  world.put("services/default/a", object);
+  world.settleAll();
+  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  world.remove("services/default/a", true);
+  world.settle();
+  world.nowMs += 61_000;
+  world.settleAll();
+  deepEqual(world.addresses("default/b"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller takes a Service by class, never newly one of a foreign class", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  const none = { "lb.kubesphere.io/v1alpha1": null };
+  world.service("default/ours", {
+    annotations: none,
+    spec: { loadBalancerClass: "openelb.io/openelb" },
+  });
+  world.service("default/foreign", {
+    spec: { loadBalancerClass: "example.com/lb" },
+  });
+  world.service("default/neither", { annotations: none });
+  world.settleAll();
+  deepEqual(world.addresses("default/ours"), ["192.168.0.91"]);
+  deepEqual(world.addresses("default/foreign"), []);
+  deepEqual(world.addresses("default/neither"), []);
+});
+
+Deno.test("Controller takes Services with neither class nor annotation when told to", () => {
+  const world = new World({ claimUnclassed: true });
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/neither", {
+    annotations: { "lb.kubesphere.io/v1alpha1": null },
+  });
+  world.settleAll();
+  deepEqual(world.addresses("default/neither"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller gives a dual-stack Service two addresses from two Eips", () => {
+  const world = new World();
+  world.eip("four", POOL, DEFAULT);
+  world.eip("six", { address: "2001:db8::/64" }, DEFAULT);
+  world.service("default/web", {
+    spec: {
+      ipFamilies: ["IPv6", "IPv4"],
+      ipFamilyPolicy: "RequireDualStack",
+    },
+  });
+  world.settleAll();
+  deepEqual(world.addresses("default/web"), ["2001:db8::", "192.168.0.91"]);
+});
+
+Deno.test("Controller plans again on newer data after a conflict", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.settleAll();
+  world.service("default/web");
+  const [write] = world.plan();
+  ok(write !== undefined);
+  // The Service changes while the write is under way.
+  world.edit("services/default/web", { metadata: { annotations: { a: "b" } } });
+  world.answer(write);
+  world.settleAll();
+  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller refuses the younger of two overlapping Eips", () => {
+  const world = new World();
+  world.eip("old", POOL, DEFAULT);
+  world.nowMs = 1_000;
+  world.eip("young", { address: "192.168.0.93-192.168.0.99" });
+  world.settleAll();
+  equal(world.condition("eips/young", "Ready"), "False AddressOverlap");
+  equal(world.condition("eips/old", "Ready"), "True Ready");
+  match(
+    JSON.stringify(world.objects.get("eips/young")),
+    /eip address overlap with old/,
+  );
+});

@@ -1,0 +1,107 @@
+/**
+ * Which nodes may answer for a VIP: fit nodes with a running agent and, under
+ * `externalTrafficPolicy: Local`, an endpoint of the Service.
+ *
+ * @module
+ */
+
+import { EXCLUDE_NODE_LABEL } from "@/api/names.ts";
+import type { EndpointSlice, Node, Service } from "@/api/mod.ts";
+import { type ClusterState, keyOf } from "./cluster_state.ts";
+
+/** Where a Service has endpoints that take traffic. */
+export interface EndpointPlaces {
+  /** Whether it has any. */
+  readonly any: boolean;
+  /** The nodes that have one. */
+  readonly nodes: ReadonlySet<string>;
+}
+
+/**
+ * Whether a node may receive traffic from outside the cluster at all.
+ *
+ * Cordoning alone does not make a node unfit: its pods go on serving.
+ */
+export function isFitNode(node: Node): boolean {
+  return node.ready && !node.networkUnavailable && !isExcludedNode(node);
+}
+
+/** Whether an operator took the node out of load balancing by the well-known label. */
+export function isExcludedNode(node: Node): boolean {
+  return node.meta.labels[EXCLUDE_NODE_LABEL] !== undefined;
+}
+
+/**
+ * The nodes that are fit.
+ *
+ * When not one node is fit by its conditions although there are some (every
+ * kubelet lost the API server, which then marked them all NotReady), the nodes
+ * that nobody excluded count as fit: an answer from a doubtful node is better
+ * than no answer from any.
+ */
+export function fitNodes(nodes: Iterable<Node>): ReadonlySet<string> {
+  const fit = new Set<string>();
+  const notExcluded = new Set<string>();
+  for (const node of nodes) {
+    if (!isExcludedNode(node)) notExcluded.add(node.meta.name);
+    if (isFitNode(node)) fit.add(node.meta.name);
+  }
+  return fit.size > 0 ? fit : notExcluded;
+}
+
+/**
+ * Where the endpoints of a Service are that take traffic.
+ *
+ * Ready ones count; when there is none at all, those that are terminating but
+ * still serving do (what kube-proxy does, KEP-1669).
+ */
+export function endpointPlaces(
+  slices: Iterable<EndpointSlice>,
+): EndpointPlaces {
+  const ready = new Set<string>();
+  const serving = new Set<string>();
+  let anyReady = false;
+  let anyServing = false;
+  for (const slice of slices) {
+    for (const endpoint of slice.endpoints) {
+      if (endpoint.ready) {
+        anyReady = true;
+        if (endpoint.nodeName !== undefined) ready.add(endpoint.nodeName);
+      }
+      if (endpoint.serving) {
+        anyServing = true;
+        if (endpoint.nodeName !== undefined) serving.add(endpoint.nodeName);
+      }
+    }
+  }
+  // Per node, kube-proxy falls back to serving endpoints that terminate only
+  // where the node has no ready one.
+  for (const node of serving) ready.add(node);
+  return { any: anyReady || anyServing, nodes: ready };
+}
+
+/**
+ * The nodes that may answer for a Service's addresses, before interfaces are
+ * looked at, sorted by name.
+ *
+ * @param state The cluster.
+ * @param service The Service.
+ * @param fit The fit nodes, see {@linkcode fitNodes}.
+ */
+export function eligibleNodes(
+  state: ClusterState,
+  service: Service,
+  fit: ReadonlySet<string>,
+): readonly string[] {
+  const places = endpointPlaces(state.slicesOf(keyOf(service.meta)));
+  if (!places.any) return [];
+  const nodes: string[] = [];
+  for (const node of state.agents.keys()) {
+    if (!fit.has(node)) continue;
+    if (
+      service.externalTrafficPolicy === "Local" && !places.nodes.has(node)
+    ) continue;
+    nodes.push(node);
+  }
+  return nodes.sort();
+}

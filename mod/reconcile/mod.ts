@@ -1,0 +1,28 @@
+/**
+ * From what the cluster is to what should be written and announced.
+ *
+ * {@linkcode ClusterState} holds the watched objects. {@linkcode Controller}
+ * plans the writes of the elected agent: addresses and statuses.
+ * {@linkcode Announcements} plans, on every node alike, which VIPs are answered
+ * for, by which nodes and on which links. Both look only at what changed, and
+ * come to the same as if they looked at everything.
+ *
+ * Only `layer2` Eips are announced; addresses are given out from all.
+ *
+ * @module
+ */
+export * from "./adoption.ts";
+export * from "./announcements.ts";
+export * from "./claim.ts";
+export * from "./cluster_state.ts";
+export * from "./controller.ts";
+export * from "./eip_planner.ts";
+export * from "./eip_status.ts";
+export * from "./eligibility.ts";
+export * from "./event_log.ts";
+export * from "./planned_write.ts";
+export * from "./pool_book.ts";
+export * from "./rewrite_watch.ts";
+export * from "./service_planner.ts";
+export * from "./service_status.ts";
+export * from "./write_queue.ts";

@@ -1,0 +1,87 @@
+/**
+ * The status of a Service as it should read, and the one PATCH that gets it there.
+ *
+ * @module
+ */
+
+import { EIP_NAME_LABEL, SERVICE_FINALIZER } from "@/api/names.ts";
+import { type Condition, sameConditions } from "@/api/conditions.ts";
+import { sameIngress } from "@/api/ingress.ts";
+import type { Service } from "@/api/mod.ts";
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import type { PlannedWrite } from "./planned_write.ts";
+
+/** What a Service should carry. */
+export interface DesiredService {
+  /** `status.loadBalancer.ingress`. */
+  readonly ingress: Service["ingress"];
+  /** The Eip its first address is from; undefined: no label and no finalizer. */
+  readonly eip: string | undefined;
+  /** Conditions, complete. */
+  readonly conditions: readonly Condition[];
+}
+
+/** What the ingress of a released Service keeps: what is not ours. */
+export function foreignIngress(
+  service: Service,
+  ours: ReadonlySet<IpAddr>,
+): Service["ingress"] {
+  return service.ingress.filter(({ ip }) => {
+    const address = ip === undefined ? undefined : parseIpAddr(ip);
+    return address === undefined || !ours.has(address);
+  });
+}
+
+/** Whether a Service already reads as desired. */
+export function readsAs(service: Service, desired: DesiredService): boolean {
+  const finalizer = service.meta.finalizers.includes(SERVICE_FINALIZER);
+  return service.meta.labels[EIP_NAME_LABEL] === desired.eip &&
+    finalizer === (desired.eip !== undefined) &&
+    sameIngress(desired.ingress, service.ingress) &&
+    sameConditions(service.conditions, desired.conditions);
+}
+
+/**
+ * The write that gives a Service its address, label and finalizer at once, or
+ * takes all three.
+ *
+ * It carries the resourceVersion that the decision rests on: a Service that
+ * changed in the meantime is looked at again instead.
+ */
+export function serviceStatusPatch(
+  service: Service,
+  desired: DesiredService,
+): PlannedWrite {
+  const { namespace, name, resourceVersion, finalizers } = service.meta;
+  const others = finalizers.filter((one) => one !== SERVICE_FINALIZER);
+  const conditionsChanged = !sameConditions(
+    service.conditions,
+    desired.conditions,
+  );
+  return {
+    id: `service/${namespace}/${name}`,
+    method: "PATCH",
+    path: `/api/v1/namespaces/${namespace}/services/${name}/status`,
+    contentType: "application/merge-patch+json",
+    body: {
+      metadata: {
+        resourceVersion,
+        labels: { [EIP_NAME_LABEL]: desired.eip ?? null },
+        finalizers: desired.eip === undefined
+          ? others
+          : [...others, SERVICE_FINALIZER],
+      },
+      status: {
+        loadBalancer: { ingress: desired.ingress },
+        ...(conditionsChanged ? { conditions: desired.conditions } : {}),
+      },
+    },
+  };
+}
+
+/** The ingress entries for addresses of ours. */
+export function ingressOf(
+  addresses: readonly IpAddr[],
+): readonly { readonly ip: IpAddr; readonly ipMode: "VIP" }[] {
+  return addresses.map((ip) => ({ ip, ipMode: "VIP" }));
+}
