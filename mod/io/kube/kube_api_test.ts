@@ -1,9 +1,12 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { Random } from "@/lang/random.ts";
+import type { WatchEvent } from "@/port/cluster_api.ts";
 import { FaultProxy } from "../../../tests/support/fault_proxy.ts";
 import {
   type Answerer,
+  Recorder,
   ScriptedApi,
+  type ServedWatch,
 } from "../../../tests/support/scripted_api.ts";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import { PROBE_TIMEOUT_MS } from "./connection.ts";
@@ -211,6 +214,65 @@ Deno.test("KubeApi lets a throttled collection rest, and no other", async () => 
   equal(stage.api.seen.length, 3);
 });
 
+Deno.test("KubeApi of an idle agent sends at most 21 requests a minute", async () => {
+  const minutes = 30;
+  await using stage = Stage.open({
+    answers: ({ url, method }) =>
+      method === "PATCH"
+        ? Response.json({})
+        : url.searchParams.has("watch")
+        ? undefined
+        : Response.json({ metadata: { resourceVersion: "1" }, items: [] }),
+    clock: new VirtualClock({ eagerMs: 1_000 }),
+  });
+  const plurals = "services eips nodes namespaces endpointslices leases";
+  const watches = await Array.fromAsync(
+    plurals.split(" "),
+    (plural) => followed(stage, plural),
+  );
+  stage.api.seen.length = 0;
+  for (let second = 3; second <= minutes * 60; second += 3) {
+    stage.clock.advance(3_000);
+    // deno-lint-ignore no-await-in-loop -- the clock moves on after the answers
+    await stage.kube.request({ method: "PATCH", path: "/lease", body: {} });
+    // deno-lint-ignore no-await-in-loop -- likewise
+    for (const watch of watches) await watch.passed(second);
+  }
+  const rate = stage.api.seen.length / minutes;
+  ok(rate >= 20 && rate <= 21, `${rate} requests a minute`);
+});
+
+/** A watch whose server ends it in time, and sends a bookmark every minute. */
+async function followed(
+  stage: Stage,
+  plural: string,
+): Promise<{ readonly passed: (second: number) => Promise<void> }> {
+  const told = new Recorder<WatchEvent<unknown>>();
+  stage.kube.watch({
+    resource: { group: "", version: "v1", plural },
+    project: (raw) => ({ ok: true, value: raw }),
+    key: () => "",
+  }, told.sink);
+  await told.next(({ kind }) => kind === "alive");
+  let served = await stage.watchOf(plural);
+  let endSecond = Number(served.request.url.searchParams.get("timeoutSeconds"));
+  return {
+    passed: async (second) => {
+      if (second >= endSecond) {
+        served.end();
+        await told.next(({ kind }) => kind === "alive");
+        served = await stage.watchOf(plural);
+        const { searchParams } = served.request.url;
+        endSecond = second + Number(searchParams.get("timeoutSeconds"));
+      } else if (second % 60 === 0) {
+        served.send("BOOKMARK", { metadata: { resourceVersion: "1" } });
+        await told.next(({ kind }) => kind === "alive");
+      }
+      equal(told.events.some(({ kind }) => kind === "lost"), false);
+    },
+  };
+}
+
 const ACCESS: ClusterAccess = {
   server: "",
   insecureSkipTlsVerify: false,
@@ -222,13 +284,16 @@ const ACCESS: ClusterAccess = {
 class Stage implements AsyncDisposable {
   readonly api: ScriptedApi;
   readonly kube: KubeApi;
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
+  readonly #watches: ServedWatch[] = [];
 
   private constructor(
     answers: Answerer,
     access: Partial<ClusterAccess>,
     options: KubeApiOptions,
+    clock: VirtualClock,
   ) {
+    this.clock = clock;
     this.api = new ScriptedApi(answers);
     this.kube = new KubeApi({
       ...ACCESS,
@@ -246,10 +311,25 @@ class Stage implements AsyncDisposable {
     options: {
       readonly answers: Answerer;
       readonly access?: Partial<ClusterAccess>;
+      readonly clock?: VirtualClock;
     } & KubeApiOptions,
   ): Stage {
-    const { answers, access = {}, ...rest } = options;
-    return new Stage(answers, access, rest);
+    const { answers, access = {}, clock = new VirtualClock(), ...rest } =
+      options;
+    return new Stage(answers, access, rest, clock);
+  }
+
+  /** The next watch of a collection. */
+  async watchOf(plural: string): Promise<ServedWatch> {
+    const fits = ({ request }: ServedWatch): boolean =>
+      request.url.pathname.endsWith(`/${plural}`);
+    for (;;) {
+      const at = this.#watches.findIndex(fits);
+      const [watch] = at < 0 ? [] : this.#watches.splice(at, 1);
+      if (watch !== undefined) return watch;
+      // deno-lint-ignore no-await-in-loop -- it waits for what comes next
+      this.#watches.push(await this.api.nextWatch());
+    }
   }
 
   delete(): ReturnType<KubeApi["request"]> {

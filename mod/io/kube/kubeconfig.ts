@@ -144,8 +144,6 @@ async function readKubeconfigs(
   paths: readonly string[],
   context: string | undefined,
 ): Promise<ClusterAccess> {
-  // Only those who have a kubeconfig pay for a YAML parser.
-  const { parse } = await import("yaml");
   const read = await Promise.all(paths.map(async (path) => {
     let text: string;
     try {
@@ -155,7 +153,7 @@ async function readKubeconfigs(
       throw cannotRead(path, error);
     }
     try {
-      return mergeable(parse(text), path);
+      return mergeable(await parseYaml(text), path);
     } catch (error) {
       throw cannotRead(path, error);
     }
@@ -172,6 +170,16 @@ async function readKubeconfigs(
   const current = read.find((one) => one.current !== undefined)?.current;
   if (current !== undefined) merged.current = current;
   return accessOf(merged, paths.join(":"), context);
+}
+
+/** Reads JSON too, which is YAML; only what is not pays for the parser. */
+async function parseYaml(text: string): Promise<unknown> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const { parse } = await import("yaml");
+    return parse(text);
+  }
 }
 
 function mergeable(raw: unknown, path: string): Mergeable {

@@ -183,7 +183,9 @@ export class Transport {
   }
 
   #lacksH2(error: unknown): boolean {
-    return !this.#isProtocolProven && error instanceof ConnectionError &&
+    // Another request may have found out before this one.
+    const isOpen = !this.#isProtocolProven || this.#protocol === "http/1.1";
+    return isOpen && error instanceof ConnectionError &&
       LACKS_H2.test(error.message);
   }
 
