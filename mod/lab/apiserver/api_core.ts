@@ -17,6 +17,7 @@ import {
 import { ObjectDeleter } from "./object_deleter.ts";
 import { encodeJson, ObjectEncoder } from "./object_encoding.ts";
 import {
+  checkIdentity,
   isDeleting,
   ObjectWriter,
   subjectOf,
@@ -279,6 +280,7 @@ export class ApiCore {
     options: WriteOptions,
   ): Written {
     const body = parseObject(request);
+    checkIdentity(target, body);
     return this.#writer.update(target, () => body, options);
   }
 

@@ -1,21 +1,35 @@
 /**
- * HTTP/1.1 with a hand on every connection.
+ * HTTP/1.1 and HTTP/2 on one port, with a hand on every connection.
  *
- * It stands on `node:http` rather than on `Deno.serve`, because an answer must
- * be able to fail as answers fail: reset, cut before its first byte, or never
- * given. `Deno.serve` offers neither of the first two.
+ * It stands on `node:net`, `node:http` and `node:http2` rather than on
+ * `Deno.serve`, because an answer must be able to fail as answers fail: reset,
+ * cut before its first byte, or swallowed together with all that the
+ * connection carries. `Deno.serve` gives no hold on a connection.
  *
  * @module
  */
 
 import {
-  createServer,
+  createServer as createHttp1Server,
   type IncomingMessage,
-  type RequestListener,
-  type Server,
+  type Server as Http1Server,
   type ServerResponse,
 } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import {
+  constants,
+  createSecureServer,
+  createServer as createHttp2Server,
+  type Http2SecureServer,
+  type Http2Server,
+  Http2ServerRequest,
+  type Http2ServerResponse,
+} from "node:http2";
+import {
+  createServer as createNetServer,
+  type Server,
+  type Socket,
+} from "node:net";
+import { joinBytes } from "./object_encoding.ts";
 import type { CutKind, WatchSink } from "./watch_session.ts";
 
 /** A request. */
@@ -26,7 +40,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Query of the URL. */
   readonly query: URLSearchParams;
-  /** A header, or empty. */
+  /** A header by its name in lower case, or empty. */
   header(name: string): string;
   /** The body. */
   readonly body: Uint8Array;
@@ -38,7 +52,7 @@ export interface HttpRequest {
 export interface HttpResponder {
   /** Whether the client has gone. */
   readonly isGone: boolean;
-  /** Sends a complete answer; resolves once it is handed to the kernel. */
+  /** Sends a complete answer; resolves once the exchange is over. */
   reply(
     code: number,
     headers: Readonly<Record<string, string>>,
@@ -58,7 +72,7 @@ export type HttpHandler = (
 
 /** Where to listen. */
 export interface HttpListenerOptions {
-  /** Address or name of an interface of this host. */
+  /** Address or name of this host. */
   readonly hostname: string;
   /** Port; 0 for any. */
   readonly port: number;
@@ -70,6 +84,9 @@ export interface HttpListenerOptions {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #handler: HttpHandler;
+  readonly #connections = new Map<string, Connection>();
+  readonly #http1: Http1Server;
+  readonly #http2: Http2Server | Http2SecureServer;
   #server: Server | undefined;
   #port: number;
 
@@ -81,6 +98,19 @@ export class HttpListener {
     this.#options = options;
     this.#handler = handler;
     this.#port = options.port;
+    const serve = (message: Message, response: Response): void =>
+      void this.#serve(message, response);
+    this.#http1 = createHttp1Server(serve);
+    // Idle connections stay, as with a kube-apiserver; clients pool them.
+    this.#http1.keepAliveTimeout = KEEP_ALIVE_MS;
+    this.#http1.requestTimeout = 0;
+    this.#http1.headersTimeout = 0;
+    this.#http2 = options.tls === undefined
+      ? createHttp2Server(serve)
+      : createSecureServer({ ...options.tls, allowHTTP1: true }, serve);
+    // Sessions that we destroy complain; their streams are closed anyway.
+    this.#http2.on("sessionError", ignore);
+    this.#http2.on("error", ignore);
   }
 
   /** The port; the one asked for until it was opened once. */
@@ -91,25 +121,16 @@ export class HttpListener {
   /** Listens; does nothing when it does. */
   async open(): Promise<void> {
     if (this.#server !== undefined) return;
-    const listener: RequestListener = (message, response) =>
-      void this.#serve(message, response);
-    const { tls, hostname } = this.#options;
-    const server = tls === undefined
-      ? createServer(listener)
-      : createTlsServer({ ...tls }, listener);
-    // Idle connections stay, as with a kube-apiserver; clients pool them.
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.requestTimeout = 0;
-    server.headersTimeout = 0;
+    const server = createNetServer((socket) => this.#accept(socket));
+    this.#server = server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
-    server.listen(this.#port, hostname, resolve);
+    server.listen(this.#port, this.#options.hostname, resolve);
     await promise;
     const address = server.address();
     if (typeof address === "object" && address !== null) {
       this.#port = address.port;
     }
-    this.#server = server;
   }
 
   /** Stops listening and ends every connection. */
@@ -119,16 +140,65 @@ export class HttpListener {
     this.#server = undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     server.close(() => resolve());
-    server.closeAllConnections();
-    await promise;
+    const ended = [...this.#connections.values()].map(({ socket }) => {
+      const closed = Promise.withResolvers<void>();
+      socket.once("close", () => closed.resolve());
+      socket.destroy();
+      return closed.promise;
+    });
+    await Promise.all([promise, ...ended]);
   }
 
-  async #serve(
-    message: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
+  /**
+   * Lets connections swallow everything, as if the path to the client had
+   * gone: nothing more is sent, and nothing that comes is answered.
+   *
+   * @param remoteAddress Clients at this address; all when absent.
+   * @returns How many connections there were.
+   */
+  freeze(remoteAddress?: string): number {
+    let count = 0;
+    for (const connection of this.#connections.values()) {
+      if (
+        remoteAddress !== undefined &&
+        connection.remoteAddress !== remoteAddress
+      ) continue;
+      connection.isFrozen = true;
+      count++;
+    }
+    return count;
+  }
+
+  #accept(socket: Socket): void {
+    const id = idOf(socket);
+    this.#connections.set(id, {
+      socket,
+      isFrozen: false,
+      remoteAddress: addressOf(socket),
+    });
+    socket.on("error", ignore);
+    socket.once("close", () => void this.#connections.delete(id));
+    socket.setNoDelay(true);
+    if (this.#options.tls !== undefined) {
+      this.#http2.emit("connection", socket);
+      return;
+    }
+    // RFC 9113 §3.4: a client with prior knowledge begins with "PRI * HTTP/2".
+    socket.once("readable", () => {
+      const first: Uint8Array | null = socket.read();
+      if (first === null) return;
+      socket.unshift(first);
+      const isHttp2 = first[0] === 0x50 && first[1] === 0x52;
+      (isHttp2 ? this.#http2 : this.#http1).emit("connection", socket);
+    });
+  }
+
+  async #serve(message: Message, response: Response): Promise<void> {
+    message.on("error", ignore);
+    response.on("error", ignore);
+    const connection = this.#connections.get(idOf(message.socket));
     const body = await readBody(message);
-    if (body === undefined) return;
+    if (body === undefined || connection === undefined) return;
     const url = message.url ?? "/";
     const mark = url.indexOf("?");
     const request: HttpRequest = {
@@ -140,14 +210,26 @@ export class HttpListener {
         return Array.isArray(value) ? value.join(", ") : value ?? "";
       },
       body,
-      remoteAddress: (message.socket.remoteAddress ?? "")
-        .replace(/^::ffff:/, ""),
+      remoteAddress: connection.remoteAddress,
     };
-    await this.#handler(request, responderOf(message, response));
+    if (connection.isFrozen) return;
+    const responder = responderOf(message, response, connection);
+    await this.#handler(request, responder);
   }
 }
 
-function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
+type Message = IncomingMessage | Http2ServerRequest;
+type Response =
+  | (ServerResponse<IncomingMessage> & { req: IncomingMessage })
+  | Http2ServerResponse;
+
+interface Connection {
+  readonly socket: Socket;
+  readonly remoteAddress: string;
+  isFrozen: boolean;
+}
+
+function readBody(message: Message): Promise<Uint8Array | undefined> {
   const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
   const chunks: Uint8Array[] = [];
   let lengthBytes = 0;
@@ -157,59 +239,55 @@ function readBody(message: IncomingMessage): Promise<Uint8Array | undefined> {
     if (lengthBytes <= BODY_BYTES_MAX) chunks.push(chunk);
   });
   message.once("end", () => {
-    const first = chunks[0];
-    if (chunks.length === 1 && first !== undefined) resolve(first);
-    else resolve(joinChunks(chunks, Math.min(lengthBytes, BODY_BYTES_MAX)));
+    // The length says that it was too long, even where the rest is dropped.
+    if (lengthBytes > BODY_BYTES_MAX) resolve(new Uint8Array(lengthBytes));
+    else resolve(joinBytes(chunks));
   });
-  message.once("error", () => resolve(undefined));
   message.once("close", () => resolve(undefined));
   return promise;
 }
 
-function joinChunks(
-  chunks: readonly Uint8Array[],
-  lengthBytes: number,
-): Uint8Array {
-  const joined = new Uint8Array(lengthBytes);
-  let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return joined;
-}
-
 function responderOf(
-  message: IncomingMessage,
-  response: ServerResponse,
+  message: Message,
+  response: Response,
+  connection: Connection,
 ): HttpResponder {
+  const { socket } = connection;
   const cut = (how: CutKind): void => {
-    if (how === "rst") message.socket.resetAndDestroy();
-    else message.socket.destroy();
+    if (how === "rst") socket.resetAndDestroy();
+    else if (how === "stream" && message instanceof Http2ServerRequest) {
+      message.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    } else socket.destroy();
   };
   return {
     get isGone() {
-      return message.socket.destroyed;
+      return socket.destroyed || connection.isFrozen;
     },
     reply: (code, headers, body) => {
-      response.writeHead(code, {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      response.once("close", resolve);
+      begin(response, code, {
         ...headers,
         "content-length": String(body.length),
       });
-      const { promise, resolve } = Promise.withResolvers<void>();
-      response.once("close", resolve);
-      response.end(message.method === "HEAD" ? undefined : body);
+      if (message.method === "HEAD") response.end();
+      else response.end(body);
       return promise;
     },
     stream: (headers) => {
-      response.writeHead(200, { ...headers });
-      response.flushHeaders();
+      begin(response, 200, headers);
+      // HTTP/2 has sent them; HTTP/1.1 waits for the first bytes of the body.
+      if (!("stream" in response)) response.flushHeaders();
       return {
         get bufferedBytes() {
           return response.writableLength;
         },
-        write: (bytes) => void response.write(bytes),
-        end: () => void response.end(),
+        write: (bytes) => {
+          if (!connection.isFrozen) write(response, bytes);
+        },
+        end: () => {
+          if (!connection.isFrozen) response.end();
+        },
         cut,
         onClose: (callback) => void response.once("close", callback),
       };
@@ -217,6 +295,31 @@ function responderOf(
     cut,
   };
 }
+
+// The overloads of the two classes do not unite, though they agree.
+function begin(
+  response: Response,
+  code: number,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if ("stream" in response) response.writeHead(code, { ...headers });
+  else response.writeHead(code, { ...headers });
+}
+
+function write(response: Response, bytes: Uint8Array): void {
+  if ("stream" in response) response.write(bytes);
+  else response.write(bytes);
+}
+
+function idOf(socket: Pick<Socket, "remoteAddress" | "remotePort">): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? "").replace(/^::ffff:/, "");
+}
+
+function ignore(): void {}
 
 const KEEP_ALIVE_MS = 180_000;
 // One more than what is taken, so that too large is seen to be too large.

@@ -12,7 +12,7 @@
  * ```
  *
  * Commands are `{"do": "cut-watches", "match": {…}, "how": "rst"}`,
- * `silence-watches`, `expire-watches`, `compact`, and
+ * `silence-watches`, `expire-watches`, `freeze`, `compact`, and
  * `{"do": "outage", "durationMs": 60000}`, which ends by itself since nobody
  * could ask for its end.
  *
@@ -131,6 +131,10 @@ function command(body: JsonObject, faults: ServerFaults): LabAnswer {
       return { reply: json({ struck: faults.silenceWatches(match) }) };
     case "expire-watches":
       return { reply: json({ struck: faults.expireWatches(match) }) };
+    case "freeze": {
+      const struck = faults.freezeConnections(match?.remoteAddress);
+      return { reply: json({ struck }) };
+    }
     case "compact":
       faults.compact();
       return { reply: json({}) };
@@ -218,8 +222,8 @@ function isTextKey(key: string): key is (typeof TEXT_KEYS)[number] {
 }
 
 function cutKind(value: Json): CutKind {
-  if (value === "fin" || value === "rst") return value;
-  throw badRequest("`how` is fin or rst");
+  if (value === "fin" || value === "rst" || value === "stream") return value;
+  throw badRequest("`how` is fin, rst or stream");
 }
 
 function numberOf(value: Json | undefined, name: string): number {

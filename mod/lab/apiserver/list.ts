@@ -10,6 +10,7 @@ import {
   joinBytes,
   type ObjectEncoder,
 } from "./object_encoding.ts";
+import { apiVersionOf } from "./object_writer.ts";
 import type { ServedResource } from "./registry.ts";
 import {
   parseFieldSelector,
@@ -85,9 +86,7 @@ export function listObjects(
 ): Uint8Array<ArrayBuffer> {
   const page = pageOf(resource, query, { selection, context });
   const { type, version } = resource;
-  const apiVersion = type.group === ""
-    ? version.name
-    : `${type.group}/${version.name}`;
+  const apiVersion = apiVersionOf(resource);
   const metadata: JsonObject = { resourceVersion: String(page.revision) };
   if (page.next !== undefined) metadata["continue"] = page.next;
   if (page.remaining !== undefined) {

@@ -17,7 +17,11 @@ import {
   stringAt,
   stringsAt,
 } from "./json.ts";
-import type { ApiVersion, ResourceType } from "./resource_type.ts";
+import type {
+  ApiVersion,
+  DecodedObject,
+  ResourceType,
+} from "./resource_type.ts";
 import {
   alreadyExists,
   badRequest,
@@ -269,42 +273,56 @@ export function timestamp(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
 }
 
-function decode(
-  target: WriteTarget,
-  raw: JsonObject,
-): { object: JsonObject; unknown: readonly string[] } {
+/**
+ * Refuses a body that says it is something else than the URL says.
+ *
+ * @param target What the URL says.
+ * @param raw The body.
+ */
+export function checkIdentity(target: WriteTarget, raw: JsonObject): void {
   const { type, version, namespace, name } = target;
-  const apiVersion = type.group === ""
-    ? version.name
-    : `${type.group}/${version.name}`;
-  const { apiVersion: sent, kind } = raw;
-  if (typeof sent === "string" && sent !== "" && sent !== apiVersion) {
+  const apiVersion = apiVersionOf(target);
+  const sent = stringAt(raw, "apiVersion");
+  if (sent !== "" && sent !== apiVersion) {
     throw badRequest(
       `the API version in the data (${sent}) does not match the expected API version (${apiVersion})`,
     );
   }
-  if (typeof kind === "string" && kind !== "" && kind !== type.kind) {
+  const kind = stringAt(raw, "kind");
+  if (kind !== "" && kind !== type.kind) {
     throw badRequest(
       `${kind} in version "${version.name}" cannot be handled as a ${type.kind}: no kind "${kind}" is registered for version "${apiVersion}"`,
     );
   }
-  const decoded = version.decode(raw);
-  const metadata = ensureObject(decoded.object, "metadata");
-  delete metadata["managedFields"];
-  delete metadata["selfLink"];
-  const named = stringAt(metadata, "name");
-  if (name !== "" && named === "") metadata["name"] = name;
+  const named = stringAt(raw, "metadata", "name");
   if (name !== "" && named !== "" && named !== name) {
     throw badRequest(
       `the name of the object (${named}) does not match the name on the URL (${name})`,
     );
   }
-  const spaced = stringAt(metadata, "namespace");
+  const spaced = stringAt(raw, "metadata", "namespace");
   if (spaced !== "" && spaced !== namespace) {
     throw badRequest(
       "the namespace of the provided object does not match the namespace sent on the request",
     );
   }
+}
+
+/** Group and version, as objects write them. */
+export function apiVersionOf(
+  { type, version }: Pick<WriteTarget, "type" | "version">,
+): string {
+  return type.group === "" ? version.name : `${type.group}/${version.name}`;
+}
+
+function decode(target: WriteTarget, raw: JsonObject): DecodedObject {
+  const { version, namespace, name } = target;
+  checkIdentity(target, raw);
+  const decoded = version.decode(raw);
+  const metadata = ensureObject(decoded.object, "metadata");
+  delete metadata["managedFields"];
+  delete metadata["selfLink"];
+  if (name !== "") metadata["name"] = name;
   if (namespace !== "") metadata["namespace"] = namespace;
   return decoded;
 }

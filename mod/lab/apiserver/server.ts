@@ -89,6 +89,14 @@ export interface ServerFaults {
   silenceWatches(match?: FaultMatch): number;
   /** Ends open watches with 410 Gone; answers how many. */
   expireWatches(match?: FaultMatch): number;
+  /**
+   * Lets open connections swallow everything, without an end: requests on them
+   * are not even done. New connections work.
+   *
+   * @param remoteAddress Clients at this address; all when absent.
+   * @returns How many.
+   */
+  freezeConnections(remoteAddress?: string): number;
   /** Forgets history: what continues from before is told 410 Gone. */
   compact(): void;
   /**
@@ -284,6 +292,8 @@ class EmbeddedServer implements ApiServer {
         each(match, (session) => session.cut(how)),
       silenceWatches: (match) => each(match, (session) => session.silence()),
       expireWatches: (match) => each(match, (session) => session.expire()),
+      freezeConnections: (remoteAddress) =>
+        this.#listener.freeze(remoteAddress),
       compact: () => this.store.compact(),
       outage: (durationMs) => this.#outage(durationMs),
       restore: () => this.#restore(),

@@ -13,13 +13,17 @@ import {
   type ObjectEncoder,
 } from "./object_encoding.ts";
 import { parseRevision, selectedObjects, type Selection } from "./list.ts";
+import { apiVersionOf } from "./object_writer.ts";
 import type { ServedResource } from "./registry.ts";
 import { badRequest, expired } from "./status.ts";
 import type { Store } from "./store.ts";
 import type { Change } from "./watch_cache.ts";
 
-/** How a connection ends before its time. */
-export type CutKind = "fin" | "rst";
+/**
+ * How an answer ends before its time: with its connection (`fin`, `rst`), or by
+ * itself (`stream`, RST_STREAM over HTTP/2; as `fin` over HTTP/1.1).
+ */
+export type CutKind = "fin" | "rst" | "stream";
 
 /** Where the bytes of a watch go. */
 export interface WatchSink {
@@ -240,10 +244,8 @@ export class WatchSession {
 
   #bookmark(annotations?: JsonObject): void {
     if (!this.#bookmarks || this.#state !== "live") return;
-    const { type, version } = this.#resource;
-    const apiVersion = type.group === ""
-      ? version.name
-      : `${type.group}/${version.name}`;
+    const { type } = this.#resource;
+    const apiVersion = apiVersionOf(this.#resource);
     const metadata: JsonObject = {
       resourceVersion: String(this.#context.store.revision),
       creationTimestamp: null,
