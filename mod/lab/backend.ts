@@ -1,0 +1,31 @@
+/**
+ * The program that stands for a Pod: an HTTP server that says on which node it
+ * runs. One for each node, in the node's namespace.
+ *
+ * @module
+ */
+
+/**
+ * Serves until the process ends; its first line on stdout is `ready`.
+ *
+ * @param name The node's name, which is the body of every answer.
+ * @param port TCP port, on every address of the host, IPv4 and IPv6.
+ */
+export async function runBackend(name: string, port: number): Promise<void> {
+  const server = Deno.serve({
+    // On Linux this takes IPv4, too.
+    hostname: "::",
+    port,
+    onListen: () => {
+      Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+    },
+  }, (_request, { remoteAddr }) =>
+    new Response(`${name}\n`, {
+      headers: {
+        "content-type": "text/plain",
+        "x-node": name,
+        "x-client": "hostname" in remoteAddr ? remoteAddr.hostname : "",
+      },
+    }));
+  await server.finished;
+}

@@ -1,0 +1,49 @@
+/**
+ * How the lab starts this program again on its hosts: from the sources, from
+ * the bundle or as one executable.
+ *
+ * @module
+ */
+
+/** Command lines that commands are appended to. */
+export interface LabProgram {
+  /** Starts agents, with the permissions of a cluster's manifest. */
+  readonly agent: readonly string[];
+  /** Starts backends and the client's probe. */
+  readonly helper: readonly string[];
+}
+
+/**
+ * The command lines for a main module.
+ *
+ * @param main URL or path of `main.ts`, or of the bundle.
+ */
+export function programOf(main: string): LabProgram {
+  const path = main.startsWith("file:") ? new URL(main).pathname : main;
+  if (Deno.build.standalone) {
+    return { agent: [Deno.execPath()], helper: [Deno.execPath()] };
+  }
+  const run = (permissions: readonly string[]): readonly string[] => [
+    Deno.execPath(),
+    "run",
+    "--no-prompt",
+    // The sandbox has no way to a registry: say so at once.
+    "--cached-only",
+    ...permissions,
+    path,
+  ];
+  return { agent: run(AGENT_PERMISSIONS), helper: run(HELPER_PERMISSIONS) };
+}
+
+const HELPER_PERMISSIONS = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-env",
+  "--allow-sys",
+] as const;
+
+/** What an agent is allowed, here as in a cluster. */
+export const AGENT_PERMISSIONS: readonly string[] = [
+  "--allow-ffi",
+  ...HELPER_PERMISSIONS,
+];

@@ -1,0 +1,60 @@
+/**
+ * Tests that build networks: they run inside the sandbox of `mod/lab`, whose
+ * network, processes and mounts are their own and vanish with them.
+ *
+ * `deno task test e2e` makes one. For a single file, from the root:
+ *
+ * ```text
+ * deno run -A tests/support/sandboxed.ts tests/e2e/lab_test.ts
+ * ```
+ *
+ * @module
+ */
+
+import {
+  isSandboxed,
+  LabCluster,
+  type LabClusterOptions,
+  programOf,
+  runSandboxed,
+} from "@/lab/mod.ts";
+import { leavesNoDescriptor } from "./descriptors.ts";
+import { SKIPPED_MARK } from "./needs.ts";
+
+/**
+ * Registers a test that needs the sandbox; outside it is skipped, and says what
+ * to do. What it leaves open fails it.
+ *
+ * @param name The test's name.
+ * @param run The test.
+ */
+export function testSandboxed(
+  name: string,
+  run: (t: Deno.TestContext) => Promise<void>,
+): void {
+  const inside = isSandboxed();
+  const reason = "outside the sandbox: run deno task test e2e";
+  Deno.test({
+    name: inside ? name : `${name}${SKIPPED_MARK}${reason})`,
+    ignore: !inside,
+    fn: (t) => leavesNoDescriptor(() => run(t)),
+  });
+}
+
+/**
+ * Builds a lab whose agents run from the sources.
+ *
+ * @param options What to build.
+ */
+export function buildLab(
+  options: Omit<LabClusterOptions, "program">,
+): Promise<LabCluster> {
+  return LabCluster.build({ ...options, program: programOf(MAIN) });
+}
+
+const MAIN = new URL("../../main.ts", import.meta.url).href;
+
+if (import.meta.main) {
+  const test = ["test", "-A", "--no-check", ...Deno.args];
+  Deno.exit(await runSandboxed([Deno.execPath(), ...test]));
+}
