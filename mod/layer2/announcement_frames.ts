@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { ALL_NODES_MULTICAST, type Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import {
@@ -21,6 +22,22 @@ import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { IP_PROTOCOL } from "@/wire/iana.ts";
 import { encodeIpv6 } from "@/wire/ipv6.ts";
 import { encodeNdp, NDP_HOP_LIMIT } from "@/wire/ndp.ts";
+
+/**
+ * One announcement of a VIP of either family.
+ *
+ * @param vip The address.
+ * @param mac The MAC address it is reached at.
+ * @returns The frames to send, in order: two of ARP or one of Neighbor Discovery.
+ */
+export function announcementFrames(
+  vip: IpAddr,
+  mac: MacAddr,
+): readonly Uint8Array[] {
+  return isIpv4(vip)
+    ? [gratuitousArpRequest(vip, mac), gratuitousArpReply(vip, mac)]
+    : [unsolicitedNaFrame(vip, mac)];
+}
 
 /**
  * An ARP Announcement (RFC 5227 §3): a broadcast request for one's own address.

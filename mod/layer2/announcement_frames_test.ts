@@ -1,6 +1,10 @@
-import { strictEqual as equal } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { ip4, ip6, mac } from "./_frames_test.ts";
 import {
+  announcementFrames,
   gratuitousArpReply,
   gratuitousArpRequest,
   unsolicitedNaFrame,
@@ -33,4 +37,14 @@ Deno.test("unsolicitedNaFrame() goes to all nodes with Override only (RFC 4861 Â
       "8800f921" + "20000000" + "20010db8000000000000000000000001" +
       "0201" + "02000000000a",
   );
+});
+
+Deno.test("announcementFrames() sends the request before the reply, and one advertisement", () => {
+  const four = ip4("192.0.2.1");
+  deepEqual(announcementFrames(four, MAC), [
+    gratuitousArpRequest(four, MAC),
+    gratuitousArpReply(four, MAC),
+  ]);
+  const six = ip6("2001:db8::1");
+  deepEqual(announcementFrames(six, MAC), [unsolicitedNaFrame(six, MAC)]);
 });

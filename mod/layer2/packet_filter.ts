@@ -73,12 +73,7 @@ export const FILTER_INSTRUCTION_BYTES = 8;
  */
 export function arpFilter(vips: Iterable<Ipv4Addr>): PacketFilter {
   const ranges = boundaries([...vips].map(ipv4AddrNumber));
-  const head = [
-    ...foreignFrames(),
-    ...expect(LOAD_HALF, TYPE_AT, [
-      ETHER_TYPE.arp,
-    ]),
-  ];
+  const head = arpHead();
   return smallest(
     [
       ...head,
@@ -89,26 +84,40 @@ export function arpFilter(vips: Iterable<Ipv4Addr>): PacketFilter {
       load(LOAD_WORD, TARGET_AT),
       ...search(ranges, "drop"),
     ],
-    [
-      ...head,
-      ...expect(LOAD_HALF, OPERATION_AT, [
-        ARP_OPERATION.request,
-        ARP_OPERATION.reply,
-      ]),
-      ACCEPT,
-    ],
+    plainArp(),
   );
 }
 
-/**
- * The filter of the Neighbor Discovery socket of a link.
- *
- * @param vips The VIPs this node answers for on the link, in any order.
- * @returns The program.
- */
-export function ndpFilter(vips: Iterable<Ipv6Addr>): PacketFilter {
-  const ranges = boundaries([...vips].map(lastWord));
-  const head = [
+/** The ARP filter of a kernel that has no room for an exact one. */
+export function plainArpFilter(): PacketFilter {
+  return smallest(plainArp(), plainArp(), "plain");
+}
+
+/** The NDP filter of a kernel that has no room for an exact one. */
+export function plainNdpFilter(): PacketFilter {
+  return smallest(plainNdp(), plainNdp(), "plain");
+}
+
+function arpHead(): readonly Instruction[] {
+  return [
+    ...foreignFrames(),
+    ...expect(LOAD_HALF, TYPE_AT, [ETHER_TYPE.arp]),
+  ];
+}
+
+function plainArp(): readonly Instruction[] {
+  return [
+    ...arpHead(),
+    ...expect(LOAD_HALF, OPERATION_AT, [
+      ARP_OPERATION.request,
+      ARP_OPERATION.reply,
+    ]),
+    ACCEPT,
+  ];
+}
+
+function ndpHead(): readonly Instruction[] {
+  return [
     ...foreignFrames(),
     ...expect(LOAD_HALF, TYPE_AT, [ETHER_TYPE.ipv6]),
     ...expect(LOAD_BYTE, NEXT_HEADER_AT, [IP_PROTOCOL.icmpv6]),
@@ -119,9 +128,24 @@ export function ndpFilter(vips: Iterable<Ipv6Addr>): PacketFilter {
       ICMPV6_TYPE.neighborAdvertisement,
     ]),
   ];
+}
+
+function plainNdp(): readonly Instruction[] {
+  return [...ndpHead(), ACCEPT];
+}
+
+/**
+ * The filter of the Neighbor Discovery socket of a link.
+ *
+ * @param vips The VIPs this node answers for on the link, in any order.
+ * @returns The program.
+ */
+export function ndpFilter(vips: Iterable<Ipv6Addr>): PacketFilter {
+  const ranges = boundaries([...vips].map(lastWord));
+  const head = ndpHead();
   return smallest(
     [...head, load(LOAD_WORD, NDP_TARGET_AT), ...search(ranges, "drop")],
-    [...head, ACCEPT],
+    plainNdp(),
   );
 }
 
@@ -136,8 +160,9 @@ interface Instruction {
 function smallest(
   exact: readonly Instruction[],
   plain: readonly Instruction[],
+  most: FilterMode = "exact",
 ): PacketFilter {
-  return exact.length <= FILTER_INSTRUCTIONS_MAX
+  return most === "exact" && exact.length <= FILTER_INSTRUCTIONS_MAX
     ? { mode: "exact", program: packed(exact), instructions: exact.length }
     : { mode: "plain", program: packed(plain), instructions: plain.length };
 }

@@ -16,7 +16,7 @@ import {
   parseAddrRange,
   rangeContains,
 } from "@/addr/addr_range.ts";
-import { chooseLinks } from "./link_choice.ts";
+import { LinkChooser } from "./link_choice.ts";
 import {
   carriesOurMarks,
   type ClaimConfig,
@@ -68,6 +68,7 @@ export class Announcements {
   /** The VIPs that a Service's status named when last looked at. */
   readonly #vips = new Map<string, readonly IpAddr[]>();
   readonly #ranges = new Map<string, { text: string; range: AddrRange }>();
+  readonly #chooser = new LinkChooser();
   #fit: ReadonlySet<string> = new Set();
   readonly #dirty = new Set<IpAddr>();
   #allDirty = true;
@@ -208,7 +209,11 @@ export class Announcements {
     for (const node of [...able].sort()) {
       const agent = state.agents.get(node);
       if (agent === undefined) continue;
-      const choice = chooseLinks(eip.spec.interface ?? "", vip, agent);
+      const choice = this.#chooser.choose(
+        eip.spec.interface ?? "",
+        vip,
+        agent,
+      );
       if (choice.ok) eligible.push(node);
       if (node !== this.#node) continue;
       if (choice.ok) links = choice.value;

@@ -94,7 +94,7 @@ export class Epoll implements Disposable {
    * It may return early with 0, for instance after the process was stopped and
    * continued (EINTR).
    *
-   * @param timeoutMs At most how long; -1 waits for ever, 0 only looks.
+   * @param timeoutMs At most how long, rounded up; -1 waits for ever, 0 only looks.
    * @returns How many are ready, 0 to {@linkcode EPOLL_EVENTS_MAX}.
    */
   wait(timeoutMs: number): number {
@@ -103,7 +103,7 @@ export class Epoll implements Disposable {
         this.fd,
         this.#memory.pointer,
         EPOLL_EVENTS_MAX,
-        timeoutMs,
+        Math.min(Math.ceil(timeoutMs), TIMEOUT_MS_MAX),
       ),
     );
     if (ready === -ERRNO.EINTR) return 0;
@@ -173,6 +173,8 @@ function eventAt(index: number): number {
 const PACKED: boolean = Deno.build.arch === "x86_64";
 const EPOLL_EVENT_BYTES = PACKED ? 12 : 16;
 const EPOLL_DATA_BYTES = PACKED ? 4 : 8;
+// A longer one would wrap around, and wait for ever.
+const TIMEOUT_MS_MAX = 0x7fff_ffff;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;

@@ -40,6 +40,18 @@ Deno.test("Epoll tells which descriptors are ready, and by what tag", () => {
   throws(() => epoll.add(-1), OsError);
 });
 
+Deno.test("Epoll waits as long as it was told, in whole milliseconds", () => {
+  using epoll = new Epoll();
+  using timer = new TimerFd();
+  const startMs = monotonicMs();
+  equal(epoll.wait(1.5), 0);
+  ok(monotonicMs() - startMs >= 1.5);
+  epoll.add(timer.fd);
+  // Were it cut to 32 bits, this would not wait at all.
+  timer.setDeadline(monotonicMs() + 2);
+  equal(epoll.wait(2 ** 32), 1);
+});
+
 Deno.test("Epoll, EventFd and TimerFd leave no descriptor behind", async () => {
   await leavesNoDescriptor(() => {
     const made = [new Epoll(), new EventFd(), new TimerFd()];

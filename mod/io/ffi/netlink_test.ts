@@ -12,6 +12,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ["LinkWatcher", "follows what becomes of a link"],
   ["LinkWatcher", "is quiet about what it does not tell"],
   ["LinkWatcher", "keeps the list right when announcements are lost"],
+  ["NetlinkEvents", "hears of an overflow"],
   ["LinkWatcher", "leaves out addresses in doubt"],
   ["Netlink", "tells addresses apart"],
   ["Netlink", "tells what a link stands on"],

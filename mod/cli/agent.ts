@@ -1,0 +1,259 @@
+/**
+ * `foghorn agent`: the agent of one node. Composition root of the main isolate.
+ *
+ * @module
+ */
+
+import { ENVIRONMENT, NAMESPACE_DEFAULT } from "@/api/names.ts";
+import { MainHost } from "@/host/mod.ts";
+import {
+  type HttpServer,
+  MetricsPage,
+  missingParts,
+  samplesOf,
+  serveHttp,
+} from "@/http/mod.ts";
+import { SystemClock } from "@/io/clock.ts";
+import { KernelLinkTable, machineIdentity, Reactor } from "@/io/ffi/mod.ts";
+import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
+import { type Instant, MainCore } from "@/node/mod.ts";
+import type { MetricSample } from "@/obs/mod.ts";
+import type { LogSink } from "@/port/log_sink.ts";
+import type { RecordingSink } from "@/port/node_ports.ts";
+import { CountingApi } from "./counting_api.ts";
+import { logOptions, startLogs } from "./logs.ts";
+import { UsageError } from "./usage_error.ts";
+import { VERSION } from "./version.ts";
+import { agentWatches } from "./watch_specs.ts";
+import { WorkerWireIsolate } from "./wire_isolate.ts";
+
+/** The options of the command, as they were written. */
+export interface AgentOptions {
+  readonly kubeconfig?: string;
+  readonly nodeName?: string;
+  readonly namespace?: string;
+  readonly loadBalancerClass: string;
+  readonly claimUnclassed: boolean;
+  readonly httpAddress: string;
+  readonly record?: string;
+  readonly logLevel: string;
+  readonly logFormat: string;
+  /** OpenELB's flags that were given: accepted and without a meaning here. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Runs the agent until SIGTERM or Ctrl-C.
+ *
+ * @param options The options.
+ * @returns The exit code.
+ * @throws {UsageError} When an option cannot be used as written.
+ */
+export async function runAgent(options: AgentOptions): Promise<number> {
+  const node = options.nodeName ?? Deno.env.get(ENVIRONMENT.nodeName);
+  if (node === undefined || node === "") {
+    throw new UsageError(
+      "Cannot tell which node this is: set NODE_NAME or use --node-name with the name of its Node object",
+    );
+  }
+  const address = listenAddress(options.httpAddress);
+  const logs = await startLogs(
+    logOptions(options.logLevel, options.logFormat),
+  );
+  const namespace = options.namespace ??
+    Deno.env.get(ENVIRONMENT.openelbNamespace) ??
+    Deno.env.get(ENVIRONMENT.podNamespace) ?? NAMESPACE_DEFAULT;
+  for (const flag of options.ignored) {
+    logs.log({
+      level: "warning",
+      category: "main",
+      message: "Flag of OpenELB accepted, it has no meaning here",
+      fields: { flag: `--${flag}` },
+    });
+  }
+  const agent = await Agent.start({ node, namespace, address, logs, options });
+  const code = await agent.ended;
+  await logs.close();
+  return code;
+}
+
+interface AgentStart {
+  readonly node: string;
+  readonly namespace: string;
+  readonly address: { readonly hostname: string; readonly port: number };
+  readonly logs: LogSink;
+  readonly options: AgentOptions;
+}
+
+/** One running agent. */
+class Agent {
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number>;
+
+  private constructor(ended: Promise<number>) {
+    this.ended = ended;
+  }
+
+  static async start(start: AgentStart): Promise<Agent> {
+    const { node, namespace, logs, options } = start;
+    const access = await loadClusterAccess(
+      options.kubeconfig === undefined
+        ? {}
+        : { kubeconfig: options.kubeconfig },
+    );
+    const clock = new SystemClock();
+    const api = new CountingApi(
+      new KubeApi(access, { clock, userAgent: `foghorn/${VERSION}` }),
+    );
+    const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
+    const core = new MainCore({
+      node,
+      namespace,
+      machine: machineIdentity(),
+      incarnation: crypto.randomUUID(),
+      claim: {
+        loadBalancerClass: options.loadBalancerClass,
+        claimUnclassed: options.claimUnclassed,
+      },
+      seed,
+    });
+    const reactor = new Reactor();
+    const links = new KernelLinkTable(reactor);
+    const wire = new WorkerWireIsolate(node);
+    const recording = await openRecording(options.record);
+    const instant = (): Instant => ({
+      nowMs: clock.nowMs(),
+      nowIso: new Date(clock.wallMs()).toISOString(),
+    });
+    const metrics = new MetricsPage((): readonly MetricSample[] => [
+      {
+        name: "foghorn_build_info",
+        labels: { version: VERSION },
+        value: 1,
+      },
+      ...samplesOf(core.view, instant()),
+      ...api.samples(),
+    ]);
+    const done = Promise.withResolvers<number>();
+    const host = new MainHost(core, {
+      clock,
+      cluster: api,
+      links,
+      wire,
+      logs,
+      recording: recording?.sink,
+      observeSeconds: (seconds) =>
+        metrics.observe("foghorn_reconcile_seconds", seconds),
+      exit: (code) => done.resolve(code),
+    }, agentWatches(namespace));
+    const server = serveHttp(start.address, {
+      unhealthy: () => [],
+      notReady: () => missingParts(core.view, instant()),
+      metrics,
+    });
+    wire.onFailure((message) => {
+      logs.log({
+        level: "error",
+        category: "wire",
+        message: "The wire isolate died",
+        fields: { error: message },
+      });
+      host.close();
+      done.resolve(1);
+    });
+    host.start();
+    logs.log({
+      level: "info",
+      category: "main",
+      message: "Agent started",
+      fields: { node, namespace, version: VERSION, http: server.port },
+    });
+    const ended = stopOnSignal(host, done.promise).then(async (code) => {
+      await closeAll({ api, links, wire, server, reactor, recording });
+      return code;
+    });
+    return new Agent(ended);
+  }
+}
+
+async function stopOnSignal(
+  host: MainHost,
+  done: Promise<number>,
+): Promise<number> {
+  let asked = 0;
+  const again = Promise.withResolvers<number>();
+  const stop = (): void => {
+    if (asked++ === 0) host.push({ kind: "shutdown" });
+    else again.resolve(130);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, stop);
+  }
+  try {
+    return await Promise.race([done, again.promise]);
+  } finally {
+    host.close();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      Deno.removeSignalListener(signal, stop);
+    }
+  }
+}
+
+async function closeAll(parts: {
+  readonly api: CountingApi;
+  readonly links: KernelLinkTable;
+  readonly wire: WorkerWireIsolate;
+  readonly server: HttpServer;
+  readonly reactor: Reactor;
+  readonly recording: OpenRecording | undefined;
+}): Promise<void> {
+  parts.wire.close();
+  await parts.wire.ended();
+  await parts.api.close();
+  parts.links.close();
+  parts.reactor.close();
+  parts.recording?.close();
+  await parts.server.close();
+}
+
+interface OpenRecording {
+  readonly sink: RecordingSink;
+  close(): void;
+}
+
+async function openRecording(
+  path: string | undefined,
+): Promise<OpenRecording | undefined> {
+  if (path === undefined) return undefined;
+  const file = await Deno.open(path, {
+    write: true,
+    create: true,
+    append: true,
+  });
+  const encoder = new TextEncoder();
+  return {
+    sink: {
+      line: (text) => {
+        const bytes = encoder.encode(`${text}\n`);
+        for (let at = 0; at < bytes.length;) {
+          at += file.writeSync(bytes.subarray(at));
+        }
+      },
+    },
+    close: () => file.close(),
+  };
+}
+
+function listenAddress(
+  text: string,
+): { readonly hostname: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new UsageError(
+      `Cannot listen on "${text}": write an address and a port, like 0.0.0.0:7473 or [::]:7473`,
+    );
+  }
+  const hostname = match[1] ?? match[2] ?? "";
+  return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
+}

@@ -1,0 +1,191 @@
+/**
+ * The command line: commands, flags, exit codes.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong usage. Errors go to stderr as one
+ * sentence that says what to do.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { LOAD_BALANCER_CLASS_DEFAULT } from "@/api/names.ts";
+import type { AgentOptions } from "./agent.ts";
+import { UsageError } from "./usage_error.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Runs one command and ends the process with its exit code.
+ *
+ * @param args The arguments after the program's name.
+ */
+export async function run(args: readonly string[]): Promise<void> {
+  const program = commands();
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    Deno.exit(exitCodeOf(error));
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // commander has printed its sentence; help and version are no mistake.
+    return error.exitCode === 0 ? 0 : 2;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  write(Deno.stderr, `foghorn: ${message}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+function commands(): Command {
+  const program = new Command("foghorn")
+    .description("A load balancer for Kubernetes on bare metal")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => write(Deno.stdout, text),
+      writeErr: (text) => write(Deno.stderr, text),
+    });
+  addAgent(program);
+  addAnnounce(program);
+  addDemo(program);
+  addLabHelpers(program);
+  program.command("crds")
+    .description("print the CustomResourceDefinitions as YAML")
+    .action(async () => {
+      const { printCrds } = await import("./crds.ts");
+      write(Deno.stdout, printCrds());
+    });
+  program.command("version")
+    .description("print the version")
+    .action(() => {
+      write(
+        Deno.stdout,
+        `foghorn ${VERSION} (deno ${Deno.version.deno}, ${Deno.build.target})\n`,
+      );
+    });
+  return program;
+}
+
+function addAgent(program: Command): void {
+  const agent = program.command("agent")
+    .description("run the agent of one node")
+    .option("--kubeconfig <file>", "configuration of the Kubernetes client")
+    .option("--node-name <name>", "the Node this runs on (or NODE_NAME)")
+    .option(
+      "--namespace <name>",
+      "namespace of our own objects (or OPENELB_NAMESPACE, POD_NAMESPACE)",
+    )
+    .option(
+      "--load-balancer-class <class>",
+      "the spec.loadBalancerClass that is ours",
+      LOAD_BALANCER_CLASS_DEFAULT,
+    )
+    .option(
+      "--claim-unclassed",
+      "also take Services with neither class nor annotation",
+      false,
+    )
+    .option(
+      "--http-address <address>",
+      "where /healthz, /readyz and /metrics are served",
+      "0.0.0.0:7473",
+    )
+    .option("--record <file>", "record every event to a file, one JSON a line")
+    .option("--log-level <level>", "debug, info, warning or error", "info")
+    .option("--log-format <format>", "json, text or auto", "auto");
+  for (const [flag, argument] of OPENELB_FLAGS) {
+    agent.addOption(
+      agent.createOption(`--${flag} ${argument}`, "accepted for OpenELB")
+        .hideHelp(),
+    );
+  }
+  agent.action(async (options: AgentOptions) => {
+    const { runAgent } = await import("./agent.ts");
+    const ignored = OPENELB_FLAGS.map(([flag]) => flag).filter((flag) =>
+      agent.getOptionValueSource(camelCase(flag)) === "cli"
+    );
+    Deno.exit(await runAgent({ ...options, ignored }));
+  });
+}
+
+function addAnnounce(program: Command): void {
+  program.command("announce")
+    .description(
+      "answer ARP and NDP for addresses on an interface, without Kubernetes, until Ctrl-C",
+    )
+    .requiredOption("--interface <name>", "the interface to answer on")
+    .argument("<address...>", "IPv4 and IPv6 addresses")
+    .action(async (addresses: string[], options: { interface: string }) => {
+      const { runAnnounce } = await import("./announce.ts");
+      Deno.exit(await runAnnounce(addresses, options.interface));
+    });
+}
+
+function addDemo(program: Command): void {
+  program.command("demo")
+    .description(
+      "show Services reached and failing over on a virtual network of this machine",
+    )
+    .option("--keep", "leave it running afterwards and say how to look around")
+    .option("--json", "print one JSON object a line")
+    .option("--nodes <number>", "nodes, 2 to 9", wholeNumber(2, 9), 3)
+    .action(async (options: Record<string, unknown>) => {
+      const { runDemo } = await import("./demo.ts");
+      Deno.exit(await runDemo(options));
+    });
+}
+
+/** Programs the demo starts on its hosts; not for people. */
+function addLabHelpers(program: Command): void {
+  program.command("lab-backend", { hidden: true })
+    .requiredOption("--name <name>")
+    .requiredOption("--port <number>", "", wholeNumber(1, 65_535))
+    .action(async (options: { name: string; port: number }) => {
+      const { runBackend } = await import("@/lab/backend.ts");
+      await runBackend(options.name, options.port);
+    });
+  program.command("lab-probe", { hidden: true }).action(async () => {
+    const { runProbe } = await import("@/lab/probe.ts");
+    await runProbe();
+  });
+}
+
+/** The name under which an option's value is kept. */
+function camelCase(flag: string): string {
+  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`Write a number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function write(
+  to: { writeSync(bytes: Uint8Array): number },
+  text: string,
+): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+}
+
+/** Flags of OpenELB's binaries, accepted so that its manifests start; the agent names those that mean nothing. */
+const OPENELB_FLAGS: readonly (readonly [string, string])[] = [
+  ["api-hosts", "<address>"],
+  ["metrics-addr", "<address>"],
+  ["readiness-addr", "<address>"],
+  ["webhook-port", "<port>"],
+  ["webhook-cert-dir", "<folder>"],
+  ["enable-layer2", "[boolean]"],
+  ["enable-keepalived-vip", "[boolean]"],
+  ["keepalived-args", "<args>"],
+  ["log-path", "<file>"],
+  ["bind-addr", "<address>"],
+  ["bind-port", "<port>"],
+  ["secret", "<text>"],
+  ["leader-elect", "[boolean]"],
+];

@@ -1,0 +1,91 @@
+/**
+ * What an agent watches, and how it reads it.
+ *
+ * @module
+ */
+
+import {
+  API_GROUP,
+  API_VERSION,
+  EIP_PLURAL,
+  type ObjectMeta,
+  projectEip,
+  projectEndpointSlice,
+  projectLease,
+  projectNamespace,
+  projectNode,
+  projectService,
+} from "@/api/mod.ts";
+import { bindWatch, type WatchBinding } from "@/host/mod.ts";
+import type { WatchSpec } from "@/port/cluster_api.ts";
+
+/**
+ * The watches of an agent.
+ *
+ * @param namespace Namespace of our Leases.
+ */
+export function agentWatches(namespace: string): readonly WatchBinding[] {
+  const core = { group: "", version: "v1" } as const;
+  return [
+    bindWatch(
+      "service",
+      spec({ ...core, plural: "services" }, projectService),
+      (news) => ({ watched: "service", news }),
+    ),
+    bindWatch(
+      "eip",
+      spec(
+        { group: API_GROUP, version: API_VERSION, plural: EIP_PLURAL },
+        projectEip,
+      ),
+      (news) => ({ watched: "eip", news }),
+    ),
+    bindWatch(
+      "node",
+      spec({ ...core, plural: "nodes" }, projectNode),
+      (news) => ({ watched: "node", news }),
+    ),
+    bindWatch(
+      "namespace",
+      spec({ ...core, plural: "namespaces" }, projectNamespace),
+      (news) => ({ watched: "namespace", news }),
+    ),
+    bindWatch(
+      "endpointslice",
+      spec(
+        {
+          group: "discovery.k8s.io",
+          version: "v1",
+          plural: "endpointslices",
+        },
+        projectEndpointSlice,
+      ),
+      (news) => ({ watched: "endpointslice", news }),
+    ),
+    bindWatch(
+      "lease",
+      spec(
+        {
+          group: "coordination.k8s.io",
+          version: "v1",
+          plural: "leases",
+          namespace,
+        },
+        projectLease,
+      ),
+      (news) => ({ watched: "lease", news }),
+    ),
+  ];
+}
+
+function spec<T extends { readonly meta: ObjectMeta }>(
+  resource: WatchSpec<T>["resource"],
+  project: WatchSpec<T>["project"],
+): WatchSpec<T> {
+  return {
+    resource,
+    project,
+    key: ({ meta }) =>
+      meta.namespace === "" ? meta.name : `${meta.namespace}/${meta.name}`,
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * The loop of the wire isolate: it blocks until there are frames, commands or a
+ * deadline, and lets the core answer.
+ *
+ * The clock is looked at before anything that was received: a process that was
+ * stopped answers nothing from its full sockets.
+ *
+ * @module
+ */
+
+import type {
+  WireCommand,
+  WireEffect,
+  WireLink,
+  WireReport,
+} from "@/node/mod.ts";
+import type { WireCore } from "@/node/mod.ts";
+import type { PacketLink, WirePort } from "@/port/packet_link.ts";
+
+/** Runs one wire core. */
+export class WireHost {
+  readonly #core: WireCore;
+  readonly #port: WirePort<WireLink, WireCommand, WireReport>;
+  readonly #links = new Map<number, PacketLink>();
+  #stopped = false;
+
+  /** A loop around a core, not yet started. */
+  constructor(
+    core: WireCore,
+    port: WirePort<WireLink, WireCommand, WireReport>,
+  ) {
+    this.#core = core;
+    this.#port = port;
+  }
+
+  /** Runs until told to stop. */
+  run(): void {
+    this.#port.report({ kind: "ready" });
+    while (!this.#stopped) this.turn();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  /** Waits once and does what is due. */
+  turn(): void {
+    const dueMs = this.#core.deadlineMs();
+    const ready = this.#port.wait(
+      dueMs === undefined ? undefined : dueMs - this.#port.nowMs(),
+    );
+    const nowMs = this.#port.nowMs();
+    this.#carryOut(this.#core.wake(nowMs));
+    for (const command of this.#port.takeCommands()) {
+      if (command.kind === "stop") this.#stopped = true;
+      this.#carryOut(this.#core.step(command, nowMs));
+    }
+    for (const tag of ready) this.#receive(tag, nowMs);
+    this.#carryOut(this.#core.deadline(nowMs));
+  }
+
+  #receive(tag: number, nowMs: number): void {
+    const link = this.#links.get(tag);
+    if (link === undefined) return;
+    if (this.#core.isListening(nowMs)) {
+      link.discard();
+      return;
+    }
+    for (let batch = 0; batch < BATCHES_PER_TURN_MAX; batch++) {
+      const received = link.receive();
+      if (received <= 0) return;
+      const answers = this.#core.answer(tag, received);
+      if (answers > 0) link.send(answers);
+      const effects = this.#core.takeClaims(tag, nowMs);
+      if (effects.length > 0) this.#carryOut(effects);
+      if (received < link.rx.slots) return;
+    }
+  }
+
+  #carryOut(effects: readonly WireEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "open":
+          this.#open(effect.link, effect.tag);
+          break;
+        case "close":
+          this.#links.get(effect.tag)?.close();
+          this.#links.delete(effect.tag);
+          break;
+        case "send":
+          this.#links.get(effect.tag)?.sendFrame(effect.frame);
+          break;
+        case "filter":
+          this.#filter(effect);
+          break;
+        case "group":
+          this.#links.get(effect.tag)?.setGroup(effect.group, effect.wanted);
+          break;
+        case "count-overruns":
+          this.#core.setOverruns(
+            effect.tag,
+            this.#links.get(effect.tag)?.overruns() ?? 0,
+          );
+          break;
+        case "report":
+          this.#port.report(effect.report);
+          break;
+      }
+    }
+  }
+
+  #open(link: WireLink, tag: number): void {
+    try {
+      const opened = this.#port.open(link, tag);
+      this.#links.set(tag, opened);
+      this.#carryOut(
+        this.#core.opened(
+          tag,
+          { rx: opened.rx, tx: opened.tx },
+          this.#port.nowMs(),
+        ),
+      );
+    } catch (error) {
+      // The world said no (no capability, the interface is gone): a report,
+      // not the end of the other links.
+      const message = error instanceof Error ? error.message : String(error);
+      this.#port.report({ kind: "link-failed", link: link.name, message });
+    }
+  }
+
+  #filter(effect: WireEffect & { readonly kind: "filter" }): void {
+    const link = this.#links.get(effect.tag);
+    if (link === undefined) return;
+    let exact = effect.exact;
+    for (const protocol of ["arp", "ndp"] as const) {
+      if (link.setFilter(protocol, effect.programs[protocol])) continue;
+      // The kernel had no room for the long one: it lets more pass.
+      link.setFilter(protocol, effect.fallbacks[protocol]);
+      exact = false;
+    }
+    this.#port.report({
+      kind: "link-ready",
+      link: effect.link,
+      filter: exact ? "exact" : "plain",
+    });
+  }
+}
+
+/** Batches of one link before the other links and commands have their turn. */
+const BATCHES_PER_TURN_MAX = 16;

@@ -1,0 +1,226 @@
+/**
+ * What the wire loop stands on, made real: packet sockets, one blocking wait,
+ * and commands that arrive through a message port with an eventfd to wake.
+ *
+ * @module
+ */
+
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
+import type { PacketLink, WirePort } from "@/port/packet_link.ts";
+import { ETHER_TYPE } from "@/wire/ethernet.ts";
+import {
+  Epoll,
+  EventFd,
+  LINK_DOWN,
+  monotonicMs,
+  MulticastGroups,
+  PacketSocket,
+  ReceiveBatch,
+  SendBatch,
+} from "./ffi/mod.ts";
+
+/** An interface to open. */
+export interface OpenableLink {
+  /** Its kernel index. */
+  readonly index: number;
+  /** Its name. */
+  readonly name: string;
+}
+
+/** ARP and NDP on one interface. */
+export class KernelPacketLink implements PacketLink {
+  /** Frames received. */
+  readonly rx: ReceiveBatch = new ReceiveBatch();
+  /** Frames to send. */
+  readonly tx: SendBatch = new SendBatch();
+  readonly #arp: PacketSocket;
+  readonly #ndp: PacketSocket;
+  readonly #groups: MulticastGroups;
+  #overruns = 0;
+  /** Where the frames in `rx` came from: their answers leave by the same socket, whose protocol the kernel puts on them. */
+  #asked: PacketSocket;
+
+  /** Opens an interface; nothing is received before the filters are set. */
+  constructor(link: OpenableLink) {
+    this.#arp = openSocket(link, ETHER_TYPE.arp);
+    try {
+      this.#ndp = openSocket(link, ETHER_TYPE.ipv6);
+    } catch (error) {
+      this.#arp.close();
+      throw error;
+    }
+    this.#asked = this.#arp;
+    this.#groups = new MulticastGroups(link);
+  }
+
+  /** Its descriptors, to wait on. */
+  get fds(): readonly number[] {
+    return [this.#arp.fd, this.#ndp.fd];
+  }
+
+  receive(): number {
+    const frames = this.#arp.receive(this.rx);
+    if (frames > 0) {
+      this.#asked = this.#arp;
+      return frames;
+    }
+    this.#asked = this.#ndp;
+    const more = this.#ndp.receive(this.rx);
+    return more === LINK_DOWN ? 0 : more;
+  }
+
+  send(count: number): number {
+    return Math.max(0, this.#asked.send(this.tx, count));
+  }
+
+  sendFrame(frame: Uint8Array<ArrayBuffer>): boolean {
+    const isArp = frame[12] === 0x08 && frame[13] === 0x06;
+    return (isArp ? this.#arp : this.#ndp).sendFrame(frame);
+  }
+
+  discard(): number {
+    return this.#arp.discard(this.rx) + this.#ndp.discard(this.rx);
+  }
+
+  setFilter(protocol: "arp" | "ndp", instructions: Uint8Array): boolean {
+    const socket = protocol === "arp" ? this.#arp : this.#ndp;
+    return socket.attachFilter(instructions);
+  }
+
+  setGroup(group: Ipv6Addr, wanted: boolean): void {
+    if (wanted) this.#groups.join(group);
+    else this.#groups.leave(group);
+  }
+
+  overruns(): number {
+    this.#overruns += this.#arp.statistics().drops +
+      this.#ndp.statistics().drops;
+    return this.#overruns;
+  }
+
+  close(): void {
+    this.#arp.close();
+    this.#ndp.close();
+    this.#groups.close();
+    this.rx.close();
+    this.tx.close();
+  }
+}
+
+function openSocket(link: OpenableLink, etherType: number): PacketSocket {
+  return new PacketSocket({
+    link,
+    etherType,
+    filter: REFUSE_ALL,
+    receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+  });
+}
+
+/** The wire loop's port in a Worker. */
+export class KernelWirePort<Command, Report>
+  implements WirePort<OpenableLink, Command, Report>, Disposable {
+  readonly #epoll = new Epoll();
+  readonly #wake: EventFd;
+  readonly #commands: MessagePort;
+  readonly #report: (report: Report) => void;
+  readonly #open = new Map<number, KernelPacketLink>();
+
+  /**
+   * @param wake Written to when a command was sent.
+   * @param commands Where commands arrive.
+   * @param report Takes reports.
+   */
+  constructor(
+    wake: EventFd,
+    commands: MessagePort,
+    report: (report: Report) => void,
+  ) {
+    this.#wake = wake;
+    this.#commands = commands;
+    this.#report = report;
+    this.#epoll.add(wake.fd, undefined, 0);
+  }
+
+  nowMs(): number {
+    return monotonicMs();
+  }
+
+  wait(timeoutMs: number | undefined): readonly number[] {
+    const ready = this.#epoll.wait(
+      timeoutMs === undefined ? -1 : Math.max(0, Math.ceil(timeoutMs)),
+    );
+    if (ready === 1) {
+      const tag = this.#epoll.readyTag(0);
+      return tag === 0 ? this.#woken() : (TAGS_ALONE[tag] ?? [tag]);
+    }
+    const tags = new Set<number>();
+    for (let i = 0; i < ready; i++) {
+      const tag = this.#epoll.readyTag(i);
+      if (tag === 0) this.#woken();
+      else tags.add(tag);
+    }
+    return [...tags];
+  }
+
+  takeCommands(): readonly Command[] {
+    const commands: Command[] = [];
+    for (;;) {
+      const received = receiveMessageOnPort(this.#commands);
+      if (received === undefined) return commands;
+      commands.push(...(received.message as readonly Command[]));
+    }
+  }
+
+  open(link: OpenableLink, tag: number): PacketLink {
+    const opened = new KernelPacketLink(link);
+    for (const fd of opened.fds) this.#epoll.add(fd, undefined, tag);
+    this.#open.set(tag, opened);
+    return {
+      rx: opened.rx,
+      tx: opened.tx,
+      receive: () => opened.receive(),
+      send: (count) => opened.send(count),
+      sendFrame: (frame) => opened.sendFrame(frame),
+      discard: () => opened.discard(),
+      setFilter: (protocol, instructions) =>
+        opened.setFilter(protocol, instructions),
+      setGroup: (group, wanted) => opened.setGroup(group, wanted),
+      overruns: () => opened.overruns(),
+      close: () => this.#closeLink(tag),
+    };
+  }
+
+  report(report: Report): void {
+    this.#report(report);
+  }
+
+  /** Closes all links. */
+  [Symbol.dispose](): void {
+    for (const tag of [...this.#open.keys()]) this.#closeLink(tag);
+    this.#epoll.close();
+  }
+
+  #woken(): readonly number[] {
+    this.#wake.drain();
+    return [];
+  }
+
+  #closeLink(tag: number): void {
+    const link = this.#open.get(tag);
+    if (link === undefined) return;
+    this.#open.delete(tag);
+    for (const fd of link.fds) this.#epoll.remove(fd);
+    link.close();
+  }
+}
+
+/** One instruction, `ret 0`: no frame passes. */
+const REFUSE_ALL = new Uint8Array([0x06, 0, 0, 0, 0, 0, 0, 0]);
+/** Room for about 10,000 small frames that are not read yet. */
+const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
+/** Lists of one tag, made once: the hot path allocates nothing. */
+const TAGS_ALONE: readonly (readonly number[])[] = Array.from(
+  { length: 64 },
+  (_, tag) => [tag],
+);

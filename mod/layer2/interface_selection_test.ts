@@ -1,0 +1,305 @@
+import fc from "fast-check";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  strictEqual as equal,
+} from "node:assert/strict";
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { type MacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
+import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
+import { ip4, ip6, mac } from "./_frames_test.ts";
+import {
+  canReachTargets,
+  isVirtualLink,
+  selectLinks,
+} from "./interface_selection.ts";
+
+const MAC = mac("02:00:00:00:00:0a");
+const LINKS = [
+  link("lo", ["127.0.0.1/8", "192.0.2.91/32"], ZERO_MAC),
+  link("eth0", ["192.0.2.11/24", "2001:db8::11/64", "fe80::a/64"]),
+  link("eth1", ["198.51.100.11/24", "fe80::b/64"]),
+  link("ens3", ["198.51.100.12/24"]),
+  link("bond0.100", ["192.0.3.92/32"]),
+  link("cni0", ["10.244.0.1/24"]),
+  link("kube-ipvs0", ["192.0.2.92/32"]),
+  link("ppp0", ["203.0.113.1/30"], "none"),
+];
+const ROUTES = new Map<IpAddr, string>([
+  [ip4("192.0.2.254"), "eth0"],
+  [ip6("2001:db8::fe"), "eth0"],
+  [ip4("10.244.0.9"), "cni0"],
+  [ip4("192.0.2.91"), "lo"],
+  [ip4("203.0.113.2"), "ppp0"],
+]);
+
+const SELECTED = [
+  { text: undefined, vip: ip4("192.0.2.91"), links: ["eth0"] },
+  { text: " ", vip: ip6("2001:db8::91"), links: ["eth0"] },
+  { text: "eth0", vip: ip4("203.0.113.9"), links: ["eth0"] },
+  { text: "bond0.100", vip: ip4("203.0.113.9"), links: ["bond0.100"] },
+  { text: "cni0", vip: ip4("192.0.2.91"), links: ["cni0"] },
+  { text: "eth*", vip: ip4("192.0.2.91"), links: ["eth0", "eth1"] },
+  { text: "ens[0-9]", vip: ip4("192.0.2.91"), links: ["ens3"] },
+  { text: "e[tn][hs][13]", vip: ip4("192.0.2.91"), links: ["ens3", "eth1"] },
+  { text: "eth?", vip: ip4("192.0.2.91"), links: ["eth0", "eth1"] },
+  {
+    text: "**",
+    vip: ip4("192.0.2.91"),
+    links: ["bond0.100", "ens3", "eth0", "eth1"],
+  },
+  { text: "bond0?100", vip: ip4("192.0.2.91"), links: ["bond0.100"] },
+  { text: "can_reach:192.0.2.254", vip: ip4("192.0.2.91"), links: ["eth0"] },
+  {
+    text: "can_reach:2001:db8::fe",
+    vip: ip4("192.0.2.91"),
+    links: ["eth0"],
+  },
+  {
+    text: "eth9, eth1 ,can_reach:192.0.2.254",
+    vip: ip4("192.0.2.91"),
+    links: ["eth0", "eth1"],
+  },
+  { text: "eth0,eth*", vip: ip4("192.0.2.91"), links: ["eth0", "eth1"] },
+];
+
+Deno.test.each(SELECTED)(
+  "selectLinks() chooses $links for '$text' and $vip",
+  ({ text, vip, links }) => {
+    deepEqual(select(text, vip), { ok: true, value: links });
+  },
+);
+
+const REFUSED = [
+  {
+    text: "",
+    vip: ip4("198.51.100.91"),
+    reason: "InterfaceAmbiguous",
+    says: "ens3, eth1",
+  },
+  {
+    text: "",
+    vip: ip4("203.0.113.200"),
+    reason: "NoInterfaceForAddress",
+    says: "name one of bond0.100, ens3, eth0, eth1",
+  },
+  // Only a container network holds it.
+  {
+    text: "",
+    vip: ip4("10.244.0.91"),
+    reason: "NoInterfaceForAddress",
+    says: "10.244.0.91",
+  },
+  // Held as a single address by a link, which is no subnet.
+  {
+    text: "",
+    vip: ip4("192.0.3.92"),
+    reason: "NoInterfaceForAddress",
+    says: "192.0.3.92",
+  },
+  {
+    text: "eth7",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceNotFound",
+    says: '"eth7"',
+  },
+  {
+    text: "eth7,ens9",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceNotFound",
+    says: "none of",
+  },
+  {
+    text: "wlan*",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceNotFound",
+    says: '"wlan*"',
+  },
+  {
+    text: "cni*",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceNotFound",
+    says: '"cni*"',
+  },
+  {
+    text: "lo",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "not Ethernet",
+  },
+  {
+    text: "ppp0",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "not Ethernet",
+  },
+  {
+    text: "eth0,",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: '""',
+  },
+  {
+    text: "eth0;rm",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "eth0;rm",
+  },
+  {
+    text: "eth[0-",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "close the bracket",
+  },
+  {
+    text: "eth[9-0]",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "no pattern",
+  },
+  {
+    text: "can_reach:eth0",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "can_reach:IP",
+  },
+  {
+    text: "mac:02:00:00:00:00:0a",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "can_reach:IP",
+  },
+  {
+    text: "can_reach:192.0.2.91",
+    vip: ip4("192.0.2.91"),
+    reason: "NoInterfaceForAddress",
+    says: '"lo"',
+  },
+  {
+    text: "can_reach:10.244.0.9",
+    vip: ip4("192.0.2.91"),
+    reason: "NoInterfaceForAddress",
+    says: '"cni0"',
+  },
+  {
+    text: "can_reach:203.0.113.2",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "not Ethernet",
+  },
+  {
+    text: "can_reach:198.18.0.1",
+    vip: ip4("192.0.2.91"),
+    reason: "NoInterfaceForAddress",
+    says: "no route to 198.18.0.1",
+  },
+  {
+    text: "eth0,".repeat(40) + "eth0",
+    vip: ip4("192.0.2.91"),
+    reason: "InterfaceInvalid",
+    says: "at most 32",
+  },
+];
+
+Deno.test.each(REFUSED)(
+  "selectLinks() refuses '$text' for $vip: $reason",
+  ({ text, vip, reason, says }) => {
+    const selected = select(text, vip);
+    ok(!selected.ok);
+    equal(selected.error.reason, reason);
+    ok(selected.error.message.includes(says), selected.error.message);
+  },
+);
+
+Deno.test("selectLinks() never throws, and chooses only links there are", () => {
+  const marks = fc.constantFrom(..."eth0*?[]-,: .$^(+\\can_reach:1::");
+  const texts = fc.string({ unit: marks, maxLength: 40 });
+  fc.assert(
+    fc.property(texts, (text) => {
+      const selected = select(text, ip4("192.0.2.91"));
+      if (!selected.ok) return;
+      ok(selected.value.length > 0);
+      ok(
+        selected.value.every((name) =>
+          LINKS.some((link) => link.name === name)
+        ),
+      );
+      canReachTargets(text);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+Deno.test("selectLinks() is not slowed down by a pattern of stars", () => {
+  const name = "a".repeat(15);
+  const context = { links: [link(name, [])], routes: new Map() };
+  const pattern = "*".repeat(60) + "b";
+  const vip = ip4("192.0.2.91");
+  equal(selectLinks({ interface: pattern, vip }, context).ok, false);
+});
+
+Deno.test("selectLinks() on a node without Ethernet says so", () => {
+  const context = { links: [], routes: new Map() };
+  const selected = selectLinks({ vip: ip4("192.0.2.91") }, context);
+  ok(!selected.ok && selected.error.message.includes("no Ethernet interface"));
+});
+
+Deno.test("canReachTargets() lists what has to be looked up", () => {
+  deepEqual(
+    canReachTargets("eth0, can_reach:192.0.2.254,can_reach:2001:db8::fe"),
+    ["192.0.2.254", "2001:db8::fe"],
+  );
+  deepEqual(canReachTargets("can_reach:,can_reach:x"), []);
+  deepEqual(canReachTargets(undefined), []);
+});
+
+const NAMES = [
+  { name: "lo", virtual: true },
+  { name: "docker0", virtual: true },
+  { name: "br-0123456789ab", virtual: true },
+  { name: "cali0123456789a", virtual: true },
+  { name: "cilium_host", virtual: true },
+  { name: "flannel.1", virtual: true },
+  { name: "veth1a2b3c4", virtual: true },
+  { name: "kube-ipvs0", virtual: true },
+  { name: "nodelocaldns", virtual: true },
+  { name: "wg0", virtual: true },
+  { name: "br-lan", virtual: false },
+  { name: "br0", virtual: false },
+  { name: "eth0", virtual: false },
+  { name: "enp1s0f0", virtual: false },
+  { name: "bond0", virtual: false },
+  { name: "vlan100", virtual: false },
+  { name: "macvlan0", virtual: false },
+  { name: "lan0", virtual: false },
+];
+
+Deno.test.each(NAMES)(
+  "isVirtualLink($name) is $virtual",
+  ({ name, virtual }) => {
+    equal(isVirtualLink(name), virtual);
+  },
+);
+
+function select(text: string | undefined, vip: IpAddr) {
+  return selectLinks({ interface: text, vip }, {
+    links: LINKS,
+    routes: ROUTES,
+  });
+}
+
+function link(
+  name: string,
+  prefixes: readonly string[],
+  address: MacAddr | "none" = MAC,
+): { name: string; mac: MacAddr | undefined; prefixes: readonly Prefix[] } {
+  return {
+    name,
+    mac: address === "none" ? undefined : address,
+    prefixes: prefixes.map((text) => {
+      const prefix = parsePrefix(text);
+      ok(prefix !== undefined);
+      return prefix;
+    }),
+  };
+}

@@ -1,0 +1,31 @@
+/**
+ * Layer 2: answering for VIPs on a link by ARP (RFC 826, RFC 5227) and Neighbor
+ * Discovery (RFC 4861), and knowing when to.
+ *
+ * - what is said: `responder.ts` for reading, `fast_responder.ts` for a batch in
+ *   place, over the VIPs in `vip_table.ts`; `packet_filter.ts` keeps the rest of
+ *   the link's chatter in the kernel; `announcement_frames.ts`
+ * - when it is said: `announcer.ts`, `conflict.ts`, `pause_guard.ts`
+ * - who says it: `ownership.ts` by the order of `rank.ts`
+ * - where it is said: `interface_selection.ts`
+ *
+ * Everything here is pure: time arrives in events, what is to be done leaves as
+ * effects. Not done: failure detection on the link itself (ownership follows
+ * Leases alone), Secure Neighbor Discovery (RFC 3971).
+ *
+ * @module
+ */
+
+export * from "./announcement_frames.ts";
+export * from "./announcer.ts";
+export * from "./conflict.ts";
+export * from "./drop_reason.ts";
+export * from "./fast_responder.ts";
+export * from "./interface_selection.ts";
+export * from "./ownership.ts";
+export * from "./packet_filter.ts";
+export * from "./pause_guard.ts";
+export * from "./rank.ts";
+export * from "./responder.ts";
+export * from "./responder_counters.ts";
+export * from "./vip_table.ts";

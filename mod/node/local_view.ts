@@ -1,0 +1,203 @@
+/**
+ * What this node knows of itself: its interfaces, which of them reach what, and
+ * whether its kernel would answer ARP in our place.
+ *
+ * @module
+ */
+
+import { type IpAddr, isIpv4, parseIpAddr } from "@/addr/ip_addr.ts";
+import { CONDITION_REASON } from "@/api/conditions.ts";
+import type {
+  PublishedLink,
+  PublishedProblem,
+} from "@/api/links_annotation.ts";
+import { CAN_REACH_PREFIX } from "@/api/names.ts";
+import type { Eip } from "@/api/mod.ts";
+import type { VipPlan } from "@/reconcile/mod.ts";
+import type { Instant, LocalLink } from "./main_events.ts";
+import type { WireLink } from "./wire_messages.ts";
+
+/** What must be asked of the machine. */
+export interface LocalQuestions {
+  /** Routes to look up, when they may have changed. */
+  readonly targets: readonly IpAddr[] | undefined;
+  /** Links whose `arp_ignore` to read. */
+  readonly arpIgnoreLinks: readonly string[] | undefined;
+}
+
+/** What other agents must know of this node. */
+export interface LocalPublication {
+  /** Its links. */
+  readonly links: readonly PublishedLink[];
+  /** Its `can_reach:` results. */
+  readonly canReach: ReadonlyMap<IpAddr, string>;
+  /** What is wrong with it. */
+  readonly problems: readonly PublishedProblem[];
+}
+
+/** This node's own interfaces and settings. */
+export class LocalView {
+  readonly #node: string;
+  #links: readonly LocalLink[] = [];
+  #linksKnown = false;
+  #localAddresses: ReadonlySet<IpAddr> = new Set();
+  #routes: ReadonlyMap<IpAddr, string> = new Map();
+  #arpIgnore: ReadonlyMap<string, number> = new Map();
+  #targets = "";
+  #askRoutes = false;
+  #arpIgnoreAskedMs: number | undefined;
+  #arpIgnoreLinks = "";
+
+  /** The view of a node that has not looked yet. */
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  /** Whether the interfaces are known. */
+  get isKnown(): boolean {
+    return this.#linksKnown;
+  }
+
+  /** `arp_ignore` by link, where VIPs are answered. */
+  get arpIgnore(): ReadonlyMap<string, number> {
+    return this.#arpIgnore;
+  }
+
+  /** Takes the complete list of interfaces. */
+  setLinks(links: readonly LocalLink[]): void {
+    this.#links = links;
+    this.#linksKnown = true;
+    this.#askRoutes = true;
+    this.#arpIgnoreAskedMs = undefined;
+    const addresses = new Set<IpAddr>();
+    for (const { prefixes } of links) {
+      for (const { addr } of prefixes) addresses.add(addr);
+    }
+    this.#localAddresses = addresses;
+  }
+
+  /** Takes the results of route look-ups. */
+  setRoutes(routes: readonly (readonly [IpAddr, string])[]): void {
+    this.#routes = new Map(routes);
+  }
+
+  /** Takes `arp_ignore` by link. */
+  setArpIgnore(values: readonly (readonly [string, number])[]): void {
+    this.#arpIgnore = new Map(values);
+  }
+
+  /** The links that VIPs are answered on, as the wire core wants them. */
+  links(plans: ReadonlyMap<IpAddr, VipPlan>): readonly WireLink[] {
+    const used = namesUsed(plans);
+    const links: WireLink[] = [];
+    for (const { index, name, mac, running } of this.#links) {
+      if (mac === undefined || !used.has(name)) continue;
+      links.push({ name, index, mac, running });
+    }
+    return links.sort((a, b) => a.index - b.index);
+  }
+
+  /** What must be asked of the machine now. */
+  questions(
+    eips: Iterable<Eip>,
+    plans: ReadonlyMap<IpAddr, VipPlan>,
+    at: Instant,
+  ): LocalQuestions {
+    const targets = targetsOf(eips);
+    const text = targets.join(" ");
+    const askRoutes = this.#linksKnown &&
+      (text !== this.#targets || (this.#askRoutes && targets.length > 0));
+    this.#targets = text;
+    this.#askRoutes = false;
+    const links = [...namesUsed(plans)].sort();
+    const linksText = links.join(" ");
+    // The kernel tells nobody when the setting changes: it is read again now
+    // and then, as long as there is anything to answer for.
+    const askArpIgnore = links.length > 0 &&
+      (linksText !== this.#arpIgnoreLinks ||
+        this.#arpIgnoreAskedMs === undefined ||
+        at.nowMs - this.#arpIgnoreAskedMs >= ARP_IGNORE_INTERVAL_MS);
+    this.#arpIgnoreLinks = linksText;
+    if (askArpIgnore) this.#arpIgnoreAskedMs = at.nowMs;
+    return {
+      targets: askRoutes ? targets : undefined,
+      arpIgnoreLinks: askArpIgnore ? links : undefined,
+    };
+  }
+
+  /** When `arp_ignore` is to be read again, or undefined. */
+  deadlineMs(): number | undefined {
+    return this.#arpIgnoreAskedMs === undefined || this.#arpIgnoreLinks === ""
+      ? undefined
+      : this.#arpIgnoreAskedMs + ARP_IGNORE_INTERVAL_MS;
+  }
+
+  /** What other agents must know of this node; undefined before the interfaces are known. */
+  published(plans: ReadonlyMap<IpAddr, VipPlan>): LocalPublication | undefined {
+    if (!this.#linksKnown) return undefined;
+    const links: PublishedLink[] = [];
+    for (const { name, mac, running, prefixes } of this.#links) {
+      if (mac === undefined) continue;
+      links.push({ name, up: running, mac, prefixes });
+    }
+    return {
+      links,
+      canReach: this.#routes,
+      problems: this.#problems(plans),
+    };
+  }
+
+  /** What is wrong on this node, one sentence per Eip and reason. */
+  #problems(plans: ReadonlyMap<IpAddr, VipPlan>): readonly PublishedProblem[] {
+    const found = new Map<string, PublishedProblem>();
+    const note = (problem: PublishedProblem): void => {
+      const key = `${problem.eip} ${problem.reason}`;
+      if (!found.has(key)) found.set(key, problem);
+    };
+    for (const { vip, eip, links, problem } of plans.values()) {
+      if (problem !== undefined) note({ eip, ...problem });
+      if (!isIpv4(vip) || !this.#localAddresses.has(vip)) continue;
+      const loose = links.find((link) => this.#arpIgnore.get(link) === 0);
+      if (loose !== undefined) {
+        note({
+          eip,
+          reason: CONDITION_REASON.strictArpOff,
+          message:
+            `The kernel answers ARP for ${vip} on every node that holds it: set strictARP: true in kube-proxy's configuration, or net.ipv4.conf.all.arp_ignore=1 and arp_announce=2`,
+        });
+      }
+    }
+    return [...found.values()].sort((a, b) =>
+      a.eip === b.eip
+        ? (a.reason < b.reason ? -1 : 1)
+        : (a.eip < b.eip ? -1 : 1)
+    );
+  }
+
+  /** The node it is the view of. */
+  get node(): string {
+    return this.#node;
+  }
+}
+
+function namesUsed(plans: ReadonlyMap<IpAddr, VipPlan>): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { links } of plans.values()) {
+    for (const link of links) names.add(link);
+  }
+  return names;
+}
+
+function targetsOf(eips: Iterable<Eip>): readonly IpAddr[] {
+  const targets = new Set<IpAddr>();
+  for (const { spec } of eips) {
+    const text = spec.interface ?? "";
+    if (!text.startsWith(CAN_REACH_PREFIX)) continue;
+    const target = parseIpAddr(text.slice(CAN_REACH_PREFIX.length));
+    if (target !== undefined) targets.add(target);
+  }
+  return [...targets].sort();
+}
+
+/** How often `arp_ignore` is read while there is anything to answer for. */
+const ARP_IGNORE_INTERVAL_MS = 10_000;

@@ -1,0 +1,437 @@
+/**
+ * The main core of a node: everything but the wire. It keeps the tables, judges
+ * Leases, plans announcements on every node and addresses on the elected one.
+ *
+ * One batch of events in, effects out. Time comes with the batch, answers come
+ * back as events, so the whole of it runs in a simulator as it runs on a node.
+ *
+ * @module
+ */
+
+import {
+  Announcements,
+  ClusterState,
+  Controller,
+  earliest,
+  type WatchedKind,
+} from "@/reconcile/mod.ts";
+import type { ClaimConfig, PlannedWrite } from "@/reconcile/mod.ts";
+import { poolUsableSize, statusCount } from "@/ipam/mod.ts";
+import type {
+  Instant,
+  MainEffect,
+  MainEvent,
+  WatchNews,
+} from "./main_events.ts";
+import { Membership } from "./membership.ts";
+import { OwnerLedger } from "./owner_ledger.ts";
+import { LocalView } from "./local_view.ts";
+import { WireFeed } from "./wire_feed.ts";
+import { Watches } from "./watches.ts";
+
+/** What a node is told at birth. */
+export interface MainConfig {
+  /** Name of the Node. */
+  readonly node: string;
+  /** The machine and its network namespace since boot; without `_`. */
+  readonly machine: string;
+  /** Unique to this process on that machine; without `_`. */
+  readonly incarnation: string;
+  /** Namespace of our own objects. */
+  readonly namespace: string;
+  /** How Services are chosen. */
+  readonly claim: ClaimConfig;
+  /** Where all chance starts. */
+  readonly seed: number;
+}
+
+/** How far a shutdown is. */
+type Phase =
+  | { readonly kind: "running" }
+  /** Others take over while we go on answering. */
+  | { readonly kind: "leaving"; readonly untilMs: number }
+  /** Nothing is answered any more; Leases are given back. */
+  | { readonly kind: "releasing"; readonly untilMs: number }
+  | { readonly kind: "gone" };
+
+/** The main core of one node. */
+export class MainCore {
+  readonly #config: MainConfig;
+  readonly #cluster = new ClusterState();
+  readonly #watches = new Watches();
+  readonly #announcements: Announcements;
+  readonly #membership: Membership;
+  readonly #local: LocalView;
+  readonly #owners: OwnerLedger;
+  readonly #feed = new WireFeed();
+  #controller: Controller | undefined;
+  /** Kinds still to be listed afresh before a new leader decides anything. */
+  #relisting: Set<WatchedKind> | undefined;
+  #phase: Phase = { kind: "running" };
+  #effects: MainEffect[] = [];
+
+  /** The core of a node that knows nothing yet. */
+  constructor(config: MainConfig) {
+    this.#config = config;
+    this.#announcements = new Announcements(config.node, config.claim);
+    this.#membership = new Membership(config);
+    this.#local = new LocalView(config.node);
+    this.#owners = new OwnerLedger(config.node);
+  }
+
+  /**
+   * Takes a batch of events, then looks once at everything that changed.
+   *
+   * @param events What happened, in order.
+   * @param at The time.
+   * @returns What is asked of the outside, in order.
+   */
+  step(events: readonly MainEvent[], at: Instant): readonly MainEffect[] {
+    for (const event of events) this.#take(event, at);
+    this.#settle(at);
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** When to step again although nothing happened, or undefined. */
+  deadlineMs(): number | undefined {
+    return earliest([
+      this.#membership.deadlineMs(),
+      this.#controller?.deadlineMs(),
+      this.#local.deadlineMs(),
+      this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
+        ? this.#phase.untilMs
+        : undefined,
+    ]);
+  }
+
+  /** The read-only state, for health, metrics and status. */
+  get view(): MainView {
+    return {
+      node: this.#config.node,
+      isLeader: this.#controller !== undefined,
+      watches: this.#watches,
+      membership: this.#membership,
+      owners: this.#owners,
+      local: this.#local,
+      announcements: this.#announcements,
+      controller: this.#controller,
+      pools: () => poolsOf(this.#controller),
+    };
+  }
+
+  #take(event: MainEvent, at: Instant): void {
+    switch (event.kind) {
+      case "watch":
+        this.#takeNews(event, at);
+        break;
+      case "links":
+        this.#local.setLinks(event.links);
+        break;
+      case "routes":
+        this.#local.setRoutes(event.routes);
+        break;
+      case "arp-ignore":
+        this.#local.setArpIgnore(event.values);
+        break;
+      case "wire":
+        this.#owners.take(event.report, at);
+        if (event.report.kind === "left") this.#wireLeft(at);
+        break;
+      case "written":
+        this.#takeAnswer(event, at);
+        break;
+      case "shutdown":
+        this.#shutDown(at);
+        break;
+      case "deadline":
+        break;
+    }
+  }
+
+  #takeNews(event: WatchNews, at: Instant): void {
+    const { watched, news } = event;
+    this.#watches.take(watched, news.kind, at);
+    if (news.kind === "lost") {
+      this.#log("warning", "Watch lost", { watched, reason: news.reason });
+    }
+    if (news.kind === "unprojectable") {
+      this.#log("warning", "Object cannot be read", {
+        watched,
+        key: news.key,
+        reason: news.reason,
+      });
+    }
+    if (event.watched === "lease") this.#membership.news(event.news, at);
+    else applyNews(this.#cluster, event);
+    if (news.kind === "listed") this.#relisted(watched);
+  }
+
+  #relisted(watched: WatchedKind): void {
+    if (this.#relisting === undefined) return;
+    this.#relisting.delete(watched);
+  }
+
+  #takeAnswer(
+    event: MainEvent & { readonly kind: "written" },
+    at: Instant,
+  ): void {
+    const { write, outcome } = event;
+    if (outcome.kind === "failed" && outcome.reason !== "conflict") {
+      this.#log("warning", "Write failed", {
+        write: write.id,
+        reason: outcome.reason,
+        error: outcome.message,
+      });
+    }
+    if (write.id.startsWith("lease")) {
+      this.#membership.written(write, outcome, at);
+    } else this.#controller?.written(write, outcome, at);
+  }
+
+  #settle(at: Instant): void {
+    if (this.#phase.kind === "gone") return;
+    this.#membership.settle(at);
+    this.#takeRole();
+    for (const agent of this.#membership.takeChangedAgents()) {
+      if (agent.record === undefined) this.#cluster.removeAgent(agent.node);
+      else this.#cluster.putAgent(agent.record);
+    }
+    const changes = this.#cluster.takeChanges();
+    this.#announcements.note(this.#cluster, changes);
+    this.#controller?.note(changes, at);
+    if (this.#watches.allListed()) this.#announce(at);
+    if (this.#phase.kind === "running") this.#control(at);
+    this.#publish(at);
+    this.#membership.settle(at);
+    for (const write of this.#membership.takeWrites()) this.#write(write);
+    this.#advanceShutdown(at);
+  }
+
+  /** Begins or ends to be the controller. */
+  #takeRole(): void {
+    const role = this.#membership.takeRole();
+    if (role === undefined) return;
+    this.#log("info", "Controller role changed", { leader: role === "leader" });
+    this.#controller = undefined;
+    this.#relisting = undefined;
+    if (role !== "leader") return;
+    // What the leader before us wrote last may not have reached our watch yet:
+    // nothing is decided before fresh lists.
+    this.#relisting = new Set(RELISTED_BY_LEADER);
+    for (const watched of RELISTED_BY_LEADER) {
+      this.#effects.push({ kind: "relist", watched });
+    }
+  }
+
+  #control(at: Instant): void {
+    if (
+      this.#controller === undefined && this.#relisting?.size === 0 &&
+      this.#watches.allListed()
+    ) {
+      this.#relisting = undefined;
+      this.#controller = new Controller(this.#cluster, {
+        claim: this.#config.claim,
+        node: this.#config.node,
+        seed: this.#config.seed,
+      });
+    }
+    if (this.#controller === undefined) return;
+    if (!this.#membership.mayLead(at)) return;
+    for (const write of this.#controller.plan(at)) this.#write(write);
+  }
+
+  #announce(at: Instant): void {
+    const change = this.#announcements.plan(this.#cluster);
+    const commands = this.#feed.commands({
+      change,
+      links: this.#local.links(this.#announcements.plans),
+      nodes: this.#membership.nodeViews(at),
+    });
+    for (const command of commands) {
+      this.#effects.push({ kind: "wire", command });
+    }
+    for (
+      const write of this.#owners.events(this.#announcements, this.#cluster, at)
+    ) {
+      this.#write(write);
+    }
+  }
+
+  /** Finds out what others must know of this node, and puts it into its Lease. */
+  #publish(at: Instant): void {
+    const { eips } = this.#cluster;
+    const asked = this.#local.questions(
+      eips.values(),
+      this.#announcements.plans,
+      at,
+    );
+    if (asked.targets !== undefined) {
+      this.#effects.push({ kind: "resolve-routes", targets: asked.targets });
+    }
+    if (asked.arpIgnoreLinks !== undefined) {
+      this.#effects.push({
+        kind: "read-arp-ignore",
+        links: asked.arpIgnoreLinks,
+      });
+    }
+    this.#membership.publish(this.#local.published(this.#announcements.plans));
+  }
+
+  #write(write: PlannedWrite): void {
+    this.#effects.push({ kind: "write", write });
+  }
+
+  #shutDown(at: Instant): void {
+    if (this.#phase.kind !== "running") return;
+    this.#log("info", "Shutting down", {});
+    this.#phase = { kind: "leaving", untilMs: at.nowMs + LEAVING_MAX_MS };
+    this.#membership.leave();
+    this.#effects.push({ kind: "wire", command: { kind: "leave" } });
+  }
+
+  #wireLeft(at: Instant): void {
+    if (this.#phase.kind !== "leaving") return;
+    this.#phase = { kind: "releasing", untilMs: at.nowMs + RELEASING_MAX_MS };
+    this.#membership.release();
+  }
+
+  #advanceShutdown(at: Instant): void {
+    const phase = this.#phase;
+    if (phase.kind === "leaving" && phase.untilMs <= at.nowMs) {
+      this.#effects.push({ kind: "wire", command: { kind: "stop" } });
+      this.#wireLeft(at);
+      this.#membership.settle(at);
+      for (const write of this.#membership.takeWrites()) this.#write(write);
+    } else if (
+      phase.kind === "releasing" &&
+      (phase.untilMs <= at.nowMs || this.#membership.isReleased())
+    ) {
+      this.#phase = { kind: "gone" };
+      this.#effects.push({ kind: "exit", code: 0 });
+    }
+  }
+
+  #log(
+    level: "info" | "warning",
+    message: string,
+    fields: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#effects.push({ kind: "log", level, message, fields });
+  }
+}
+
+/** The read-only state of a main core. */
+export interface MainView {
+  /** Name of the Node. */
+  readonly node: string;
+  /** Whether this agent gives out addresses. */
+  readonly isLeader: boolean;
+  /** The watches. */
+  readonly watches: Watches;
+  /** Leases. */
+  readonly membership: Membership;
+  /** What this node answers for. */
+  readonly owners: OwnerLedger;
+  /** This node's interfaces. */
+  readonly local: LocalView;
+  /** What is announced by whom. */
+  readonly announcements: Announcements;
+  /** The controller, on the leader. */
+  readonly controller: Controller | undefined;
+  /** The pools as the controller has them; empty elsewhere. */
+  pools(): readonly PoolView[];
+}
+
+/** A pool in numbers. */
+export interface PoolView {
+  /** Name of the Eip. */
+  readonly eip: string;
+  /** Addresses that can be handed out, used or not; capped at 2⁵³ − 1. */
+  readonly size: number;
+  /** Addresses in use. */
+  readonly used: number;
+}
+
+function poolsOf(controller: Controller | undefined): readonly PoolView[] {
+  if (controller === undefined) return [];
+  const { allocator } = controller;
+  return allocator.pools().map((pool) => ({
+    eip: pool.name,
+    size: statusCount(poolUsableSize(pool)),
+    used: allocator.usage(pool.name)?.used ?? 0,
+  }));
+}
+
+function applyNews(cluster: ClusterState, event: WatchNews): void {
+  const { news, watched } = event;
+  if (watched === "lease") return;
+  switch (news.kind) {
+    case "listed": {
+      const gone = new Set(cluster.keys(watched));
+      for (const object of news.objects) {
+        const { namespace, name } = object.meta;
+        gone.delete(namespace === "" ? name : `${namespace}/${name}`);
+      }
+      putAll(cluster, event);
+      for (const key of gone) cluster.remove(watched, key, true);
+      break;
+    }
+    case "changed":
+      putAll(cluster, event);
+      break;
+    case "deleted":
+      cluster.remove(watched, news.key);
+      break;
+    case "alive":
+    case "lost":
+    case "unprojectable":
+      break;
+  }
+}
+
+function putAll(cluster: ClusterState, event: WatchNews): void {
+  switch (event.watched) {
+    case "service":
+      for (const object of objectsOf(event.news)) cluster.putService(object);
+      break;
+    case "eip":
+      for (const object of objectsOf(event.news)) cluster.putEip(object);
+      break;
+    case "node":
+      for (const object of objectsOf(event.news)) cluster.putNode(object);
+      break;
+    case "namespace":
+      for (const object of objectsOf(event.news)) cluster.putNamespace(object);
+      break;
+    case "endpointslice":
+      for (const object of objectsOf(event.news)) {
+        cluster.putEndpointSlice(object);
+      }
+      break;
+    case "lease":
+      break;
+  }
+}
+
+function objectsOf<T>(
+  news:
+    | { readonly kind: "listed"; readonly objects: readonly T[] }
+    | { readonly kind: "changed"; readonly object: T }
+    | { readonly kind: "deleted" | "alive" | "lost" | "unprojectable" },
+): readonly T[] {
+  if (news.kind === "listed") return news.objects;
+  return news.kind === "changed" ? [news.object] : [];
+}
+
+/** What a new leader lists afresh. */
+const RELISTED_BY_LEADER: readonly WatchedKind[] = [
+  "service",
+  "eip",
+  "namespace",
+];
+/** How long others have to take over after SIGTERM; a bit more than the wire core's own limit. */
+const LEAVING_MAX_MS = 3_300;
+/** How long giving the Leases back may take. */
+const RELEASING_MAX_MS = 1_000;

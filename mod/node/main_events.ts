@@ -1,0 +1,114 @@
+/**
+ * What goes into the main core of a node, and what comes out of it.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { Prefix } from "@/addr/prefix.ts";
+import type {
+  Eip,
+  EndpointSlice,
+  Lease,
+  Namespace,
+  Node,
+  Service,
+} from "@/api/mod.ts";
+import type {
+  PlannedWrite,
+  WatchedKind,
+  WriteOutcome,
+} from "@/reconcile/mod.ts";
+import type { WireCommand, WireReport } from "./wire_messages.ts";
+
+/** The object type of each watched kind. */
+export interface WatchedObjects {
+  readonly service: Service;
+  readonly eip: Eip;
+  readonly node: Node;
+  readonly namespace: Namespace;
+  readonly endpointslice: EndpointSlice;
+  readonly lease: Lease;
+}
+
+/** What a watch of one kind tells. */
+export type WatchNews = {
+  readonly [K in WatchedKind]: {
+    readonly watched: K;
+    readonly news:
+      | {
+        readonly kind: "listed";
+        readonly objects: readonly WatchedObjects[K][];
+      }
+      | { readonly kind: "changed"; readonly object: WatchedObjects[K] }
+      | { readonly kind: "deleted"; readonly key: string }
+      | { readonly kind: "alive" }
+      | { readonly kind: "lost"; readonly reason: string }
+      | {
+        readonly kind: "unprojectable";
+        readonly key: string;
+        readonly reason: string;
+      };
+  };
+}[WatchedKind];
+
+/** An interface of this node as the kernel tells it. */
+export interface LocalLink {
+  /** Kernel index. */
+  readonly index: number;
+  /** Name. */
+  readonly name: string;
+  /** MAC address; absent where there is none. */
+  readonly mac: MacAddr | undefined;
+  /** Up and with carrier. */
+  readonly running: boolean;
+  /** Addresses with the lengths of their subnets. */
+  readonly prefixes: readonly Prefix[];
+}
+
+/** What can happen to the main core. */
+export type MainEvent =
+  | ({ readonly kind: "watch" } & WatchNews)
+  | { readonly kind: "links"; readonly links: readonly LocalLink[] }
+  | {
+    /** Answers to `resolve-routes`: targets that have a route, and by which link. */
+    readonly kind: "routes";
+    readonly routes: readonly (readonly [IpAddr, string])[];
+  }
+  | {
+    /** Answers to `read-arp-ignore`. */
+    readonly kind: "arp-ignore";
+    readonly values: readonly (readonly [string, number])[];
+  }
+  | { readonly kind: "wire"; readonly report: WireReport }
+  | {
+    readonly kind: "written";
+    readonly write: PlannedWrite;
+    readonly outcome: WriteOutcome;
+  }
+  | { readonly kind: "shutdown" }
+  | { readonly kind: "deadline" };
+
+/** What the main core asks for. */
+export type MainEffect =
+  | { readonly kind: "write"; readonly write: PlannedWrite }
+  | { readonly kind: "wire"; readonly command: WireCommand }
+  | { readonly kind: "relist"; readonly watched: WatchedKind }
+  | { readonly kind: "resolve-routes"; readonly targets: readonly IpAddr[] }
+  | { readonly kind: "read-arp-ignore"; readonly links: readonly string[] }
+  | {
+    readonly kind: "log";
+    readonly level: "debug" | "info" | "warning" | "error";
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }
+  | { readonly kind: "exit"; readonly code: number };
+
+/** A point in time, given with every batch of events. */
+export interface Instant {
+  /** Monotonic milliseconds. */
+  readonly nowMs: number;
+  /** Wall clock, RFC 3339 with milliseconds, UTC. */
+  readonly nowIso: string;
+}

@@ -1,0 +1,604 @@
+/**
+ * This node among the others, by Leases: the controller's, this node's own, and
+ * the judgement of everybody else's. Joins the three cores of `election`.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+import {
+  CONTROLLER_LEASE_NAME,
+  decodeCanReach,
+  decodeLinks,
+  decodeProblems,
+  encodeCanReach,
+  encodeLinks,
+  encodeProblems,
+  type Lease,
+  LEASE_ANNOTATION_PREFIX,
+  LEASE_CAN_REACH_ANNOTATION,
+  LEASE_COMPONENT_LABEL,
+  LEASE_COMPONENT_VALUE,
+  LEASE_LEAVING_ANNOTATION,
+  LEASE_LINKS_ANNOTATION,
+  LEASE_PROBLEMS_ANNOTATION,
+  nodeLeaseName,
+  nodeOfLease,
+  projectLease,
+} from "@/api/mod.ts";
+import {
+  agentsOf,
+  initialLeader,
+  initialLiveness,
+  initialNodeLease,
+  isLeader,
+  isNodeLeaseLive,
+  LEADER_LEASE_DURATION_MS,
+  LEADER_RENEW_DEADLINE_MS,
+  LEADER_RETRY_PERIOD_MS,
+  leaderDeadlineMs,
+  type LeaderEffect,
+  type LeaderEvent,
+  type LeaderState,
+  type LeaseFields,
+  livenessDeadlineMs,
+  type LivenessEvent,
+  livenessOf,
+  type LivenessState,
+  nodeLeaseDeadlineMs,
+  type NodeLeaseEffect,
+  type NodeLeaseEvent,
+  nodeLeaseIdentity,
+  type NodeLeaseState,
+  type ObservedNodeLease,
+  stepLeader,
+  stepLiveness,
+  stepNodeLease,
+} from "@/election/mod.ts";
+import {
+  type AgentRecord,
+  earliest,
+  type PlannedWrite,
+  type WriteOutcome,
+} from "@/reconcile/mod.ts";
+import type { LocalPublication } from "./local_view.ts";
+import type { Instant, WatchNews } from "./main_events.ts";
+import type { NodeView } from "./wire_messages.ts";
+
+/** Who this node is. */
+export interface MembershipConfig {
+  /** Name of the Node. */
+  readonly node: string;
+  /** The machine and its network namespace since boot; without `_`. */
+  readonly machine: string;
+  /** Unique to this process on that machine; without `_`. */
+  readonly incarnation: string;
+  /** Namespace of the Leases. */
+  readonly namespace: string;
+  /** Where chance starts. */
+  readonly seed: number;
+}
+
+/** An agent of which something changed. */
+export interface ChangedAgent {
+  /** Its node. */
+  readonly node: string;
+  /** What is known of it; undefined: nothing any more. */
+  readonly record: AgentRecord | undefined;
+}
+
+/** What an agent published, kept with the texts it was read from. */
+interface Published {
+  readonly links: string;
+  readonly canReach: string;
+  readonly problems: string;
+  readonly record: AgentRecord;
+}
+
+type LeaseNews = Extract<WatchNews, { readonly watched: "lease" }>["news"];
+
+/** Leases as one node sees them. */
+export class Membership {
+  readonly #config: MembershipConfig;
+  #leader: LeaderState;
+  #own: NodeLeaseState;
+  #liveness: LivenessState;
+  #at: Instant = { nowMs: 0, nowIso: "" };
+  #role: "leader" | "follower" | undefined;
+  #annotations: Readonly<Record<string, string>> | undefined;
+  #published: LocalPublication | undefined;
+  #leaving = false;
+  #agents = 1;
+  #duplicate: string | undefined;
+  readonly #known = new Map<string, Published>();
+  readonly #changed = new Set<string>();
+  #writes: PlannedWrite[] = [];
+
+  /** A node that has seen no Lease yet. */
+  constructor(config: MembershipConfig) {
+    this.#config = config;
+    const { node, machine, incarnation, seed } = config;
+    const own = { machine, incarnation };
+    const identity = nodeLeaseIdentity({ ...own, annotationPrefix: "" });
+    this.#leader = initialLeader({
+      identity: `${node}_${identity}`,
+      leaseDurationMs: LEADER_LEASE_DURATION_MS,
+      renewDeadlineMs: LEADER_RENEW_DEADLINE_MS,
+      retryPeriodMs: LEADER_RETRY_PERIOD_MS,
+    }, seed);
+    this.#own = initialNodeLease(
+      { ...own, annotationPrefix: LEASE_ANNOTATION_PREFIX },
+      seed + 1,
+    );
+    this.#liveness = initialLiveness({ node, identity });
+  }
+
+  /** The last time an own renewal that was taken was sent; undefined: never. */
+  get renewedMs(): number | undefined {
+    return this.#own.renewedMs;
+  }
+
+  /** Another agent that lives under this node's name. */
+  get duplicate(): string | undefined {
+    return this.#duplicate;
+  }
+
+  /** Whether this agent may act as the controller at this moment. */
+  mayLead(at: Instant): boolean {
+    return isLeader(this.#leader, at.nowMs);
+  }
+
+  /** Whether others take this agent for live. */
+  hasLease(at: Instant): boolean {
+    return isNodeLeaseLive(this.#own, at.nowMs);
+  }
+
+  /** Agents judged live, this one included. */
+  liveNodes(): number {
+    return agentsOf(this.#liveness);
+  }
+
+  /** When to settle again, or undefined. */
+  deadlineMs(): number | undefined {
+    return earliest([
+      leaderDeadlineMs(this.#leader),
+      this.#annotations === undefined
+        ? undefined
+        : nodeLeaseDeadlineMs(this.#own),
+      livenessDeadlineMs(this.#liveness),
+    ]);
+  }
+
+  /** Takes what the watch of Leases tells. */
+  news(news: LeaseNews, at: Instant): void {
+    this.#at = at;
+    switch (news.kind) {
+      case "listed":
+        this.#listed(news.objects);
+        break;
+      case "changed":
+        this.#observed(news.object);
+        break;
+      case "deleted":
+        this.#deleted(news.key);
+        break;
+      case "alive":
+        this.#stepLeader({ kind: "watch-proven", ...at });
+        break;
+      case "lost":
+        this.#stepLeader({ kind: "watch-lost", ...at });
+        this.#stepLiveness({ kind: "watch-lost", nowMs: at.nowMs });
+        break;
+      case "unprojectable":
+        break;
+    }
+  }
+
+  /** Takes the answer to a write, or to a read, of a Lease. */
+  written(write: PlannedWrite, outcome: WriteOutcome, at: Instant): void {
+    this.#at = at;
+    const { kind, name, sentMs } = partsOf(write.id);
+    if (kind === "lease-read") {
+      this.#read(name, outcome);
+      return;
+    }
+    const lease = outcome.kind === "written"
+      ? projectLease(outcome.object)
+      : undefined;
+    const event = lease?.ok === true
+      ? {
+        kind: "write-succeeded",
+        sentMs,
+        resourceVersion: lease.value.meta.resourceVersion,
+        ...at,
+      } as const
+      : {
+        kind: "write-failed",
+        sentMs,
+        reason: outcome.kind === "failed" ? outcome.reason : "invalid",
+        ...(outcome.kind === "failed" && outcome.retryAfterMs !== undefined
+          ? { retryAfterMs: outcome.retryAfterMs }
+          : {}),
+        ...at,
+      } as const;
+    if (name === CONTROLLER_LEASE_NAME) this.#stepLeader(event);
+    else this.#stepOwn(event);
+  }
+
+  /** Says what this node's Lease shall carry; undefined: not known yet. */
+  publish(publication: LocalPublication | undefined): void {
+    if (publication === undefined || publication === this.#published) return;
+    this.#published = publication;
+    this.#publishAgain();
+  }
+
+  /** Says in the Lease that this agent is about to stop, and stops being the controller. */
+  leave(): void {
+    this.#leaving = true;
+    this.#publishAgain();
+    this.#stepLeader({ kind: "shutdown", ...this.#at });
+  }
+
+  /** Gives this node's Lease back. */
+  release(): void {
+    this.#stepOwn({ kind: "shutdown", ...this.#at });
+  }
+
+  /** Whether all Leases are given back. */
+  isReleased(): boolean {
+    return this.#own.phase === "stopped" && this.#leader.phase === "stopped";
+  }
+
+  /** Lets time pass. */
+  settle(at: Instant): void {
+    this.#at = at;
+    this.#stepLiveness({ kind: "deadline", nowMs: at.nowMs });
+    const agents = agentsOf(this.#liveness);
+    if (agents !== this.#agents) {
+      this.#agents = agents;
+      this.#stepOwn({ kind: "agents-changed", agents, ...at });
+    }
+    // Without annotations the others could not tell what we can answer for.
+    if (this.#annotations !== undefined) {
+      this.#stepOwn({ kind: "deadline", ...at });
+    }
+    this.#stepLeader({ kind: "deadline", ...at });
+  }
+
+  /** Takes the writes that are due. */
+  takeWrites(): readonly PlannedWrite[] {
+    const taken = this.#writes;
+    this.#writes = [];
+    return taken;
+  }
+
+  /** Takes a change of this agent's role, the last of several. */
+  takeRole(): "leader" | "follower" | undefined {
+    const taken = this.#role;
+    this.#role = undefined;
+    return taken;
+  }
+
+  /** Takes the agents of which something changed. */
+  takeChangedAgents(): readonly ChangedAgent[] {
+    const changed = [...this.#changed].map((node) => ({
+      node,
+      record: this.#known.get(node)?.record,
+    }));
+    this.#changed.clear();
+    return changed;
+  }
+
+  /** The nodes as the wire core wants them, sorted by name. */
+  nodeViews(at: Instant): readonly NodeView[] {
+    const views: NodeView[] = [];
+    for (const [node, { record }] of this.#known) {
+      const judged = livenessOf(this.#liveness, node);
+      const own = node === this.#config.node;
+      views.push({
+        node,
+        live: own ? this.hasLease(at) : judged?.live ?? false,
+        leaving: own ? this.#leaving : judged?.leaving ?? false,
+        macs: record.links.map(({ mac }): MacAddr => mac),
+      });
+    }
+    return views.sort((a, b) => a.node < b.node ? -1 : 1);
+  }
+
+  /** Whether this agent could tell if another's Lease ran out, and its own is live. */
+  isFresh(at: Instant): boolean {
+    return this.#liveness.fresh && this.hasLease(at);
+  }
+
+  #listed(leases: readonly Lease[]): void {
+    const observed: ObservedNodeLease[] = [];
+    const controller = leases.find(({ meta }) =>
+      meta.name === CONTROLLER_LEASE_NAME
+    );
+    this.#observedController(controller);
+    const ownName = nodeLeaseName(this.#config.node);
+    const own = leases.find(({ meta }) => meta.name === ownName);
+    this.#observedOwn(own);
+    const gone = new Set(this.#known.keys());
+    for (const lease of leases) {
+      const node = nodeOfLease(lease.meta.name);
+      if (node === undefined) continue;
+      gone.delete(node);
+      this.#readPublication(node, lease);
+      observed.push(observationOf(node, lease));
+    }
+    this.#stepLiveness({
+      kind: "leases-listed",
+      nowMs: this.#at.nowMs,
+      leases: observed,
+    });
+    for (const node of gone) {
+      this.#stepLiveness({
+        kind: "lease-deleted",
+        nowMs: this.#at.nowMs,
+        node,
+      });
+    }
+    this.#stepLeader({ kind: "watch-proven", ...this.#at });
+  }
+
+  #observed(lease: Lease): void {
+    const { name } = lease.meta;
+    this.#stepLeader({ kind: "watch-proven", ...this.#at });
+    if (name === CONTROLLER_LEASE_NAME) {
+      this.#observedController(lease);
+      return;
+    }
+    const node = nodeOfLease(name);
+    if (node === undefined) return;
+    if (node === this.#config.node) this.#observedOwn(lease);
+    this.#readPublication(node, lease);
+    this.#stepLiveness({
+      kind: "lease-observed",
+      nowMs: this.#at.nowMs,
+      observed: observationOf(node, lease),
+    });
+  }
+
+  #deleted(key: string): void {
+    const name = key.slice(key.indexOf("/") + 1);
+    if (name === CONTROLLER_LEASE_NAME) {
+      this.#observedController(undefined);
+      return;
+    }
+    const node = nodeOfLease(name);
+    if (node === undefined) return;
+    if (node === this.#config.node) this.#observedOwn(undefined);
+    this.#stepLiveness({ kind: "lease-deleted", nowMs: this.#at.nowMs, node });
+  }
+
+  #observedController(lease: Lease | undefined): void {
+    this.#stepLeader({
+      kind: "lease-observed",
+      ...(lease === undefined ? {} : { lease: fieldsOf(lease) }),
+      resourceVersion: lease?.meta.resourceVersion ?? "",
+      ...this.#at,
+    });
+  }
+
+  #observedOwn(lease: Lease | undefined): void {
+    this.#stepOwn({
+      kind: "lease-observed",
+      ...(lease === undefined ? {} : { lease: fieldsOf(lease) }),
+      annotations: lease?.meta.annotations ?? {},
+      resourceVersion: lease?.meta.resourceVersion ?? "",
+      ...this.#at,
+    });
+  }
+
+  #read(name: string, outcome: WriteOutcome): void {
+    if (outcome.kind === "failed" && outcome.reason !== "not-found") return;
+    const lease = outcome.kind === "written"
+      ? projectLease(outcome.object)
+      : undefined;
+    if (lease?.ok === false) return;
+    if (name === CONTROLLER_LEASE_NAME) this.#observedController(lease?.value);
+    else this.#observedOwn(lease?.value);
+  }
+
+  /** Reads what an agent published, where its texts changed. */
+  #readPublication(node: string, lease: Lease): void {
+    const { annotations } = lease.meta;
+    const links = annotations[LEASE_LINKS_ANNOTATION] ?? "";
+    const canReach = annotations[LEASE_CAN_REACH_ANNOTATION] ?? "";
+    const problems = annotations[LEASE_PROBLEMS_ANNOTATION] ?? "";
+    const known = this.#known.get(node);
+    if (
+      known?.links === links && known.canReach === canReach &&
+      known.problems === problems
+    ) return;
+    const readLinks = decodeLinks(links === "" ? "[]" : links);
+    const readReach = decodeCanReach(canReach === "" ? "[]" : canReach);
+    const readProblems = decodeProblems(problems === "" ? "[]" : problems);
+    this.#known.set(node, {
+      links,
+      canReach,
+      problems,
+      record: {
+        node,
+        links: readLinks.ok ? readLinks.value : [],
+        canReach: readReach.ok ? readReach.value : new Map<IpAddr, string>(),
+        problems: readProblems.ok ? readProblems.value : [],
+      },
+    });
+    this.#changed.add(node);
+  }
+
+  #publishAgain(): void {
+    const publication = this.#published;
+    if (publication === undefined) return;
+    const { links, canReach, problems } = publication;
+    this.#annotations = {
+      [LEASE_LINKS_ANNOTATION]: encodeLinks(links),
+      ...(canReach.size === 0
+        ? {}
+        : { [LEASE_CAN_REACH_ANNOTATION]: encodeCanReach(canReach) }),
+      ...(problems.length === 0
+        ? {}
+        : { [LEASE_PROBLEMS_ANNOTATION]: encodeProblems(problems) }),
+      ...(this.#leaving ? { [LEASE_LEAVING_ANNOTATION]: "true" } : {}),
+    };
+    this.#stepOwn({
+      kind: "annotations-changed",
+      annotations: this.#annotations,
+      ...this.#at,
+    });
+  }
+
+  #stepLeader(event: LeaderEvent): void {
+    const [next, effects] = stepLeader(this.#leader, event);
+    this.#leader = next;
+    for (const effect of effects) this.#leaderEffect(effect);
+  }
+
+  #leaderEffect(effect: LeaderEffect): void {
+    switch (effect.kind) {
+      case "write-lease":
+        this.#writeLease(CONTROLLER_LEASE_NAME, effect, {});
+        break;
+      case "read-lease":
+        this.#readLease(CONTROLLER_LEASE_NAME);
+        break;
+      case "became-leader":
+        this.#role = "leader";
+        break;
+      case "lost-leadership":
+        this.#role = "follower";
+        break;
+    }
+  }
+
+  #stepOwn(event: NodeLeaseEvent): void {
+    const [next, effects] = stepNodeLease(this.#own, event);
+    this.#own = next;
+    for (const effect of effects) this.#ownEffect(effect);
+  }
+
+  #ownEffect(effect: NodeLeaseEffect): void {
+    const name = nodeLeaseName(this.#config.node);
+    switch (effect.kind) {
+      case "write-lease":
+        this.#writeLease(name, effect, effect.annotations);
+        break;
+      case "read-lease":
+        this.#readLease(name);
+        break;
+      case "duplicate-node-name":
+        this.#duplicate = effect.holderIdentity;
+        break;
+    }
+  }
+
+  #stepLiveness(event: LivenessEvent): void {
+    const [next] = stepLiveness(this.#liveness, event);
+    this.#liveness = next;
+  }
+
+  #writeLease(
+    name: string,
+    effect: (LeaderEffect | NodeLeaseEffect) & {
+      readonly kind: "write-lease";
+    },
+    annotations: Readonly<Record<string, string | null>>,
+  ): void {
+    const id = `lease/${name}@${effect.sentMs}`;
+    const labels = name === CONTROLLER_LEASE_NAME
+      ? {}
+      : { [LEASE_COMPONENT_LABEL]: LEASE_COMPONENT_VALUE };
+    const { namespace } = this.#config;
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+    if (effect.write === "create") {
+      const set = Object.entries(annotations).filter(([, text]) =>
+        text !== null
+      );
+      this.#writes.push({
+        id,
+        method: "POST",
+        path,
+        contentType: "application/json",
+        body: {
+          apiVersion: "coordination.k8s.io/v1",
+          kind: "Lease",
+          metadata: {
+            name,
+            namespace,
+            labels,
+            annotations: Object.fromEntries(set),
+          },
+          spec: effect.fields,
+        },
+      });
+      return;
+    }
+    this.#writes.push({
+      id,
+      method: "PATCH",
+      path: `${path}/${name}`,
+      contentType: "application/merge-patch+json",
+      body: {
+        metadata: {
+          resourceVersion: effect.resourceVersion,
+          ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+        },
+        spec: effect.fields,
+      },
+    });
+  }
+
+  #readLease(name: string): void {
+    const { namespace } = this.#config;
+    this.#writes.push({
+      id: `lease-read/${name}@${this.#at.nowMs}`,
+      method: "GET",
+      path:
+        `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`,
+      contentType: "application/json",
+      body: undefined,
+    });
+  }
+}
+
+function observationOf(node: string, lease: Lease): ObservedNodeLease {
+  return {
+    node,
+    lease: fieldsOf(lease),
+    resourceVersion: lease.meta.resourceVersion,
+    leaving: lease.meta.annotations[LEASE_LEAVING_ANNOTATION] === "true",
+  };
+}
+
+function fieldsOf(lease: Lease): LeaseFields {
+  const {
+    holderIdentity,
+    leaseDurationSeconds,
+    acquireTime,
+    renewTime,
+    leaseTransitions,
+  } = lease;
+  return {
+    ...(holderIdentity === undefined ? {} : { holderIdentity }),
+    ...(leaseDurationSeconds === undefined ? {} : { leaseDurationSeconds }),
+    ...(acquireTime === undefined ? {} : { acquireTime }),
+    ...(renewTime === undefined ? {} : { renewTime }),
+    ...(leaseTransitions === undefined ? {} : { leaseTransitions }),
+  };
+}
+
+/** What the id of a Lease write says: which one, and when it was sent. */
+function partsOf(
+  id: string,
+): { readonly kind: string; readonly name: string; readonly sentMs: number } {
+  const slash = id.indexOf("/");
+  const sign = id.lastIndexOf("@");
+  return {
+    kind: id.slice(0, slash),
+    name: id.slice(slash + 1, sign),
+    sentMs: Number(id.slice(sign + 1)),
+  };
+}

@@ -1,0 +1,19 @@
+/**
+ * One whole node, pure: two cores that talk in plain data.
+ *
+ * {@linkcode MainCore} keeps what is known of the cluster, judges Leases and
+ * plans; {@linkcode WireCore} answers ARP and NDP and decides, per VIP, whether
+ * this node does. A host runs each in an isolate of its own; a simulator runs
+ * both in one thread, with any delay between them.
+ *
+ * @module
+ */
+export * from "./local_view.ts";
+export * from "./main.ts";
+export * from "./main_events.ts";
+export * from "./membership.ts";
+export * from "./owner_ledger.ts";
+export * from "./watches.ts";
+export * from "./wire.ts";
+export * from "./wire_feed.ts";
+export * from "./wire_messages.ts";

@@ -1,0 +1,189 @@
+/**
+ * What this node answers for, as the wire core reports it, and the Events that
+ * tell so.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+import { EVENT_COMPONENT, EVENT_REASON } from "@/api/names.ts";
+import {
+  type Announcements,
+  type ClusterState,
+  EventLog,
+  type PlannedWrite,
+} from "@/reconcile/mod.ts";
+import type { Instant } from "./main_events.ts";
+import type { LinkCounters, WireReport } from "./wire_messages.ts";
+
+/** A VIP that this node answers for on a link. */
+export interface OwnedVip {
+  /** The address. */
+  readonly vip: IpAddr;
+  /** The link. */
+  readonly link: string;
+  /** Since when, on the monotonic clock. */
+  readonly sinceMs: number;
+}
+
+/** A host that claims a VIP of ours. */
+export interface Conflict {
+  /** The address. */
+  readonly vip: IpAddr;
+  /** The link it was seen on. */
+  readonly link: string;
+  /** The MAC address it claims. */
+  readonly mac: MacAddr;
+  /** When it was last seen, on the monotonic clock. */
+  readonly seenMs: number;
+}
+
+/** What is told of a VIP and not written yet. */
+type News =
+  | { readonly kind: "owned" }
+  | { readonly kind: "conflict"; readonly mac: MacAddr };
+
+/** Keeps what the wire core reported. */
+export class OwnerLedger {
+  readonly #node: string;
+  readonly #events: EventLog;
+  readonly #owned = new Map<string, OwnedVip>();
+  readonly #conflicts = new Map<string, Conflict>();
+  readonly #links = new Map<string, "exact" | "plain">();
+  readonly #failures = new Map<string, string>();
+  #counters: readonly LinkCounters[] = [];
+  #pauses = 0;
+  #wireReady = false;
+  #news: (readonly [IpAddr, News])[] = [];
+
+  /** The ledger of one node. */
+  constructor(node: string) {
+    this.#node = node;
+    this.#events = new EventLog({ component: EVENT_COMPONENT.speaker, node });
+  }
+
+  /** The VIPs this node answers for. */
+  get owned(): Iterable<OwnedVip> {
+    return this.#owned.values();
+  }
+
+  /** Foreign claims, by VIP and link, the last of each. */
+  get conflicts(): Iterable<Conflict> {
+    return this.#conflicts.values();
+  }
+
+  /** The links that are served, and how their frames are filtered. */
+  get links(): ReadonlyMap<string, "exact" | "plain"> {
+    return this.#links;
+  }
+
+  /** The links that cannot be served, and why. */
+  get failures(): ReadonlyMap<string, string> {
+    return this.#failures;
+  }
+
+  /** What was counted on each link. */
+  get counters(): readonly LinkCounters[] {
+    return this.#counters;
+  }
+
+  /** How often the wire isolate was stopped long enough to notice. */
+  get pauses(): number {
+    return this.#pauses;
+  }
+
+  /** Whether the wire isolate runs. */
+  get wireReady(): boolean {
+    return this.#wireReady;
+  }
+
+  /** Takes a report. */
+  take(report: WireReport, at: Instant): void {
+    switch (report.kind) {
+      case "ready":
+        this.#wireReady = true;
+        break;
+      case "owned":
+        this.#takeOwned(report, at);
+        break;
+      case "conflict": {
+        const { vip, link, mac } = report;
+        this.#conflicts.set(`${vip} ${link}`, {
+          vip,
+          link,
+          mac,
+          seenMs: at.nowMs,
+        });
+        this.#news.push([vip, { kind: "conflict", mac }]);
+        break;
+      }
+      case "link-ready":
+        this.#links.set(report.link, report.filter);
+        this.#failures.delete(report.link);
+        break;
+      case "link-failed":
+        this.#links.delete(report.link);
+        this.#failures.set(report.link, report.message);
+        break;
+      case "paused":
+        this.#pauses++;
+        break;
+      case "counters":
+        this.#counters = report.links;
+        break;
+      case "left":
+        break;
+    }
+  }
+
+  /** The Events owed for what was reported since the last call. */
+  events(
+    announcements: Announcements,
+    cluster: ClusterState,
+    at: Instant,
+  ): readonly PlannedWrite[] {
+    const writes: PlannedWrite[] = [];
+    for (const [vip, news] of this.#news) {
+      const keys = announcements.plans.get(vip)?.services ?? [];
+      for (const key of keys) {
+        const service = cluster.services.get(key);
+        if (service === undefined) continue;
+        const { name, namespace, uid } = service.meta;
+        const write = this.#events.say(
+          { apiVersion: "v1", kind: "Service", name, namespace, uid },
+          news.kind === "owned"
+            ? {
+              type: "Normal",
+              reason: EVENT_REASON.setBalancer,
+              message: `success to add nexthops [${this.#node}]`,
+            }
+            : {
+              type: "Warning",
+              reason: EVENT_REASON.addressConflict,
+              message:
+                `Another host claims ${vip}: its MAC address is ${news.mac}, find it and take the address from it`,
+            },
+          at,
+        );
+        if (write !== undefined) writes.push(write);
+      }
+    }
+    this.#news = [];
+    return writes;
+  }
+
+  #takeOwned(
+    report: WireReport & { readonly kind: "owned" },
+    at: Instant,
+  ): void {
+    const { vip, link, owned } = report;
+    const key = `${vip} ${link}`;
+    if (!owned) {
+      this.#owned.delete(key);
+      return;
+    }
+    this.#owned.set(key, { vip, link, sinceMs: at.nowMs });
+    this.#news.push([vip, { kind: "owned" }]);
+  }
+}

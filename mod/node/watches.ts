@@ -1,0 +1,72 @@
+/**
+ * Which watches have told everything once, and which are alive.
+ *
+ * @module
+ */
+
+import type { WatchedKind } from "@/reconcile/mod.ts";
+import type { Instant } from "./main_events.ts";
+
+/** All kinds that are watched. */
+export const WATCHED_KINDS: readonly WatchedKind[] = [
+  "service",
+  "eip",
+  "node",
+  "namespace",
+  "endpointslice",
+  "lease",
+];
+
+/** The state of one watch. */
+export interface WatchState {
+  /** Whether a full list has arrived at least once. */
+  readonly listed: boolean;
+  /** Whether it is alive, as far as is known. */
+  readonly alive: boolean;
+  /** When it last proved so, on the monotonic clock; undefined: never. */
+  readonly heardMs: number | undefined;
+}
+
+/** The state of all watches. */
+export class Watches {
+  readonly #states = new Map<WatchedKind, WatchState>(
+    WATCHED_KINDS.map((watched) => [
+      watched,
+      { listed: false, alive: false, heardMs: undefined },
+    ]),
+  );
+
+  /** The states by kind. */
+  get states(): ReadonlyMap<WatchedKind, WatchState> {
+    return this.#states;
+  }
+
+  /** Notes what a watch told. */
+  take(watched: WatchedKind, kind: string, at: Instant): void {
+    const before = this.#states.get(watched);
+    const listed = (before?.listed ?? false) || kind === "listed";
+    if (kind === "lost") {
+      this.#states.set(watched, {
+        listed,
+        alive: false,
+        heardMs: before?.heardMs,
+      });
+    } else {this.#states.set(watched, {
+        listed,
+        alive: true,
+        heardMs: at.nowMs,
+      });}
+  }
+
+  /** Whether every kind was listed once: before that nothing is decided. */
+  allListed(): boolean {
+    return this.missing().length === 0;
+  }
+
+  /** The kinds that were never listed. */
+  missing(): readonly WatchedKind[] {
+    return WATCHED_KINDS.filter((watched) =>
+      this.#states.get(watched)?.listed !== true
+    );
+  }
+}

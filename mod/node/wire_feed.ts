@@ -1,0 +1,58 @@
+/**
+ * What the wire core was told last, and what it must be told now.
+ *
+ * @module
+ */
+
+import type { AnnouncementChange, VipPlan } from "@/reconcile/mod.ts";
+import type {
+  NodeView,
+  VipView,
+  WireCommand,
+  WireLink,
+} from "./wire_messages.ts";
+
+/** What the wire core should know. */
+export interface WireInput {
+  /** What changed in the announcements. */
+  readonly change: AnnouncementChange;
+  /** The links VIPs are answered on. */
+  readonly links: readonly WireLink[];
+  /** The nodes that run agents. */
+  readonly nodes: readonly NodeView[];
+}
+
+/** Turns states into commands, each said once. */
+export class WireFeed {
+  #links = "";
+  #nodes = "";
+  #synced = false;
+
+  /** The commands that bring the wire core up to date. */
+  commands(input: WireInput): readonly WireCommand[] {
+    const commands: WireCommand[] = [];
+    const links = JSON.stringify(input.links);
+    if (links !== this.#links) {
+      this.#links = links;
+      commands.push({ kind: "links", links: input.links });
+    }
+    const nodes = JSON.stringify(input.nodes);
+    if (nodes !== this.#nodes) {
+      this.#nodes = nodes;
+      commands.push({ kind: "nodes", nodes: input.nodes });
+    }
+    const { upserts, removes } = input.change;
+    if (upserts.length > 0 || removes.length > 0) {
+      commands.push({ kind: "vips", upserts: upserts.map(viewOf), removes });
+    }
+    if (!this.#synced) {
+      this.#synced = true;
+      commands.push({ kind: "synced" });
+    }
+    return commands;
+  }
+}
+
+function viewOf({ vip, links, eligible }: VipPlan): VipView {
+  return { vip, links, eligible };
+}

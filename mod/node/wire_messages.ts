@@ -1,0 +1,144 @@
+/**
+ * What the two cores of a node say to each other: plain data, copied between
+ * isolates (or handed over with a drawn delay by the simulator).
+ *
+ * main tells the wire core what it may do (the view); the wire core decides
+ * what it does, and tells main afterwards.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+
+/** An interface of this node that VIPs are answered on. */
+export interface WireLink {
+  /** Its name. */
+  readonly name: string;
+  /** Its kernel index; another one under the same name is another link. */
+  readonly index: number;
+  /** Its MAC address. */
+  readonly mac: MacAddr;
+  /** Whether it is up and has a carrier. */
+  readonly running: boolean;
+}
+
+/** What main knows of one VIP. */
+export interface VipView {
+  /** The address. */
+  readonly vip: IpAddr;
+  /** Names of the links of this node it is answered on; empty: not here. */
+  readonly links: readonly string[];
+  /** Nodes that may answer for it by their fitness, interface and endpoints, sorted. */
+  readonly eligible: readonly string[];
+}
+
+/** What main knows of one node that runs an agent. */
+export interface NodeView {
+  /** Its name. */
+  readonly node: string;
+  /** Whether its Lease is live. */
+  readonly live: boolean;
+  /** Whether it said that it is about to stop. */
+  readonly leaving: boolean;
+  /** The MAC addresses of its links. */
+  readonly macs: readonly MacAddr[];
+}
+
+/** From main to the wire core. */
+export type WireCommand =
+  | {
+    /** The links to serve, complete. */
+    readonly kind: "links";
+    readonly links: readonly WireLink[];
+  }
+  | {
+    /** The nodes that run agents, complete. */
+    readonly kind: "nodes";
+    readonly nodes: readonly NodeView[];
+  }
+  | {
+    /** VIPs that are new, changed or gone. */
+    readonly kind: "vips";
+    readonly upserts: readonly VipView[];
+    readonly removes: readonly IpAddr[];
+  }
+  | {
+    /** Every watched kind was listed: from here on silence means absence. */
+    readonly kind: "synced";
+  }
+  | {
+    /** Hand everything over and say `left`; go on answering until then. */
+    readonly kind: "leave";
+  }
+  | {
+    /** Stop at once. */
+    readonly kind: "stop";
+  };
+
+/** From the wire core to main. */
+export type WireReport =
+  | {
+    /** The isolate runs. */
+    readonly kind: "ready";
+  }
+  | {
+    /** This node began or ceased to answer for a VIP on a link. */
+    readonly kind: "owned";
+    readonly vip: IpAddr;
+    readonly link: string;
+    readonly owned: boolean;
+    readonly reason: string;
+  }
+  | {
+    /** A host that is no agent's claims a VIP of ours. */
+    readonly kind: "conflict";
+    readonly vip: IpAddr;
+    readonly link: string;
+    readonly mac: MacAddr;
+    readonly count: number;
+  }
+  | {
+    /** A link cannot be served: what the system said. */
+    readonly kind: "link-failed";
+    readonly link: string;
+    readonly message: string;
+  }
+  | {
+    /** A link is served. */
+    readonly kind: "link-ready";
+    readonly link: string;
+    readonly filter: "exact" | "plain";
+  }
+  | {
+    /** The process was stopped for this long and has discarded what was queued. */
+    readonly kind: "paused";
+    readonly gapMs: number;
+  }
+  | {
+    /** Counters since start, by name; sent at most once a second while they change. */
+    readonly kind: "counters";
+    readonly links: readonly LinkCounters[];
+  }
+  | {
+    /** Nothing is answered any more. */
+    readonly kind: "left";
+  };
+
+/** What was counted on one link since start. */
+export interface LinkCounters {
+  /** The link. */
+  readonly link: string;
+  /** Requests for a VIP of ours, by protocol. */
+  readonly requests: { readonly arp: number; readonly ndp: number };
+  /** Answers sent, by protocol. */
+  readonly answers: { readonly arp: number; readonly ndp: number };
+  /** Announcements sent, by protocol. */
+  readonly announcements: { readonly arp: number; readonly ndp: number };
+  /** Frames not answered, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+  /** Claims of foreign hosts seen. */
+  readonly conflicts: number;
+  /** Frames the kernel dropped because we read too slowly. */
+  readonly overruns: number;
+}
