@@ -21,6 +21,7 @@ import {
   MulticastGroups,
 } from "@/io/ffi/multicast_groups.ts";
 import { Netlink } from "@/io/ffi/netlink.ts";
+import { NetlinkEvents } from "@/io/ffi/netlink_events.ts";
 import { Reactor } from "@/io/ffi/reactor.ts";
 import { requestRealtime } from "@/io/ffi/scheduler.ts";
 import { readSysctl } from "@/io/ffi/sysctl.ts";
@@ -179,10 +180,18 @@ await runCase({
 
   async "is quiet about what it does not tell"() {
     cable();
+    ip("link set va up");
     await using watched = new Watched();
     await watched.until(() => watched.calls === 1);
     // A change of an alias is announced, but is no part of the list.
+    using events = new NetlinkEvents();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    watched.reactor.add(events.fd, () => {
+      events.drain();
+      resolve();
+    });
     ip("link set va alias something");
+    await promise;
     ip("link set va mtu 1400");
     await watched.until(() => watched.link("va")?.mtu === 1400);
     equal(watched.calls, 2);
@@ -204,6 +213,30 @@ await runCase({
     ok(watched.watcher.overflows > 0);
     ip("link set va down");
     await watched.until(() => watched.link("va")?.up === false);
+  },
+
+  "hears of an overflow"() {
+    cable();
+    ip("link set va up");
+    using events = new NetlinkEvents({
+      routes: true,
+      receiveBufferBytes: 2_048,
+    });
+    deepEqual(events.drain(), { links: false, routes: false });
+    ip("address add 192.0.2.7/24 dev va");
+    equal(events.drain().links, true);
+    ip("route add 198.51.100.0/24 dev va");
+    deepEqual(events.drain(), { links: false, routes: true });
+    const routes = Array.from(
+      { length: 200 },
+      (_, i) => `route add 10.0.${i}.0/24 dev va`,
+    ).join("\n");
+    // Routes fill the buffer, and the news of the address is lost.
+    shell(`ip -batch - <<END\n${routes}\naddress add 192.0.2.8/24 dev va\nEND`);
+    equal(events.overflows, 0);
+    deepEqual(events.drain(), { links: true, routes: true });
+    equal(events.overflows, 1);
+    deepEqual(events.drain(), { links: false, routes: false });
   },
 
   async "leaves out addresses in doubt"() {
@@ -404,7 +437,7 @@ await runCase({
     const before = countDescriptors();
     const groups = new MulticastGroups(link);
     equal(countDescriptors(), before);
-    const count = GROUPS_PER_SOCKET_MAX + 20;
+    const count = 2 * GROUPS_PER_SOCKET_MAX;
     const first = 0x1000;
     for (let i = 0; i < count; i++) {
       deepEqual(groups.join(group(first + i)), { kind: "joined" });
