@@ -257,14 +257,21 @@ await runCase({
     deepEqual(prefixesOf(now.find(({ name }) => name === "va")), []);
     await watched.until(() => prefixesOf(watched.link("va")).length === 1);
     equal(own()?.tentative, false);
-    // An address that the other end has already.
-    ip("address add 2001:db8::8/64 dev va");
-    await watched.until(() => {
-      const second = netlink.addresses().findLast(({ address }) =>
-        address === "2001:db8::8"
+    // An address that the other end has already: the list does not change.
+    using events = new NetlinkEvents();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const index = watched.link("va")?.index;
+    const other = () =>
+      netlink.addresses().find(({ linkIndex, address }) =>
+        linkIndex === index && address === "2001:db8::8"
       );
-      return second?.dadFailed === true;
+    watched.reactor.add(events.fd, () => {
+      events.drain();
+      if (other()?.dadFailed === true) resolve();
     });
+    ip("address add 2001:db8::8/64 dev va");
+    equal(other()?.tentative, true);
+    await promise;
     deepEqual(prefixesOf(watched.link("va")), ["2001:db8::7/64"]);
   },
 
