@@ -402,7 +402,9 @@ function decisionFor(step: Step, record: VipOwnership): Decision {
   if (isBefore(record, follower, state.self)) {
     return { on: false, reason: "better-candidate" };
   }
-  if (record.yielded) return { on: false, reason: "yielded" };
+  if (record.yielded && follower !== undefined) {
+    return { on: false, reason: "yielded" };
+  }
   return { on: true, reason: "first-in-rank" };
 }
 
