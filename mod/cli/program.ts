@@ -10,6 +10,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { LOAD_BALANCER_CLASS_DEFAULT } from "@/api/names.ts";
 import type { AgentOptions } from "./agent.ts";
+import type { DemoOptions } from "./demo.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -129,7 +130,7 @@ function addDemo(program: Command): void {
     .option("--keep", "leave it running afterwards and say how to look around")
     .option("--json", "print one JSON object a line")
     .option("--nodes <number>", "nodes, 2 to 9", wholeNumber(2, 9), 3)
-    .action(async (options: Record<string, unknown>) => {
+    .action(async (options: DemoOptions) => {
       const { runDemo } = await import("./demo.ts");
       Deno.exit(await runDemo(options));
     });

@@ -43,7 +43,10 @@ export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
 }
 
 /** The gauges and counters of this moment. */
-export function samplesOf(view: MainView, at: Instant): readonly MetricSample[] {
+export function samplesOf(
+  view: MainView,
+  at: Instant,
+): readonly MetricSample[] {
   const samples: MetricSample[] = [];
   const add = (
     name: MetricSample["name"],

@@ -13,7 +13,7 @@ import type {
 } from "@/api/links_annotation.ts";
 import { CAN_REACH_PREFIX } from "@/api/names.ts";
 import type { Eip } from "@/api/mod.ts";
-import type { VipPlan } from "@/reconcile/mod.ts";
+import type { Announcements } from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
 import type { WireLink } from "./wire_messages.ts";
 
@@ -43,6 +43,10 @@ export class LocalView {
   #localAddresses: ReadonlySet<IpAddr> = new Set();
   #routes: ReadonlyMap<IpAddr, string> = new Map();
   #arpIgnore: ReadonlyMap<string, number> = new Map();
+  /** What is derived from the announcements and this node's state, and for which of both it holds. */
+  #derived: Derived | undefined;
+  /** Another number after every change of this node's own state. */
+  #version = 0;
   #targets = "";
   #askRoutes = false;
   #arpIgnoreAskedMs: number | undefined;
@@ -65,6 +69,7 @@ export class LocalView {
 
   /** Takes the complete list of interfaces. */
   setLinks(links: readonly LocalLink[]): void {
+    this.#version++;
     this.#links = links;
     this.#linksKnown = true;
     this.#askRoutes = true;
@@ -78,29 +83,28 @@ export class LocalView {
 
   /** Takes the results of route look-ups. */
   setRoutes(routes: readonly (readonly [IpAddr, string])[]): void {
+    this.#version++;
     this.#routes = new Map(routes);
   }
 
   /** Takes `arp_ignore` by link. */
   setArpIgnore(values: readonly (readonly [string, number])[]): void {
+    const changed = values.length !== this.#arpIgnore.size ||
+      values.some(([link, value]) => this.#arpIgnore.get(link) !== value);
+    if (!changed) return;
+    this.#version++;
     this.#arpIgnore = new Map(values);
   }
 
   /** The links that VIPs are answered on, as the wire core wants them. */
-  links(plans: ReadonlyMap<IpAddr, VipPlan>): readonly WireLink[] {
-    const used = namesUsed(plans);
-    const links: WireLink[] = [];
-    for (const { index, name, mac, running } of this.#links) {
-      if (mac === undefined || !used.has(name)) continue;
-      links.push({ name, index, mac, running });
-    }
-    return links.sort((a, b) => a.index - b.index);
+  links(announcements: Announcements): readonly WireLink[] {
+    return this.#derive(announcements).links;
   }
 
   /** What must be asked of the machine now. */
   questions(
     eips: Iterable<Eip>,
-    plans: ReadonlyMap<IpAddr, VipPlan>,
+    announcements: Announcements,
     at: Instant,
   ): LocalQuestions {
     const targets = targetsOf(eips);
@@ -109,7 +113,7 @@ export class LocalView {
       (text !== this.#targets || (this.#askRoutes && targets.length > 0));
     this.#targets = text;
     this.#askRoutes = false;
-    const links = [...namesUsed(plans)].sort();
+    const links = this.#derive(announcements).used;
     const linksText = links.join(" ");
     // The kernel tells nobody when the setting changes: it is read again now
     // and then, as long as there is anything to answer for.
@@ -132,29 +136,65 @@ export class LocalView {
       : this.#arpIgnoreAskedMs + ARP_IGNORE_INTERVAL_MS;
   }
 
-  /** What other agents must know of this node; undefined before the interfaces are known. */
-  published(plans: ReadonlyMap<IpAddr, VipPlan>): LocalPublication | undefined {
-    if (!this.#linksKnown) return undefined;
+  /**
+   * What other agents must know of this node; the same value while nothing
+   * changed, undefined before the interfaces are known.
+   */
+  published(announcements: Announcements): LocalPublication | undefined {
+    return this.#linksKnown
+      ? this.#derive(announcements).publication
+      : undefined;
+  }
+
+  /** Everything that takes a look at all VIPs, computed again only when something changed. */
+  #derive(announcements: Announcements): Derived {
+    const known = this.#derived;
+    if (
+      known?.version === this.#version &&
+      known.announced === announcements.version
+    ) return known;
+    const used = namesUsed(announcements);
+    const derived: Derived = {
+      version: this.#version,
+      announced: announcements.version,
+      used: [...used].sort(),
+      links: this.#wireLinks(used),
+      publication: {
+        links: this.#publishedLinks(),
+        canReach: this.#routes,
+        problems: this.#problems(announcements),
+      },
+    };
+    this.#derived = derived;
+    return derived;
+  }
+
+  #wireLinks(used: ReadonlySet<string>): readonly WireLink[] {
+    const links: WireLink[] = [];
+    for (const { index, name, mac, running } of this.#links) {
+      if (mac === undefined || !used.has(name)) continue;
+      links.push({ name, index, mac, running });
+    }
+    return links.sort((a, b) => a.index - b.index);
+  }
+
+  #publishedLinks(): readonly PublishedLink[] {
     const links: PublishedLink[] = [];
     for (const { name, mac, running, prefixes } of this.#links) {
       if (mac === undefined) continue;
       links.push({ name, up: running, mac, prefixes });
     }
-    return {
-      links,
-      canReach: this.#routes,
-      problems: this.#problems(plans),
-    };
+    return links;
   }
 
   /** What is wrong on this node, one sentence per Eip and reason. */
-  #problems(plans: ReadonlyMap<IpAddr, VipPlan>): readonly PublishedProblem[] {
+  #problems(announcements: Announcements): readonly PublishedProblem[] {
     const found = new Map<string, PublishedProblem>();
     const note = (problem: PublishedProblem): void => {
       const key = `${problem.eip} ${problem.reason}`;
       if (!found.has(key)) found.set(key, problem);
     };
-    for (const { vip, eip, links, problem } of plans.values()) {
+    for (const { vip, eip, links, problem } of announcements.plans.values()) {
       if (problem !== undefined) note({ eip, ...problem });
       if (!isIpv4(vip) || !this.#localAddresses.has(vip)) continue;
       const loose = links.find((link) => this.#arpIgnore.get(link) === 0);
@@ -180,9 +220,18 @@ export class LocalView {
   }
 }
 
-function namesUsed(plans: ReadonlyMap<IpAddr, VipPlan>): ReadonlySet<string> {
+/** What is derived from all VIPs. */
+interface Derived {
+  readonly version: number;
+  readonly announced: number;
+  readonly used: readonly string[];
+  readonly links: readonly WireLink[];
+  readonly publication: LocalPublication;
+}
+
+function namesUsed(announcements: Announcements): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const { links } of plans.values()) {
+  for (const { links } of announcements.plans.values()) {
     for (const link of links) names.add(link);
   }
   return names;

@@ -192,6 +192,9 @@ export class MainCore {
 
   #settle(at: Instant): void {
     if (this.#phase.kind === "gone") return;
+    this.#membership.setNodeUid(
+      this.#cluster.nodes.get(this.#config.node)?.meta.uid,
+    );
     this.#membership.settle(at);
     this.#takeRole();
     for (const agent of this.#membership.takeChangedAgents()) {
@@ -246,7 +249,7 @@ export class MainCore {
     const change = this.#announcements.plan(this.#cluster);
     const commands = this.#feed.commands({
       change,
-      links: this.#local.links(this.#announcements.plans),
+      links: this.#local.links(this.#announcements),
       nodes: this.#membership.nodeViews(at),
     });
     for (const command of commands) {
@@ -262,11 +265,7 @@ export class MainCore {
   /** Finds out what others must know of this node, and puts it into its Lease. */
   #publish(at: Instant): void {
     const { eips } = this.#cluster;
-    const asked = this.#local.questions(
-      eips.values(),
-      this.#announcements.plans,
-      at,
-    );
+    const asked = this.#local.questions(eips.values(), this.#announcements, at);
     if (asked.targets !== undefined) {
       this.#effects.push({ kind: "resolve-routes", targets: asked.targets });
     }
@@ -276,7 +275,7 @@ export class MainCore {
         links: asked.arpIgnoreLinks,
       });
     }
-    this.#membership.publish(this.#local.published(this.#announcements.plans));
+    this.#membership.publish(this.#local.published(this.#announcements));
   }
 
   #write(write: PlannedWrite): void {

@@ -110,9 +110,12 @@ export class Membership {
   #published: LocalPublication | undefined;
   #leaving = false;
   #agents = 1;
+  #nodeUid: string | undefined;
   #duplicate: string | undefined;
   readonly #known = new Map<string, Published>();
   readonly #changed = new Set<string>();
+  /** Nodes whose Lease is gone; forgotten when they are judged dead. */
+  readonly #gone = new Set<string>();
   #writes: PlannedWrite[] = [];
 
   /** A node that has seen no Lease yet. */
@@ -233,6 +236,11 @@ export class Membership {
     this.#publishAgain();
   }
 
+  /** Says which Node this is, so that its Lease goes with it. */
+  setNodeUid(uid: string | undefined): void {
+    this.#nodeUid = uid;
+  }
+
   /** Says in the Lease that this agent is about to stop, and stops being the controller. */
   leave(): void {
     this.#leaving = true;
@@ -254,6 +262,12 @@ export class Membership {
   settle(at: Instant): void {
     this.#at = at;
     this.#stepLiveness({ kind: "deadline", nowMs: at.nowMs });
+    for (const node of this.#gone) {
+      if (livenessOf(this.#liveness, node)?.live === true) continue;
+      this.#gone.delete(node);
+      this.#known.delete(node);
+      this.#changed.add(node);
+    }
     const agents = agentsOf(this.#liveness);
     if (agents !== this.#agents) {
       this.#agents = agents;
@@ -334,6 +348,7 @@ export class Membership {
       leases: observed,
     });
     for (const node of gone) {
+      this.#gone.add(node);
       this.#stepLiveness({
         kind: "lease-deleted",
         nowMs: this.#at.nowMs,
@@ -370,6 +385,7 @@ export class Membership {
     const node = nodeOfLease(name);
     if (node === undefined) return;
     if (node === this.#config.node) this.#observedOwn(undefined);
+    this.#gone.add(node);
     this.#stepLiveness({ kind: "lease-deleted", nowMs: this.#at.nowMs, node });
   }
 
@@ -404,6 +420,7 @@ export class Membership {
 
   /** Reads what an agent published, where its texts changed. */
   #readPublication(node: string, lease: Lease): void {
+    this.#gone.delete(node);
     const { annotations } = lease.meta;
     const links = annotations[LEASE_LINKS_ANNOTATION] ?? "";
     const canReach = annotations[LEASE_CAN_REACH_ANNOTATION] ?? "";
@@ -530,6 +547,7 @@ export class Membership {
             namespace,
             labels,
             annotations: Object.fromEntries(set),
+            ...this.#owners(name),
           },
           spec: effect.fields,
         },
@@ -549,6 +567,19 @@ export class Membership {
         spec: effect.fields,
       },
     });
+  }
+
+  /** A node's Lease belongs to its Node: the garbage collector takes it away with it. */
+  #owners(name: string): Readonly<Record<string, unknown>> {
+    const uid = this.#nodeUid;
+    if (uid === undefined || name === CONTROLLER_LEASE_NAME) return {};
+    const node = {
+      apiVersion: "v1",
+      kind: "Node",
+      name: this.#config.node,
+      uid,
+    };
+    return { ownerReferences: [node] };
   }
 
   #readLease(name: string): void {

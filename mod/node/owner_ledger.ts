@@ -157,6 +157,7 @@ export class OwnerLedger {
               type: "Normal",
               reason: EVENT_REASON.setBalancer,
               message: `success to add nexthops [${this.#node}]`,
+              repeatMs: OWNER_REPEAT_MS,
             }
             : {
               type: "Warning",
@@ -187,3 +188,6 @@ export class OwnerLedger {
     this.#news.push([vip, { kind: "owned" }]);
   }
 }
+
+/** An address that comes back is told again, once for all links it is on. */
+const OWNER_REPEAT_MS = 1_000;

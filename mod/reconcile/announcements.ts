@@ -72,6 +72,7 @@ export class Announcements {
   #fit: ReadonlySet<string> = new Set();
   readonly #dirty = new Set<IpAddr>();
   #allDirty = true;
+  #version = 0;
 
   /** The announcements as seen from one node. */
   constructor(node: string, claim: ClaimConfig) {
@@ -82,6 +83,11 @@ export class Announcements {
   /** The announcements by VIP. */
   get plans(): ReadonlyMap<IpAddr, VipPlan> {
     return this.#plans;
+  }
+
+  /** Another number after every change of the plans. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Notes changes of the cluster. */
@@ -117,6 +123,7 @@ export class Announcements {
       }
     }
     this.#dirty.clear();
+    if (upserts.length > 0 || removes.length > 0) this.#version++;
     return { upserts, removes };
   }
 

@@ -28,6 +28,8 @@ export interface EventText {
   readonly reason: string;
   /** One sentence. */
   readonly message: string;
+  /** The same is not said again sooner, in milliseconds; {@linkcode REPEAT_MS} when absent. */
+  readonly repeatMs?: number;
 }
 
 /** Who reports, and when. */
@@ -64,7 +66,9 @@ export class EventLog {
   ): PlannedWrite | undefined {
     const said = `${subject.uid}/${text.reason}/${text.message}`;
     const lastMs = this.#said.get(said);
-    if (lastMs !== undefined && now.nowMs - lastMs < REPEAT_MS) {
+    if (
+      lastMs !== undefined && now.nowMs - lastMs < (text.repeatMs ?? REPEAT_MS)
+    ) {
       return undefined;
     }
     this.#said.delete(said);

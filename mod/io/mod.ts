@@ -1,0 +1,15 @@
+/**
+ * The ports made real: the clock, the kernel's interfaces, and the Kubernetes
+ * API.
+ *
+ * - `ffi/`: the C library, packet sockets, netlink, epoll, timers
+ * - `kube/`: credentials, lists, watches and writes
+ * - `clock.ts`: the machine's clocks
+ * - `wire_port.ts`: what the wire loop blocks on
+ *
+ * Nothing here knows a protocol: bytes and objects go through as they are.
+ *
+ * @module
+ */
+export * from "./clock.ts";
+export * from "./wire_port.ts";
