@@ -6,6 +6,7 @@
 
 import {
   API_GROUP_VERSION,
+  DEFAULT_EIP_ANNOTATION,
   EIP_KIND,
   EIP_NAME_ANNOTATION,
   LAYER2_PROTOCOL,
@@ -21,6 +22,8 @@ export interface EipOptions {
   readonly name: string;
   /** Addresses, as `spec.address` has them. */
   readonly address: string;
+  /** Whether Services that name no Eip take from it; no when absent. */
+  readonly isDefault?: boolean;
   /** Further fields of the spec. */
   readonly spec?: JsonObject;
   /** Its annotations. */
@@ -50,7 +53,13 @@ export function eipObject(options: EipOptions): JsonObject {
   return {
     apiVersion: API_GROUP_VERSION,
     kind: EIP_KIND,
-    metadata: { name: options.name, annotations: { ...options.annotations } },
+    metadata: {
+      name: options.name,
+      annotations: {
+        ...(options.isDefault ? { [DEFAULT_EIP_ANNOTATION]: "true" } : {}),
+        ...options.annotations,
+      },
+    },
     spec: {
       address: options.address,
       protocol: LAYER2_PROTOCOL,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { assert } from "@/lang/assert.ts";
+
 /** How a program is started. */
 export interface LabProcessOptions {
   /** Its name, for messages. */
@@ -22,7 +24,9 @@ export class LabProcess {
   readonly name: string;
   readonly #child: Deno.ChildProcess;
   readonly #log: Deno.FsFile | undefined;
-  readonly #hasInput: boolean;
+  readonly #input:
+    | WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>
+    | undefined;
   readonly #lines: string[] = [];
   readonly #waiters = new Set<(line: string | undefined) => void>();
   readonly #done: Promise<Deno.CommandStatus>;
@@ -43,17 +47,18 @@ export class LabProcess {
     options: LabProcessOptions,
   ) {
     this.name = options.name;
-    this.#hasInput = options.stdin === true;
+    const written = options.stdin === true;
     const [tool = "", ...args] = host === ""
       ? command
       : ["ip", "netns", "exec", host, ...command];
     this.#child = new Deno.Command(tool, {
       args,
-      stdin: this.#hasInput ? "piped" : "null",
+      stdin: written ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
       env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...options.env },
     }).spawn();
+    this.#input = written ? this.#child.stdin.getWriter() : undefined;
     if (options.logFile !== undefined) {
       const how = { append: true, create: true };
       this.#log = Deno.openSync(options.logFile, how);
@@ -116,14 +121,10 @@ export class LabProcess {
     }
   }
 
-  /** Writes a line to its stdin. */
+  /** Writes a line to its stdin, after those written before. */
   async write(line: string): Promise<void> {
-    const writer = this.#child.stdin.getWriter();
-    try {
-      await writer.write(new TextEncoder().encode(`${line}\n`));
-    } finally {
-      writer.releaseLock();
-    }
+    assert(this.#input !== undefined, "It was started to be written to");
+    await this.#input.write(new TextEncoder().encode(`${line}\n`));
   }
 
   /**
@@ -186,7 +187,7 @@ export class LabProcess {
     this.#ended = true;
     this.#log?.close();
     // Ours to close, also when nobody reads any more.
-    if (this.#hasInput) await this.#child.stdin.abort().catch(() => {});
+    await this.#input?.abort().catch(() => {});
     for (const waiter of this.#waiters) waiter(undefined);
     this.#waiters.clear();
     return status;
