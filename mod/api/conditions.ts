@@ -120,11 +120,11 @@ export const CONDITION_REASON = {
  * @example Usage
  * ```ts
  * import { setCondition } from "@/api/conditions.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const claim = { type: "Ready", status: "True", reason: "Ready", message: "" } as const;
  * const first = setCondition([], claim, "2026-01-01T00:00:00Z");
- * equal(setCondition(first, claim, "2026-01-01T00:00:09Z"), first);
+ * strictEqual(setCondition(first, claim, "2026-01-01T00:00:09Z"), first);
  * ```
  *
  * @param list The conditions that stand.

@@ -1,4 +1,8 @@
-import { deepEqual, equal, notEqual } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  notStrictEqual,
+  strictEqual,
+} from "node:assert/strict";
 import {
   type Condition,
   type ConditionClaim,
@@ -29,13 +33,13 @@ const STOOD: readonly Condition[] = setCondition(
 );
 
 Deno.test("setCondition() dates a new condition in whole seconds", () => {
-  deepEqual(setCondition([], DEGRADED, NOW), [
+  deepStrictEqual(setCondition([], DEGRADED, NOW), [
     { ...DEGRADED, lastTransitionTime: "2026-01-01T00:00:05Z" },
   ]);
 });
 
 Deno.test("setCondition() returns the very same list when only time passed", () => {
-  equal(setCondition(STOOD, READY, NOW), STOOD);
+  strictEqual(setCondition(STOOD, READY, NOW), STOOD);
 });
 
 const KEPT: readonly Partial<ConditionClaim>[] = [
@@ -47,8 +51,8 @@ const KEPT: readonly Partial<ConditionClaim>[] = [
 for (const change of KEPT) {
   Deno.test(`setCondition() keeps the transition time when ${Object.keys(change)} changes`, () => {
     const list = setCondition(STOOD, { ...READY, ...change }, NOW);
-    notEqual(list, STOOD);
-    deepEqual(list, [
+    notStrictEqual(list, STOOD);
+    deepStrictEqual(list, [
       { ...READY, ...change, lastTransitionTime: BEFORE },
       STOOD[1],
     ]);
@@ -57,13 +61,13 @@ for (const change of KEPT) {
 
 Deno.test("setCondition() moves the transition time with the status, and keeps the order", () => {
   const list = setCondition(STOOD, { ...READY, status: "Unknown" }, NOW);
-  deepEqual(list.map(({ type }) => type), ["Ready", "Degraded"]);
-  equal(list[0]?.lastTransitionTime, "2026-01-01T00:00:05Z");
+  deepStrictEqual(list.map(({ type }) => type), ["Ready", "Degraded"]);
+  strictEqual(list[0]?.lastTransitionTime, "2026-01-01T00:00:05Z");
 });
 
 Deno.test("setCondition() drops an observedGeneration that is not claimed any more", () => {
   const { observedGeneration: _dropped, ...claim } = READY;
-  equal(
+  strictEqual(
     Object.hasOwn(
       setCondition(STOOD, claim, NOW)[0] ?? {},
       "observedGeneration",
@@ -77,15 +81,15 @@ Deno.test("sameConditions() ignores time and order, nothing else", () => {
     ...condition,
     lastTransitionTime: NOW,
   })).toReversed();
-  equal(sameConditions(STOOD, later), true);
-  equal(sameConditions(STOOD, later.slice(1)), false);
-  equal(
+  strictEqual(sameConditions(STOOD, later), true);
+  strictEqual(sameConditions(STOOD, later.slice(1)), false);
+  strictEqual(
     sameConditions(STOOD, setCondition(STOOD, { ...READY, message: "x" }, NOW)),
     false,
   );
 });
 
 Deno.test("withoutCondition() drops one type, and copies only then", () => {
-  equal(withoutCondition(STOOD, "Other"), STOOD);
-  deepEqual(withoutCondition(STOOD, "Ready"), [STOOD[1]]);
+  strictEqual(withoutCondition(STOOD, "Other"), STOOD);
+  deepStrictEqual(withoutCondition(STOOD, "Ready"), [STOOD[1]]);
 });

@@ -47,9 +47,9 @@ import {
  * @example Usage
  * ```ts
  * import { crdDocuments } from "@/api/crds.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(crdDocuments().length, 3);
+ * strictEqual(crdDocuments().length, 3);
  * ```
  *
  * @returns Plain JSON values: BgpConf, BgpPeer, Eip.

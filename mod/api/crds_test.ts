@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { crdDocuments } from "./crds.ts";
 
 type Node = Readonly<Record<string, unknown>>;
@@ -41,7 +41,7 @@ const COLUMNS = [
 ];
 
 Deno.test("crdDocuments() names the three kinds as OpenELB does", () => {
-  deepEqual(
+  deepStrictEqual(
     CRDS.map((
       { apiVersion, kind, metadata, spec: { group, scope, names } },
     ) => [
@@ -73,8 +73,8 @@ Deno.test("crdDocuments() names the three kinds as OpenELB does", () => {
 
 Deno.test("crdDocuments() serves both versions and stores v1alpha2", () => {
   for (const { spec } of CRDS) {
-    equal(spec.conversion, undefined);
-    deepEqual(
+    strictEqual(spec.conversion, undefined);
+    deepStrictEqual(
       spec.versions.map(({ name, served, storage, subresources }) => ({
         name,
         served,
@@ -102,7 +102,7 @@ Deno.test("crdDocuments() serves both versions and stores v1alpha2", () => {
 Deno.test("crdDocuments() shows CIDR, USAGE and TOTAL of Eips in both versions, and nothing else", () => {
   for (const { spec } of CRDS) {
     for (const { additionalPrinterColumns } of spec.versions) {
-      deepEqual(
+      deepStrictEqual(
         additionalPrinterColumns,
         spec.names.kind === "Eip" ? COLUMNS : undefined,
       );
@@ -148,14 +148,22 @@ Deno.test("crdDocuments() holds structural schemas only", () => {
             node["format"] === undefined || FORMATS.has(String(node["format"])),
             `${path} has format ${node["format"]}`,
           );
-          equal(typeof (node["additionalProperties"] ?? {}), "object", path);
-          equal(
+          strictEqual(
+            typeof (node["additionalProperties"] ?? {}),
+            "object",
+            path,
+          );
+          strictEqual(
             node["properties"] !== undefined &&
               node["additionalProperties"] !== undefined,
             false,
             `${path} has both properties and additionalProperties`,
           );
-          equal(node["type"] === "array", node["items"] !== undefined, path);
+          strictEqual(
+            node["type"] === "array",
+            node["items"] !== undefined,
+            path,
+          );
         },
       );
     }
@@ -173,7 +181,7 @@ Deno.test("crdDocuments() describes every field", () => {
           const fields = (node["properties"] ?? {}) as Record<string, Node>;
           for (const [field, { description }] of Object.entries(fields)) {
             if (field === "metadata") continue;
-            equal(typeof description, "string", `${path}.${field}`);
+            strictEqual(typeof description, "string", `${path}.${field}`);
           }
         },
       );
@@ -192,7 +200,7 @@ Deno.test("crdDocuments() requires exactly what OpenELB requires, and our condit
       });
     }
   }
-  deepEqual(required, {
+  deepStrictEqual(required, {
     "bgpconfs.network.kubesphere.io/v1alpha1.spec": ["as", "port", "routerID"],
     "bgppeers.network.kubesphere.io/v1alpha1.spec.config": [
       "neighborAddress",
@@ -212,12 +220,12 @@ Deno.test("crdDocuments() takes every autonomous system number (RFC 6793 §3)", 
       visit(schema.openAPIV3Schema, spec.names.kind, (node, path) => {
         if (node["format"] !== "int64" || path.includes("conditions")) return;
         found.push(path);
-        equal(node["minimum"], 0, path);
-        equal(node["maximum"], 4_294_967_295, path);
+        strictEqual(node["minimum"], 0, path);
+        strictEqual(node["maximum"], 4_294_967_295, path);
       });
     }
   }
-  deepEqual([...new Set(found)].toSorted(), [
+  deepStrictEqual([...new Set(found)].toSorted(), [
     "BgpConf.spec.as",
     "BgpConf.spec.asPerRack{}",
     "BgpConf.status.nodesConfStatus{}.as",
@@ -486,7 +494,7 @@ const SAMPLES: readonly Sample[] = [
 
 for (const { name, kind, version, object } of SAMPLES) {
   Deno.test(`crdDocuments() takes ${name}`, () => {
-    deepEqual(faults(object, schemaOf(kind, version)), []);
+    deepStrictEqual(faults(object, schemaOf(kind, version)), []);
   });
 }
 
@@ -534,7 +542,7 @@ const REFUSED: readonly Refused[] = [
 
 for (const { name, kind, version, object, fault } of REFUSED) {
   Deno.test(`crdDocuments() refuses ${name}`, () => {
-    deepEqual(faults(object, schemaOf(kind, version)), [fault]);
+    deepStrictEqual(faults(object, schemaOf(kind, version)), [fault]);
   });
 }
 

@@ -27,9 +27,9 @@ export interface LoadBalancerIngress {
  * @example Usage
  * ```ts
  * import { sameIngress } from "@/api/ingress.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(sameIngress([{ ip: "192.0.2.1", ipMode: "VIP" }], [{ ip: "192.0.2.1" }]), true);
+ * strictEqual(sameIngress([{ ip: "192.0.2.1", ipMode: "VIP" }], [{ ip: "192.0.2.1" }]), true);
  * ```
  *
  * @param desired What should stand.

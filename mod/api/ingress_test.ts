@@ -1,4 +1,4 @@
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 import { type LoadBalancerIngress, sameIngress } from "./ingress.ts";
 
 interface Row {
@@ -62,6 +62,6 @@ const ROWS: readonly Row[] = [
 
 for (const { name, desired, actual, same } of ROWS) {
   Deno.test(`sameIngress() tells ${same ? "the same" : "a difference"}: ${name}`, () => {
-    equal(sameIngress(desired, actual), same);
+    strictEqual(sameIngress(desired, actual), same);
   });
 }

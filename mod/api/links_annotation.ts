@@ -85,9 +85,9 @@ export function publishedLinks(
  * @example Usage
  * ```ts
  * import { decodeLinks, encodeLinks } from "@/api/links_annotation.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
- * deepEqual(decodeLinks(encodeLinks([])), { ok: true, value: [] });
+ * deepStrictEqual(decodeLinks(encodeLinks([])), { ok: true, value: [] });
  * ```
  *
  * @param links All links; {@linkcode publishedLinks} says which are written.

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { type MacAddr, macAddr } from "@/addr/mac_addr.ts";
@@ -35,19 +35,19 @@ const ETH1: PublishedLink = {
 
 Deno.test("encodeLinks() writes the same text for the same links in any order", () => {
   const text = encodeLinks([ETH1, ETH0]);
-  equal(
+  strictEqual(
     text,
     '[{"name":"eth0","up":true,"mac":"02:00:00:00:00:01","prefixes":["192.168.0.2/24","2001:db8::2/64"]},' +
       '{"name":"eth1","up":false,"mac":"02:00:00:00:00:02","prefixes":[]}]',
   );
-  equal(
+  strictEqual(
     encodeLinks([
       { ...ETH0, prefixes: ETH0.prefixes.toReversed() },
       ETH1,
     ]),
     text,
   );
-  deepEqual(decodeLinks(text), { ok: true, value: [ETH0, ETH1] });
+  deepStrictEqual(decodeLinks(text), { ok: true, value: [ETH0, ETH1] });
 });
 
 Deno.test("encodeLinks() stays within its bounds, and keeps the links that are up", () => {
@@ -61,12 +61,12 @@ Deno.test("encodeLinks() stays within its bounds, and keeps the links that are u
     ),
   }));
   const published = publishedLinks(many);
-  equal(published.length, LINKS_PUBLISHED_MAX);
-  equal(published.filter(({ up }) => up).length, 50);
-  equal(published[0]?.prefixes.length, PREFIXES_PUBLISHED_MAX);
+  strictEqual(published.length, LINKS_PUBLISHED_MAX);
+  strictEqual(published.filter(({ up }) => up).length, 50);
+  strictEqual(published[0]?.prefixes.length, PREFIXES_PUBLISHED_MAX);
   const text = encodeLinks(many);
   ok(text.length < PUBLISHED_TEXT_MAX / 2, `${text.length} units`);
-  deepEqual(decodeLinks(text), { ok: true, value: published });
+  deepStrictEqual(decodeLinks(text), { ok: true, value: published });
 });
 
 Deno.test("encodeCanReach() and decodeCanReach() round-trip", () => {
@@ -75,11 +75,11 @@ Deno.test("encodeCanReach() and decodeCanReach() round-trip", () => {
     [address("10.0.0.1"), "eth1"],
   ]);
   const text = encodeCanReach(results);
-  equal(
+  strictEqual(
     text,
     '[{"target":"10.0.0.1","link":"eth1"},{"target":"192.168.0.1","link":"eth0"}]',
   );
-  deepEqual(decodeCanReach(text), { ok: true, value: results });
+  deepStrictEqual(decodeCanReach(text), { ok: true, value: results });
 });
 
 Deno.test("encodeProblems() sorts, cuts long sentences, and is read back", () => {
@@ -90,9 +90,9 @@ Deno.test("encodeProblems() sorts, cuts long sentences, and is read back", () =>
   }));
   const read = decodeProblems(encodeProblems(problems.toReversed()));
   ok(read.ok);
-  equal(read.value.length, PROBLEMS_PUBLISHED_MAX);
-  equal(read.value[0]?.eip, "eip-000");
-  equal(read.value[0]?.message.length, PROBLEM_MESSAGE_MAX);
+  strictEqual(read.value.length, PROBLEMS_PUBLISHED_MAX);
+  strictEqual(read.value[0]?.eip, "eip-000");
+  strictEqual(read.value[0]?.message.length, PROBLEM_MESSAGE_MAX);
 });
 
 interface Refusal {
@@ -170,7 +170,7 @@ Deno.test("decodeLinks() ignores fields it does not know", () => {
       speed: 10,
     })),
   );
-  deepEqual(decodeLinks(text), { ok: true, value: [ETH0] });
+  deepStrictEqual(decodeLinks(text), { ok: true, value: [ETH0] });
 });
 
 Deno.test("decodeLinks() never throws on text that is nearly right", () => {

@@ -1,4 +1,4 @@
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 import {
   LEASE_ANNOTATION_PREFIX,
   LEASE_CAN_REACH_ANNOTATION,
@@ -10,10 +10,10 @@ import {
 } from "./names.ts";
 
 Deno.test("nodeOfLease() reverses nodeLeaseName(), and knows foreign Leases", () => {
-  equal(nodeLeaseName("worker-p001"), "foghorn-node-worker-p001");
-  equal(nodeOfLease("foghorn-node-worker-p001"), "worker-p001");
-  equal(nodeOfLease("openelb-controller"), undefined);
-  equal(nodeOfLease("foghorn-node-"), undefined);
+  strictEqual(nodeLeaseName("worker-p001"), "foghorn-node-worker-p001");
+  strictEqual(nodeOfLease("foghorn-node-worker-p001"), "worker-p001");
+  strictEqual(nodeOfLease("openelb-controller"), undefined);
+  strictEqual(nodeOfLease("foghorn-node-"), undefined);
 });
 
 Deno.test("every annotation of ours on a node Lease carries our prefix", () => {
@@ -25,6 +25,6 @@ Deno.test("every annotation of ours on a node Lease carries our prefix", () => {
       LEASE_PROBLEMS_ANNOTATION,
     ]
   ) {
-    equal(name.startsWith(LEASE_ANNOTATION_PREFIX), true, name);
+    strictEqual(name.startsWith(LEASE_ANNOTATION_PREFIX), true, name);
   }
 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import type { Result } from "@/lang/result.ts";
 import { projectBgpConf } from "./bgp_conf.ts";
@@ -124,7 +124,7 @@ const CONSOLE_SERVICE = {
 };
 
 Deno.test("projectService() keeps what is used of a stored Service", () => {
-  deepEqual(projectService(SERVICE), {
+  deepStrictEqual(projectService(SERVICE), {
     ok: true,
     value: {
       meta: {
@@ -165,7 +165,7 @@ Deno.test("projectService() keeps what is used of a stored Service", () => {
 });
 
 Deno.test("projectService() applies defaults and takes null for absent", () => {
-  deepEqual(projectService(CONSOLE_SERVICE), {
+  deepStrictEqual(projectService(CONSOLE_SERVICE), {
     ok: true,
     value: {
       meta: {
@@ -203,22 +203,22 @@ Deno.test("projectNode() reads readiness, network and addresses", () => {
     { type: "Ready", status: "True" },
   ]);
   ok(fit.ok);
-  equal(fit.value.ready, true);
-  equal(fit.value.networkUnavailable, false);
-  deepEqual(fit.value.addresses, [
+  strictEqual(fit.value.ready, true);
+  strictEqual(fit.value.networkUnavailable, false);
+  deepStrictEqual(fit.value.addresses, [
     { type: "InternalIP", address: "192.168.0.2" },
   ]);
   const bare = node([]);
   ok(bare.ok);
-  equal(bare.value.ready, false);
-  equal(bare.value.networkUnavailable, false);
+  strictEqual(bare.value.ready, false);
+  strictEqual(bare.value.networkUnavailable, false);
   const lost = node([
     { type: "Ready", status: "Unknown" },
     { type: "NetworkUnavailable", status: "Unknown" },
   ]);
   ok(lost.ok);
-  equal(lost.value.ready, false);
-  equal(lost.value.networkUnavailable, true);
+  strictEqual(lost.value.ready, false);
+  strictEqual(lost.value.networkUnavailable, true);
 });
 
 Deno.test("projectEndpointSlice() applies the API's defaults for conditions", () => {
@@ -242,8 +242,8 @@ Deno.test("projectEndpointSlice() applies the API's defaults for conditions", ()
     ports: [{ port: 8080 }],
   });
   ok(slice.ok);
-  equal(slice.value.serviceName, "kubia");
-  deepEqual(slice.value.endpoints, [
+  strictEqual(slice.value.serviceName, "kubia");
+  deepStrictEqual(slice.value.endpoints, [
     {
       addresses: ["10.244.1.5"],
       ready: true,
@@ -284,8 +284,8 @@ Deno.test("projectLease() keeps an empty holder: that Lease was released", () =>
   });
   ok(lease.ok);
   const { meta, ...rest } = lease.value;
-  equal(meta.resourceVersion, "7");
-  deepEqual(rest, {
+  strictEqual(meta.resourceVersion, "7");
+  deepStrictEqual(rest, {
     holderIdentity: "",
     leaseDurationSeconds: 1,
     acquireTime: "2025-03-01T10:00:00.000000Z",
@@ -303,12 +303,12 @@ Deno.test("projectNamespace() keeps labels and deletion", () => {
     },
   });
   ok(namespace.ok);
-  equal(namespace.value.meta.labels["kubesphere.io/workspace"], "w");
-  equal(namespace.value.meta.deletionTimestamp, "2025-03-01T10:00:00Z");
+  strictEqual(namespace.value.meta.labels["kubesphere.io/workspace"], "w");
+  strictEqual(namespace.value.meta.deletionTimestamp, "2025-03-01T10:00:00Z");
 });
 
 Deno.test("projectEip() reads the documented sample, dead fields included", () => {
-  deepEqual(
+  deepStrictEqual(
     projectEip(SAMPLE_EIP),
     {
       ok: true,
@@ -364,7 +364,7 @@ Deno.test("projectEip() applies defaults, omits what is empty, takes unknown pro
     },
   });
   ok(eip.ok);
-  deepEqual(eip.value.spec, {
+  deepStrictEqual(eip.value.spec, {
     address: "172.22.0.2-172.22.0.10",
     protocol: "arp",
     disable: false,
@@ -373,7 +373,7 @@ Deno.test("projectEip() applies defaults, omits what is empty, takes unknown pro
     exclude: ["172.22.0.3"],
     avoidBuggyIPs: false,
   });
-  deepEqual(eip.value.status, { used: {}, conditions: [] });
+  deepStrictEqual(eip.value.status, { used: {}, conditions: [] });
 });
 
 Deno.test("projectBgpConf() reads a four-byte autonomous system number (RFC 6793 §3)", () => {
@@ -385,18 +385,18 @@ Deno.test("projectBgpConf() reads a four-byte autonomous system number (RFC 6793
     },
   });
   ok(conf.ok);
-  deepEqual(conf.value.spec, {
+  deepStrictEqual(conf.value.spec, {
     as: 4_200_000_000,
     listenPort: 17900,
     routerId: "192.168.0.2",
   });
-  equal(conf.value.status.nodesConfStatus?.["n1"]?.as, 50_000);
+  strictEqual(conf.value.status.nodesConfStatus?.["n1"]?.as, 50_000);
 });
 
 Deno.test("projectBgpPeer() reads a peer without spec.conf, which ends every OpenELB speaker", () => {
   const peer = projectBgpPeer({ metadata: { name: "p" }, spec: {} });
   ok(peer.ok);
-  deepEqual(peer.value.spec, {});
+  deepStrictEqual(peer.value.spec, {});
 });
 
 interface Refusal {
@@ -533,7 +533,7 @@ for (const project of PROJECTIONS) {
         else {
           refused++;
           match(result.error, /^Cannot read /);
-          equal(result.error.includes("\n"), false);
+          strictEqual(result.error.includes("\n"), false);
         }
       }),
       { numRuns: 400 },

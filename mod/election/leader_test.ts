@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { assert } from "@/lang/assert.ts";
 import { Heap } from "@/lang/heap.ts";
@@ -80,7 +80,7 @@ class Stage {
   lead(): void {
     this.event({ kind: "lease-observed", resourceVersion: "" });
     this.taken("1");
-    equal(this.state.phase, "leader");
+    strictEqual(this.state.phase, "leader");
   }
 
   kinds(effects: readonly LeaderEffect[]): string[] {
@@ -132,9 +132,9 @@ Deno.test("leader transcript: another is faster, and releases later", async (t) 
 
 Deno.test("stepLeader() writes nothing before the Lease was seen", () => {
   const stage = new Stage();
-  equal(leaderDeadlineMs(stage.state), undefined);
-  deepEqual(stage.event({ kind: "watch-proven" }), []);
-  deepEqual(stage.event({ kind: "deadline" }), []);
+  strictEqual(leaderDeadlineMs(stage.state), undefined);
+  deepStrictEqual(stage.event({ kind: "watch-proven" }), []);
+  deepStrictEqual(stage.event({ kind: "deadline" }), []);
 });
 
 Deno.test("stepLeader() creates a missing Lease with MicroTime and no transition", () => {
@@ -142,7 +142,7 @@ Deno.test("stepLeader() creates a missing Lease with MicroTime and no transition
     kind: "lease-observed",
     resourceVersion: "",
   });
-  deepEqual(effect, {
+  deepStrictEqual(effect, {
     kind: "write-lease",
     write: "create",
     fields: {
@@ -161,16 +161,16 @@ Deno.test("stepLeader() counts a change of hands, and keeps acquireTime while it
   stage.event({ kind: "lease-observed", lease: FREE, resourceVersion: "4" });
   const [acquire] = stage.deadline();
   ok(acquire?.kind === "write-lease");
-  equal(acquire.resourceVersion, "4");
-  equal(acquire.fields.leaseTransitions, 5);
+  strictEqual(acquire.resourceVersion, "4");
+  strictEqual(acquire.fields.leaseTransitions, 5);
   stage.taken("5");
   const [renew] = stage.deadline();
   ok(renew?.kind === "write-lease");
-  equal(renew.resourceVersion, "5");
-  equal(renew.fields.leaseTransitions, 5);
-  equal(renew.fields.acquireTime, acquire.fields.acquireTime);
-  equal(renew.fields.renewTime > acquire.fields.renewTime, true);
-  equal(renew.sentMs, acquire.sentMs + LEADER_RETRY_PERIOD_MS);
+  strictEqual(renew.resourceVersion, "5");
+  strictEqual(renew.fields.leaseTransitions, 5);
+  strictEqual(renew.fields.acquireTime, acquire.fields.acquireTime);
+  strictEqual(renew.fields.renewTime > acquire.fields.renewTime, true);
+  strictEqual(renew.sentMs, acquire.sentMs + LEADER_RETRY_PERIOD_MS);
 });
 
 Deno.test("stepLeader() waits the holder's own duration from each change it sees", () => {
@@ -182,8 +182,8 @@ Deno.test("stepLeader() waits the holder's own duration from each change it sees
   const dueMs = leaderDeadlineMs(stage.state) ?? 0;
   ok(dueMs >= 70_000 && dueMs < 70_000 + ACQUIRE_SPREAD_MS, `${dueMs}`);
   stage.nowMs = dueMs - 1;
-  deepEqual(stage.event({ kind: "deadline" }), []);
-  deepEqual(stage.kinds(stage.deadline()), ["write-lease"]);
+  deepStrictEqual(stage.event({ kind: "deadline" }), []);
+  deepStrictEqual(stage.kinds(stage.deadline()), ["write-lease"]);
 });
 
 Deno.test("stepLeader() is not led astray by listing the same Lease again", () => {
@@ -192,7 +192,7 @@ Deno.test("stepLeader() is not led astray by listing the same Lease again", () =
   const dueMs = leaderDeadlineMs(stage.state);
   stage.nowMs = 8_000;
   stage.event({ kind: "lease-observed", lease: OTHERS, resourceVersion: "1" });
-  equal(leaderDeadlineMs(stage.state), dueMs);
+  strictEqual(leaderDeadlineMs(stage.state), dueMs);
 });
 
 Deno.test("stepLeader() does not write while another holds the Lease, even if its own write was just refused", () => {
@@ -202,7 +202,7 @@ Deno.test("stepLeader() does not write while another holds the Lease, even if it
   // The winner's write is seen before our refusal.
   const seenMs = stage.nowMs;
   stage.event({ kind: "lease-observed", lease: OTHERS, resourceVersion: "2" });
-  deepEqual(stage.kinds(stage.refused("conflict")), ["read-lease"]);
+  deepStrictEqual(stage.kinds(stage.refused("conflict")), ["read-lease"]);
   stage.event({ kind: "lease-observed", lease: OTHERS, resourceVersion: "2" });
   ok((leaderDeadlineMs(stage.state) ?? 0) >= seenMs + 15_000);
 });
@@ -221,16 +221,16 @@ Deno.test("stepLeader() steps down when no renewal sent within renewDeadline was
     }
     ok(stage.nowMs < 60_000, "It leads for ever");
   }
-  equal(lostMs, renewedMs + LEADER_RENEW_DEADLINE_MS);
+  strictEqual(lostMs, renewedMs + LEADER_RENEW_DEADLINE_MS);
 });
 
 Deno.test("isLeader() ends with renewDeadline even if the process was stopped", () => {
   const stage = new Stage();
   stage.lead();
-  equal(isLeader(stage.state, LEADER_RENEW_DEADLINE_MS - 1), true);
-  equal(isLeader(stage.state, LEADER_RENEW_DEADLINE_MS), false);
+  strictEqual(isLeader(stage.state, LEADER_RENEW_DEADLINE_MS - 1), true);
+  strictEqual(isLeader(stage.state, LEADER_RENEW_DEADLINE_MS), false);
   stage.nowMs = 60_000;
-  equal(
+  strictEqual(
     stage.kinds(stage.event({ kind: "watch-proven" }))[0],
     "lost-leadership",
   );
@@ -247,8 +247,8 @@ Deno.test("stepLeader() does not lead by an answer that came too late", () => {
     sentMs: late.sentMs,
     resourceVersion: "2",
   });
-  equal(effects.some(({ kind }) => kind === "became-leader"), false);
-  equal(isLeader(stage.state, stage.nowMs), false);
+  strictEqual(effects.some(({ kind }) => kind === "became-leader"), false);
+  strictEqual(isLeader(stage.state, stage.nowMs), false);
 });
 
 Deno.test("stepLeader() gives up a write without an answer, and sends another", () => {
@@ -257,8 +257,8 @@ Deno.test("stepLeader() gives up a write without an answer, and sends another", 
   const [first] = stage.deadline();
   const [second] = stage.deadline();
   ok(first?.kind === "write-lease" && second?.kind === "write-lease");
-  equal(second.sentMs - first.sentMs, LEADER_RENEW_DEADLINE_MS / 2);
-  deepEqual(
+  strictEqual(second.sentMs - first.sentMs, LEADER_RENEW_DEADLINE_MS / 2);
+  deepStrictEqual(
     stage.event({
       kind: "write-succeeded",
       sentMs: first.sentMs,
@@ -266,21 +266,21 @@ Deno.test("stepLeader() gives up a write without an answer, and sends another", 
     }),
     [],
   );
-  equal(stage.state.inFlight?.sentMs, second.sentMs);
+  strictEqual(stage.state.inFlight?.sentMs, second.sentMs);
 });
 
 Deno.test("stepLeader() reads the Lease after a conflict and renews on what it reads", () => {
   const stage = new Stage();
   stage.lead();
   stage.deadline();
-  deepEqual(stage.kinds(stage.refused("conflict")), ["read-lease"]);
+  deepStrictEqual(stage.kinds(stage.refused("conflict")), ["read-lease"]);
   const [effect] = stage.event({
     kind: "lease-observed",
     lease: stage.state.known?.lease,
     resourceVersion: "17",
   });
   ok(effect?.kind === "write-lease");
-  equal(effect.resourceVersion, "17");
+  strictEqual(effect.resourceVersion, "17");
 });
 
 Deno.test("stepLeader() is not hurried by a server that refuses everything", () => {
@@ -293,8 +293,8 @@ Deno.test("stepLeader() is not hurried by a server that refuses everything", () 
     lease: stage.state.known?.lease,
     resourceVersion: "1",
   } as const;
-  deepEqual(stage.event(read), []);
-  equal(
+  deepStrictEqual(stage.event(read), []);
+  strictEqual(
     leaderDeadlineMs(stage.state),
     stage.nowMs + LEADER_RETRY_PERIOD_MS,
   );
@@ -303,7 +303,7 @@ Deno.test("stepLeader() is not hurried by a server that refuses everything", () 
 Deno.test("stepLeader() steps down at once when another holds the Lease", () => {
   const stage = new Stage();
   stage.lead();
-  deepEqual(
+  deepStrictEqual(
     stage.event({
       kind: "lease-observed",
       lease: OTHERS,
@@ -318,7 +318,7 @@ Deno.test("stepLeader() ignores what is older than its own last write", () => {
   stage.event({ kind: "lease-observed", lease: FREE, resourceVersion: "10" });
   stage.deadline();
   stage.taken("11");
-  deepEqual(
+  deepStrictEqual(
     stage.event({
       kind: "lease-observed",
       lease: OTHERS,
@@ -326,20 +326,23 @@ Deno.test("stepLeader() ignores what is older than its own last write", () => {
     }),
     [],
   );
-  equal(stage.state.phase, "leader");
+  strictEqual(stage.state.phase, "leader");
 });
 
 Deno.test("stepLeader() makes a deleted Lease again, but only its holder does so at once", () => {
   const holder = new Stage();
   holder.lead();
-  deepEqual(
+  deepStrictEqual(
     holder.kinds(holder.event({ kind: "lease-observed", resourceVersion: "" })),
     ["lost-leadership", "write-lease"],
   );
   const other = new Stage();
   other.event({ kind: "lease-observed", lease: OTHERS, resourceVersion: "1" });
   other.nowMs = 4_000;
-  deepEqual(other.event({ kind: "lease-observed", resourceVersion: "" }), []);
+  deepStrictEqual(
+    other.event({ kind: "lease-observed", resourceVersion: "" }),
+    [],
+  );
   ok((leaderDeadlineMs(other.state) ?? 0) >= 15_000);
 });
 
@@ -347,10 +350,10 @@ Deno.test("stepLeader() does not try while it cannot watch, and then gives the h
   const stage = new Stage();
   stage.event({ kind: "lease-observed", lease: OTHERS, resourceVersion: "1" });
   stage.event({ kind: "watch-lost" });
-  equal(leaderDeadlineMs(stage.state), undefined);
+  strictEqual(leaderDeadlineMs(stage.state), undefined);
   stage.nowMs = 300_000;
-  deepEqual(stage.event({ kind: "deadline" }), []);
-  deepEqual(stage.event({ kind: "watch-proven" }), []);
+  deepStrictEqual(stage.event({ kind: "deadline" }), []);
+  deepStrictEqual(stage.event({ kind: "watch-proven" }), []);
   ok((leaderDeadlineMs(stage.state) ?? 0) >= 315_000);
 });
 
@@ -358,31 +361,34 @@ Deno.test("stepLeader() releases as client-go does, after the renewal in flight"
   const stage = new Stage();
   stage.lead();
   stage.deadline();
-  deepEqual(stage.event({ kind: "shutdown" }), [
+  deepStrictEqual(stage.event({ kind: "shutdown" }), [
     { kind: "lost-leadership", reason: "shutdown" },
   ]);
-  equal(isLeader(stage.state, stage.nowMs), false);
+  strictEqual(isLeader(stage.state, stage.nowMs), false);
   const [release] = stage.taken("2");
   ok(release?.kind === "write-lease");
-  deepEqual(release.fields, {
+  deepStrictEqual(release.fields, {
     holderIdentity: "",
     leaseDurationSeconds: 1,
     acquireTime: release.fields.renewTime,
     renewTime: release.fields.renewTime,
     leaseTransitions: 0,
   });
-  equal(release.resourceVersion, "2");
+  strictEqual(release.resourceVersion, "2");
   stage.taken("3");
-  equal(stage.state.phase, "stopped");
-  equal(leaderDeadlineMs(stage.state), undefined);
-  deepEqual(stage.event({ kind: "lease-observed", resourceVersion: "" }), []);
+  strictEqual(stage.state.phase, "stopped");
+  strictEqual(leaderDeadlineMs(stage.state), undefined);
+  deepStrictEqual(
+    stage.event({ kind: "lease-observed", resourceVersion: "" }),
+    [],
+  );
 });
 
 Deno.test("stepLeader() has nothing to release where another leads", () => {
   const stage = new Stage();
   stage.event({ kind: "lease-observed", lease: OTHERS, resourceVersion: "1" });
-  deepEqual(stage.event({ kind: "shutdown" }), []);
-  equal(stage.state.phase, "stopped");
+  deepStrictEqual(stage.event({ kind: "shutdown" }), []);
+  strictEqual(stage.state.phase, "stopped");
 });
 
 Deno.test("at most one leads, whatever is delayed or lost while clocks run within 20 %", () => {

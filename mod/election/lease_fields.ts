@@ -63,9 +63,9 @@ export interface WriteFailed extends Instant {
  * @example Usage
  * ```ts
  * import { microTime } from "@/election/lease_fields.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
- * equal(microTime("2026-01-01T00:00:00.125Z"), "2026-01-01T00:00:00.125000Z");
+ * strictEqual(microTime("2026-01-01T00:00:00.125Z"), "2026-01-01T00:00:00.125000Z");
  * ```
  *
  * @param iso RFC 3339 in UTC, with any number of digits of fraction.

@@ -1,4 +1,4 @@
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 import { isOlder, isOutdated, isRenewal, microTime } from "./lease_fields.ts";
 
 const TIMES: readonly (readonly [string, string])[] = [
@@ -10,7 +10,7 @@ const TIMES: readonly (readonly [string, string])[] = [
 
 for (const [iso, micro] of TIMES) {
   Deno.test(`microTime() writes ${iso} with six digits`, () => {
-    equal(microTime(iso), micro);
+    strictEqual(microTime(iso), micro);
   });
 }
 
@@ -25,24 +25,24 @@ const ORDERS: readonly (readonly [string, string, boolean])[] = [
 
 for (const [version, than, older] of ORDERS) {
   Deno.test(`isOlder() says ${older} of "${version}" and "${than}"`, () => {
-    equal(isOlder(version, than), older);
+    strictEqual(isOlder(version, than), older);
   });
 }
 
 Deno.test("isOutdated() tells what a new picture would mend", () => {
   for (const reason of ["conflict", "already-exists", "not-found"]) {
-    equal(isOutdated(reason), true, reason);
+    strictEqual(isOutdated(reason), true, reason);
   }
   for (const reason of ["timeout", "throttled", "forbidden"]) {
-    equal(isOutdated(reason), false, reason);
+    strictEqual(isOutdated(reason), false, reason);
   }
 });
 
 Deno.test("isRenewal() takes a new time or holder, and nothing else, for a sign of life", () => {
   const lease = { holderIdentity: "a", renewTime: "t1", leaseTransitions: 1 };
-  equal(isRenewal(lease, { ...lease, leaseTransitions: 2 }), false);
-  equal(isRenewal(lease, { ...lease, renewTime: "t2" }), true);
-  equal(isRenewal(lease, { ...lease, holderIdentity: "" }), true);
-  equal(isRenewal(undefined, lease), true);
-  equal(isRenewal(undefined, undefined), false);
+  strictEqual(isRenewal(lease, { ...lease, leaseTransitions: 2 }), false);
+  strictEqual(isRenewal(lease, { ...lease, renewTime: "t2" }), true);
+  strictEqual(isRenewal(lease, { ...lease, holderIdentity: "" }), true);
+  strictEqual(isRenewal(undefined, lease), true);
+  strictEqual(isRenewal(undefined, undefined), false);
 });

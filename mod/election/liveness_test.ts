@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { assert } from "@/lang/assert.ts";
 import {
   agentsOf,
@@ -131,9 +131,9 @@ Deno.test("liveness transcript: the watch is lost for a minute", async (t) => {
 Deno.test("stepLiveness() judges a Lease dead one duration after its last renewal was seen", () => {
   const stage = new Stage();
   stage.begin();
-  deepEqual(stage.until(9_999), []);
-  deepEqual(stage.until(10_000), [EXPIRED_A]);
-  deepEqual(livenessOf(stage.state, "a"), {
+  deepStrictEqual(stage.until(9_999), []);
+  deepStrictEqual(stage.until(10_000), [EXPIRED_A]);
+  deepStrictEqual(livenessOf(stage.state, "a"), {
     live: false,
     leaving: false,
     fresh: true,
@@ -145,8 +145,8 @@ Deno.test("stepLiveness() counts from the duration the Lease itself says", () =>
   stage.begin();
   const { lease, ...rest } = stage.lease("a");
   stage.observe({ ...rest, lease: { ...lease, leaseDurationSeconds: 30 } });
-  deepEqual(stage.until(29_999), []);
-  deepEqual(stage.until(30_000), [EXPIRED_A]);
+  deepStrictEqual(stage.until(29_999), []);
+  deepStrictEqual(stage.until(30_000), [EXPIRED_A]);
 });
 
 Deno.test("stepLiveness() does not hold anybody to less than ten seconds", () => {
@@ -154,7 +154,7 @@ Deno.test("stepLiveness() does not hold anybody to less than ten seconds", () =>
   stage.begin();
   const { lease, ...rest } = stage.lease("a");
   stage.observe({ ...rest, lease: { ...lease, leaseDurationSeconds: 1 } });
-  deepEqual(stage.until(9_999), []);
+  deepStrictEqual(stage.until(9_999), []);
 });
 
 Deno.test("stepLiveness() takes an edit without renewal for no sign of life", () => {
@@ -164,36 +164,36 @@ Deno.test("stepLiveness() takes an edit without renewal for no sign of life", ()
   stage.observe(last);
   stage.until(8_000);
   stage.observe({ ...last, resourceVersion: "900" });
-  deepEqual(stage.until(10_000), [EXPIRED_A]);
+  deepStrictEqual(stage.until(10_000), [EXPIRED_A]);
   stage.observe({ ...last, resourceVersion: "901" });
-  equal(livenessOf(stage.state, "a")?.live, false);
+  strictEqual(livenessOf(stage.state, "a")?.live, false);
 });
 
 Deno.test("stepLiveness() judges nobody before the first list", () => {
   const stage = new Stage();
   stage.renew("a");
   stage.renew("me");
-  deepEqual(stage.until(60_000), []);
-  equal(stage.state.fresh, false);
+  deepStrictEqual(stage.until(60_000), []);
+  strictEqual(stage.state.fresh, false);
 });
 
 Deno.test("stepLiveness() gives every Lease a full duration after the first list, however old it says it is", () => {
   const stage = new Stage();
   stage.list(stage.lease("me"), stage.lease("a"));
   stage.nowMs = 2_000;
-  deepEqual(stage.renew("me"), [{ kind: "view-fresh" }]);
-  deepEqual(stage.until(11_999), []);
-  deepEqual(stage.until(12_000), [EXPIRED_A]);
+  deepStrictEqual(stage.renew("me"), [{ kind: "view-fresh" }]);
+  deepStrictEqual(stage.until(11_999), []);
+  deepStrictEqual(stage.until(12_000), [EXPIRED_A]);
 });
 
 Deno.test("stepLiveness() judges nobody while its own renewals do not come back", () => {
   const stage = new Stage();
   stage.begin();
   stage.nowMs = 10_000;
-  deepEqual(stage.event({ kind: "deadline" }), [{ kind: "view-stale" }]);
+  deepStrictEqual(stage.event({ kind: "deadline" }), [{ kind: "view-stale" }]);
   stage.nowMs = 300_000;
-  deepEqual(stage.event({ kind: "deadline" }), []);
-  equal(livenessOf(stage.state, "a")?.live, true);
+  deepStrictEqual(stage.event({ kind: "deadline" }), []);
+  strictEqual(livenessOf(stage.state, "a")?.live, true);
 });
 
 Deno.test("stepLiveness() stops judging half a duration after its last own renewal", () => {
@@ -202,8 +202,8 @@ Deno.test("stepLiveness() stops judging half a duration after its last own renew
   stage.nowMs = 4_900;
   stage.renew("me");
   stage.nowMs = 10_000;
-  deepEqual(stage.event({ kind: "deadline" }), []);
-  equal(stage.state.fresh, true);
+  deepStrictEqual(stage.event({ kind: "deadline" }), []);
+  strictEqual(stage.state.fresh, true);
 });
 
 Deno.test("stepLiveness() reads a backlog in any order of nodes without burying anybody", () => {
@@ -212,7 +212,10 @@ Deno.test("stepLiveness() reads a backlog in any order of nodes without burying 
   // The watch stalls for 11 s; all that was missed comes in one burst.
   stage.nowMs = 11_000;
   const effects = [stage.renew("me"), stage.renew("me"), stage.renew("a")];
-  deepEqual(effects.flat().filter(({ kind }) => kind === "node-expired"), []);
+  deepStrictEqual(
+    effects.flat().filter(({ kind }) => kind === "node-expired"),
+    [],
+  );
 });
 
 Deno.test("stepLiveness() gives a full duration after its process was stopped", () => {
@@ -220,11 +223,11 @@ Deno.test("stepLiveness() gives a full duration after its process was stopped", 
   stage.begin();
   stage.until(9_500);
   stage.nowMs = 10_000 + PAUSE_MS + 1;
-  deepEqual(stage.event({ kind: "deadline" }), [{ kind: "view-stale" }]);
-  deepEqual(stage.renew("me"), [{ kind: "view-fresh" }]);
+  deepStrictEqual(stage.event({ kind: "deadline" }), [{ kind: "view-stale" }]);
+  deepStrictEqual(stage.renew("me"), [{ kind: "view-fresh" }]);
   const wokenMs = stage.nowMs;
-  deepEqual(stage.until(wokenMs + 9_999), []);
-  deepEqual(stage.until(wokenMs + 10_000), [EXPIRED_A]);
+  deepStrictEqual(stage.until(wokenMs + 9_999), []);
+  deepStrictEqual(stage.until(wokenMs + 10_000), [EXPIRED_A]);
 });
 
 Deno.test("stepLiveness() is not stopped by a deadline that is a little late", () => {
@@ -232,7 +235,7 @@ Deno.test("stepLiveness() is not stopped by a deadline that is a little late", (
   stage.begin();
   stage.until(9_500);
   stage.nowMs = 10_000 + PAUSE_MS;
-  deepEqual(stage.event({ kind: "deadline" }), [EXPIRED_A]);
+  deepStrictEqual(stage.event({ kind: "deadline" }), [EXPIRED_A]);
 });
 
 Deno.test("stepLiveness() buries a released Lease at once, fresh or not, and revives it with its next holder", () => {
@@ -240,25 +243,25 @@ Deno.test("stepLiveness() buries a released Lease at once, fresh or not, and rev
   stage.begin();
   stage.event({ kind: "watch-lost" });
   const released = stage.lease("a");
-  deepEqual(
+  deepStrictEqual(
     stage.observe({
       ...released,
       lease: { ...released.lease, holderIdentity: "" },
     }),
     [{ kind: "node-expired", node: "a", reason: "released" }],
   );
-  deepEqual(stage.renew("a"), [{ kind: "node-live", node: "a" }]);
+  deepStrictEqual(stage.renew("a"), [{ kind: "node-live", node: "a" }]);
 });
 
 Deno.test("stepLiveness() tells at once that an agent is about to leave, and that it stays", () => {
   const stage = new Stage();
   stage.begin();
-  deepEqual(stage.renew("a", { leaving: true }), [
+  deepStrictEqual(stage.renew("a", { leaving: true }), [
     { kind: "node-leaving", node: "a", leaving: true },
   ]);
-  equal(livenessOf(stage.state, "a")?.leaving, true);
-  deepEqual(stage.renew("a", { leaving: true }), []);
-  deepEqual(stage.renew("a"), [
+  strictEqual(livenessOf(stage.state, "a")?.leaving, true);
+  deepStrictEqual(stage.renew("a", { leaving: true }), []);
+  deepStrictEqual(stage.renew("a"), [
     { kind: "node-leaving", node: "a", leaving: false },
   ]);
 });
@@ -267,12 +270,12 @@ Deno.test("stepLiveness() gives the holder of a deleted Lease one duration to ma
   const stage = new Stage();
   stage.begin();
   stage.until(4_000);
-  deepEqual(stage.event({ kind: "lease-deleted", node: "a" }), []);
-  deepEqual(stage.until(13_999), []);
-  deepEqual(stage.until(14_000), [
+  deepStrictEqual(stage.event({ kind: "lease-deleted", node: "a" }), []);
+  deepStrictEqual(stage.until(13_999), []);
+  deepStrictEqual(stage.until(14_000), [
     { kind: "node-expired", node: "a", reason: "deleted" },
   ]);
-  equal(livenessOf(stage.state, "a"), undefined);
+  strictEqual(livenessOf(stage.state, "a"), undefined);
 });
 
 Deno.test("stepLiveness() keeps a Lease that was deleted and made again", () => {
@@ -280,8 +283,8 @@ Deno.test("stepLiveness() keeps a Lease that was deleted and made again", () => 
   stage.begin();
   stage.event({ kind: "lease-deleted", node: "a" });
   stage.until(3_000);
-  deepEqual(stage.renew("a"), []);
-  deepEqual(stage.until(12_999), []);
+  deepStrictEqual(stage.renew("a"), []);
+  deepStrictEqual(stage.until(12_999), []);
 });
 
 Deno.test("stepLiveness() takes what a list lacks for deleted, and forgets the dead among it", () => {
@@ -291,10 +294,10 @@ Deno.test("stepLiveness() takes what a list lacks for deleted, and forgets the d
   stage.until(9_000);
   stage.renew("b");
   stage.until(10_000);
-  equal(livenessOf(stage.state, "a")?.live, false);
-  deepEqual(stage.list(stage.lease("me")), [{ kind: "view-stale" }]);
-  equal(livenessOf(stage.state, "a"), undefined);
-  equal(livenessOf(stage.state, "b")?.live, true);
+  strictEqual(livenessOf(stage.state, "a")?.live, false);
+  deepStrictEqual(stage.list(stage.lease("me")), [{ kind: "view-stale" }]);
+  strictEqual(livenessOf(stage.state, "a"), undefined);
+  strictEqual(livenessOf(stage.state, "b")?.live, true);
 });
 
 Deno.test("stepLiveness() ignores what an old cache says", () => {
@@ -302,37 +305,37 @@ Deno.test("stepLiveness() ignores what an old cache says", () => {
   stage.begin();
   const old = stage.lease("a");
   stage.renew("a");
-  deepEqual(
+  deepStrictEqual(
     stage.observe({ ...old, lease: { ...old.lease, holderIdentity: "" } }),
     [],
   );
-  equal(livenessOf(stage.state, "a")?.live, true);
+  strictEqual(livenessOf(stage.state, "a")?.live, true);
 });
 
 Deno.test("stepLiveness() does not take another's renewal of its own Lease for an echo", () => {
   const stage = new Stage();
   stage.list(stage.lease("me"), stage.lease("a"));
   const { lease, ...rest } = stage.lease("me");
-  deepEqual(
+  deepStrictEqual(
     stage.observe({ ...rest, lease: { ...lease, holderIdentity: "me_2" } }),
     [],
   );
-  equal(stage.state.fresh, false);
+  strictEqual(stage.state.fresh, false);
 });
 
 Deno.test("livenessView() and agentsOf() show what was judged, the observer included", () => {
   const stage = new Stage();
-  equal(agentsOf(stage.state), 1);
+  strictEqual(agentsOf(stage.state), 1);
   stage.begin();
   stage.renew("b", { leaving: true });
-  equal(agentsOf(stage.state), 3);
+  strictEqual(agentsOf(stage.state), 3);
   stage.until(10_000);
-  deepEqual([...livenessView(stage.state)].toSorted(), [
+  deepStrictEqual([...livenessView(stage.state)].toSorted(), [
     ["a", { live: false, leaving: false, fresh: true }],
     ["b", { live: false, leaving: true, fresh: true }],
     ["me", { live: true, leaving: false, fresh: true }],
   ]);
-  equal(agentsOf(stage.state), 1);
+  strictEqual(agentsOf(stage.state), 1);
 });
 
 Deno.test("livenessDeadlineMs() always lies ahead", () => {

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { assert } from "@/lang/assert.ts";
 import type { LeaseFields } from "./lease_fields.ts";
 import {
@@ -93,7 +93,7 @@ class Stage {
   hold(): void {
     this.observe(undefined, "");
     this.taken("1");
-    equal(this.state.phase, "held");
+    strictEqual(this.state.phase, "held");
   }
 }
 
@@ -160,8 +160,8 @@ const RATES: readonly (readonly [number, number, number])[] = [
 
 for (const [agents, intervalMs, durationSeconds] of RATES) {
   Deno.test(`renewIntervalMs() and leaseDurationSeconds() of ${agents} agents`, () => {
-    equal(renewIntervalMs(agents), intervalMs);
-    equal(leaseDurationSeconds(agents), durationSeconds);
+    strictEqual(renewIntervalMs(agents), intervalMs);
+    strictEqual(leaseDurationSeconds(agents), durationSeconds);
   });
 }
 
@@ -183,8 +183,8 @@ Deno.test("stepNodeLease() renews within 10 % of the interval, from when it sent
 
 Deno.test("stepNodeLease() writes nothing before its Lease was seen", () => {
   const stage = new Stage();
-  deepEqual(stage.annotate({ [LINKS]: "[]" }), []);
-  equal(nodeLeaseDeadlineMs(stage.state), undefined);
+  deepStrictEqual(stage.annotate({ [LINKS]: "[]" }), []);
+  strictEqual(nodeLeaseDeadlineMs(stage.state), undefined);
 });
 
 Deno.test("stepNodeLease() takes over at once from an earlier process on its machine, and drops what that left", () => {
@@ -193,32 +193,32 @@ Deno.test("stepNodeLease() takes over at once from an earlier process on its mac
     "other.example/x": "y",
   });
   ok(effect?.kind === "write-lease");
-  equal(effect.write, "update");
-  equal(effect.resourceVersion, "8");
-  deepEqual(effect.annotations, { [LEAVING]: null });
-  equal(effect.fields.holderIdentity, nodeLeaseIdentity(CONFIG));
-  equal(effect.fields.leaseTransitions, 3);
+  strictEqual(effect.write, "update");
+  strictEqual(effect.resourceVersion, "8");
+  deepStrictEqual(effect.annotations, { [LEAVING]: null });
+  strictEqual(effect.fields.holderIdentity, nodeLeaseIdentity(CONFIG));
+  strictEqual(effect.fields.leaseTransitions, 3);
 });
 
 Deno.test("stepNodeLease() is not mistaken about a machine whose name begins alike", () => {
-  deepEqual(new Stage().observe(lease("m11_i0"), "8"), []);
+  deepStrictEqual(new Stage().observe(lease("m11_i0"), "8"), []);
 });
 
 Deno.test("stepNodeLease() yields to a later process on its machine, and says so once", () => {
   const stage = new Stage();
   stage.hold();
-  deepEqual(stage.observe(lease("m1_i2", 5), "9"), [
+  deepStrictEqual(stage.observe(lease("m1_i2", 5), "9"), [
     { kind: "duplicate-node-name", holderIdentity: "m1_i2" },
   ]);
-  equal(isNodeLeaseLive(stage.state, stage.nowMs), false);
+  strictEqual(isNodeLeaseLive(stage.state, stage.nowMs), false);
   stage.nowMs += 3_000;
-  deepEqual(stage.observe(lease("m1_i2", 8), "10"), []);
-  equal(nodeLeaseDeadlineMs(stage.state), stage.nowMs + 10_000);
+  deepStrictEqual(stage.observe(lease("m1_i2", 8), "10"), []);
+  strictEqual(nodeLeaseDeadlineMs(stage.state), stage.nowMs + 10_000);
 });
 
 Deno.test("stepNodeLease() takes a released Lease at once", () => {
   const [effect] = new Stage().observe(lease(""), "8");
-  equal(effect?.kind, "write-lease");
+  strictEqual(effect?.kind, "write-lease");
 });
 
 Deno.test("stepNodeLease() makes a deleted Lease again at once", () => {
@@ -227,17 +227,17 @@ Deno.test("stepNodeLease() makes a deleted Lease again at once", () => {
   stage.nowMs = 1_000;
   const [effect] = stage.observe(undefined, "20");
   ok(effect?.kind === "write-lease");
-  equal(effect.write, "create");
+  strictEqual(effect.write, "create");
 });
 
 Deno.test("stepNodeLease() reads the Lease after a conflict, and renews on what it reads", () => {
   const stage = new Stage();
   stage.hold();
   stage.deadline();
-  deepEqual(stage.refused("conflict"), [{ kind: "read-lease" }]);
+  deepStrictEqual(stage.refused("conflict"), [{ kind: "read-lease" }]);
   const [effect] = stage.observe(stage.state.known?.lease, "5");
   ok(effect?.kind === "write-lease");
-  equal(effect.resourceVersion, "5");
+  strictEqual(effect.resourceVersion, "5");
 });
 
 Deno.test("stepNodeLease() is not hurried by a server that refuses everything", () => {
@@ -279,7 +279,7 @@ Deno.test("stepNodeLease() gives up a write without an answer after one interval
     sentMs: first.sentMs,
     resourceVersion: "2",
   });
-  equal(stage.state.inFlight?.sentMs, second.sentMs);
+  strictEqual(stage.state.inFlight?.sentMs, second.sentMs);
 });
 
 Deno.test("stepNodeLease() writes changed annotations at once, then not more often than the minimum", () => {
@@ -288,14 +288,14 @@ Deno.test("stepNodeLease() writes changed annotations at once, then not more oft
   stage.nowMs = 1_000;
   const [first] = stage.annotate({ [LINKS]: "1" });
   ok(first?.kind === "write-lease");
-  deepEqual(first.annotations, { [LINKS]: "1" });
+  deepStrictEqual(first.annotations, { [LINKS]: "1" });
   stage.taken("2");
-  deepEqual(stage.annotate({ [LINKS]: "2" }), []);
-  deepEqual(stage.annotate({ [LINKS]: "3" }), []);
+  deepStrictEqual(stage.annotate({ [LINKS]: "2" }), []);
+  deepStrictEqual(stage.annotate({ [LINKS]: "3" }), []);
   const [second] = stage.deadline();
   ok(second?.kind === "write-lease");
-  deepEqual(second.annotations, { [LINKS]: "3" });
-  equal(second.sentMs - first.sentMs, ANNOTATION_INTERVAL_MIN_MS);
+  deepStrictEqual(second.annotations, { [LINKS]: "3" });
+  strictEqual(second.sentMs - first.sentMs, ANNOTATION_INTERVAL_MIN_MS);
 });
 
 Deno.test("stepNodeLease() writes annotations that changed while a write was on its way", () => {
@@ -306,7 +306,7 @@ Deno.test("stepNodeLease() writes annotations that changed while a write was on 
   stage.taken("2");
   const [effect] = stage.deadline();
   ok(effect?.kind === "write-lease");
-  deepEqual(effect.annotations, { [LINKS]: "1" });
+  deepStrictEqual(effect.annotations, { [LINKS]: "1" });
   ok(stage.nowMs < 4_500);
 });
 
@@ -319,7 +319,7 @@ Deno.test("stepNodeLease() removes an annotation it does not want any more", () 
   stage.nowMs = 2_000;
   const [effect] = stage.annotate({ [LINKS]: "1" });
   ok(effect?.kind === "write-lease");
-  deepEqual(effect.annotations, { [LINKS]: "1", [LEAVING]: null });
+  deepStrictEqual(effect.annotations, { [LINKS]: "1", [LEAVING]: null });
 });
 
 Deno.test("stepNodeLease() does not write annotations that did not change", () => {
@@ -331,7 +331,7 @@ Deno.test("stepNodeLease() does not write annotations that did not change", () =
     [LINKS]: "1",
     "other.example/x": "y",
   });
-  deepEqual(stage.annotate({ [LINKS]: "1" }), []);
+  deepStrictEqual(stage.annotate({ [LINKS]: "1" }), []);
 });
 
 Deno.test("stepNodeLease() renews sooner when there are fewer agents", () => {
@@ -341,38 +341,38 @@ Deno.test("stepNodeLease() renews sooner when there are fewer agents", () => {
   ok((nodeLeaseDeadlineMs(stage.state) ?? 0) > 40_000);
   stage.nowMs = 1_000;
   stage.event({ kind: "agents-changed", agents: 3 });
-  equal(nodeLeaseDeadlineMs(stage.state), 3_300);
+  strictEqual(nodeLeaseDeadlineMs(stage.state), 3_300);
 });
 
 Deno.test("isNodeLeaseLive() ends with the duration, counted from when the renewal was sent", () => {
   const stage = new Stage();
   stage.observe(undefined, "");
   stage.taken("1", 2_000);
-  equal(isNodeLeaseLive(stage.state, 9_999), true);
-  equal(isNodeLeaseLive(stage.state, 10_000), false);
+  strictEqual(isNodeLeaseLive(stage.state, 9_999), true);
+  strictEqual(isNodeLeaseLive(stage.state, 10_000), false);
 });
 
 Deno.test("stepNodeLease() releases after the renewal in flight, then is silent", () => {
   const stage = new Stage();
   stage.hold();
   stage.deadline();
-  deepEqual(stage.event({ kind: "shutdown" }), []);
+  deepStrictEqual(stage.event({ kind: "shutdown" }), []);
   const [release] = stage.taken("2");
   ok(release?.kind === "write-lease");
-  equal(release.fields.holderIdentity, "");
-  equal(release.fields.leaseDurationSeconds, 1);
-  equal(release.resourceVersion, "2");
+  strictEqual(release.fields.holderIdentity, "");
+  strictEqual(release.fields.leaseDurationSeconds, 1);
+  strictEqual(release.resourceVersion, "2");
   stage.taken("3");
-  equal(stage.state.phase, "stopped");
-  equal(nodeLeaseDeadlineMs(stage.state), undefined);
-  deepEqual(stage.observe(undefined, "9"), []);
+  strictEqual(stage.state.phase, "stopped");
+  strictEqual(nodeLeaseDeadlineMs(stage.state), undefined);
+  deepStrictEqual(stage.observe(undefined, "9"), []);
 });
 
 Deno.test("stepNodeLease() does not release what another holds", () => {
   const stage = new Stage();
   stage.observe(lease("m2_x"), "1");
-  deepEqual(stage.event({ kind: "shutdown" }), []);
-  equal(stage.state.phase, "stopped");
+  deepStrictEqual(stage.event({ kind: "shutdown" }), []);
+  strictEqual(stage.state.phase, "stopped");
 });
 
 function describe(thing: NodeLeaseEvent | NodeLeaseEffect): string {

@@ -3,7 +3,7 @@
  * server is away, slow, or silent.
  */
 
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Heap } from "@/lang/heap.ts";
 import { Random } from "@/lang/random.ts";
 import {
@@ -30,14 +30,14 @@ Deno.test("fifty agents, the API away for five minutes and back: nobody is ever 
   for (const seed of [1, 2]) {
     const world = new World({ seed, agents: 50 });
     world.run(40_000);
-    equal(world.freshAgents(), 50);
+    strictEqual(world.freshAgents(), 50);
     world.apiDown();
     world.run(340_000);
-    equal(world.freshAgents(), 0);
+    strictEqual(world.freshAgents(), 0);
     world.apiUp();
     world.run(400_000);
-    equal(world.freshAgents(), 50);
-    deepEqual(world.expired, []);
+    strictEqual(world.freshAgents(), 50);
+    deepStrictEqual(world.expired, []);
   }
 });
 
@@ -46,9 +46,9 @@ Deno.test("one of fifty agents dies, and all others judge just that, one duratio
   world.run(40_000);
   world.kill("n7");
   world.run(60_000);
-  equal(world.expired.length, 49);
+  strictEqual(world.expired.length, 49);
   for (const { node, atMs } of world.expired) {
-    equal(node, "n7");
+    strictEqual(node, "n7");
     ok(atMs >= 46_000 && atMs < 52_000, `judged at ${atMs} ms`);
   }
 });
@@ -60,10 +60,10 @@ Deno.test("an agent that dies while the API is away is judged after it is back",
   world.run(50_000);
   world.kill("n7");
   world.run(100_000);
-  deepEqual(world.expired, []);
+  deepStrictEqual(world.expired, []);
   world.apiUp();
   world.run(180_000);
-  equal(world.expired.length, 19);
+  strictEqual(world.expired.length, 19);
   ok(world.expired.every(({ node }) => node === "n7"));
 });
 
@@ -75,7 +75,7 @@ Deno.test("watches that stall, however long, and then show all they missed, bury
       world.stallSomeWatches(18_000);
       world.run(atMs + 20_000);
     }
-    deepEqual(world.expired, [], `seed ${seed}`);
+    deepStrictEqual(world.expired, [], `seed ${seed}`);
   }
 });
 
@@ -242,7 +242,7 @@ class World {
     agent.liveness = state;
     for (const effect of effects) {
       if (effect.kind !== "node-expired") continue;
-      equal(livenessOf(state, effect.node)?.live ?? false, false);
+      strictEqual(livenessOf(state, effect.node)?.live ?? false, false);
       this.expired.push({
         node: effect.node,
         by: agent.node,

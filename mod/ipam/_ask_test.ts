@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, ok as truthy } from "node:assert/strict";
+import { deepStrictEqual, ok as truthy } from "node:assert/strict";
 import { type IpAddr, type IpFamily, parseIpAddr } from "@/addr/ip_addr.ts";
 import { Allocator } from "./allocator.ts";
 import { parsePool, type PoolInput } from "./pool.ts";
@@ -74,7 +74,7 @@ export function take(
 ): Allocation {
   const got = allocator.allocate(request);
   truthy(got.ok, got.ok ? "" : got.error.message);
-  deepEqual(
+  deepStrictEqual(
     got.value.addresses,
     allocator.heldBy(request.service, request.families),
   );

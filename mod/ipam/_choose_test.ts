@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok as truthy } from "node:assert/strict";
+import { deepStrictEqual, ok as truthy, strictEqual } from "node:assert/strict";
 import {
   allocatorOf,
   ask,
@@ -46,7 +46,7 @@ Deno.test.each(AVAILABLE)(
         allocator.release("n/a");
         available++;
       }
-      equal(available, isDefault ? withDefault : without);
+      strictEqual(available, isDefault ? withDefault : without);
     }
   },
 );
@@ -62,15 +62,18 @@ Deno.test("allocate() prefers the smaller priority, then the older Eip, then its
     const names = (allocator: Allocator) =>
       all.map((_, i) => pools(take(allocator, ask(`n/${i}`)))[0]);
     const forward = names(allocatorOf(...all));
-    deepEqual(names(allocatorOf(...all.toReversed())), forward);
+    deepStrictEqual(names(allocatorOf(...all.toReversed())), forward);
     return forward;
   };
-  deepEqual(order([{ priority: 20 }, { priority: 10 }, { priority: -1 }]), [
-    "eip-2",
-    "eip-1",
-    "eip-0",
-  ]);
-  deepEqual(
+  deepStrictEqual(
+    order([{ priority: 20 }, { priority: 10 }, { priority: -1 }]),
+    [
+      "eip-2",
+      "eip-1",
+      "eip-0",
+    ],
+  );
+  deepStrictEqual(
     order([
       { createdAt: "2025-01-02T00:00:00Z" },
       { createdAt: "2025-01-01T00:00:00Z" },
@@ -86,11 +89,11 @@ Deno.test("allocate() falls through to the next bound pool, never to the default
     { name: "b", address: "10.0.1.1", namespaces: ["n"], priority: 1 },
     { name: "default", address: "10.0.2.1", isDefault: true },
   );
-  equal(only(take(allocator, ask("n/1"))), "10.0.0.1");
-  equal(only(take(allocator, ask("n/2"))), "10.0.1.1");
+  strictEqual(only(take(allocator, ask("n/1"))), "10.0.0.1");
+  strictEqual(only(take(allocator, ask("n/2"))), "10.0.1.1");
   const refusal = refused(allocator, ask("n/3"));
-  equal(refusal.reason, "PoolExhausted");
-  deepEqual(refusal.retryOn, [
+  strictEqual(refusal.reason, "PoolExhausted");
+  deepStrictEqual(refusal.retryOn, [
     { kind: "address-freed", pool: "a" },
     { kind: "address-freed", pool: "b" },
     { kind: "pools-changed" },
@@ -107,7 +110,7 @@ Deno.test("allocate() does not tell pools bound by name from those bound by labe
   const order = ["1", "2", "3"].map((n) =>
     pools(take(allocator, ask(`n/${n}`)))
   );
-  deepEqual(order, [["b"], ["a"], ["c"]]);
+  deepStrictEqual(order, [["b"], ["a"], ["c"]]);
 });
 
 Deno.test("allocate() takes bound pools that are disabled or deleting for unbound", () => {
@@ -116,7 +119,7 @@ Deno.test("allocate() takes bound pools that are disabled or deleting for unboun
     { name: "b", address: "10.0.1.1", namespaceSelector: {}, disabled: true },
     { name: "default", address: "10.0.2.1", isDefault: true },
   );
-  deepEqual(pools(take(allocator, ask("n/1"))), ["default"]);
+  deepStrictEqual(pools(take(allocator, ask("n/1"))), ["default"]);
 });
 
 Deno.test("allocate() finds the pool of a wanted address, bound or not", () => {
@@ -125,7 +128,7 @@ Deno.test("allocate() finds the pool of a wanted address, bound or not", () => {
     { name: "unbound", address: "10.0.1.0/24" },
   );
   const got = take(allocator, ask("n/a", { wantedIps: ["10.0.1.7"] }));
-  deepEqual(got.addresses, [{ address: "10.0.1.7", pool: "unbound" }]);
+  deepStrictEqual(got.addresses, [{ address: "10.0.1.7", pool: "unbound" }]);
 });
 
 Deno.test("allocate() goes through several named Eips in their order", () => {
@@ -135,9 +138,9 @@ Deno.test("allocate() goes through several named Eips in their order", () => {
     { name: "c", address: "10.0.2.1" },
   );
   const wish = { wantedEips: ["a", "c", "b"] };
-  deepEqual(pools(take(allocator, ask("n/1", wish))), ["c"]);
-  deepEqual(pools(take(allocator, ask("n/2", wish))), ["b"]);
-  equal(refused(allocator, ask("n/3", wish)).reason, "PoolExhausted");
+  deepStrictEqual(pools(take(allocator, ask("n/1", wish))), ["c"]);
+  deepStrictEqual(pools(take(allocator, ask("n/2", wish))), ["b"]);
+  strictEqual(refused(allocator, ask("n/3", wish)).reason, "PoolExhausted");
 });
 
 Deno.test("allocate() takes the lowest free address and skips what is excluded", () => {
@@ -149,12 +152,12 @@ Deno.test("allocate() takes the lowest free address and skips what is excluded",
     isDefault: true,
   });
   const got = ["1", "2", "3"].map((n) => only(take(allocator, ask(`n/${n}`))));
-  deepEqual(got, ["10.0.0.2", "10.0.0.6", "10.0.0.7"]);
+  deepStrictEqual(got, ["10.0.0.2", "10.0.0.6", "10.0.0.7"]);
   allocator.release("n/2");
   allocator.release("n/1");
-  equal(only(take(allocator, ask("n/4"))), "10.0.0.2");
-  equal(only(take(allocator, ask("n/5"))), "10.0.0.6");
-  equal(only(take(allocator, ask("n/6"))), "10.0.0.8");
+  strictEqual(only(take(allocator, ask("n/4"))), "10.0.0.2");
+  strictEqual(only(take(allocator, ask("n/5"))), "10.0.0.6");
+  strictEqual(only(take(allocator, ask("n/6"))), "10.0.0.8");
 });
 
 const SIZES = [
@@ -171,8 +174,8 @@ Deno.test.each(SIZES)(
     const family = first.includes(":") ? 6 : 4;
     const allocator = allocatorOf({ name: "a", address, isDefault: true });
     const got = take(allocator, ask("n/a", { families: [family] }));
-    equal(only(got), first);
-    deepEqual(allocator.usage("a"), {
+    strictEqual(only(got), first);
+    deepStrictEqual(allocator.usage("a"), {
       used: 1,
       size,
       usableSize: size,
@@ -188,10 +191,10 @@ Deno.test("allocate() takes the very last address of the address space", () => {
     isDefault: true,
   });
   take(allocator, ask("n/1"));
-  equal(only(take(allocator, ask("n/2"))), "255.255.255.255");
-  equal(allocator.usage("a")?.full, true);
-  equal(allocator.lowestFree("a"), undefined);
-  equal(refused(allocator, ask("n/3")).reason, "PoolExhausted");
+  strictEqual(only(take(allocator, ask("n/2"))), "255.255.255.255");
+  strictEqual(allocator.usage("a")?.full, true);
+  strictEqual(allocator.lowestFree("a"), undefined);
+  strictEqual(refused(allocator, ask("n/3")).reason, "PoolExhausted");
 });
 
 Deno.test("allocate() never takes an IPv6 pool for IPv4, however their numbers overlap", () => {
@@ -200,10 +203,10 @@ Deno.test("allocate() never takes an IPv6 pool for IPv4, however their numbers o
     { name: "four", address: "10.0.0.0/24", isDefault: true },
   );
   const got = take(allocator, ask("n/a", { families: [4] }));
-  deepEqual(got.addresses, [{ address: "10.0.0.0", pool: "four" }]);
-  equal(allocator.lowestFree("six"), "::");
+  deepStrictEqual(got.addresses, [{ address: "10.0.0.0", pool: "four" }]);
+  strictEqual(allocator.lowestFree("six"), "::");
   const wish = { families: [6], wantedIps: ["::a00:0"] } as const;
-  deepEqual(pools(take(allocator, ask("n/b", wish))), ["six"]);
+  deepStrictEqual(pools(take(allocator, ask("n/b", wish))), ["six"]);
 });
 
 const DUAL: readonly {
@@ -278,10 +281,13 @@ const DUAL: readonly {
 Deno.test.each(DUAL)("allocate() gives $name", ({ request, addresses }) => {
   const allocator = allocatorOf(...DUAL_POOLS);
   const got = take(allocator, ask("n/a", request));
-  deepEqual(got.addresses.map(({ address }) => address), addresses);
-  equal(got.missing, undefined);
-  equal(got.changed, true);
-  deepEqual(take(allocator, ask("n/a", request)), { ...got, changed: false });
+  deepStrictEqual(got.addresses.map(({ address }) => address), addresses);
+  strictEqual(got.missing, undefined);
+  strictEqual(got.changed, true);
+  deepStrictEqual(take(allocator, ask("n/a", request)), {
+    ...got,
+    changed: false,
+  });
 });
 
 Deno.test("allocate() under require gives both or none", () => {
@@ -290,10 +296,10 @@ Deno.test("allocate() under require gives both or none", () => {
   const allocator = allocatorOf(four);
   const request = ask("n/a", { families: [4, 6], familyPolicy: "require" });
   const refusal = refused(allocator, request);
-  equal(refusal.reason, "NoPool");
-  equal(refusal.family, 6);
-  deepEqual(allocator.heldBy("n/a"), []);
-  equal(allocator.lowestFree("four"), "10.0.0.0");
+  strictEqual(refusal.reason, "NoPool");
+  strictEqual(refusal.family, 6);
+  deepStrictEqual(allocator.heldBy("n/a"), []);
+  strictEqual(allocator.lowestFree("four"), "10.0.0.0");
 });
 
 Deno.test("allocate() under prefer gives one, and the second when it can be had", () => {
@@ -302,13 +308,13 @@ Deno.test("allocate() under prefer gives one, and the second when it can be had"
   const allocator = allocatorOf(six);
   const request = ask("n/a", { families: [4, 6], familyPolicy: "prefer" });
   const got = take(allocator, request);
-  deepEqual(got.addresses, [{ address: "2001:db8::", pool: "six" }]);
-  equal(got.missing?.reason, "NoPool");
-  equal(got.missing.family, 4);
+  deepStrictEqual(got.addresses, [{ address: "2001:db8::", pool: "six" }]);
+  strictEqual(got.missing?.reason, "NoPool");
+  strictEqual(got.missing.family, 4);
   set(allocator, four);
   const both = take(allocator, request);
-  deepEqual(both.addresses.map(({ pool }) => pool), ["four", "six"]);
-  equal(both.missing, undefined);
+  deepStrictEqual(both.addresses.map(({ pool }) => pool), ["four", "six"]);
+  strictEqual(both.missing, undefined);
 });
 
 Deno.test("allocate() under prefer refuses when neither can be had, and is retried on either", () => {
@@ -319,8 +325,8 @@ Deno.test("allocate() under prefer refuses when neither can be had, and is retri
   const dual: Request = { families: [4, 6], familyPolicy: "prefer" };
   take(allocator, ask("n/a", dual));
   const refusal = refused(allocator, ask("n/b", dual));
-  equal(refusal.family, 4);
-  deepEqual(refusal.retryOn, [
+  strictEqual(refusal.family, 4);
+  deepStrictEqual(refusal.retryOn, [
     { kind: "address-freed", pool: "four" },
     { kind: "pools-changed" },
     { kind: "namespace-changed", namespace: "n" },
@@ -332,20 +338,20 @@ Deno.test("allocate() refuses both families while a named Eip is missing", () =>
   const allocator = allocatorOf(...DUAL_POOLS);
   const dual: Request = { families: [4, 6], familyPolicy: "prefer" };
   const missing = ask("n/a", { ...dual, wantedEips: ["gone"] });
-  equal(refused(allocator, missing).reason, "PoolNotFound");
+  strictEqual(refused(allocator, missing).reason, "PoolNotFound");
   const half = take(
     allocator,
     ask("n/a", { ...dual, wantedEips: ["six", "gone"] }),
   );
-  deepEqual(pools(half), ["six"]);
-  equal(half.missing?.reason, "PoolNotFound");
+  deepStrictEqual(pools(half), ["six"]);
+  strictEqual(half.missing?.reason, "PoolNotFound");
 });
 
 Deno.test("allocate() gives back the family that a Service no longer has", () => {
   const allocator = allocatorOf(...DUAL_POOLS);
   take(allocator, ask("n/a", { families: [4, 6], familyPolicy: "require" }));
   const single = take(allocator, ask("n/a"));
-  equal(single.changed, true);
-  deepEqual(single.addresses, [{ address: "10.0.0.0", pool: "four" }]);
-  equal(allocator.usage("six")?.used, 0);
+  strictEqual(single.changed, true);
+  deepStrictEqual(single.addresses, [{ address: "10.0.0.0", pool: "four" }]);
+  strictEqual(allocator.usage("six")?.used, 0);
 });

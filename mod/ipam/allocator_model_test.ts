@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { allocatorOf, ask, ip, set } from "./_ask_test.ts";
 import type { Allocator } from "./allocator.ts";
@@ -65,7 +65,7 @@ function allocating(service: string, wish: string): Command {
       wantedEips: wish === "a" || wish === "b" ? [wish] : [],
     }));
     const expected = allocate(model, service, wish);
-    equal(got.ok ? got.value.addresses[0]?.address : undefined, expected);
+    strictEqual(got.ok ? got.value.addresses[0]?.address : undefined, expected);
   });
 }
 
@@ -74,8 +74,8 @@ function releasing(service: string): Command {
     const had = held(model, service);
     leave(model, service);
     const released = allocator.release(service);
-    equal(released.length, had === undefined ? 0 : 1);
-    equal(released[0]?.address, had);
+    strictEqual(released.length, had === undefined ? 0 : 1);
+    strictEqual(released[0]?.address, had);
   });
 }
 
@@ -198,7 +198,7 @@ function compare(model: Model, allocator: Allocator): void {
   for (const pool of POOLS) {
     const used = [...model.holders.keys()]
       .filter((address) => isOf(pool, address)).sort();
-    deepEqual(
+    deepStrictEqual(
       allocator.usedOf(pool.name),
       used.map((address) => ({
         address,
@@ -206,14 +206,14 @@ function compare(model: Model, allocator: Allocator): void {
       })),
     );
     const free = pool.handsOut.find((one) => !model.holders.has(one));
-    equal(allocator.lowestFree(pool.name), free);
-    equal(allocator.usage(pool.name)?.used, used.length);
-    equal(allocator.usage(pool.name)?.full, free === undefined);
+    strictEqual(allocator.lowestFree(pool.name), free);
+    strictEqual(allocator.usage(pool.name)?.used, used.length);
+    strictEqual(allocator.usage(pool.name)?.full, free === undefined);
   }
   for (let i = 0; i < SERVICES; i++) {
     const service = `n/${i}`;
     const address = held(model, service);
-    deepEqual(
+    deepStrictEqual(
       allocator.heldBy(service).map((one) => one.address),
       address === undefined ? [] : [address],
     );
@@ -221,7 +221,7 @@ function compare(model: Model, allocator: Allocator): void {
       const collides = model.holders.get(address)?.some((other) =>
         other !== service && portOf(other) === portOf(service)
       );
-      equal(allocator.conflictsOf(service).length > 0, collides);
+      strictEqual(allocator.conflictsOf(service).length > 0, collides);
     }
   }
 }

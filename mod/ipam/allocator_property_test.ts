@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equal, ok as truthy } from "node:assert/strict";
+import { ok as truthy, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import {
   type IpAddr,
@@ -90,7 +90,11 @@ Deno.test("an address has one holder unless it was asked for, and is the lowest 
           );
           drop(service);
           for (const { address, pool } of got.value.addresses) {
-            equal(holders.get(address), undefined, `${address} is given twice`);
+            strictEqual(
+              holders.get(address),
+              undefined,
+              `${address} is given twice`,
+            );
             if (!had.has(address)) {
               allocations++;
               truthy(isLowestFree(inputs, address, pool, holders, had));
@@ -101,7 +105,7 @@ Deno.test("an address has one holder unless it was asked for, and is the lowest 
           }
         }
         for (const [address, holder] of holders) {
-          equal(allocator.holdersOf(address).join(), holder);
+          strictEqual(allocator.holdersOf(address).join(), holder);
         }
       },
     ),

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok as truthy } from "node:assert/strict";
+import { deepStrictEqual, ok as truthy, strictEqual } from "node:assert/strict";
 import {
   allocatorOf,
   ask,
@@ -21,13 +21,13 @@ Deno.test("allocate() does not flap between two bound pools when the preferred o
     { name: "b", address: "10.0.1.0/24", namespaces: ["n"], priority: 10 },
   );
   for (let i = 0; i < 4; i++) {
-    equal(only(take(allocator, ask("n/1"))), "10.0.0.1");
+    strictEqual(only(take(allocator, ask("n/1"))), "10.0.0.1");
   }
-  equal(only(take(allocator, ask("n/2"))), "10.0.1.0");
+  strictEqual(only(take(allocator, ask("n/2"))), "10.0.1.0");
   allocator.release("n/1");
   const again = take(allocator, ask("n/2"));
-  equal(only(again), "10.0.1.0");
-  equal(again.changed, false);
+  strictEqual(only(again), "10.0.1.0");
+  strictEqual(again.changed, false);
 });
 
 const HOME: PoolInput = {
@@ -87,9 +87,9 @@ Deno.test.each(
 )("a pool that is $name leaves a Service that names $wish alone", (row) => {
   const allocator = allocatorOf(HOME);
   const before = take(allocator, ask("n/a", row.request));
-  equal(only(before), "10.0.0.0");
+  strictEqual(only(before), "10.0.0.0");
   for (const input of row.now) set(allocator, input);
-  deepEqual(take(allocator, ask("n/a", row.request)), {
+  deepStrictEqual(take(allocator, ask("n/a", row.request)), {
     ...before,
     changed: false,
   });
@@ -143,9 +143,9 @@ Deno.test.each(MOVES)("when $name, a Service has $address", (row) => {
   const allocator = allocatorOf(HOME, { name: "b", address: "10.1.0.0/24" });
   const [before] = take(allocator, ask("n/a", row.from)).addresses;
   const after = take(allocator, ask("n/a", row.to));
-  equal(only(after), row.address);
-  equal(after.changed, before?.address !== row.address);
-  equal([...allocator.usedOf("a"), ...allocator.usedOf("b")].length, 1);
+  strictEqual(only(after), row.address);
+  strictEqual(after.changed, before?.address !== row.address);
+  strictEqual([...allocator.usedOf("a"), ...allocator.usedOf("b")].length, 1);
 });
 
 Deno.test("allocate() that refuses takes nothing away", () => {
@@ -159,7 +159,10 @@ Deno.test("allocate() that refuses takes nothing away", () => {
       { families: [4, 6], familyPolicy: "require" },
     ] as const
   ) refused(allocator, ask("n/a", request));
-  deepEqual(allocator.heldBy("n/a"), [{ address: "10.0.0.0", pool: "a" }]);
+  deepStrictEqual(allocator.heldBy("n/a"), [{
+    address: "10.0.0.0",
+    pool: "a",
+  }]);
 });
 
 Deno.test("allocate() under prefer keeps the old address of a family it refuses", () => {
@@ -170,25 +173,25 @@ Deno.test("allocate() under prefer keeps the old address of a family it refuses"
     allocator,
     ask("n/a", { ...dual, wantedIps: ["172.16.0.1"] }),
   );
-  deepEqual(after.addresses, before.addresses);
-  equal(after.changed, false);
-  equal(after.missing?.reason, "AddressOutsidePool");
+  deepStrictEqual(after.addresses, before.addresses);
+  strictEqual(after.changed, false);
+  strictEqual(after.missing?.reason, "AddressOutsidePool");
 });
 
 Deno.test("a pool that is gone moves its Services, if there is anywhere to go", () => {
   const allocator = allocatorOf(HOME);
   take(allocator, ask("n/b"));
   take(allocator, ask("n/a"));
-  deepEqual(allocator.removePool("a"), ["n/a", "n/b"]);
-  equal(refused(allocator, ask("n/a")).reason, "NoPool");
-  deepEqual(allocator.heldBy("n/a"), [
+  deepStrictEqual(allocator.removePool("a"), ["n/a", "n/b"]);
+  strictEqual(refused(allocator, ask("n/a")).reason, "NoPool");
+  deepStrictEqual(allocator.heldBy("n/a"), [
     { address: "10.0.0.1", pool: undefined },
   ]);
   set(allocator, { ...HOME, name: "b", address: "10.9.0.0/24" });
-  deepEqual(take(allocator, ask("n/a")).addresses, [
+  deepStrictEqual(take(allocator, ask("n/a")).addresses, [
     { address: "10.9.0.0", pool: "b" },
   ]);
-  deepEqual(allocator.holdersOf(ip("10.0.0.1")), []);
+  deepStrictEqual(allocator.holdersOf(ip("10.0.0.1")), []);
 });
 
 Deno.test("a pool replaced by a larger one moves nobody", () => {
@@ -197,10 +200,10 @@ Deno.test("a pool replaced by a larger one moves nobody", () => {
   allocator.removePool("a");
   set(allocator, { ...HOME, name: "wide", address: "10.0.0.0/16" });
   const got = take(allocator, ask("n/a"));
-  deepEqual(got.addresses, [{ address: "10.0.0.0", pool: "wide" }]);
-  equal(got.changed, false);
-  equal(allocator.usage("wide")?.used, 1);
-  equal(allocator.lowestFree("wide"), "10.0.0.1");
+  deepStrictEqual(got.addresses, [{ address: "10.0.0.0", pool: "wide" }]);
+  strictEqual(got.changed, false);
+  strictEqual(allocator.usage("wide")?.used, 1);
+  strictEqual(allocator.lowestFree("wide"), "10.0.0.1");
 });
 
 Deno.test("of two pools that overlap, neither hands out what the other did", () => {
@@ -213,7 +216,7 @@ Deno.test("of two pools that overlap, neither hands out what the other did", () 
     const result = allocator.allocate(ask(`n/${i}`, wish(eip)));
     return result.ok ? only(result.value) : result.error.reason;
   });
-  deepEqual(got, [
+  deepStrictEqual(got, [
     "10.0.0.2",
     "10.0.0.0",
     "10.0.0.3",
@@ -221,13 +224,16 @@ Deno.test("of two pools that overlap, neither hands out what the other did", () 
     "10.0.0.4",
     "PoolExhausted",
   ]);
-  deepEqual([allocator.usage("a")?.used, allocator.usage("b")?.used], [2, 3]);
+  deepStrictEqual([allocator.usage("a")?.used, allocator.usage("b")?.used], [
+    2,
+    3,
+  ]);
   allocator.release("n/0");
-  equal(allocator.lowestFree("a"), "10.0.0.2");
-  equal(allocator.lowestFree("b"), "10.0.0.2");
+  strictEqual(allocator.lowestFree("a"), "10.0.0.2");
+  strictEqual(allocator.lowestFree("b"), "10.0.0.2");
   take(allocator, ask("n/6", wish("a")));
-  deepEqual(allocator.removePool("a"), ["n/1", "n/3"]);
-  equal(allocator.poolOf(ip("10.0.0.2")), "b");
+  deepStrictEqual(allocator.removePool("a"), ["n/1", "n/3"]);
+  strictEqual(allocator.poolOf(ip("10.0.0.2")), "b");
 });
 
 Deno.test("adopt() registers an address whatever its pool says", () => {
@@ -244,43 +250,54 @@ Deno.test("adopt() registers an address whatever its pool says", () => {
     ]
   ) {
     const allocator = allocatorOf(input);
-    equal(allocator.adopt(holding("n/a", "10.0.0.7", "a")), undefined, name);
-    deepEqual(allocator.heldBy("n/a"), [{ address: "10.0.0.7", pool }], name);
+    strictEqual(
+      allocator.adopt(holding("n/a", "10.0.0.7", "a")),
+      undefined,
+      name,
+    );
+    deepStrictEqual(
+      allocator.heldBy("n/a"),
+      [{ address: "10.0.0.7", pool }],
+      name,
+    );
     const got = take(allocator, ask("n/a"));
-    equal(got.changed, false, name);
-    equal(only(got), "10.0.0.7", name);
+    strictEqual(got.changed, false, name);
+    strictEqual(only(got), "10.0.0.7", name);
   }
 });
 
 Deno.test("adopt() keeps sharing that collides, and says so", () => {
   const allocator = allocatorOf(HOME);
-  equal(allocator.adopt(holding("n/a", "10.0.0.0", "a")), undefined);
+  strictEqual(allocator.adopt(holding("n/a", "10.0.0.0", "a")), undefined);
   const conflict = allocator.adopt(holding("n/b", "10.0.0.0", "a"));
-  equal(conflict?.reason, "PortConflict");
-  equal(conflict.service, "n/a");
-  deepEqual(allocator.holdersOf(ip("10.0.0.0")), ["n/a", "n/b"]);
-  equal(only(take(allocator, ask("n/b"))), "10.0.0.0");
-  equal(only(take(allocator, ask("n/c"))), "10.0.0.1");
+  strictEqual(conflict?.reason, "PortConflict");
+  strictEqual(conflict.service, "n/a");
+  deepStrictEqual(allocator.holdersOf(ip("10.0.0.0")), ["n/a", "n/b"]);
+  strictEqual(only(take(allocator, ask("n/b"))), "10.0.0.0");
+  strictEqual(only(take(allocator, ask("n/c"))), "10.0.0.1");
 });
 
 Deno.test("adopt() twice is adopt() once", () => {
   const allocator = allocatorOf(HOME);
   allocator.adopt(holding("n/a", "10.0.0.3", "a"));
   allocator.adopt(holding("n/a", "10.0.0.3", "a"));
-  deepEqual(allocator.release("n/a"), [{ address: "10.0.0.3", pool: "a" }]);
-  deepEqual(allocator.heldBy("n/a"), []);
-  equal(allocator.usage("a")?.used, 0);
+  deepStrictEqual(allocator.release("n/a"), [{
+    address: "10.0.0.3",
+    pool: "a",
+  }]);
+  deepStrictEqual(allocator.heldBy("n/a"), []);
+  strictEqual(allocator.usage("a")?.used, 0);
 });
 
 Deno.test("adopt() of an address in no pool holds it until a pool with it comes", () => {
   const allocator = new Allocator();
   allocator.adopt(holding("n/a", "10.0.0.3"));
-  deepEqual(allocator.heldBy("n/a"), [
+  deepStrictEqual(allocator.heldBy("n/a"), [
     { address: "10.0.0.3", pool: undefined },
   ]);
   set(allocator, HOME);
-  equal(allocator.poolOf(ip("10.0.0.3")), "a");
-  equal(take(allocator, ask("n/a")).changed, false);
+  strictEqual(allocator.poolOf(ip("10.0.0.3")), "a");
+  strictEqual(take(allocator, ask("n/a")).changed, false);
 });
 
 Deno.test("allocate() keeps one address per family of several that were adopted", () => {
@@ -288,41 +305,41 @@ Deno.test("allocate() keeps one address per family of several that were adopted"
   allocator.adopt(holding("n/a", "10.0.0.3", "a"));
   allocator.adopt(holding("n/a", "10.0.0.5", "a"));
   const got = take(allocator, ask("n/a"));
-  equal(only(got), "10.0.0.3");
-  equal(got.changed, true);
-  equal(allocator.usage("a")?.used, 1);
+  strictEqual(only(got), "10.0.0.3");
+  strictEqual(got.changed, true);
+  strictEqual(allocator.usage("a")?.used, 1);
 });
 
 Deno.test("takeWakeCauses() tells of freed addresses, sharers and pools, once", () => {
   const allocator = allocatorOf(HOME);
-  deepEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
+  deepStrictEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
   take(allocator, ask("n/a"));
   take(allocator, ask("n/a"));
-  deepEqual(allocator.takeWakeCauses(), []);
+  deepStrictEqual(allocator.takeWakeCauses(), []);
   take(allocator, ask("n/a", port(99)));
-  deepEqual(allocator.takeWakeCauses(), [
+  deepStrictEqual(allocator.takeWakeCauses(), [
     { kind: "sharers-changed", address: "10.0.0.0" },
   ]);
   allocator.release("n/a");
-  deepEqual(allocator.takeWakeCauses(), [
+  deepStrictEqual(allocator.takeWakeCauses(), [
     { kind: "sharers-changed", address: "10.0.0.0" },
     { kind: "address-freed", pool: "a" },
   ]);
-  equal(set(allocator, HOME), false);
-  deepEqual(allocator.takeWakeCauses(), []);
-  equal(set(allocator, { ...HOME, isDefault: false }), true);
-  deepEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
+  strictEqual(set(allocator, HOME), false);
+  deepStrictEqual(allocator.takeWakeCauses(), []);
+  strictEqual(set(allocator, { ...HOME, isDefault: false }), true);
+  deepStrictEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
   allocator.removePool("a");
   allocator.removePool("a");
-  deepEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
+  deepStrictEqual(allocator.takeWakeCauses(), [{ kind: "pools-changed" }]);
 });
 
 Deno.test("takeWakeCauses() says everything when there is too much to say", () => {
   const allocator = allocatorOf({ ...HOME, address: "10.0.0.0/16" });
   for (let i = 0; i < 2000; i++) take(allocator, ask(`n/${i}`));
   for (let i = 0; i < 2000; i++) allocator.release(`n/${i}`);
-  deepEqual(allocator.takeWakeCauses(), [{ kind: "everything-changed" }]);
-  deepEqual(allocator.takeWakeCauses(), []);
+  deepStrictEqual(allocator.takeWakeCauses(), [{ kind: "everything-changed" }]);
+  deepStrictEqual(allocator.takeWakeCauses(), []);
 });
 
 const REVIVALS: readonly { readonly name: string; readonly now: PoolInput }[] =
@@ -352,17 +369,17 @@ Deno.test.each(REVIVALS)(
 
 Deno.test("takeTouchedPools() names the pools whose status may read otherwise", () => {
   const allocator = allocatorOf(HOME, { name: "b", address: "10.1.0.0/24" });
-  deepEqual(allocator.takeTouchedPools(), ["a", "b"]);
+  deepStrictEqual(allocator.takeTouchedPools(), ["a", "b"]);
   take(allocator, ask("n/a"));
-  deepEqual(allocator.takeTouchedPools(), ["a"]);
+  deepStrictEqual(allocator.takeTouchedPools(), ["a"]);
   take(allocator, ask("n/a"));
-  deepEqual(allocator.takeTouchedPools(), []);
+  deepStrictEqual(allocator.takeTouchedPools(), []);
   take(allocator, ask("n/b", { ...port(1), wantedIps: ["10.0.0.0"] }));
-  deepEqual(allocator.takeTouchedPools(), ["a"]);
+  deepStrictEqual(allocator.takeTouchedPools(), ["a"]);
   take(allocator, ask("n/a", { wantedEips: ["b"] }));
-  deepEqual(allocator.takeTouchedPools(), ["a", "b"]);
+  deepStrictEqual(allocator.takeTouchedPools(), ["a", "b"]);
   allocator.release("n/nobody");
-  deepEqual(allocator.takeTouchedPools(), []);
+  deepStrictEqual(allocator.takeTouchedPools(), []);
 });
 
 Deno.test("usedOf() lists the lowest addresses first, as many as asked for", () => {
@@ -371,14 +388,14 @@ Deno.test("usedOf() lists the lowest addresses first, as many as asked for", () 
     const wantedIps = [`2001:db8::${last}`];
     take(allocator, ask(`n/${last}`, { families: [6], wantedIps }));
   }
-  deepEqual(allocator.usedOf("a", 3).map(({ address }) => address), [
+  deepStrictEqual(allocator.usedOf("a", 3).map(({ address }) => address), [
     "2001:db8::9",
     "2001:db8::a",
     "2001:db8::f",
   ]);
-  equal(allocator.usedOf("a").length, 4);
-  deepEqual(allocator.usedOf("none"), []);
-  equal(allocator.usage("none"), undefined);
+  strictEqual(allocator.usedOf("a").length, 4);
+  deepStrictEqual(allocator.usedOf("none"), []);
+  strictEqual(allocator.usage("none"), undefined);
 });
 
 Deno.test("pools() and poolContaining() follow the order of preference", () => {
@@ -386,13 +403,13 @@ Deno.test("pools() and poolContaining() follow the order of preference", () => {
     { name: "late", address: "10.0.0.0/16", priority: 5 },
     { name: "early", address: "10.0.3.0/24" },
   );
-  deepEqual(allocator.pools().map(({ name }) => name), ["early", "late"]);
-  equal(allocator.poolContaining(ip("10.0.3.1")), "early");
-  equal(allocator.poolContaining(ip("10.0.4.1")), "late");
-  equal(allocator.poolContaining(ip("10.1.0.0")), undefined);
+  deepStrictEqual(allocator.pools().map(({ name }) => name), ["early", "late"]);
+  strictEqual(allocator.poolContaining(ip("10.0.3.1")), "early");
+  strictEqual(allocator.poolContaining(ip("10.0.4.1")), "late");
+  strictEqual(allocator.poolContaining(ip("10.1.0.0")), undefined);
   set(allocator, { name: "late", address: "10.0.0.0/16", priority: -5 });
-  equal(allocator.poolContaining(ip("10.0.3.1")), "late");
-  equal(allocator.pool("late")?.priority, -5);
+  strictEqual(allocator.poolContaining(ip("10.0.3.1")), "late");
+  strictEqual(allocator.pool("late")?.priority, -5);
 });
 
 const POOL_EDITS: readonly {
@@ -417,21 +434,21 @@ Deno.test.each(POOL_EDITS)(
   "setPool() notices a change of $name, once",
   ({ now }) => {
     const allocator = allocatorOf(HOME);
-    equal(set(allocator, now), true);
-    equal(set(allocator, now), false);
-    equal(set(allocator, HOME), true);
+    strictEqual(set(allocator, now), true);
+    strictEqual(set(allocator, now), false);
+    strictEqual(set(allocator, HOME), true);
   },
 );
 
 Deno.test("setPool() puts new exclusions into effect at once, and takes them back", () => {
   const allocator = allocatorOf(HOME);
-  equal(allocator.lowestFree("a"), "10.0.0.0");
+  strictEqual(allocator.lowestFree("a"), "10.0.0.0");
   set(allocator, { ...HOME, avoidBuggyIps: true });
-  equal(allocator.lowestFree("a"), "10.0.0.1");
+  strictEqual(allocator.lowestFree("a"), "10.0.0.1");
   set(allocator, { ...HOME, avoidBuggyIps: true, exclude: ["10.0.0.0/28"] });
-  equal(allocator.lowestFree("a"), "10.0.0.16");
+  strictEqual(allocator.lowestFree("a"), "10.0.0.16");
   set(allocator, HOME);
-  equal(allocator.lowestFree("a"), "10.0.0.0");
+  strictEqual(allocator.lowestFree("a"), "10.0.0.0");
 });
 
 Deno.test("an address released after its pool was gone does not count for a new pool", () => {
@@ -440,23 +457,23 @@ Deno.test("an address released after its pool was gone does not count for a new 
   allocator.removePool("a");
   allocator.release("n/a");
   set(allocator, HOME);
-  equal(allocator.usage("a")?.used, 0);
-  equal(allocator.lowestFree("a"), "10.0.0.0");
+  strictEqual(allocator.usage("a")?.used, 0);
+  strictEqual(allocator.lowestFree("a"), "10.0.0.0");
 });
 
 Deno.test("adopt() takes the word of the second who knows the pool", () => {
   const allocator = allocatorOf({ ...HOME, address: "10.9.0.0/24" });
   allocator.adopt(holding("n/a", "10.0.0.3"));
-  equal(allocator.poolOf(ip("10.0.0.3")), undefined);
+  strictEqual(allocator.poolOf(ip("10.0.0.3")), undefined);
   allocator.adopt(holding("n/b", "10.0.0.3", "a"));
-  equal(allocator.poolOf(ip("10.0.0.3")), "a");
-  equal(allocator.usage("a")?.used, 1);
+  strictEqual(allocator.poolOf(ip("10.0.0.3")), "a");
+  strictEqual(allocator.usage("a")?.used, 1);
 });
 
 Deno.test("adopt() does not believe that an address is from a pool of the other family", () => {
   const allocator = allocatorOf(...DUAL_POOLS);
   allocator.adopt(holding("n/a", "2001:db8::1", "four"));
-  equal(allocator.poolOf(ip("2001:db8::1")), "six");
+  strictEqual(allocator.poolOf(ip("2001:db8::1")), "six");
 });
 
 Deno.test("an address in two pools counts for the one its Service names, unless others have it", () => {
@@ -470,9 +487,9 @@ Deno.test("an address in two pools counts for the one its Service names, unless 
   });
   take(allocator, ask("n/1", wish("a")));
   const moved = take(allocator, ask("n/1", wish("b")));
-  deepEqual(moved.addresses, [{ address: "10.0.0.2", pool: "b" }]);
-  equal(moved.changed, false);
+  deepStrictEqual(moved.addresses, [{ address: "10.0.0.2", pool: "b" }]);
+  strictEqual(moved.changed, false);
   const joined = take(allocator, ask("n/2", { ...port(81), ...wish("a") }));
-  deepEqual(joined.addresses, [{ address: "10.0.0.2", pool: "b" }]);
-  deepEqual(allocator.usage("a")?.used, 0);
+  deepStrictEqual(joined.addresses, [{ address: "10.0.0.2", pool: "b" }]);
+  deepStrictEqual(allocator.usage("a")?.used, 0);
 });

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import type { IpFamily } from "@/addr/ip_addr.ts";
 import {
   allocatorOf,
@@ -58,8 +58,8 @@ Deno.test.each(NAMES)(
     const allocator = eip(its);
     allocator.adopt({ ...svc(its), address: ip(its.at(3)), pool: "eip" });
     const got = take(allocator, svc(its));
-    equal(got.changed, false);
-    equal(only(got), its.at(3));
+    strictEqual(got.changed, false);
+    strictEqual(only(got), its.at(3));
   },
 );
 
@@ -68,13 +68,16 @@ Deno.test.each(NAMES)(
   (its) => {
     const allocator = eip(its, { isDefault: true });
     allocator.adopt({ ...svc(its), address: ip(its.at(3)), pool: "eip" });
-    equal(only(take(allocator, svc(its))), its.at(3));
+    strictEqual(only(take(allocator, svc(its))), its.at(3));
   },
 );
 
 Deno.test.each(NAMES)("ConstructRequest $name: named Eip, no record", (its) => {
   const allocator = eip(its);
-  equal(only(take(allocator, svc(its, { wantedEips: ["eip"] }))), its.at(0));
+  strictEqual(
+    only(take(allocator, svc(its, { wantedEips: ["eip"] }))),
+    its.at(0),
+  );
 });
 
 Deno.test.each(NAMES)(
@@ -82,7 +85,7 @@ Deno.test.each(NAMES)(
   (its) => {
     const allocator = eip(its);
     const got = take(allocator, svc(its, { wantedIps: [its.at(7)] }));
-    deepEqual(got.addresses, [{ address: its.at(7), pool: "eip" }]);
+    deepStrictEqual(got.addresses, [{ address: its.at(7), pool: "eip" }]);
   },
 );
 
@@ -91,14 +94,17 @@ Deno.test.each(NAMES)(
   (its) => {
     const allocator = eip(its);
     allocator.adopt({ ...svc(its), address: ip(its.at(7)), pool: "eip" });
-    equal(take(allocator, svc(its, { wantedIps: [its.at(7)] })).changed, false);
+    strictEqual(
+      take(allocator, svc(its, { wantedIps: [its.at(7)] })).changed,
+      false,
+    );
   },
 );
 
 Deno.test.each(NAMES)("ConstructRequest $name: Eip missing", (its) => {
   const allocator = eip(its);
   const refusal = refused(allocator, svc(its, { wantedEips: ["missing"] }));
-  equal(refusal.reason, "PoolNotFound");
+  strictEqual(refusal.reason, "PoolNotFound");
 });
 
 Deno.test.each(NAMES)(
@@ -107,7 +113,7 @@ Deno.test.each(NAMES)(
     const allocator = eip(its);
     const first = take(allocator, svc(its, { wantedEips: ["eip"] }));
     const again = take(allocator, svc(its, { wantedEips: ["eip"] }));
-    deepEqual(again, { ...first, changed: false });
+    deepStrictEqual(again, { ...first, changed: false });
   },
 );
 
@@ -118,8 +124,8 @@ Deno.test.each(NAMES)(
     set(allocator, { name: "new", address: its.outside });
     take(allocator, svc(its, { wantedEips: ["eip"] }));
     const got = take(allocator, svc(its, { wantedEips: ["new"] }));
-    deepEqual(got.addresses, [{ address: its.outside, pool: "new" }]);
-    equal(allocator.usage("eip")?.used, 0);
+    deepStrictEqual(got.addresses, [{ address: its.outside, pool: "new" }]);
+    strictEqual(allocator.usage("eip")?.used, 0);
   },
 );
 
@@ -141,7 +147,7 @@ Deno.test.each(
     namespace: "test",
     namespaceLabels: { label: "test" },
   });
-  deepEqual(pools(take(allocator, request)), ["bound"]);
+  deepStrictEqual(pools(take(allocator, request)), ["bound"]);
 });
 
 Deno.test.each(NAMES)(
@@ -154,7 +160,7 @@ Deno.test.each(NAMES)(
       namespaces: ["n"],
       priority: 10,
     });
-    deepEqual(pools(take(allocator, svc(its))), ["ten"]);
+    deepStrictEqual(pools(take(allocator, svc(its))), ["ten"]);
   },
 );
 
@@ -164,11 +170,11 @@ Deno.test.each(NAMES)(
     const allocator = eip(its);
     const wish = { wantedEips: ["eip"] };
     const fixed = svc(its, { ...wish, wantedIps: [its.at(1)] });
-    equal(only(take(allocator, fixed)), its.at(1));
+    strictEqual(only(take(allocator, fixed)), its.at(1));
     const autos = [1, 2].map((n) =>
       only(take(allocator, svc(its, { ...wish, service: `n/auto${n}` })))
     );
-    deepEqual(autos, [its.at(0), its.at(2)]);
+    deepStrictEqual(autos, [its.at(0), its.at(2)]);
   },
 );
 
@@ -177,15 +183,15 @@ Deno.test.each(NAMES)(
   (its) => {
     const wish = { wantedEips: ["eip"] };
     const deleting = eip(its, { deleting: true });
-    equal(refused(deleting, svc(its, wish)).reason, "PoolDeleting");
+    strictEqual(refused(deleting, svc(its, wish)).reason, "PoolDeleting");
     const disabled = eip(its, { disabled: true });
-    equal(refused(disabled, svc(its, wish)).reason, "PoolDisabled");
+    strictEqual(refused(disabled, svc(its, wish)).reason, "PoolDisabled");
   },
 );
 
 Deno.test.each(NAMES)("AssignIP $name: out of range: error", (its) => {
   const wish = { wantedEips: ["eip"], wantedIps: [its.outside] };
-  equal(
+  strictEqual(
     refused(eip(its), svc(its, wish)).message,
     `no avliable eip, err:the specified ip:${its.outside} ` +
       `is beyond the range of eip[eip:${its.address}]`,
@@ -197,9 +203,9 @@ Deno.test.each(NAMES)("AssignIP $name: full: error", (its) => {
   const wish = { wantedEips: ["eip"] };
   for (let i = 0; i < 256; i++) {
     const got = take(allocator, svc(its, { ...wish, service: `n/${i}` }));
-    equal(only(got), its.at(i));
+    strictEqual(only(got), its.at(i));
   }
-  equal(
+  strictEqual(
     refused(allocator, svc(its, wish)).message,
     "no avliable eip, err:no suitable ip to allocate",
   );
@@ -209,8 +215,8 @@ Deno.test.each(NAMES)("AssignIP $name: share address: ok", (its) => {
   const allocator = eip(its);
   take(allocator, svc(its, { ...port(80), wantedIps: [its.at(4)] }));
   const other = { service: "m/other", ...port(81), wantedIps: [its.at(4)] };
-  equal(only(take(allocator, svc(its, other))), its.at(4));
-  deepEqual(allocator.holdersOf(ip(its.at(4))), ["m/other", "n/svc"]);
+  strictEqual(only(take(allocator, svc(its, other))), its.at(4));
+  deepStrictEqual(allocator.holdersOf(ip(its.at(4))), ["m/other", "n/svc"]);
 });
 
 Deno.test.each(NAMES)(
@@ -218,11 +224,11 @@ Deno.test.each(NAMES)(
   (its) => {
     const allocator = eip(its);
     allocator.adopt({ ...svc(its), address: ip(its.at(3)), pool: "eip" });
-    equal(
+    strictEqual(
       only(take(allocator, svc(its, { wantedIps: [its.at(9)] }))),
       its.at(9),
     );
-    deepEqual(allocator.holdersOf(ip(its.at(3))), []);
+    deepStrictEqual(allocator.holdersOf(ip(its.at(3))), []);
   },
 );
 
@@ -239,9 +245,9 @@ Deno.test.each(NAMES)(
   (its) => {
     const allocator = eip(its, { address: its.at(5), namespaces: ["n"] });
     take(allocator, svc(its, { service: "n/first" }));
-    equal(refused(allocator, svc(its)).reason, "PoolExhausted");
+    strictEqual(refused(allocator, svc(its)).reason, "PoolExhausted");
     allocator.release("n/first");
-    equal(only(take(allocator, svc(its))), its.at(5));
+    strictEqual(only(take(allocator, svc(its))), its.at(5));
   },
 );
 
@@ -250,14 +256,14 @@ Deno.test.each(NAMES)(
   (its) => {
     const allocator = eip(its);
     take(allocator, svc(its, { wantedEips: ["eip"] }));
-    deepEqual(allocator.release("n/unknown"), []);
-    equal(allocator.usage("eip")?.used, 1);
+    deepStrictEqual(allocator.release("n/unknown"), []);
+    strictEqual(allocator.usage("eip")?.used, 1);
     allocator.removePool("eip");
-    deepEqual(allocator.release("n/svc"), [
+    deepStrictEqual(allocator.release("n/svc"), [
       { address: its.at(0), pool: undefined },
     ]);
-    deepEqual([...allocator.services()], []);
-    deepEqual(allocator.release("n/svc"), []);
+    deepStrictEqual([...allocator.services()], []);
+    deepStrictEqual(allocator.release("n/svc"), []);
   },
 );
 

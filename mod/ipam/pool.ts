@@ -99,7 +99,7 @@ export interface PoolError {
  * @example Usage
  * ```ts
  * import { parsePool, poolUsableSize } from "@/ipam/pool.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const pool = parsePool({
  *   name: "office",
@@ -107,7 +107,7 @@ export interface PoolError {
  *   exclude: ["192.168.0.1", "192.168.0.128/25"],
  *   avoidBuggyIps: true,
  * });
- * equal(pool.ok && poolUsableSize(pool.value), 126n);
+ * strictEqual(pool.ok && poolUsableSize(pool.value), 126n);
  * ```
  *
  * @param input What the Eip says.

@@ -1,4 +1,9 @@
-import { deepEqual, equal, match, ok as truthy } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  ok as truthy,
+  strictEqual,
+} from "node:assert/strict";
 import fc from "fast-check";
 import { type IpAddr, ipAddrOf, parseIpAddr } from "@/addr/ip_addr.ts";
 import {
@@ -30,8 +35,8 @@ const SIZES = [
 ];
 
 Deno.test.each(SIZES)("poolSize() of $address", ({ address, size }) => {
-  equal(poolSize(pool({ address })), size);
-  equal(poolUsableSize(pool({ address })), size);
+  strictEqual(poolSize(pool({ address })), size);
+  strictEqual(poolUsableSize(pool({ address })), size);
 });
 
 const INVALID_ADDRESSES = [
@@ -51,9 +56,9 @@ Deno.test.each(INVALID_ADDRESSES)(
   ({ address }) => {
     const parsed = parsePool({ name: "eip", address });
     truthy(!parsed.ok);
-    equal(parsed.error.reason, "AddressInvalid");
+    strictEqual(parsed.error.reason, "AddressInvalid");
     match(parsed.error.message, /^invalid eip address format: /);
-    equal(parsed.error.fallback, undefined);
+    strictEqual(parsed.error.fallback, undefined);
   },
 );
 
@@ -72,13 +77,13 @@ Deno.test.each(CONTAINED)(
   "poolContains() of $addr is $inside",
   ({ addr, inside }) => {
     const office = pool({ address: "192.168.0.91-192.168.0.100" });
-    equal(poolContains(office, ip(addr)), inside);
-    equal(poolAddressAllowed(office, ip(addr)), inside);
+    strictEqual(poolContains(office, ip(addr)), inside);
+    strictEqual(poolAddressAllowed(office, ip(addr)), inside);
   },
 );
 
 Deno.test("parsePool() fills in what an Eip leaves out", () => {
-  deepEqual(pool({ name: "eip", address: "192.168.0.1/24" }), {
+  deepStrictEqual(pool({ name: "eip", address: "192.168.0.1/24" }), {
     name: "eip",
     address: "192.168.0.1/24",
     family: 4,
@@ -106,7 +111,10 @@ const PROTOCOLS = [
 Deno.test.each(PROTOCOLS)(
   "parsePool() takes the protocol $text for $protocol",
   ({ text, protocol }) => {
-    equal(pool({ address: "10.0.0.1", protocol: text }).protocol, protocol);
+    strictEqual(
+      pool({ address: "10.0.0.1", protocol: text }).protocol,
+      protocol,
+    );
   },
 );
 
@@ -122,7 +130,7 @@ Deno.test("parsePool() sorts, clips and joins excludes of every form", () => {
       "172.16.0.0/12",
     ],
   });
-  deepEqual(
+  deepStrictEqual(
     office.excluded.map(({ first, last }) => [text(first), text(last)]),
     [
       ["10.0.0.0", "10.0.0.0"],
@@ -130,10 +138,10 @@ Deno.test("parsePool() sorts, clips and joins excludes of every form", () => {
       ["10.0.0.128", "10.0.0.255"],
     ],
   );
-  equal(poolUsableSize(office), 123n);
-  equal(poolAddressAllowed(office, ip("10.0.0.4")), true);
-  equal(poolAddressAllowed(office, ip("10.0.0.7")), false);
-  equal(poolContains(office, ip("10.0.0.7")), true);
+  strictEqual(poolUsableSize(office), 123n);
+  strictEqual(poolAddressAllowed(office, ip("10.0.0.4")), true);
+  strictEqual(poolAddressAllowed(office, ip("10.0.0.7")), false);
+  strictEqual(poolContains(office, ip("10.0.0.7")), true);
 });
 
 const INVALID_EXCLUDES = [
@@ -151,10 +159,10 @@ Deno.test.each(INVALID_EXCLUDES)(
   ({ exclude, names }) => {
     const parsed = parsePool({ name: "eip", address: "10.0.0.0/24", exclude });
     truthy(!parsed.ok);
-    equal(parsed.error.reason, "ExcludeInvalid");
+    strictEqual(parsed.error.reason, "ExcludeInvalid");
     truthy(parsed.error.message.includes(names));
-    equal(parsed.error.fallback?.disabled, true);
-    equal(parsed.error.fallback.range.last, 0x0a00_00ffn);
+    strictEqual(parsed.error.fallback?.disabled, true);
+    strictEqual(parsed.error.fallback.range.last, 0x0a00_00ffn);
   },
 );
 
@@ -174,13 +182,13 @@ Deno.test.each(INVALID_SELECTORS)(
       namespaceSelector: selector,
     });
     truthy(!parsed.ok);
-    equal(parsed.error.reason, "SelectorInvalid");
+    strictEqual(parsed.error.reason, "SelectorInvalid");
     truthy(
       parsed.error.message.startsWith(
         `eip:[eip] invalid namespace label selector ${shown}`,
       ),
     );
-    equal(parsed.error.fallback?.disabled, true);
+    strictEqual(parsed.error.fallback?.disabled, true);
   },
 );
 
@@ -189,7 +197,7 @@ Deno.test("parsePool() takes the labels that KubeSphere writes", () => {
     address: "10.0.0.1",
     namespaceSelector: { "kubesphere.io/workspace": "team-1", empty: "" },
   });
-  deepEqual(namespaceSelector, {
+  deepStrictEqual(namespaceSelector, {
     "kubesphere.io/workspace": "team-1",
     empty: "",
   });
@@ -216,29 +224,29 @@ const SELECTORS: readonly {
 Deno.test.each(SELECTORS)(
   "selectorMatches() by $name: $matches",
   ({ selector, matches }) => {
-    equal(selectorMatches(selector, { team: "x", env: "live" }), matches);
+    strictEqual(selectorMatches(selector, { team: "x", env: "live" }), matches);
   },
 );
 
 Deno.test("avoidBuggyIps leaves out .0 and .255 of IPv4 only", () => {
   const four = pool({ address: "10.0.0.0/23", avoidBuggyIps: true });
-  equal(poolUsableSize(four), 508n);
+  strictEqual(poolUsableSize(four), 508n);
   for (const last of ["0.0", "0.255", "1.0", "1.255"]) {
-    equal(poolAddressAllowed(four, ip(`10.0.${last}`)), false);
+    strictEqual(poolAddressAllowed(four, ip(`10.0.${last}`)), false);
   }
-  equal(poolAddressAllowed(four, ip("10.0.0.254")), true);
-  equal(nextAllowedValue(four, 0x0a00_00ffn), 0x0a00_0101n);
-  equal(
+  strictEqual(poolAddressAllowed(four, ip("10.0.0.254")), true);
+  strictEqual(nextAllowedValue(four, 0x0a00_00ffn), 0x0a00_0101n);
+  strictEqual(
     poolUsableSize(pool({ address: "10.0.0.0/8", avoidBuggyIps: true })),
     (1n << 24n) - (1n << 17n),
   );
   const six = pool({ address: "2001:db8::/120", avoidBuggyIps: true });
-  equal(poolUsableSize(six), 256n);
+  strictEqual(poolUsableSize(six), 256n);
 });
 
 Deno.test("statusCount() caps what a status cannot carry", () => {
-  equal(statusCount(256n), 256);
-  equal(statusCount(1n << 80n), Number.MAX_SAFE_INTEGER);
+  strictEqual(statusCount(256n), 256);
+  strictEqual(statusCount(1n << 80n), Number.MAX_SAFE_INTEGER);
 });
 
 Deno.test("a pool hands out what remains when each excluded address is crossed out", () => {
@@ -276,10 +284,10 @@ Deno.test("a pool hands out what remains when each excluded address is crossed o
           walked.push(Number(at));
           at = nextAllowedValue(one, at + 1n);
         }
-        deepEqual(walked, left);
-        equal(poolUsableSize(one), BigInt(left.length));
+        deepStrictEqual(walked, left);
+        strictEqual(poolUsableSize(one), BigInt(left.length));
         for (let n = first - 1; n <= last + 1; n++) {
-          equal(poolAddressAllowed(one, ip(dotted(n))), left.includes(n));
+          strictEqual(poolAddressAllowed(one, ip(dotted(n))), left.includes(n));
         }
       },
     ),

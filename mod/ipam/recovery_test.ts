@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { allocatorOf, ip, port } from "./_ask_test.ts";
 import {
@@ -179,13 +179,13 @@ const ROWS: readonly Row[] = [
 
 Deno.test.each(ROWS)("planRecovery() $name", (row) => {
   const recovery = recover(row.services, row.used ?? {});
-  deepEqual(adopts(recovery), row.adopts);
-  deepEqual(doubles(recovery), row.doubles ?? []);
+  deepStrictEqual(adopts(recovery), row.adopts);
+  deepStrictEqual(doubles(recovery), row.doubles ?? []);
   const reversed = recover(
     row.services.toReversed(),
     Object.fromEntries(Object.entries(row.used ?? {}).toReversed()),
   );
-  deepEqual(reversed, recovery);
+  deepStrictEqual(reversed, recovery);
 });
 
 Deno.test("planRecovery() carries what decides about sharing", () => {
@@ -200,7 +200,7 @@ Deno.test("planRecovery() carries what decides about sharing", () => {
     }],
     {},
   ).adoptions;
-  deepEqual(holding, {
+  deepStrictEqual(holding, {
     service: "n/a",
     address: "10.0.0.1",
     pool: undefined,
@@ -253,12 +253,12 @@ Deno.test("an allocator rebuilt from either record, or both, is the one before",
         (address) => after.poolContaining(address) !== undefined,
       );
       for (const holding of adoptions) {
-        equal(after.adopt(holding), undefined);
+        strictEqual(after.adopt(holding), undefined);
       }
       // Two automatic Services never have one address, so nothing is in double use.
-      deepEqual(doubleUses, []);
-      deepEqual(after.usedOf("a"), before.usedOf("a"));
-      equal(after.lowestFree("a"), before.lowestFree("a"));
+      deepStrictEqual(doubleUses, []);
+      deepStrictEqual(after.usedOf("a"), before.usedOf("a"));
+      strictEqual(after.lowestFree("a"), before.lowestFree("a"));
     },
   ));
 });

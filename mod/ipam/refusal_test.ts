@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok as truthy } from "node:assert/strict";
+import { deepStrictEqual, ok as truthy, strictEqual } from "node:assert/strict";
 import { allocatorOf, ask, refused, type Request } from "./_ask_test.ts";
 import type { PoolInput } from "./pool.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
@@ -167,12 +167,12 @@ const REFUSALS: readonly {
 Deno.test.each(REFUSALS)("allocate() refuses $name", (row) => {
   const allocator = allocatorOf(...row.pools);
   const refusal = refused(allocator, ask("n/a", row.request));
-  equal(refusal.reason, row.reason);
-  equal(refusal.message, row.message);
-  equal(refusal.stage, row.stage);
-  equal(refusal.family, 4);
+  strictEqual(refusal.reason, row.reason);
+  strictEqual(refusal.message, row.message);
+  strictEqual(refusal.stage, row.stage);
+  strictEqual(refusal.family, 4);
   truthy(/^[A-Z].*[^.]$/.test(refusal.advice));
-  deepEqual(refusal.retryOn.map(({ kind }) => kind), row.retryOn);
-  deepEqual(allocator.heldBy("n/a"), []);
-  deepEqual([...allocator.services()], []);
+  deepStrictEqual(refusal.retryOn.map(({ kind }) => kind), row.retryOn);
+  deepStrictEqual(allocator.heldBy("n/a"), []);
+  deepStrictEqual([...allocator.services()], []);
 });

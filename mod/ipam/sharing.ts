@@ -56,7 +56,7 @@ export interface Sharer {
  * ```ts
  * import { sharingConflict } from "@/ipam/sharing.ts";
  * import { parseIpAddr } from "@/addr/ip_addr.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const address = parseIpAddr("192.0.2.1");
  * const web = {
@@ -65,7 +65,7 @@ export interface Sharer {
  *   selector: { app: "web" },
  * } as const;
  * const other = { service: "shop/web", facts: web };
- * equal(address && sharingConflict(address, web, other)?.reason, "PortConflict");
+ * strictEqual(address && sharingConflict(address, web, other)?.reason, "PortConflict");
  * ```
  *
  * @param address The address.

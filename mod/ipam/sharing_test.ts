@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok as truthy } from "node:assert/strict";
+import { deepStrictEqual, ok as truthy, strictEqual } from "node:assert/strict";
 import {
   allocatorOf,
   ask,
@@ -98,21 +98,21 @@ Deno.test.each(SHARING)(
     take(allocator, ask("n/first", { ...first, wantedIps }));
     const request = ask("m/second", { ...second, wantedIps });
     if (reason === undefined) {
-      deepEqual(take(allocator, request).conflicts, []);
-      deepEqual(allocator.usedOf("a"), [
+      deepStrictEqual(take(allocator, request).conflicts, []);
+      deepStrictEqual(allocator.usedOf("a"), [
         { address: "10.0.0.9", services: ["m/second", "n/first"] },
       ]);
-      equal(allocator.usage("a")?.used, 1);
+      strictEqual(allocator.usage("a")?.used, 1);
       return;
     }
     const refusal = refused(allocator, request);
-    equal(refusal.reason, reason);
+    strictEqual(refusal.reason, reason);
     truthy(refusal.message.startsWith("no avliable eip, err:the ip:10.0.0.9 "));
     truthy(refusal.message.includes("n/first"));
-    deepEqual(refusal.retryOn, [
+    deepStrictEqual(refusal.retryOn, [
       { kind: "sharers-changed", address: "10.0.0.9" },
     ]);
-    deepEqual(allocator.holdersOf(ip("10.0.0.9")), ["n/first"]);
+    deepStrictEqual(allocator.holdersOf(ip("10.0.0.9")), ["n/first"]);
   },
 );
 
@@ -123,8 +123,8 @@ Deno.test("allocate() refuses a wanted address that is shared by as many as can 
   }
   const request = ask("n/last", { ...port(5000), wantedIps: ["10.0.0.1"] });
   const refusal = refused(allocator, request);
-  equal(refusal.reason, "AddressInUse");
-  equal(
+  strictEqual(refusal.reason, "AddressInUse");
+  strictEqual(
     refusal.message,
     "no avliable eip, err:the ip:10.0.0.1 is shared by 1024 services",
   );
@@ -138,18 +138,24 @@ Deno.test("allocate() lets an automatic holder be joined, and never joins by its
     address: "10.0.0.1-10.0.0.2",
     isDefault: true,
   });
-  equal(only(take(allocator, ask("n/auto", port(1)))), "10.0.0.1");
+  strictEqual(only(take(allocator, ask("n/auto", port(1)))), "10.0.0.1");
   const joined = take(
     allocator,
     ask("n/joins", { ...port(2), wantedIps: ["10.0.0.1"] }),
   );
-  equal(only(joined), "10.0.0.1");
-  equal(only(take(allocator, ask("n/next", port(3)))), "10.0.0.2");
-  equal(refused(allocator, ask("n/more", port(4))).reason, "PoolExhausted");
+  strictEqual(only(joined), "10.0.0.1");
+  strictEqual(only(take(allocator, ask("n/next", port(3)))), "10.0.0.2");
+  strictEqual(
+    refused(allocator, ask("n/more", port(4))).reason,
+    "PoolExhausted",
+  );
   allocator.release("n/auto");
-  equal(refused(allocator, ask("n/more", port(4))).reason, "PoolExhausted");
+  strictEqual(
+    refused(allocator, ask("n/more", port(4))).reason,
+    "PoolExhausted",
+  );
   allocator.release("n/joins");
-  equal(only(take(allocator, ask("n/more", port(4)))), "10.0.0.1");
+  strictEqual(only(take(allocator, ask("n/more", port(4)))), "10.0.0.1");
 });
 
 Deno.test("allocate() keeps sharing that came to collide, and reports it on both", () => {
@@ -158,14 +164,14 @@ Deno.test("allocate() keeps sharing that came to collide, and reports it on both
   take(allocator, ask("n/a", { ...port(80), wantedIps }));
   take(allocator, ask("n/b", { ...port(81), wantedIps }));
   const edited = take(allocator, ask("n/b", { ...port(80), wantedIps }));
-  equal(edited.changed, false);
-  deepEqual(
+  strictEqual(edited.changed, false);
+  deepStrictEqual(
     edited.conflicts.map(({ service, reason }) => [service, reason]),
     [["n/a", "PortConflict"]],
   );
-  deepEqual(allocator.conflictsOf("n/a").map(({ service }) => service), [
+  deepStrictEqual(allocator.conflictsOf("n/a").map(({ service }) => service), [
     "n/b",
   ]);
   take(allocator, ask("n/b", { ...port(81), wantedIps }));
-  deepEqual(allocator.conflictsOf("n/a"), []);
+  deepStrictEqual(allocator.conflictsOf("n/a"), []);
 });

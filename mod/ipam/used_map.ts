@@ -27,10 +27,10 @@ export interface UsedMap {
  * ```ts
  * import { usedMap } from "@/ipam/used_map.ts";
  * import { parseIpAddr } from "@/addr/ip_addr.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
  * const address = parseIpAddr("192.0.2.1");
- * deepEqual(address && usedMap([{ address, services: ["ns1/a", "ns2/b"] }]), {
+ * deepStrictEqual(address && usedMap([{ address, services: ["ns1/a", "ns2/b"] }]), {
  *   used: { "192.0.2.1": "ns1/a;ns2/b" },
  *   usage: 1,
  *   partial: false,

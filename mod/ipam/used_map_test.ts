@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok as truthy } from "node:assert/strict";
+import { deepStrictEqual, ok as truthy, strictEqual } from "node:assert/strict";
 import { type IpAddr, ipAddrOf } from "@/addr/ip_addr.ts";
 import type { UsedAddress } from "./request.ts";
 import {
@@ -9,7 +9,7 @@ import {
 } from "./used_map.ts";
 
 Deno.test("usedMap() joins the Services of an address, sorted", () => {
-  deepEqual(usedMap([used(1, ["ns2/b", "ns1/a"]), used(2, ["ns1/c"])]), {
+  deepStrictEqual(usedMap([used(1, ["ns2/b", "ns1/a"]), used(2, ["ns1/c"])]), {
     used: { "10.0.0.1": "ns1/a;ns2/b", "10.0.0.2": "ns1/c" },
     usage: 2,
     partial: false,
@@ -20,11 +20,11 @@ Deno.test("usedMap() is as long as its JSON, to the byte", () => {
   const addresses = [used(1, ["ns/a"]), used(2, ["ns/bc"]), used(3, ["ns/d"])];
   // The trailing comma that JSON does not have is counted.
   const bytes = JSON.stringify(usedMap(addresses).used).length + 1;
-  equal(usedMap(addresses, bytes).partial, false);
+  strictEqual(usedMap(addresses, bytes).partial, false);
   const cut = usedMap(addresses, bytes - 1);
-  deepEqual(Object.keys(cut.used), ["10.0.0.1", "10.0.0.2"]);
-  equal(cut.partial, true);
-  equal(cut.usage, 3);
+  deepStrictEqual(Object.keys(cut.used), ["10.0.0.1", "10.0.0.2"]);
+  strictEqual(cut.partial, true);
+  strictEqual(cut.usage, 3);
 });
 
 Deno.test("usedMap() of 50,000 addresses stays within 256 KiB and counts them all", () => {
@@ -36,8 +36,8 @@ Deno.test("usedMap() of 50,000 addresses stays within 256 KiB and counts them al
   const bytes = JSON.stringify(map.used).length;
   truthy(bytes <= USED_BYTES_MAX, `${bytes} bytes`);
   truthy(bytes > USED_BYTES_MAX - 100, `${bytes} bytes`);
-  equal(map.usage, 50_000);
-  equal(map.partial, true);
+  strictEqual(map.usage, 50_000);
+  strictEqual(map.partial, true);
 });
 
 const TEXTS = [
@@ -50,8 +50,8 @@ const TEXTS = [
 Deno.test.each(TEXTS)(
   'parseUsedServices() reads "$text"',
   ({ text, services }) => {
-    deepEqual(parseUsedServices(text), services);
-    deepEqual(parseUsedServices(formatUsedServices(services)), services);
+    deepStrictEqual(parseUsedServices(text), services);
+    deepStrictEqual(parseUsedServices(formatUsedServices(services)), services);
   },
 );
 

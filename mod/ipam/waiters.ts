@@ -9,13 +9,13 @@
  * @example Usage
  * ```ts
  * import { Waiters } from "@/ipam/waiters.ts";
- * import { deepEqual } from "node:assert/strict";
+ * import { deepStrictEqual } from "node:assert/strict";
  *
  * const waiters = new Waiters();
  * const freed = { kind: "address-freed", pool: "office" } as const;
  * waiters.wait({ service: "a/young", createdAt: "2025-02-01T00:00:00Z" }, [freed]);
  * waiters.wait({ service: "a/old", createdAt: "2025-01-01T00:00:00Z" }, [freed]);
- * deepEqual(waiters.wake([freed]), ["a/old", "a/young"]);
+ * deepStrictEqual(waiters.wake([freed]), ["a/old", "a/young"]);
  * ```
  *
  * @module

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import type { WakeCause } from "./refusal.ts";
 import { Waiters } from "./waiters.ts";
@@ -14,15 +14,18 @@ Deno.test("Waiters.wake() wakes whom the change helps, oldest first, then by nam
   waiters.wait({ service: "n/b", createdAt: day(2) }, [FREED_A]);
   waiters.wait({ service: "n/z", createdAt: day(1) }, [FREED_A, LABELS]);
   waiters.wait({ service: "n/a", createdAt: day(3) }, [FREED_B]);
-  deepEqual(waiters.wake([FREED_A]), ["n/z", "n/b", "n/c"]);
-  deepEqual(waiters.wake([FREED_B, POOLS]), ["n/c", "n/a"]);
-  deepEqual(waiters.wake([LABELS]), ["n/z"]);
-  deepEqual(waiters.wake([{ kind: "namespace-changed", namespace: "x" }]), []);
-  deepEqual(
+  deepStrictEqual(waiters.wake([FREED_A]), ["n/z", "n/b", "n/c"]);
+  deepStrictEqual(waiters.wake([FREED_B, POOLS]), ["n/c", "n/a"]);
+  deepStrictEqual(waiters.wake([LABELS]), ["n/z"]);
+  deepStrictEqual(
+    waiters.wake([{ kind: "namespace-changed", namespace: "x" }]),
+    [],
+  );
+  deepStrictEqual(
     waiters.wake([{ kind: "everything-changed" }]),
     ["n/z", "n/b", "n/c", "n/a"],
   );
-  deepEqual(waiters.wake([]), []);
+  deepStrictEqual(waiters.wake([]), []);
 });
 
 Deno.test("Waiters.wake() tells addresses apart", () => {
@@ -32,29 +35,34 @@ Deno.test("Waiters.wake() tells addresses apart", () => {
   waiters.wait({ service: "n/a", createdAt: day(1) }, [
     { kind: "sharers-changed", address: one },
   ]);
-  deepEqual(waiters.wake([{ kind: "sharers-changed", address: two }]), []);
-  deepEqual(waiters.wake([{ kind: "sharers-changed", address: one }]), ["n/a"]);
+  deepStrictEqual(
+    waiters.wake([{ kind: "sharers-changed", address: two }]),
+    [],
+  );
+  deepStrictEqual(waiters.wake([{ kind: "sharers-changed", address: one }]), [
+    "n/a",
+  ]);
 });
 
 Deno.test("Waiters.wait() again replaces what a Service waits for", () => {
   const waiters = new Waiters();
   waiters.wait({ service: "n/a", createdAt: day(1) }, [FREED_A]);
   waiters.wait({ service: "n/a", createdAt: day(1) }, [FREED_B]);
-  equal(waiters.size, 1);
-  deepEqual(waiters.wake([FREED_A]), []);
-  deepEqual(waiters.wake([FREED_B]), ["n/a"]);
-  equal(waiters.has("n/a"), true);
+  strictEqual(waiters.size, 1);
+  deepStrictEqual(waiters.wake([FREED_A]), []);
+  deepStrictEqual(waiters.wake([FREED_B]), ["n/a"]);
+  strictEqual(waiters.has("n/a"), true);
 });
 
 Deno.test("Waiters.stop() ends the waiting, and a wake does not", () => {
   const waiters = new Waiters();
   waiters.wait({ service: "n/a", createdAt: day(1) }, [FREED_A]);
-  deepEqual(waiters.wake([FREED_A]), ["n/a"]);
-  deepEqual(waiters.wake([FREED_A]), ["n/a"]);
+  deepStrictEqual(waiters.wake([FREED_A]), ["n/a"]);
+  deepStrictEqual(waiters.wake([FREED_A]), ["n/a"]);
   waiters.stop("n/a");
   waiters.stop("n/unknown");
-  equal(waiters.has("n/a"), false);
-  deepEqual(waiters.wake([FREED_A, { kind: "everything-changed" }]), []);
+  strictEqual(waiters.has("n/a"), false);
+  deepStrictEqual(waiters.wake([FREED_A, { kind: "everything-changed" }]), []);
 });
 
 function day(n: number): string {

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { type Raw, World } from "./_world_test.ts";
 
 const POOL = { address: "192.168.0.91-192.168.0.93" };
@@ -13,25 +13,27 @@ Deno.test("Controller gives a Service address, label and finalizer in one PATCH"
   const writes = world.settle().filter(({ id }) =>
     id === "service/default/web"
   );
-  equal(writes.length, 1);
-  equal(
+  strictEqual(writes.length, 1);
+  strictEqual(
     writes[0]?.path,
     "/api/v1/namespaces/default/services/web/status",
   );
   const service = world.objects.get("services/default/web") as Raw;
   const metadata = service["metadata"] as Raw;
-  deepEqual(metadata["labels"], {
+  deepStrictEqual(metadata["labels"], {
     "eip.openelb.kubesphere.io/v1alpha2": "pool",
   });
-  deepEqual(metadata["finalizers"], ["finalizer.lb.kubesphere.io/v1alpha1"]);
-  deepEqual((service["status"] as Raw)["loadBalancer"], {
+  deepStrictEqual(metadata["finalizers"], [
+    "finalizer.lb.kubesphere.io/v1alpha1",
+  ]);
+  deepStrictEqual((service["status"] as Raw)["loadBalancer"], {
     ingress: [{ ip: "192.168.0.91", ipMode: "VIP" }],
   });
-  equal(
+  strictEqual(
     world.condition("services/default/web", "AddressAssigned"),
     "True Assigned",
   );
-  deepEqual(world.events(), [
+  deepStrictEqual(world.events(), [
     "Normal AssignIP: success to assign ip: 192.168.0.91",
   ]);
 });
@@ -42,9 +44,9 @@ Deno.test("Controller writes nothing that already reads so", () => {
   world.service("default/web");
   world.settleAll();
   world.edit("services/default/web", { metadata: { annotations: { a: "b" } } });
-  deepEqual(world.settleAll(), []);
+  deepStrictEqual(world.settleAll(), []);
   world.restart();
-  deepEqual(world.settleAll(), []);
+  deepStrictEqual(world.settleAll(), []);
 });
 
 Deno.test("Controller does not write for ever to a server that drops ipMode", () => {
@@ -55,7 +57,7 @@ Deno.test("Controller does not write for ever to a server that drops ipMode", ()
   world.edit("services/default/web", {
     status: { loadBalancer: { ingress: [{ ip: "192.168.0.91" }] } },
   });
-  deepEqual(world.settleAll(), []);
+  deepStrictEqual(world.settleAll(), []);
 });
 
 Deno.test("Controller records used addresses in the Eip's status", () => {
@@ -65,18 +67,20 @@ Deno.test("Controller records used addresses in the Eip's status", () => {
   world.service("default/b");
   world.settleAll();
   const status = world.objects.get("eips/pool")?.["status"] as Raw;
-  deepEqual(status["used"], {
+  deepStrictEqual(status["used"], {
     "192.168.0.91": "default/a",
     "192.168.0.92": "default/b",
   });
-  equal(status["usage"], 2);
-  equal(status["poolSize"], 3);
-  equal(status["firstIP"], "192.168.0.91");
-  equal(status["lastIP"], "192.168.0.93");
-  equal(status["v4"], true);
-  equal(world.condition("eips/pool", "Ready"), "True Ready");
+  strictEqual(status["usage"], 2);
+  strictEqual(status["poolSize"], 3);
+  strictEqual(status["firstIP"], "192.168.0.91");
+  strictEqual(status["lastIP"], "192.168.0.93");
+  strictEqual(status["v4"], true);
+  strictEqual(world.condition("eips/pool", "Ready"), "True Ready");
   const metadata = world.objects.get("eips/pool")?.["metadata"] as Raw;
-  deepEqual(metadata["finalizers"], ["finalizer.ipam.kubesphere.io/v1alpha1"]);
+  deepStrictEqual(metadata["finalizers"], [
+    "finalizer.ipam.kubesphere.io/v1alpha1",
+  ]);
 });
 
 const RELEASES: readonly { name: string; act: (world: World) => void }[] = [
@@ -115,16 +119,16 @@ Deno.test.each(RELEASES)(
     world.settleAll();
     world.service("default/next");
     world.settleAll();
-    deepEqual(world.addresses("default/next"), []);
+    deepStrictEqual(world.addresses("default/next"), []);
     act(world);
     world.settleAll();
-    deepEqual(world.addresses("default/web"), []);
+    deepStrictEqual(world.addresses("default/web"), []);
     const metadata = world.objects.get("services/default/web")?.["metadata"] as
       | Raw
       | undefined;
-    deepEqual(metadata?.["finalizers"] ?? [], []);
-    deepEqual(metadata?.["labels"] ?? {}, {});
-    deepEqual(world.addresses("default/next"), ["192.168.0.91"]);
+    deepStrictEqual(metadata?.["finalizers"] ?? [], []);
+    deepStrictEqual(metadata?.["labels"] ?? {}, {});
+    deepStrictEqual(world.addresses("default/next"), ["192.168.0.91"]);
   },
 );
 
@@ -138,7 +142,7 @@ Deno.test("Controller frees an address only when the write that takes it away ha
   const writes = world.plan();
   ok(writes.some(({ id }) => id === "service/default/web"));
   const given = writes.find(({ id }) => id === "service/default/next");
-  equal(
+  strictEqual(
     ((given?.body as Raw | undefined)?.["status"] as Raw | undefined)?.[
           "loadBalancer"
         ] !== undefined && JSON.stringify(given?.body).includes("192.168.0.91"),
@@ -183,14 +187,14 @@ Deno.test.each(WAKERS)(
     world.eip("pool", pool, meta ?? {});
     world.service("default/web");
     world.settleAll();
-    deepEqual(world.addresses("default/web"), []);
+    deepStrictEqual(world.addresses("default/web"), []);
     match(
       world.condition("services/default/web", "AddressAssigned"),
       /^False /,
     );
     act(world);
     world.settle();
-    deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+    deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
   },
 );
 
@@ -205,10 +209,10 @@ Deno.test("Controller keeps addresses when a pool is disabled, or is no longer t
   });
   world.edit("services/default/web", { metadata: { annotations: { x: "y" } } });
   world.settleAll();
-  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
   world.restart();
   world.settleAll();
-  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
 });
 
 Deno.test("Controller keeps the address when a request becomes impossible, and says so", () => {
@@ -222,8 +226,8 @@ Deno.test("Controller keeps the address when a request becomes impossible, and s
     },
   });
   world.settleAll();
-  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
-  equal(
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  strictEqual(
     world.condition("services/default/web", "Degraded"),
     "True AddressInvalid",
   );
@@ -233,8 +237,8 @@ Deno.test("Controller keeps the address when a request becomes impossible, and s
     },
   });
   world.settleAll();
-  deepEqual(world.addresses("default/web"), ["192.168.0.93"]);
-  equal(world.condition("services/default/web", "Degraded"), "");
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.93"]);
+  strictEqual(world.condition("services/default/web", "Degraded"), "");
 });
 
 Deno.test("Controller recovers from Service statuses alone", () => {
@@ -245,7 +249,7 @@ Deno.test("Controller recovers from Service statuses alone", () => {
   world.edit("eips/pool", { status: null });
   world.restart();
   world.settleAll();
-  deepEqual(world.used("pool"), {
+  deepStrictEqual(world.used("pool"), {
     "192.168.0.91": "default/a",
     "192.168.0.92": "default/b",
     "192.168.0.93": "default/c",
@@ -263,8 +267,8 @@ Deno.test("Controller recovers from the Eip's status alone", () => {
   }
   world.restart();
   world.settleAll();
-  deepEqual(world.addresses("default/b"), ["192.168.0.92"]);
-  deepEqual(world.addresses("default/c"), ["192.168.0.93"]);
+  deepStrictEqual(world.addresses("default/b"), ["192.168.0.92"]);
+  deepStrictEqual(world.addresses("default/c"), ["192.168.0.93"]);
 });
 
 Deno.test("Controller lets the Service status win where the two disagree", () => {
@@ -279,8 +283,8 @@ Deno.test("Controller lets the Service status win where the two disagree", () =>
   });
   world.restart();
   world.settleAll();
-  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
-  deepEqual(world.used("pool"), { "192.168.0.91": "default/a" });
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepStrictEqual(world.used("pool"), { "192.168.0.91": "default/a" });
 });
 
 Deno.test("Controller reports a true double use on both, and the older keeps the address", () => {
@@ -298,10 +302,13 @@ Deno.test("Controller reports a true double use on both, and the older keeps the
   world.service("default/young", { status, meta });
   world.restart();
   world.settleAll();
-  deepEqual(world.addresses("default/old"), ["192.168.0.92"]);
-  deepEqual(world.addresses("default/young"), ["192.168.0.91"]);
-  equal(world.condition("services/default/old", "Degraded"), "True DoubleUse");
-  equal(
+  deepStrictEqual(world.addresses("default/old"), ["192.168.0.92"]);
+  deepStrictEqual(world.addresses("default/young"), ["192.168.0.91"]);
+  strictEqual(
+    world.condition("services/default/old", "Degraded"),
+    "True DoubleUse",
+  );
+  strictEqual(
     world.condition("services/default/young", "Degraded"),
     "True DoubleUse",
   );
@@ -318,8 +325,8 @@ Deno.test("Controller keeps the addresses of an Eip that is deleted and created 
   world.nowMs += 5_000;
   world.eip("pool", POOL, DEFAULT);
   world.settleAll();
-  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
-  deepEqual(world.used("pool"), { "192.168.0.91": "default/a" });
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepStrictEqual(world.used("pool"), { "192.168.0.91": "default/a" });
 });
 
 Deno.test("Controller lets the deletion of an Eip wait for its Services, and says so", () => {
@@ -332,14 +339,14 @@ Deno.test("Controller lets the deletion of an Eip wait for its Services, and say
   });
   world.service("default/late");
   world.settleAll();
-  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
-  deepEqual(world.addresses("default/late"), []);
-  equal(world.condition("eips/pool", "Ready"), "False InUse");
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/late"), []);
+  strictEqual(world.condition("eips/pool", "Ready"), "False InUse");
   world.edit("services/default/a", {
     metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" },
   });
   world.settleAll();
-  equal(world.objects.has("eips/pool"), false);
+  strictEqual(world.objects.has("eips/pool"), false);
 });
 
 Deno.test("Controller stops after three rewrites by another controller, and names it", () => {
@@ -362,12 +369,15 @@ Deno.test("Controller stops after three rewrites by another controller, and name
   for (let i = 0; i < 3; i++) {
     rewrite();
     world.settleAll();
-    deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+    deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
   }
   rewrite();
   world.settleAll();
-  deepEqual(world.addresses("default/a"), ["10.9.9.9"]);
-  equal(world.condition("services/default/a", "Degraded"), "True StatusFight");
+  deepStrictEqual(world.addresses("default/a"), ["10.9.9.9"]);
+  strictEqual(
+    world.condition("services/default/a", "Degraded"),
+    "True StatusFight",
+  );
   const list = (world.objects.get("services/default/a")?.["status"] as Raw)[
     "conditions"
   ] as Raw[];
@@ -383,15 +393,15 @@ Deno.test("Controller keeps the address of a Service that is missing from a stal
   world.remove("services/default/a", true);
   world.service("default/b");
   world.settle();
-  deepEqual(world.addresses("default/b"), []);
+  deepStrictEqual(world.addresses("default/b"), []);
   world.put("services/default/a", object);
   world.settleAll();
-  deepEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
   world.remove("services/default/a", true);
   world.settle();
   world.nowMs += 61_000;
   world.settleAll();
-  deepEqual(world.addresses("default/b"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/b"), ["192.168.0.91"]);
 });
 
 Deno.test("Controller takes a Service by class, never newly one of a foreign class", () => {
@@ -407,9 +417,9 @@ Deno.test("Controller takes a Service by class, never newly one of a foreign cla
   });
   world.service("default/neither", { annotations: none });
   world.settleAll();
-  deepEqual(world.addresses("default/ours"), ["192.168.0.91"]);
-  deepEqual(world.addresses("default/foreign"), []);
-  deepEqual(world.addresses("default/neither"), []);
+  deepStrictEqual(world.addresses("default/ours"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/foreign"), []);
+  deepStrictEqual(world.addresses("default/neither"), []);
 });
 
 Deno.test("Controller takes Services with neither class nor annotation when told to", () => {
@@ -419,7 +429,7 @@ Deno.test("Controller takes Services with neither class nor annotation when told
     annotations: { "lb.kubesphere.io/v1alpha1": null },
   });
   world.settleAll();
-  deepEqual(world.addresses("default/neither"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/neither"), ["192.168.0.91"]);
 });
 
 Deno.test("Controller gives a dual-stack Service two addresses from two Eips", () => {
@@ -433,7 +443,10 @@ Deno.test("Controller gives a dual-stack Service two addresses from two Eips", (
     },
   });
   world.settleAll();
-  deepEqual(world.addresses("default/web"), ["2001:db8::", "192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/web"), [
+    "2001:db8::",
+    "192.168.0.91",
+  ]);
 });
 
 Deno.test("Controller plans again on newer data after a conflict", () => {
@@ -447,7 +460,7 @@ Deno.test("Controller plans again on newer data after a conflict", () => {
   world.edit("services/default/web", { metadata: { annotations: { a: "b" } } });
   world.answer(write);
   world.settleAll();
-  deepEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
 });
 
 Deno.test("Controller refuses the younger of two overlapping Eips", () => {
@@ -456,8 +469,8 @@ Deno.test("Controller refuses the younger of two overlapping Eips", () => {
   world.nowMs = 1_000;
   world.eip("young", { address: "192.168.0.93-192.168.0.99" });
   world.settleAll();
-  equal(world.condition("eips/young", "Ready"), "False AddressOverlap");
-  equal(world.condition("eips/old", "Ready"), "True Ready");
+  strictEqual(world.condition("eips/young", "Ready"), "False AddressOverlap");
+  strictEqual(world.condition("eips/old", "Ready"), "True Ready");
   match(
     JSON.stringify(world.objects.get("eips/young")),
     /eip address overlap with old/,

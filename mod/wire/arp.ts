@@ -44,12 +44,12 @@ export const ARP_PACKET_BYTES = 28;
  * @example Usage
  * ```ts
  * import { decodeArp } from "@/wire/arp.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const arp = decodeArp(Uint8Array.fromHex(
  *   "00010800060400010200000000010a0000010000000000000a000002",
  * ));
- * equal(arp.ok && arp.value.targetIp, "10.0.0.2");
+ * strictEqual(arp.ok && arp.value.targetIp, "10.0.0.2");
  * ```
  *
  * @param bytes The Ethernet payload.

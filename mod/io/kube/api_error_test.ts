@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { apiErrorOf, retryAfterMsOf } from "./api_error.ts";
 
 Deno.test.each([
@@ -20,13 +20,13 @@ Deno.test.each([
   { status: 504, body: { reason: "Timeout" }, reason: "timeout" },
 ])("apiErrorOf() calls $status $body $reason", ({ status, body, reason }) => {
   const error = apiErrorOf("GET /x", { status, retryAfter: null, body }, 0);
-  equal(error.reason, reason);
-  equal(error.status, status);
+  strictEqual(error.reason, reason);
+  strictEqual(error.status, status);
   ok(error.message.startsWith(`Cannot GET /x: ${status} `));
 });
 
 Deno.test("apiErrorOf() carries the server's words and its wish to wait", () => {
-  deepEqual(
+  deepStrictEqual(
     apiErrorOf("PATCH /x", {
       status: 429,
       retryAfter: null,
@@ -53,6 +53,6 @@ Deno.test.each([
 ])(
   "retryAfterMsOf() reads $header (RFC 9110 §10.2.3)",
   ({ header, expectedMs }) => {
-    equal(retryAfterMsOf(header, 10_000), expectedMs);
+    strictEqual(retryAfterMsOf(header, 10_000), expectedMs);
   },
 );

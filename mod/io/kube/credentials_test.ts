@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import {
   CREDENTIALS_AGE_MS_MAX,
@@ -13,12 +13,12 @@ Deno.test("CredentialStore reads a token file again every minute", async () => {
     const clock = new VirtualClock();
     const store = storeOf({ token: "inline", tokenFile: path }, clock);
     await Deno.writeTextFile(path, "one\n");
-    equal((await store.current()).authorization, "Bearer one");
+    strictEqual((await store.current()).authorization, "Bearer one");
     await Deno.writeTextFile(path, "two\n");
     clock.advance(CREDENTIALS_AGE_MS_MAX - 1);
-    equal((await store.current()).authorization, "Bearer one");
+    strictEqual((await store.current()).authorization, "Bearer one");
     clock.advance(1);
-    equal((await store.current()).authorization, "Bearer two");
+    strictEqual((await store.current()).authorization, "Bearer two");
   } finally {
     await Deno.remove(path);
   }
@@ -30,11 +30,11 @@ Deno.test("CredentialStore knows whether there is something else to try", async 
     const store = storeOf({ tokenFile: path }, new VirtualClock());
     await Deno.writeTextFile(path, "one");
     const refused = await store.current();
-    equal(await store.refresh(refused), false);
+    strictEqual(await store.refresh(refused), false);
     await Deno.writeTextFile(path, "two");
-    equal(await store.refresh(refused), true);
-    equal(await store.refresh(refused), true);
-    equal((await store.current()).authorization, "Bearer two");
+    strictEqual(await store.refresh(refused), true);
+    strictEqual(await store.refresh(refused), true);
+    strictEqual((await store.current()).authorization, "Bearer two");
   } finally {
     await Deno.remove(path);
   }
@@ -48,7 +48,7 @@ Deno.test("CredentialStore keeps what it has while a file is away", async () => 
   const held = await store.current();
   await Deno.remove(path);
   clock.advance(CREDENTIALS_AGE_MS_MAX);
-  equal(await store.current(), held);
+  strictEqual(await store.current(), held);
   await rejects(
     storeOf({ tokenFile: path }, clock).current(),
     (error) => error instanceof CredentialsError,
@@ -60,7 +60,7 @@ Deno.test("CredentialStore encodes basic authentication (RFC 7617 §2)", async (
     { basic: { username: "Aladdin", password: "open sesame" } },
     new VirtualClock(),
   );
-  equal(
+  strictEqual(
     (await store.current()).authorization,
     "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
   );
@@ -80,20 +80,20 @@ Deno.test("CredentialStore asks a plugin again when its answer has expired", asy
         printf '"clientCertificateData":"C","clientKeyData":"K"}}'
       `),
     }, clock);
-    deepEqual(await store.current(), {
+    deepStrictEqual(await store.current(), {
       authorization: "Bearer t1",
       certPem: "C",
       keyPem: "K",
     });
-    deepEqual(JSON.parse(await Deno.readTextFile(`${folder}/told`)), {
+    deepStrictEqual(JSON.parse(await Deno.readTextFile(`${folder}/told`)), {
       apiVersion: "client.authentication.k8s.io/v1",
       kind: "ExecCredential",
       spec: { interactive: false, cluster: { server: "https://x" } },
     });
     clock.advance(540_000);
-    equal((await store.current()).authorization, "Bearer t1");
+    strictEqual((await store.current()).authorization, "Bearer t1");
     clock.advance(60_000);
-    equal((await store.current()).authorization, "Bearer t2");
+    strictEqual((await store.current()).authorization, "Bearer t2");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { Random } from "@/lang/random.ts";
 import type { WatchEvent } from "@/port/cluster_api.ts";
 import { FaultProxy } from "../../../tests/support/fault_proxy.ts";
@@ -25,22 +25,25 @@ Deno.test("KubeApi sends method, query, type, body and user agent", async () => 
     body: { x: "ü" },
     contentType: "application/merge-patch+json",
   });
-  deepEqual(response, {
+  deepStrictEqual(response, {
     ok: true,
     value: { status: 201, body: { done: true } },
   });
   const [seen] = stage.api.seen;
-  equal(seen?.method, "PATCH");
-  equal(seen?.url.pathname, "/api/v1/nodes/n1/status");
-  equal(seen?.url.searchParams.get("fieldManager"), "a b");
-  equal(seen?.headers.get("content-type"), "application/merge-patch+json");
-  equal(seen?.headers.get("user-agent"), "foghorn");
-  equal(seen?.body, '{"x":"ü"}');
+  strictEqual(seen?.method, "PATCH");
+  strictEqual(seen?.url.pathname, "/api/v1/nodes/n1/status");
+  strictEqual(seen?.url.searchParams.get("fieldManager"), "a b");
+  strictEqual(
+    seen?.headers.get("content-type"),
+    "application/merge-patch+json",
+  );
+  strictEqual(seen?.headers.get("user-agent"), "foghorn");
+  strictEqual(seen?.body, '{"x":"ü"}');
 });
 
 Deno.test("KubeApi reads an empty answer", async () => {
   await using stage = Stage.open({ answers: () => new Response(null) });
-  deepEqual(await stage.delete(), {
+  deepStrictEqual(await stage.delete(), {
     ok: true,
     value: { status: 200, body: undefined },
   });
@@ -88,8 +91,8 @@ Deno.test.each([
   },
 ])("KubeApi names $name", async ({ answers, error }) => {
   await using stage = Stage.open({ answers });
-  deepEqual(await stage.delete(), { ok: false, error });
-  equal(stage.api.seen.length, 1);
+  deepStrictEqual(await stage.delete(), { ok: false, error });
+  strictEqual(stage.api.seen.length, 1);
 });
 
 Deno.test("KubeApi says that nobody listens", async () => {
@@ -101,7 +104,7 @@ Deno.test("KubeApi says that nobody listens", async () => {
     access: { server: `http://127.0.0.1:${port}` },
   });
   const response = await stage.delete();
-  equal(!response.ok && response.error.reason, "unreachable");
+  strictEqual(!response.ok && response.error.reason, "unreachable");
   match(response.ok ? "" : response.error.message, /refused/);
 });
 
@@ -117,7 +120,7 @@ Deno.test("KubeApi ends a request at its deadline", async () => {
   const response = stage.delete();
   await asked.promise;
   stage.clock.advance(REQUEST_TIMEOUT_MS);
-  deepEqual(await response, {
+  deepStrictEqual(await response, {
     ok: false,
     error: {
       reason: "timeout",
@@ -142,9 +145,9 @@ Deno.test("KubeApi leaves a connection on which a request waited in vain", async
   await proxy.swallowed;
   stage.clock.advance(REQUEST_TIMEOUT_MS);
   const response = await waiting;
-  equal(!response.ok && response.error.reason, "timeout");
+  strictEqual(!response.ok && response.error.reason, "timeout");
   ok((await kube.request({ method: "GET", path: "/c" })).ok);
-  equal(proxy.accepted, 2);
+  strictEqual(proxy.accepted, 2);
   await kube.close();
   await proxy.close();
 });
@@ -161,11 +164,11 @@ Deno.test("KubeApi ends what is under way when it is closed", async () => {
   const response = stage.delete();
   await asked.promise;
   await stage.kube.close();
-  deepEqual(await response, {
+  deepStrictEqual(await response, {
     ok: false,
     error: { reason: "unreachable", message: "Cannot DELETE /x: closed" },
   });
-  deepEqual(await stage.delete(), await response);
+  deepStrictEqual(await stage.delete(), await response);
   never.resolve(undefined);
 });
 
@@ -180,11 +183,11 @@ Deno.test("KubeApi reads the token again upon a 401, and tries once more", async
     access: { user: { tokenFile } },
   });
   const refused = await stage.delete();
-  equal(!refused.ok && refused.error.reason, "unauthorized");
-  equal(stage.api.seen.length, 1);
+  strictEqual(!refused.ok && refused.error.reason, "unauthorized");
+  strictEqual(stage.api.seen.length, 1);
   await Deno.writeTextFile(tokenFile, "new");
-  equal((await stage.delete()).ok, true);
-  equal(stage.api.seen.length, 3);
+  strictEqual((await stage.delete()).ok, true);
+  strictEqual(stage.api.seen.length, 3);
   await Deno.remove(tokenFile);
 });
 
@@ -197,7 +200,7 @@ Deno.test("KubeApi lets a throttled collection rest, and no other", async () => 
         : Response.json({}),
   });
   const services = { method: "GET", path: "/api/v1/services" } as const;
-  deepEqual(await stage.kube.request(services), {
+  deepStrictEqual(await stage.kube.request(services), {
     ok: false,
     error: {
       status: 429,
@@ -208,10 +211,10 @@ Deno.test("KubeApi lets a throttled collection rest, and no other", async () => 
   });
   const again = stage.kube.request(services);
   ok((await stage.kube.request({ method: "GET", path: "/api/v1/nodes" })).ok);
-  equal(stage.api.seen.length, 2);
+  strictEqual(stage.api.seen.length, 2);
   stage.clock.advance(3_000);
-  equal((await again).ok, true);
-  equal(stage.api.seen.length, 3);
+  strictEqual((await again).ok, true);
+  strictEqual(stage.api.seen.length, 3);
 });
 
 Deno.test("KubeApi of an idle agent sends at most 21 requests a minute", async () => {
@@ -268,7 +271,7 @@ async function followed(
         served.send("BOOKMARK", { metadata: { resourceVersion: "1" } });
         await told.next(({ kind }) => kind === "alive");
       }
-      equal(told.events.some(({ kind }) => kind === "lost"), false);
+      strictEqual(told.events.some(({ kind }) => kind === "lost"), false);
     },
   };
 }
@@ -339,6 +342,6 @@ class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kube.close();
     await this.api.close();
-    equal(this.clock.timers, 0);
+    strictEqual(this.clock.timers, 0);
   }
 }

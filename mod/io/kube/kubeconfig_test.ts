@@ -1,4 +1,9 @@
-import { deepEqual, equal, rejects, throws } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  rejects,
+  strictEqual,
+  throws,
+} from "node:assert/strict";
 import {
   KubeconfigError,
   loadClusterAccess,
@@ -55,7 +60,7 @@ const FULL = {
 };
 
 Deno.test("parseKubeconfig() reads inline data, files, tokens and plugins", () => {
-  deepEqual(parseKubeconfig(FULL, { path: "/home/n/config" }), {
+  deepStrictEqual(parseKubeconfig(FULL, { path: "/home/n/config" }), {
     server: "https://10.0.0.1:6443",
     ca: { kind: "inline", pem: PEM },
     tlsServerName: "kubernetes",
@@ -68,14 +73,17 @@ Deno.test("parseKubeconfig() reads inline data, files, tokens and plugins", () =
     namespace: "shop",
     origin: "/home/n/config",
   });
-  deepEqual(parseKubeconfig(FULL, { path: "/home/n/config", context: "y" }), {
-    server: "https://d",
-    ca: { kind: "file", path: "/home/n/pki/ca.crt" },
-    insecureSkipTlsVerify: false,
-    user: { token: "t", tokenFile: "/home/n/token" },
-    origin: "/home/n/config",
-  });
-  deepEqual(
+  deepStrictEqual(
+    parseKubeconfig(FULL, { path: "/home/n/config", context: "y" }),
+    {
+      server: "https://d",
+      ca: { kind: "file", path: "/home/n/pki/ca.crt" },
+      insecureSkipTlsVerify: false,
+      user: { token: "t", tokenFile: "/home/n/token" },
+      origin: "/home/n/config",
+    },
+  );
+  deepStrictEqual(
     parseKubeconfig(FULL, { path: "/home/n/config", context: "z" }).user,
     {
       basic: { username: "n", password: "p" },
@@ -167,9 +175,9 @@ Deno.test("loadClusterAccess() merges the files of KUBECONFIG, the first wins", 
         KUBERNETES_SERVICE_HOST: "10.96.0.1",
       }),
     });
-    equal(access.server, "https://two");
-    deepEqual(access.ca, { kind: "file", path: `${folder}/ca.crt` });
-    deepEqual(access.user, { token: "one" });
+    strictEqual(access.server, "https://two");
+    deepStrictEqual(access.ca, { kind: "file", path: `${folder}/ca.crt` });
+    deepStrictEqual(access.user, { token: "one" });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -188,7 +196,7 @@ Deno.test("loadClusterAccess() finds the ServiceAccount of a Pod, also over IPv6
     await rejects(loadClusterAccess(pod), /automountServiceAccountToken/);
     await Deno.writeTextFile(`${folder}/token`, "t\n");
     await Deno.writeTextFile(`${folder}/namespace`, "openelb-system\n");
-    deepEqual(await loadClusterAccess(pod), {
+    deepStrictEqual(await loadClusterAccess(pod), {
       server: "https://[fd00::1]:6443",
       ca: { kind: "file", path: `${folder}/ca.crt` },
       insecureSkipTlsVerify: false,

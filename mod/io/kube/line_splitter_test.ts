@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { LineSplitter } from "./line_splitter.ts";
 
@@ -21,20 +21,20 @@ Deno.test("LineSplitter gives the same lines wherever chunks are cut", () => {
           seen.push(line.kind === "line" ? line.text : "oversized");
         }
       }
-      deepEqual(seen, lines);
-      equal(splitter.heldBytes, 0);
+      deepStrictEqual(seen, lines);
+      strictEqual(splitter.heldBytes, 0);
     },
   ));
 });
 
 Deno.test("LineSplitter skips a line above its limit and goes on behind it", () => {
   const splitter = new LineSplitter(4);
-  deepEqual(splitter.push(bytes("abcd\nabc")), [{
+  deepStrictEqual(splitter.push(bytes("abcd\nabc")), [{
     kind: "line",
     text: "abcd",
   }]);
-  deepEqual(splitter.push(bytes("def")), []);
-  deepEqual(splitter.push(bytes("g\n\nxy\n")), [
+  deepStrictEqual(splitter.push(bytes("def")), []);
+  deepStrictEqual(splitter.push(bytes("g\n\nxy\n")), [
     { kind: "oversized", lengthBytes: 7 },
     { kind: "line", text: "xy" },
   ]);

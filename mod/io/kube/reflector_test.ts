@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { Random } from "@/lang/random.ts";
 import { err, ok as okay, type Result } from "@/lang/result.ts";
 import type { WatchEvent, WatchSpec } from "@/port/cluster_api.ts";
@@ -39,7 +39,7 @@ Deno.test.each(PROTOCOLS)(
   async ({ protocol }) => {
     await using stage = await Stage.open({ protocol });
     const listed = await stage.told.next((e) => e.kind === "listed");
-    deepEqual(listed, {
+    deepStrictEqual(listed, {
       kind: "listed",
       resourceVersion: "7",
       objects: [{ name: "a", size: 1 }, { name: "b", size: 2 }, {
@@ -48,8 +48,11 @@ Deno.test.each(PROTOCOLS)(
       }],
     });
     const watch = await stage.api.nextWatch();
-    equal(watch.request.url.searchParams.get("resourceVersion"), "7");
-    equal(watch.request.url.searchParams.get("allowWatchBookmarks"), "true");
+    strictEqual(watch.request.url.searchParams.get("resourceVersion"), "7");
+    strictEqual(
+      watch.request.url.searchParams.get("allowWatchBookmarks"),
+      "true",
+    );
     const seconds = Number(
       watch.request.url.searchParams.get("timeoutSeconds"),
     );
@@ -58,14 +61,14 @@ Deno.test.each(PROTOCOLS)(
     watch.send("MODIFIED", thing("a", 9, "9"));
     watch.send("DELETED", thing("b", 2, "10"));
     watch.send("BOOKMARK", { metadata: { resourceVersion: "11" } });
-    deepEqual(await stage.take(5), [
+    deepStrictEqual(await stage.take(5), [
       { kind: "alive" },
       { kind: "changed", object: { name: "d", size: 4 } },
       { kind: "changed", object: { name: "a", size: 9 } },
       { kind: "deleted", key: "b", object: { name: "b", size: 2 } },
       { kind: "alive" },
     ]);
-    deepEqual(stage.api.log.slice(0, 3), [
+    deepStrictEqual(stage.api.log.slice(0, 3), [
       `GET ${PATH}?limit=2`,
       `GET ${PATH}?limit=2&continue=page-2`,
       stage.api.log[2],
@@ -81,10 +84,10 @@ Deno.test("Reflector resumes after the server ended the watch, without listing",
   stage.clock.advance(6_000);
   watch.end();
   const again = await stage.api.nextWatch();
-  equal(again.request.url.searchParams.get("resourceVersion"), "12");
+  strictEqual(again.request.url.searchParams.get("resourceVersion"), "12");
   await stage.told.next((e) => e.kind === "alive");
-  equal(stage.lists(), 2);
-  deepEqual(stage.kinds("lost"), []);
+  strictEqual(stage.lists(), 2);
+  deepStrictEqual(stage.kinds("lost"), []);
 });
 
 Deno.test("Reflector takes the resourceVersion of a bookmark", async () => {
@@ -94,7 +97,7 @@ Deno.test("Reflector takes the resourceVersion of a bookmark", async () => {
   await stage.told.next((e) => e.kind === "alive");
   watch.end();
   const again = await stage.api.nextWatch();
-  equal(again.request.url.searchParams.get("resourceVersion"), "99");
+  strictEqual(again.request.url.searchParams.get("resourceVersion"), "99");
 });
 
 Deno.test.each(PROTOCOLS)(
@@ -108,9 +111,9 @@ Deno.test.each(PROTOCOLS)(
     const lost = await stage.told.next((e) => e.kind === "lost");
     match(lost.kind === "lost" ? lost.reason : "", /broke off/);
     const again = await stage.api.nextWatch();
-    equal(again.request.url.searchParams.get("resourceVersion"), "12");
+    strictEqual(again.request.url.searchParams.get("resourceVersion"), "12");
     await stage.told.next((e) => e.kind === "alive");
-    equal(stage.lists(), 2);
+    strictEqual(stage.lists(), 2);
   },
 );
 
@@ -126,10 +129,10 @@ Deno.test("Reflector resumes within 30 s after its HTTP/2 connection went silent
   const lost = await stage.told.next((e) => e.kind === "lost");
   match(lost.kind === "lost" ? lost.reason : "", /nothing arrives/);
   const again = await stage.api.nextWatch();
-  equal(again.request.url.searchParams.get("resourceVersion"), "12");
+  strictEqual(again.request.url.searchParams.get("resourceVersion"), "12");
   await stage.told.next((e) => e.kind === "alive");
-  equal(stage.proxy.accepted, 2);
-  equal(stage.lists(), 2);
+  strictEqual(stage.proxy.accepted, 2);
+  strictEqual(stage.lists(), 2);
 });
 
 Deno.test("Reflector stays on an HTTP/2 connection whose probe is answered", async () => {
@@ -139,10 +142,10 @@ Deno.test("Reflector stays on an HTTP/2 connection whose probe is answered", asy
     stage.clock.advance(PROBE_AFTER_MS);
     // deno-lint-ignore no-await-in-loop -- one after the other is the story
     await stage.armed(PROBE_AFTER_MS);
-    equal(stage.probes(), count);
+    strictEqual(stage.probes(), count);
   }
-  deepEqual(stage.kinds("lost"), []);
-  equal(stage.proxy.accepted, 1);
+  deepStrictEqual(stage.kinds("lost"), []);
+  strictEqual(stage.proxy.accepted, 1);
 });
 
 Deno.test("Reflector needs no probe while other requests are answered over HTTP/2", async () => {
@@ -153,7 +156,7 @@ Deno.test("Reflector needs no probe while other requests are answered over HTTP/
     // deno-lint-ignore no-await-in-loop -- one after the other is the story
     await stage.kube.request({ method: "GET", path: "/healthz" });
   }
-  equal(stage.probes(), 0);
+  strictEqual(stage.probes(), 0);
 });
 
 Deno.test("Reflector starts a silent HTTP/1.1 watch again before 30 s, and tells nothing", async () => {
@@ -161,9 +164,9 @@ Deno.test("Reflector starts a silent HTTP/1.1 watch again before 30 s, and tells
   await stage.following();
   stage.clock.advance(H1_SILENCE_MS);
   const again = await stage.api.nextWatch();
-  equal(again.request.url.searchParams.get("resourceVersion"), "7");
+  strictEqual(again.request.url.searchParams.get("resourceVersion"), "7");
   await stage.told.next((e) => e.kind === "alive");
-  deepEqual(stage.kinds("lost"), []);
+  deepStrictEqual(stage.kinds("lost"), []);
 });
 
 Deno.test("Reflector tells within 30 s that a silent HTTP/1.1 watch does not come back", async () => {
@@ -194,7 +197,7 @@ Deno.test("Reflector starts a watch again whose bookmarks stop coming", async ()
   const lost = await stage.told.next((e) => e.kind === "lost");
   match(lost.kind === "lost" ? lost.reason : "", /fell silent/);
   const again = await stage.api.nextWatch();
-  equal(again.request.url.searchParams.get("resourceVersion"), "20");
+  strictEqual(again.request.url.searchParams.get("resourceVersion"), "20");
   await stage.told.next((e) => e.kind === "alive");
 });
 
@@ -212,7 +215,7 @@ Deno.test("Reflector ends a watch that outlives its time", async () => {
   ok(livedMs >= WATCH_SECONDS_MIN * 1_000, `ended after ${livedMs} ms`);
   ok(livedMs <= (WATCH_SECONDS_MAX + 60) * 1_000, `ended after ${livedMs} ms`);
   const again = await stage.api.nextWatch();
-  equal(again.request.url.searchParams.get("resourceVersion"), "12");
+  strictEqual(again.request.url.searchParams.get("resourceVersion"), "12");
 });
 
 Deno.test("Reflector lists again when the watch expired (ERROR 410)", async () => {
@@ -222,7 +225,7 @@ Deno.test("Reflector lists again when the watch expired (ERROR 410)", async () =
   const lost = await stage.told.next((e) => e.kind === "lost");
   match(lost.kind === "lost" ? lost.reason : "", /too old/);
   await stage.told.next((e) => e.kind === "listed");
-  equal(stage.lists(), 4);
+  strictEqual(stage.lists(), 4);
 });
 
 Deno.test("Reflector lists again when a watch is refused with 410", async () => {
@@ -248,8 +251,8 @@ Deno.test("Reflector begins a list again whose continuation expired", async () =
         : undefined,
   });
   const listed = await stage.told.next((e) => e.kind === "listed");
-  equal(listed.kind === "listed" && listed.objects.length, 3);
-  deepEqual(stage.api.log.slice(0, 4), [
+  strictEqual(listed.kind === "listed" && listed.objects.length, 3);
+  deepStrictEqual(stage.api.log.slice(0, 4), [
     `GET ${PATH}?limit=2`,
     `GET ${PATH}?limit=2&continue=page-2`,
     `GET ${PATH}?limit=2`,
@@ -266,8 +269,8 @@ Deno.test("Reflector stops paging when continuations keep expiring", async () =>
         : undefined,
   });
   const listed = await stage.told.next((e) => e.kind === "listed");
-  equal(listed.kind === "listed" && listed.objects.length, 3);
-  equal(stage.api.log.includes(`GET ${PATH}`), true);
+  strictEqual(listed.kind === "listed" && listed.objects.length, 3);
+  strictEqual(stage.api.log.includes(`GET ${PATH}`), true);
 });
 
 Deno.test("Reflector resumes after another ERROR, and lists after the fifth", async () => {
@@ -276,7 +279,7 @@ Deno.test("Reflector resumes after another ERROR, and lists after the fifth", as
   for (const _ of Array(5)) {
     // deno-lint-ignore no-await-in-loop -- one after the other is the story
     const watch = await stage.api.nextWatch();
-    equal(watch.request.url.searchParams.get("resourceVersion"), "7");
+    strictEqual(watch.request.url.searchParams.get("resourceVersion"), "7");
     watch.send("ERROR", { kind: "Status", code: 500, message: "not today" });
   }
   await stage.told.next((e) => e.kind === "listed");
@@ -293,10 +296,10 @@ Deno.test("Reflector waits as long as a 429 asks", async () => {
   await stage.told.next((e) => e.kind === "lost");
   await stage.armed(5_000);
   stage.clock.advance(4_999);
-  equal(stage.watches(), 1);
+  strictEqual(stage.watches(), 1);
   stage.clock.advance(1);
   await stage.told.next((e) => e.kind === "alive");
-  equal(stage.watches(), 2);
+  strictEqual(stage.watches(), 2);
 });
 
 Deno.test("Reflector backs off further with each failure", async () => {
@@ -311,7 +314,7 @@ Deno.test("Reflector backs off further with each failure", async () => {
     waitedMs += stage.step();
   }
   ok(stage.lists() < 25, `${stage.lists()} attempts in a minute`);
-  deepEqual(stage.kinds("lost").length, 1);
+  deepStrictEqual(stage.kinds("lost").length, 1);
 });
 
 Deno.test("Reflector reports what cannot be projected, and goes on", async () => {
@@ -326,17 +329,17 @@ Deno.test("Reflector reports what cannot be projected, and goes on", async () =>
       }),
   });
   const listed = await stage.told.next((e) => e.kind === "listed");
-  deepEqual(listed.kind === "listed" && listed.objects, [{
+  deepStrictEqual(listed.kind === "listed" && listed.objects, [{
     name: "a",
     size: 1,
   }]);
-  deepEqual(await stage.take(1), [
+  deepStrictEqual(await stage.take(1), [
     { kind: "unprojectable", key: "n/x", reason: "size is no number" },
   ]);
   const watch = await stage.api.nextWatch();
   watch.send("MODIFIED", { metadata: { name: "a", resourceVersion: "8" } });
   watch.send("DELETED", { metadata: { name: "a", resourceVersion: "9" } });
-  deepEqual(await stage.take(3), [
+  deepStrictEqual(await stage.take(3), [
     { kind: "alive" },
     { kind: "unprojectable", key: "a", reason: "size is no number" },
     { kind: "deleted", key: "a" },
@@ -357,7 +360,7 @@ Deno.test("Reflector skips an event above the limit, and reads one cut anywhere"
     refused.kind === "unprojectable" ? refused.reason : "",
     /16777217 bytes/,
   );
-  deepEqual(await stage.told.next((e) => e.kind === "changed"), {
+  deepStrictEqual(await stage.told.next((e) => e.kind === "changed"), {
     kind: "changed",
     object: { name: "ü", size: 1 },
   });
@@ -372,7 +375,7 @@ Deno.test("Reflector does not call its sink once closed", async () => {
   watch.send("MODIFIED", thing("a", 10, "13"));
   stage.close();
   await stage.kube.close();
-  equal(stage.told.events.length, count);
+  strictEqual(stage.told.events.length, count);
 });
 
 function thing(name: string, size: number, resourceVersion: string): unknown {
@@ -437,7 +440,7 @@ class Stage implements AsyncDisposable {
     await this.kube.close();
     await this.proxy.close();
     await this.api.close();
-    equal(this.clock.timers, 0);
+    strictEqual(this.clock.timers, 0);
   }
 
   static async open(options: {

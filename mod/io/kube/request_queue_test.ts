@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from "node:assert/strict";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
 import { VirtualClock } from "../../../tests/support/virtual_clock.ts";
 import {
   QueueFullError,
@@ -12,10 +12,10 @@ Deno.test("RequestQueue leaves slots to other flows", async () => {
   const queue = new RequestQueue(new VirtualClock());
   const granted = holdAll(queue, Array(100).fill("services"));
   await settled();
-  equal(granted.length, REQUESTS_CONCURRENT_PER_FLOW_MAX);
+  strictEqual(granted.length, REQUESTS_CONCURRENT_PER_FLOW_MAX);
   const leases = holdAll(queue, ["leases"]);
   await settled();
-  equal(leases.length, 1);
+  strictEqual(leases.length, 1);
 });
 
 Deno.test("RequestQueue lets flows take turns once all slots are taken", async () => {
@@ -26,7 +26,7 @@ Deno.test("RequestQueue lets flows take turns once all slots are taken", async (
       .fill("nodes"),
   ]);
   await settled();
-  equal(queue.underWay, REQUESTS_CONCURRENT_MAX);
+  strictEqual(queue.underWay, REQUESTS_CONCURRENT_MAX);
   const waiting = holdAll(queue, [
     "services",
     "services",
@@ -36,10 +36,10 @@ Deno.test("RequestQueue lets flows take turns once all slots are taken", async (
     "eips",
   ]);
   await settled();
-  deepEqual(waiting, []);
+  deepStrictEqual(waiting, []);
   for (const slot of first.slice(0, 4)) slot.release();
   await settled();
-  deepEqual(waiting.map(({ flow }) => flow), [
+  deepStrictEqual(waiting.map(({ flow }) => flow), [
     "services",
     "leases",
     "eips",
@@ -53,14 +53,14 @@ Deno.test("RequestQueue lets a flow rest, and only that one", async () => {
   queue.rest("services", 5_000);
   const granted = holdAll(queue, ["services", "nodes"]);
   await settled();
-  deepEqual(granted.map(({ flow }) => flow), ["nodes"]);
+  deepStrictEqual(granted.map(({ flow }) => flow), ["nodes"]);
   clock.advance(4_999);
   await settled();
-  equal(granted.length, 1);
+  strictEqual(granted.length, 1);
   clock.advance(1);
   await settled();
-  deepEqual(granted.map(({ flow }) => flow), ["nodes", "services"]);
-  equal(clock.timers, 0);
+  deepStrictEqual(granted.map(({ flow }) => flow), ["nodes", "services"]);
+  strictEqual(clock.timers, 0);
 });
 
 Deno.test("RequestQueue forgets a request that was given up", async () => {
@@ -77,8 +77,8 @@ Deno.test("RequestQueue forgets a request that was given up", async () => {
   await rejects(waiting, /never mind/);
   held[0]?.release();
   await settled();
-  equal(next.length, 1);
-  equal(queue.waiting, 0);
+  strictEqual(next.length, 1);
+  strictEqual(queue.waiting, 0);
   await rejects(queue.acquire("a", given.signal), /never mind/);
 });
 

@@ -12,11 +12,11 @@ import type { Resource } from "@/port/cluster_api.ts";
  * @example Usage
  * ```ts
  * import { resourcePath } from "@/io/kube/resource_path.ts";
- * import { equal } from "node:assert/strict";
+ * import { strictEqual } from "node:assert/strict";
  *
  * const services = { group: "", version: "v1", plural: "services" };
- * equal(resourcePath(services), "/api/v1/services");
- * equal(
+ * strictEqual(resourcePath(services), "/api/v1/services");
+ * strictEqual(
  *   resourcePath({ ...services, namespace: "shop" }, "web", "status"),
  *   "/api/v1/namespaces/shop/services/web/status",
  * );

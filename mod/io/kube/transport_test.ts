@@ -1,4 +1,9 @@
-import { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  notStrictEqual,
+  strictEqual,
+} from "node:assert/strict";
 import { command, testNeeding } from "../../../tests/support/needs.ts";
 import { ScriptedApi } from "../../../tests/support/scripted_api.ts";
 import { makeTestPki, type TestPki } from "../../../tests/support/test_pki.ts";
@@ -16,8 +21,8 @@ testNeeding(
     const answers = await Promise.all(
       [1, 2, 3, 4].map(() => kube.request({ method: "GET", path: "/x" })),
     );
-    equal(answers.every((answer) => answer.ok), true);
-    equal(new Set(api.seen.map(({ fromPort }) => fromPort)).size, 1);
+    strictEqual(answers.every((answer) => answer.ok), true);
+    strictEqual(new Set(api.seen.map(({ fromPort }) => fromPort)).size, 1);
     await kube.close();
     await api.close();
   }),
@@ -36,7 +41,7 @@ testNeeding(
     const message = await failure(kube);
     match(message, /invalid peer certificate: UnknownIssuer/);
     match(message, /insecure-skip-tls-verify needs Deno's/);
-    equal(api.seen.length, 0);
+    strictEqual(api.seen.length, 0);
     await kube.close();
     await api.close();
   }),
@@ -52,7 +57,7 @@ testNeeding(
     const answers = await Promise.all(
       [1, 2, 3].map(() => kube.request({ method: "GET", path: "/x" })),
     );
-    equal(answers.every((answer) => answer.ok), true);
+    strictEqual(answers.every((answer) => answer.ok), true);
     await kube.close();
     const other = new KubeApi({ ...access, tlsServerName: "other.test" });
     match(await failure(other), /not valid for name "other.test"/);
@@ -76,7 +81,7 @@ testNeeding(
       return answer.ok;
     };
     const cert = inline(pki.client.cert);
-    deepEqual([
+    deepStrictEqual([
       await ask({}),
       await ask({ cert, key: inline(pki.client.key) }),
       await ask({ cert, key: inline(pki.clientSec1Key) }),
@@ -113,10 +118,10 @@ testNeeding(
       ...accessOf(listener.addr.port),
       ca: inline(pki.caCert),
     });
-    equal((await kube.request({ method: "POST", path: "/x" })).ok, true);
+    strictEqual((await kube.request({ method: "POST", path: "/x" })).ok, true);
     await kube.close();
     listener.close();
-    equal(await served, 1);
+    strictEqual(await served, 1);
   }),
 );
 
@@ -127,10 +132,10 @@ Deno.test("Transport falls back to HTTP/1.1 where a server knows no HTTP/2", asy
     ...accessOf(listener.addr.port),
     server: `http://127.0.0.1:${listener.addr.port}`,
   });
-  equal((await kube.request({ method: "POST", path: "/x" })).ok, true);
+  strictEqual((await kube.request({ method: "POST", path: "/x" })).ok, true);
   await kube.close();
   listener.close();
-  equal(await served, 1);
+  strictEqual(await served, 1);
 });
 
 testNeeding(
@@ -160,12 +165,12 @@ testNeeding(
     await asked.promise;
     await Deno.writeTextFile(ca, pki.caCert + pki.otherCaCert);
     await Deno.writeTextFile(tokenFile, "new");
-    equal((await kube.request({ method: "GET", path: "/x" })).ok, true);
+    strictEqual((await kube.request({ method: "GET", path: "/x" })).ok, true);
     may.resolve();
-    equal((await slow).ok, true);
+    strictEqual((await slow).ok, true);
     const ports = api.seen.map(({ fromPort }) => fromPort);
-    deepEqual(ports, [ports[0], ports[0], ports[2]]);
-    notEqual(ports[0], ports[2]);
+    deepStrictEqual(ports, [ports[0], ports[0], ports[2]]);
+    notStrictEqual(ports[0], ports[2]);
     await kube.close();
     await api.close();
   }),
