@@ -7,6 +7,7 @@
 import { ENVIRONMENT, NAMESPACE_DEFAULT } from "@/api/names.ts";
 import { MainHost } from "@/host/mod.ts";
 import {
+  brokenParts,
   type HttpServer,
   MetricsPage,
   missingParts,
@@ -147,7 +148,7 @@ class Agent {
       exit: (code) => done.resolve(code),
     }, agentWatches(namespace));
     const server = serveHttp(start.address, {
-      unhealthy: () => [],
+      unhealthy: () => brokenParts(core.view, instant()),
       notReady: () => missingParts(core.view, instant()),
       metrics,
     });

@@ -42,6 +42,17 @@ export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
   return missing;
 }
 
+/** The parts of a node that have broken and will not mend themselves; empty when it is healthy. */
+export function brokenParts(view: MainView, at: Instant): readonly NotReady[] {
+  const silentMs = view.owners.silentMs(at);
+  return silentMs <= WIRE_SILENCE_MAX_MS ? [] : [{
+    part: "wire",
+    message: `The isolate that answers ARP and NDP has said nothing for ${
+      Math.round(silentMs / 1000)
+    } s`,
+  }];
+}
+
 /** The gauges and counters of this moment. */
 export function samplesOf(
   view: MainView,
@@ -125,3 +136,6 @@ function addWire(view: MainView, add: Add): void {
     add("foghorn_frames_overrun_total", counters.overruns, { link });
   }
 }
+
+/** The wire isolate reports every 10 s; silent for this long, it hangs. */
+const WIRE_SILENCE_MAX_MS = 60_000;

@@ -55,6 +55,7 @@ export class OwnerLedger {
   #counters: readonly LinkCounters[] = [];
   #pauses = 0;
   #wireReady = false;
+  #countersMs: number | undefined;
   #news: (readonly [IpAddr, News])[] = [];
 
   /** The ledger of one node. */
@@ -98,6 +99,11 @@ export class OwnerLedger {
     return this.#wireReady;
   }
 
+  /** How long the wire isolate has said nothing although it should, in milliseconds; 0 before it serves a link. */
+  silentMs(at: Instant): number {
+    return this.#countersMs === undefined ? 0 : at.nowMs - this.#countersMs;
+  }
+
   /** Takes a report. */
   take(report: WireReport, at: Instant): void {
     switch (report.kind) {
@@ -131,6 +137,7 @@ export class OwnerLedger {
         break;
       case "counters":
         this.#counters = report.links;
+        this.#countersMs = at.nowMs;
         break;
       case "left":
         break;

@@ -89,6 +89,7 @@ export class WireCore {
   #nextTag = 1;
   #countersDueMs: number | undefined;
   #counted = "";
+  #countedMs = 0;
   #left = false;
 
   /** The core of a node that knows nothing yet. */
@@ -284,17 +285,19 @@ export class WireCore {
   }
 
   #reportCounters(nowMs: number): readonly WireEffect[] {
-    this.#countersDueMs = this.#links.size === 0
-      ? undefined
-      : nowMs + COUNTERS_INTERVAL_MS;
+    this.#countersDueMs = nowMs + COUNTERS_INTERVAL_MS;
     const counters = [...this.#links.values()].map((link) => link.counters());
     const text = JSON.stringify(counters);
     const asked = [...this.#links.keys()].map((tag): WireEffect => ({
       kind: "count-overruns",
       tag,
     }));
-    if (text === this.#counted) return asked;
+    // Said now and then also when nothing changed: it proves that this isolate lives.
+    if (
+      text === this.#counted && nowMs - this.#countedMs < COUNTERS_SILENCE_MS
+    ) return asked;
     this.#counted = text;
+    this.#countedMs = nowMs;
     return [...asked, {
       kind: "report",
       report: { kind: "counters", links: counters },
@@ -305,3 +308,5 @@ export class WireCore {
 const NOTHING: readonly WireEffect[] = [];
 /** How often counters are handed to main while they change. */
 const COUNTERS_INTERVAL_MS = 1_000;
+/** How often at least, from the first link on. */
+const COUNTERS_SILENCE_MS = 10_000;

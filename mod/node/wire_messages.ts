@@ -116,7 +116,7 @@ export type WireReport =
     readonly gapMs: number;
   }
   | {
-    /** Counters since start, by name; sent at most once a second while they change. */
+    /** Counters since start; sent at most once a second while they change, and every 10 s when not. */
     readonly kind: "counters";
     readonly links: readonly LinkCounters[];
   }
