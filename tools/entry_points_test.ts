@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
 import { bundleName, entryPoints, pointAtBundles } from "./entry_points.ts";
 
 const SOURCES: Readonly<Record<string, string>> = {
@@ -24,12 +24,12 @@ Deno.test("entryPoints() follows a Worker of a Worker, and main once", async () 
     (path) => Promise.resolve(MODULES[path] ?? [path]),
     (path) => Promise.resolve(SOURCES[path] ?? ""),
   );
-  deepEqual(found, ENTRIES);
+  deepStrictEqual(found, ENTRIES);
 });
 
 Deno.test("pointAtBundles() points main and Workers at their bundles", () => {
-  equal(bundleName("main.ts"), "foghorn.js");
-  equal(
+  strictEqual(bundleName("main.ts"), "foghorn.js");
+  strictEqual(
     pointAtBundles(
       'x(new URL("./wire_worker.ts",import.meta.url));y(new URL("../../main.ts", import.meta.url))',
       ENTRIES,

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { receiveMessageOnPort } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { PacketLink, WirePort } from "@/port/packet_link.ts";
 import { ETHER_TYPE } from "@/wire/ethernet.ts";

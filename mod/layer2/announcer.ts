@@ -150,14 +150,15 @@ export function stepAnnouncer(
       break;
     case "vip-released":
       state.owed.delete(event.vip);
-      break;
+      // A released VIP at the top would be waited for in vain.
+      nextOwed(state);
+      return [state, []];
     case "deadline":
       break;
     default:
       return unreachable(event);
   }
   const effects = announceDue(state, nowMs);
-  // A released VIP at the top would be waited for in vain.
   nextOwed(state);
   return [state, effects];
 }

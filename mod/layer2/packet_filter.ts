@@ -88,14 +88,46 @@ export function arpFilter(vips: Iterable<Ipv4Addr>): PacketFilter {
   );
 }
 
-/** The ARP filter of a kernel that has no room for an exact one. */
-export function plainArpFilter(): PacketFilter {
-  return smallest(plainArp(), plainArp(), "plain");
+/**
+ * The filter of the Neighbor Discovery socket of a link.
+ *
+ * @param vips The VIPs this node answers for on the link, in any order.
+ * @returns The program.
+ */
+export function ndpFilter(vips: Iterable<Ipv6Addr>): PacketFilter {
+  const ranges = boundaries([...vips].map(lastWord));
+  const head = ndpHead();
+  return smallest(
+    [...head, load(LOAD_WORD, NDP_TARGET_AT), ...search(ranges, "drop")],
+    plainNdp(),
+  );
 }
 
-/** The NDP filter of a kernel that has no room for an exact one. */
+/**
+ * An ARP filter of few instructions, for a kernel that has no memory for an
+ * exact one (`net.core.optmem_max`).
+ *
+ * @returns The program; it asks everything but the addresses.
+ */
+export function plainArpFilter(): PacketFilter {
+  return filterOf("plain", plainArp());
+}
+
+/**
+ * A Neighbor Discovery filter of few instructions, likewise.
+ *
+ * @returns The program; it asks everything but the address.
+ */
 export function plainNdpFilter(): PacketFilter {
-  return smallest(plainNdp(), plainNdp(), "plain");
+  return filterOf("plain", plainNdp());
+}
+
+/** A `struct sock_filter`: jumps count the instructions they skip. */
+interface Instruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
 }
 
 function arpHead(): readonly Instruction[] {
@@ -134,37 +166,21 @@ function plainNdp(): readonly Instruction[] {
   return [...ndpHead(), ACCEPT];
 }
 
-/**
- * The filter of the Neighbor Discovery socket of a link.
- *
- * @param vips The VIPs this node answers for on the link, in any order.
- * @returns The program.
- */
-export function ndpFilter(vips: Iterable<Ipv6Addr>): PacketFilter {
-  const ranges = boundaries([...vips].map(lastWord));
-  const head = ndpHead();
-  return smallest(
-    [...head, load(LOAD_WORD, NDP_TARGET_AT), ...search(ranges, "drop")],
-    plainNdp(),
-  );
-}
-
-/** A `struct sock_filter`: jumps count the instructions they skip. */
-interface Instruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
-}
-
 function smallest(
   exact: readonly Instruction[],
   plain: readonly Instruction[],
-  most: FilterMode = "exact",
 ): PacketFilter {
-  return most === "exact" && exact.length <= FILTER_INSTRUCTIONS_MAX
-    ? { mode: "exact", program: packed(exact), instructions: exact.length }
-    : { mode: "plain", program: packed(plain), instructions: plain.length };
+  return exact.length <= FILTER_INSTRUCTIONS_MAX
+    ? filterOf("exact", exact)
+    : filterOf("plain", plain);
+}
+
+function filterOf(
+  mode: FilterMode,
+  instructions: readonly Instruction[],
+): PacketFilter {
+  const program = packed(instructions);
+  return { mode, program, instructions: instructions.length };
 }
 
 function packed(instructions: readonly Instruction[]): Uint8Array {
@@ -241,7 +257,7 @@ function searchBetween(
   const below = searchBetween(ends, from, middle);
   const above = searchBetween(ends, middle + 1, to);
   return [
-    jump(JUMP_AT_LEAST, ends[middle] as number, { yes: 0, no: 1 }),
+    jump(JUMP_AT_LEAST, ends[middle] as number, { yes: 1, no: 0 }),
     skip(below.length),
     ...below,
     ...above,

@@ -1,5 +1,9 @@
 import fc from "fast-check";
-import { ok, strictEqual as equal } from "node:assert/strict";
+import {
+  deepStrictEqual as deepEqual,
+  ok,
+  strictEqual as equal,
+} from "node:assert/strict";
 import { type IpAddr, isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
 import { type Ipv4Addr, ipv4AddrFromNumber } from "@/addr/ipv4_addr.ts";
 import { ipv6Addr } from "@/addr/ipv6_addr.ts";
@@ -25,6 +29,8 @@ import {
   FILTER_INSTRUCTIONS_MAX,
   ndpFilter,
   type PacketFilter,
+  plainArpFilter,
+  plainNdpFilter,
 } from "./packet_filter.ts";
 import { respond } from "./responder.ts";
 
@@ -213,6 +219,11 @@ Deno.test.each(TAKEN)("every filter accepts $name", ({ frame }) => {
   ok(run(PLAIN.arp, skb) !== run(PLAIN.ndp, skb), "exactly one");
   const priority = { ...skb, vlanTag: 0xa000 };
   ok(run(EXACT.arp, priority) || run(EXACT.ndp, priority), "VID 0 is no VLAN");
+});
+
+Deno.test("a plain filter is the same whether there was no room or none was wanted", () => {
+  deepEqual(plainArpFilter(), PLAIN.arp);
+  deepEqual(plainNdpFilter(), PLAIN.ndp);
 });
 
 Deno.test("a filter of no VIP refuses everything", () => {

@@ -23,7 +23,7 @@ import {
   ingressAddresses,
   wantsAddress,
 } from "./claim.ts";
-import { type Change, type ClusterState, keyOf } from "./cluster_state.ts";
+import type { Change, ClusterState } from "./cluster_state.ts";
 import { eligibleNodes, fitNodes } from "./eligibility.ts";
 
 /** Who may answer for a VIP, and where. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 import { type Json, type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 
 /** An API server under test. */
@@ -74,7 +74,7 @@ export class ContractApi implements AsyncDisposable {
     const { code, body } = await outside.request("POST", "/api/v1/namespaces", {
       metadata: { generateName: "contract-" },
     });
-    equal(code, 201);
+    strictEqual(code, 201);
     const name = String(valueAt(body, "metadata", "name"));
     const api = new ContractApi(target, name);
     api.cleansUp(`/api/v1/namespaces/${name}`);
@@ -146,7 +146,7 @@ export class ContractApi implements AsyncDisposable {
     contentType?: string,
   ): Promise<JsonObject> {
     const answer = await this.request(method, path, body, contentType);
-    equal(
+    strictEqual(
       answer.code < 300,
       true,
       `${method} ${path}: ${answer.code} ${JSON.stringify(answer.body)}`,
@@ -163,14 +163,14 @@ export class ContractApi implements AsyncDisposable {
     contentType?: string,
   ): Promise<JsonObject> {
     const answer = await this.request(method, path, body, contentType);
-    equal(
+    strictEqual(
       answer.code,
       expected.code,
       `${method} ${path}: ${JSON.stringify(answer.body)}`,
     );
     if (expected.reason !== undefined) {
-      equal(answer.body["kind"], "Status");
-      equal(answer.body["reason"], expected.reason);
+      strictEqual(answer.body["kind"], "Status");
+      strictEqual(answer.body["reason"], expected.reason);
     }
     return answer.body;
   }
@@ -189,7 +189,7 @@ export class ContractApi implements AsyncDisposable {
         ? {}
         : { client: this.target.client }),
     });
-    equal(response.status, 200);
+    strictEqual(response.status, 200);
     const watch = new ContractWatch(response, abort);
     this.#watches.push(watch);
     return watch;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, match, ok } from "node:assert/strict";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   type ContractApi,
@@ -23,14 +23,14 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
       const group = groupOf(api);
       await api.fails({ code: 404 }, "GET", `/apis/${group}/v1/pools`);
       const path = await define(api);
-      equal((await api.ok("GET", path))["kind"], "PoolList");
+      strictEqual((await api.ok("GET", path))["kind"], "PoolList");
       const versions = await api.ok("GET", `/apis/${group}`);
-      equal(
+      strictEqual(
         valueAt(versions, "preferredVersion", "version"),
         "v1alpha2",
       );
       const resources = await api.ok("GET", `/apis/${group}/v1alpha2`);
-      deepEqual(
+      deepStrictEqual(
         Array.isArray(resources["resources"])
           ? resources["resources"].map((item) => valueAt(item, "name") ?? null)
           : [],
@@ -49,16 +49,16 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
         path,
         pool(api, "a", { address: "x", unknown: true, nothing: null }),
       );
-      deepEqual(made["spec"], { address: "x", priority: 7 });
-      equal(valueAt(made, "metadata", "generation"), 1);
+      deepStrictEqual(made["spec"], { address: "x", priority: 7 });
+      strictEqual(valueAt(made, "metadata", "generation"), 1);
       const relabelled = await api.ok("PATCH", `${path}/a`, {
         metadata: { labels: { x: "1" } },
       }, PATCH.merge);
-      equal(valueAt(relabelled, "metadata", "generation"), 1);
+      strictEqual(valueAt(relabelled, "metadata", "generation"), 1);
       const changed = await api.ok("PATCH", `${path}/a`, {
         spec: { disable: true },
       }, PATCH.merge);
-      equal(valueAt(changed, "metadata", "generation"), 2);
+      strictEqual(valueAt(changed, "metadata", "generation"), 2);
     },
   },
   {
@@ -118,21 +118,21 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
         ...pool(api, "a", { address: "x" }),
         status: { usage: 9 },
       });
-      equal(made["status"], undefined);
+      strictEqual(made["status"], undefined);
       const counted = await api.ok("PATCH", `${path}/a/status`, {
         metadata: { labels: { x: "1" }, finalizers: ["example.org/a"] },
         spec: { address: "y" },
         status: { usage: 1, used: { "192.0.2.1": "ns/a" }, lost: 1 },
       }, PATCH.merge);
-      deepEqual(counted["status"], { usage: 1, used: { "192.0.2.1": "ns/a" } });
-      deepEqual(counted["spec"], made["spec"]);
-      equal(valueAt(counted, "metadata", "labels"), undefined);
-      equal(valueAt(counted, "metadata", "finalizers"), undefined);
-      equal(valueAt(counted, "metadata", "generation"), 1);
+      deepStrictEqual(counted["status"], { usage: 1, used: { "192.0.2.1": "ns/a" } });
+      deepStrictEqual(counted["spec"], made["spec"]);
+      strictEqual(valueAt(counted, "metadata", "labels"), undefined);
+      strictEqual(valueAt(counted, "metadata", "finalizers"), undefined);
+      strictEqual(valueAt(counted, "metadata", "generation"), 1);
       const unchanged = await api.ok("PATCH", `${path}/a`, {
         status: { usage: 5 },
       }, PATCH.merge);
-      equal(revisionOf(unchanged), revisionOf(counted));
+      strictEqual(revisionOf(unchanged), revisionOf(counted));
       await api.fails(
         { code: 422, reason: "Invalid" },
         "PATCH",
@@ -180,15 +180,15 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
         apiVersion: `${groupOf(api)}/v1alpha1`,
       });
       const seen = await api.ok("GET", `${older}/a`);
-      equal(seen["apiVersion"], `${groupOf(api)}/v1alpha1`);
-      deepEqual(seen["spec"], { address: "x" });
+      strictEqual(seen["apiVersion"], `${groupOf(api)}/v1alpha1`);
+      deepStrictEqual(seen["spec"], { address: "x" });
       const stored = await api.ok("GET", `${path}/b`);
-      equal(stored["apiVersion"], `${groupOf(api)}/v1alpha2`);
-      deepEqual(stored["spec"], { address: "y", priority: 7 });
-      deepEqual(namesOf(await api.ok("GET", older)), ["a", "b"]);
+      strictEqual(stored["apiVersion"], `${groupOf(api)}/v1alpha2`);
+      deepStrictEqual(stored["spec"], { address: "y", priority: 7 });
+      deepStrictEqual(namesOf(await api.ok("GET", older)), ["a", "b"]);
       const watch = await api.watch(older);
       const event = await watch.next();
-      equal(event?.object["apiVersion"], `${groupOf(api)}/v1alpha1`);
+      strictEqual(event?.object["apiVersion"], `${groupOf(api)}/v1alpha1`);
     },
   },
   {
@@ -198,8 +198,8 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
       await api.ok("POST", path, pool(api, "a", { address: "x" }));
       const list = await api.ok("GET", path);
       const first = Array.isArray(list["items"]) ? list["items"][0] : undefined;
-      equal(valueAt(first, "kind"), "Pool");
-      equal(valueAt(first, "apiVersion"), `${groupOf(api)}/v1alpha2`);
+      strictEqual(valueAt(first, "kind"), "Pool");
+      strictEqual(valueAt(first, "apiVersion"), `${groupOf(api)}/v1alpha2`);
     },
   },
   {
@@ -216,13 +216,13 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
       });
       await api.ok("DELETE", `${DEFINITIONS}/pools.${groupOf(api)}`);
       let last = await watch.next();
-      equal(last?.type, "MODIFIED");
+      strictEqual(last?.type, "MODIFIED");
       await released(api, `${path}/a`);
       while (last?.type === "MODIFIED") {
         // deno-lint-ignore no-await-in-loop -- one event after the other
         last = await watch.next();
       }
-      equal(last?.type, "DELETED");
+      strictEqual(last?.type, "DELETED");
     },
   },
   {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, match, notStrictEqual, ok } from "node:assert/strict";
 import {
   arrayAt,
   type Json,
@@ -27,18 +27,18 @@ export const KIND_CASES: readonly ContractCase[] = [
       const service = await createService(api, "a", { type: "LoadBalancer" });
       const spec = valueAt(service, "spec");
       match(String(valueAt(spec, "clusterIP")), /^\d+\.\d+\.\d+\.\d+$/);
-      deepEqual(valueAt(spec, "clusterIPs"), [valueAt(spec, "clusterIP")]);
-      deepEqual(valueAt(spec, "ipFamilies"), ["IPv4"]);
-      equal(valueAt(spec, "ipFamilyPolicy"), "SingleStack");
-      equal(valueAt(spec, "sessionAffinity"), "None");
-      equal(valueAt(spec, "externalTrafficPolicy"), "Cluster");
-      equal(valueAt(spec, "internalTrafficPolicy"), "Cluster");
-      equal(valueAt(spec, "allocateLoadBalancerNodePorts"), true);
+      deepStrictEqual(valueAt(spec, "clusterIPs"), [valueAt(spec, "clusterIP")]);
+      deepStrictEqual(valueAt(spec, "ipFamilies"), ["IPv4"]);
+      strictEqual(valueAt(spec, "ipFamilyPolicy"), "SingleStack");
+      strictEqual(valueAt(spec, "sessionAffinity"), "None");
+      strictEqual(valueAt(spec, "externalTrafficPolicy"), "Cluster");
+      strictEqual(valueAt(spec, "internalTrafficPolicy"), "Cluster");
+      strictEqual(valueAt(spec, "allocateLoadBalancerNodePorts"), true);
       const [port] = arrayAt(spec, "ports");
-      equal(valueAt(port, "protocol"), "TCP");
-      equal(valueAt(port, "targetPort"), 80);
+      strictEqual(valueAt(port, "protocol"), "TCP");
+      strictEqual(valueAt(port, "targetPort"), 80);
       ok(Number(valueAt(port, "nodePort")) >= 30_000);
-      deepEqual(service["status"], { loadBalancer: {} });
+      deepStrictEqual(service["status"], { loadBalancer: {} });
     },
   },
   {
@@ -47,12 +47,12 @@ export const KIND_CASES: readonly ContractCase[] = [
       const service = await createService(api, "a", {
         ipFamilyPolicy: "PreferDualStack",
       });
-      deepEqual(valueAt(service, "spec", "ipFamilies"), ["IPv4", "IPv6"]);
-      equal(arrayAt(service, "spec", "clusterIPs").length, 2);
+      deepStrictEqual(valueAt(service, "spec", "ipFamilies"), ["IPv4", "IPv6"]);
+      strictEqual(arrayAt(service, "spec", "clusterIPs").length, 2);
       const single = await api.ok("PATCH", api.core("services", "a"), {
         spec: { ipFamilyPolicy: "SingleStack" },
       }, PATCH.merge);
-      deepEqual(valueAt(single, "spec", "ipFamilies"), ["IPv4"]);
+      deepStrictEqual(valueAt(single, "spec", "ipFamilies"), ["IPv4"]);
       const second = await createService(api, "b", {
         ipFamilyPolicy: "SingleStack",
         ipFamilies: ["IPv6"],
@@ -97,7 +97,7 @@ export const KIND_CASES: readonly ContractCase[] = [
           { name: "udp", port: 53, protocol: "UDP" },
         ],
       });
-      equal(arrayAt(service, "spec", "ports").length, 2);
+      strictEqual(arrayAt(service, "spec", "ports").length, 2);
     },
   },
   {
@@ -113,15 +113,15 @@ export const KIND_CASES: readonly ContractCase[] = [
         spec: { loadBalancerIP: "192.0.2.9" },
         status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
       });
-      deepEqual(valueAt(patched, "metadata", "labels"), {
+      deepStrictEqual(valueAt(patched, "metadata", "labels"), {
         "example.org/eip": "pool",
       });
-      deepEqual(valueAt(patched, "metadata", "finalizers"), ["example.org/lb"]);
-      deepEqual(arrayAt(patched, "status", "loadBalancer", "ingress"), [
+      deepStrictEqual(valueAt(patched, "metadata", "finalizers"), ["example.org/lb"]);
+      deepStrictEqual(arrayAt(patched, "status", "loadBalancer", "ingress"), [
         { ip: "192.0.2.1", ipMode: "VIP" },
       ]);
       // The spec is not to be changed there.
-      deepEqual(patched["spec"], made["spec"]);
+      deepStrictEqual(patched["spec"], made["spec"]);
       await api.fails(
         { code: 409, reason: "Conflict" },
         "PATCH",
@@ -150,8 +150,8 @@ export const KIND_CASES: readonly ContractCase[] = [
         ...made,
         status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
       });
-      deepEqual(updated["status"], { loadBalancer: {} });
-      equal(revisionOf(updated), revisionOf(made));
+      deepStrictEqual(updated["status"], { loadBalancer: {} });
+      strictEqual(revisionOf(updated), revisionOf(made));
     },
   },
   {
@@ -201,14 +201,14 @@ export const KIND_CASES: readonly ContractCase[] = [
       const changed = await api.ok("PATCH", api.core("services", "a"), {
         spec: { type: "ClusterIP" },
       }, PATCH.merge);
-      deepEqual(changed["status"], { loadBalancer: {} });
-      equal(valueAt(changed, "spec", "loadBalancerClass"), undefined);
-      equal(valueAt(changed, "spec", "externalTrafficPolicy"), undefined);
-      equal(
+      deepStrictEqual(changed["status"], { loadBalancer: {} });
+      strictEqual(valueAt(changed, "spec", "loadBalancerClass"), undefined);
+      strictEqual(valueAt(changed, "spec", "externalTrafficPolicy"), undefined);
+      strictEqual(
         valueAt(arrayAt(changed, "spec", "ports")[0], "nodePort"),
         undefined,
       );
-      equal(
+      strictEqual(
         valueAt(changed, "spec", "clusterIP"),
         valueAt(made, "spec", "clusterIP"),
       );
@@ -226,7 +226,7 @@ export const KIND_CASES: readonly ContractCase[] = [
           selector: { app: "x" },
         },
       });
-      deepEqual(updated["spec"], made["spec"]);
+      deepStrictEqual(updated["spec"], made["spec"]);
       await api.fails(
         { code: 422, reason: "Invalid" },
         "PATCH",
@@ -260,11 +260,11 @@ export const KIND_CASES: readonly ContractCase[] = [
         PATCH.strategic,
       );
       const conditions = arrayAt(patched, "status", "conditions");
-      deepEqual(
+      deepStrictEqual(
         conditions.map((item) => valueAt(item, "type") ?? null).toSorted(),
         ["A", "B"],
       );
-      equal(
+      strictEqual(
         valueAt(conditions[0], "lastTransitionTime"),
         "2026-01-02T03:04:05Z",
       );
@@ -287,8 +287,8 @@ export const KIND_CASES: readonly ContractCase[] = [
         },
       });
       const answer = await api.request("PUT", path, lease("one"));
-      equal(answer.code, 201);
-      deepEqual(answer.body["spec"], lease("one")["spec"]);
+      strictEqual(answer.code, 201);
+      deepStrictEqual(answer.body["spec"], lease("one")["spec"]);
       const revision = revisionOf(answer.body);
       await api.ok("PUT", path, lease("two", revision));
       await api.fails(
@@ -297,7 +297,7 @@ export const KIND_CASES: readonly ContractCase[] = [
         path,
         lease("three", revision),
       );
-      equal(
+      strictEqual(
         valueAt(await api.ok("GET", path), "spec", "holderIdentity"),
         "two",
       );
@@ -381,13 +381,13 @@ export const KIND_CASES: readonly ContractCase[] = [
       };
       await api.ok("POST", path, event);
       const core = await api.ok("GET", api.core("events", "a"));
-      equal(core["message"], "words");
-      equal(core["apiVersion"], "v1");
-      equal(valueAt(core, "involvedObject", "name"), "x");
-      equal(core["reportingComponent"], "example.org/controller");
+      strictEqual(core["message"], "words");
+      strictEqual(core["apiVersion"], "v1");
+      strictEqual(valueAt(core, "involvedObject", "name"), "x");
+      strictEqual(core["reportingComponent"], "example.org/controller");
       const back = await api.ok("GET", `${path}/a`);
-      equal(back["note"], "words");
-      equal(back["apiVersion"], "events.k8s.io/v1");
+      strictEqual(back["note"], "words");
+      strictEqual(back["apiVersion"], "events.k8s.io/v1");
       const { eventTime: _, ...timeless } = event;
       await api.fails({ code: 422, reason: "Invalid" }, "POST", path, {
         ...timeless,
@@ -399,7 +399,7 @@ export const KIND_CASES: readonly ContractCase[] = [
           encodeURIComponent("involvedObject.name=x,type=Normal")
         }`,
       );
-      equal(arrayAt(list, "items").length, 1);
+      strictEqual(arrayAt(list, "items").length, 1);
     },
   },
   {
@@ -423,7 +423,7 @@ export const KIND_CASES: readonly ContractCase[] = [
       await api.fails(expected, "POST", path, slice("IPv6", "192.0.2.1"));
       await api.fails(expected, "POST", path, slice("Other", "192.0.2.1"));
       const made = await api.ok("POST", path, slice("IPv4", "192.0.2.1"));
-      deepEqual(valueAt(arrayAt(made, "endpoints")[0], "conditions"), {
+      deepStrictEqual(valueAt(arrayAt(made, "endpoints")[0], "conditions"), {
         ready: false,
         serving: true,
         terminating: true,
@@ -435,7 +435,7 @@ export const KIND_CASES: readonly ContractCase[] = [
         endpoints: null,
       }, PATCH.merge);
       // Go writes no list as null.
-      equal(emptied["endpoints"], null);
+      strictEqual(emptied["endpoints"], null);
     },
   },
   {
@@ -469,7 +469,7 @@ export const KIND_CASES: readonly ContractCase[] = [
       const states = arrayAt(ready, "status", "conditions").map((item) =>
         `${valueAt(item, "type")} ${valueAt(item, "status")}`
       );
-      deepEqual(states.toSorted(), [
+      deepStrictEqual(states.toSorted(), [
         "NetworkUnavailable False",
         "Ready Unknown",
       ]);
@@ -479,8 +479,8 @@ export const KIND_CASES: readonly ContractCase[] = [
         { metadata: { labels: { x: "1" } }, status: { conditions: [] } },
         PATCH.merge,
       );
-      equal(arrayAt(ignored, "status", "conditions").length, 2);
-      equal(valueAt(ignored, "metadata", "labels", "x"), "1");
+      strictEqual(arrayAt(ignored, "status", "conditions").length, 2);
+      strictEqual(valueAt(ignored, "metadata", "labels", "x"), "1");
     },
   },
   {
@@ -490,11 +490,11 @@ export const KIND_CASES: readonly ContractCase[] = [
         metadata: { generateName: "contract-" },
       });
       const name = String(valueAt(made, "metadata", "name"));
-      equal(
+      strictEqual(
         valueAt(made, "metadata", "labels", "kubernetes.io/metadata.name"),
         name,
       );
-      equal(valueAt(made, "status", "phase"), "Active");
+      strictEqual(valueAt(made, "status", "phase"), "Active");
       const secrets = `/api/v1/namespaces/${name}/secrets`;
       const secret = await api.ok("POST", secrets, {
         metadata: { name: "a", finalizers: ["example.org/a"] },
@@ -507,7 +507,7 @@ export const KIND_CASES: readonly ContractCase[] = [
         resourceVersion: revisionOf(secret),
       });
       await api.ok("DELETE", `/api/v1/namespaces/${name}`);
-      deepEqual(await gone.names(1), ["MODIFIED a"]);
+      deepStrictEqual(await gone.names(1), ["MODIFIED a"]);
       await api.fails({ code: 403, reason: "Forbidden" }, "POST", secrets, {
         metadata: { name: "b" },
       });
@@ -517,14 +517,14 @@ export const KIND_CASES: readonly ContractCase[] = [
         { metadata: { finalizers: null } },
         PATCH.merge,
       );
-      deepEqual(await gone.names(1), ["DELETED a"]);
+      deepStrictEqual(await gone.names(1), ["DELETED a"]);
       let last = await watch.next();
-      equal(valueAt(last?.object, "status", "phase"), "Terminating");
+      strictEqual(valueAt(last?.object, "status", "phase"), "Terminating");
       while (last?.type === "MODIFIED") {
         // deno-lint-ignore no-await-in-loop -- one event after the other
         last = await watch.next();
       }
-      equal(last?.type, "DELETED");
+      strictEqual(last?.type, "DELETED");
     },
   },
   {
@@ -534,8 +534,8 @@ export const KIND_CASES: readonly ContractCase[] = [
       const services = arrayAt(core, "resources").find((resource) =>
         valueAt(resource, "name") === "services"
       );
-      equal(valueAt(services, "kind"), "Service");
-      equal(valueAt(services, "namespaced"), true);
+      strictEqual(valueAt(services, "kind"), "Service");
+      strictEqual(valueAt(services, "namespaced"), true);
       ok(arrayAt(services, "verbs").includes("watch"));
       ok(
         arrayAt(core, "resources").some((resource) =>
@@ -548,8 +548,8 @@ export const KIND_CASES: readonly ContractCase[] = [
           valueAt(group, "name") === "coordination.k8s.io"
         ),
       );
-      equal((await api.ok("GET", "/version"))["major"], "1");
-      notEqual((await api.request("GET", "/healthz")).code, 404);
+      strictEqual((await api.ok("GET", "/version"))["major"], "1");
+      notStrictEqual((await api.request("GET", "/healthz")).code, 404);
     },
   },
 ];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, notStrictEqual, ok } from "node:assert/strict";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   type ContractApi,
@@ -21,14 +21,14 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
     run: async (api) => {
       await create(api, ["b", "a"]);
       const list = await api.ok("GET", api.core("secrets"));
-      equal(list["kind"], "SecretList");
-      equal(list["apiVersion"], "v1");
+      strictEqual(list["kind"], "SecretList");
+      strictEqual(list["apiVersion"], "v1");
       ok(Number(revisionOf(list)) > 0);
-      deepEqual(namesOf(list), ["a", "b"]);
+      deepStrictEqual(namesOf(list), ["a", "b"]);
       const first = Array.isArray(list["items"]) ? list["items"][0] : undefined;
       // Items of built-in lists do not say what they are.
-      equal(valueAt(first, "kind"), undefined);
-      equal(valueAt(first, "apiVersion"), undefined);
+      strictEqual(valueAt(first, "kind"), undefined);
+      strictEqual(valueAt(first, "apiVersion"), undefined);
     },
   },
   {
@@ -37,16 +37,16 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       const path = api.core("secrets");
       await create(api, ["a", "b", "c", "d", "e"]);
       const first = await api.ok("GET", `${path}?limit=2`);
-      deepEqual(namesOf(first), ["a", "b"]);
-      equal(valueAt(first, "metadata", "remainingItemCount"), 3);
+      deepStrictEqual(namesOf(first), ["a", "b"]);
+      strictEqual(valueAt(first, "metadata", "remainingItemCount"), 3);
       await api.ok("DELETE", `${path}/d`);
       await create(api, ["bb"]);
       const second = await api.ok("GET", nextPage(path, first));
-      deepEqual(namesOf(second), ["c", "d"]);
-      equal(revisionOf(second), revisionOf(first));
+      deepStrictEqual(namesOf(second), ["c", "d"]);
+      strictEqual(revisionOf(second), revisionOf(first));
       const third = await api.ok("GET", nextPage(path, second));
-      deepEqual(namesOf(third), ["e"]);
-      equal(valueAt(third, "metadata", "continue") ?? "", "");
+      deepStrictEqual(namesOf(third), ["e"]);
+      strictEqual(valueAt(third, "metadata", "continue") ?? "", "");
     },
   },
   {
@@ -90,13 +90,13 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
             }`,
           ),
         );
-      deepEqual(await select("tier=one"), ["a"]);
-      deepEqual(await select("tier==two,!old"), ["b"]);
-      deepEqual(await select("tier!=one"), ["b", "c"]);
-      deepEqual(await select("tier in (one, two)"), ["a", "b"]);
-      deepEqual(await select("tier notin (one)"), ["b", "c"]);
-      deepEqual(await select("tier"), ["a", "b"]);
-      deepEqual(await select("!tier"), ["c"]);
+      deepStrictEqual(await select("tier=one"), ["a"]);
+      deepStrictEqual(await select("tier==two,!old"), ["b"]);
+      deepStrictEqual(await select("tier!=one"), ["b", "c"]);
+      deepStrictEqual(await select("tier in (one, two)"), ["a", "b"]);
+      deepStrictEqual(await select("tier notin (one)"), ["b", "c"]);
+      deepStrictEqual(await select("tier"), ["a", "b"]);
+      deepStrictEqual(await select("!tier"), ["c"]);
     },
   },
   {
@@ -112,10 +112,10 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
             `${path}?fieldSelector=${encodeURIComponent(selector)}`,
           ),
         );
-      deepEqual(await select("spec.type=LoadBalancer"), ["a"]);
-      deepEqual(await select("spec.type!=LoadBalancer"), ["b"]);
-      deepEqual(await select("metadata.name=b"), ["b"]);
-      deepEqual(
+      deepStrictEqual(await select("spec.type=LoadBalancer"), ["a"]);
+      deepStrictEqual(await select("spec.type!=LoadBalancer"), ["b"]);
+      deepStrictEqual(await select("metadata.name=b"), ["b"]);
+      deepStrictEqual(
         await select(
           `metadata.name==a,metadata.namespace=${api.namespace}`,
         ),
@@ -140,12 +140,12 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         "GET",
         `${path}?${at}&resourceVersionMatch=Exact`,
       );
-      deepEqual(namesOf(exact), ["a"]);
+      deepStrictEqual(namesOf(exact), ["a"]);
       const newer = await api.ok(
         "GET",
         `${path}?${at}&resourceVersionMatch=NotOlderThan`,
       );
-      deepEqual(namesOf(newer), ["a", "b"]);
+      deepStrictEqual(namesOf(newer), ["a", "b"]);
     },
   },
   {
@@ -160,7 +160,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       });
       await relabel(api, "a", { x: "1" });
       await api.ok("DELETE", `${path}/b`);
-      deepEqual(await watch.names(3), ["ADDED b", "MODIFIED a", "DELETED b"]);
+      deepStrictEqual(await watch.names(3), ["ADDED b", "MODIFIED a", "DELETED b"]);
     },
   },
   {
@@ -173,12 +173,12 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       });
       const changed = await relabel(api, "a", { x: "1" });
       const event = await watch.next();
-      deepEqual(event, { type: "MODIFIED", object: changed });
-      equal(event?.object["kind"], "Secret");
+      deepStrictEqual(event, { type: "MODIFIED", object: changed });
+      strictEqual(event?.object["kind"], "Secret");
       await api.ok("DELETE", `${path}/a`);
       const end = await watch.next();
-      equal(end?.type, "DELETED");
-      deepEqual(valueAt(end?.object, "metadata", "labels"), { x: "1" });
+      strictEqual(end?.type, "DELETED");
+      deepStrictEqual(valueAt(end?.object, "metadata", "labels"), { x: "1" });
       ok(Number(revisionOf(end?.object ?? {})) > Number(revisionOf(changed)));
     },
   },
@@ -187,9 +187,9 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
     run: async (api) => {
       await create(api, ["b", "a"]);
       const watch = await api.watch(api.core("secrets"));
-      deepEqual((await watch.names(2)).toSorted(), ["ADDED a", "ADDED b"]);
+      deepStrictEqual((await watch.names(2)).toSorted(), ["ADDED a", "ADDED b"]);
       await create(api, ["c"]);
-      deepEqual(await watch.names(1), ["ADDED c"]);
+      deepStrictEqual(await watch.names(1), ["ADDED c"]);
     },
   },
   {
@@ -205,12 +205,12 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       await relabel(api, "a", { x: "2" });
       await relabel(api, "a", { y: "2" });
       await relabel(api, "a", { x: "1" });
-      deepEqual(await watch.names(2), ["ADDED a", "MODIFIED a"]);
+      deepStrictEqual(await watch.names(2), ["ADDED a", "MODIFIED a"]);
       const gone = await watch.next();
-      equal(gone?.type, "DELETED");
+      strictEqual(gone?.type, "DELETED");
       // It is shown as it was when it still matched.
-      equal(valueAt(gone?.object, "metadata", "labels", "x"), "1");
-      deepEqual(await watch.names(1), ["ADDED a"]);
+      strictEqual(valueAt(gone?.object, "metadata", "labels", "x"), "1");
+      deepStrictEqual(await watch.names(1), ["ADDED a"]);
     },
   },
   {
@@ -229,7 +229,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         PATCH.merge,
       );
       await api.ok("PATCH", path, { spec: { type: "ClusterIP" } }, PATCH.merge);
-      deepEqual(await watch.names(2), ["ADDED a", "DELETED a"]);
+      deepStrictEqual(await watch.names(2), ["ADDED a", "DELETED a"]);
     },
   },
   {
@@ -245,7 +245,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       });
       api.cleansUp(`${other}/${valueAt(made, "metadata", "name")}`);
       await create(api, ["a"]);
-      deepEqual(await watch.names(1), ["ADDED a"]);
+      deepStrictEqual(await watch.names(1), ["ADDED a"]);
     },
   },
   {
@@ -265,7 +265,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         { metadata: { finalizers: null } },
         PATCH.merge,
       );
-      deepEqual(await watch.names(2), ["MODIFIED a", "DELETED a"]);
+      deepStrictEqual(await watch.names(2), ["MODIFIED a", "DELETED a"]);
     },
   },
   {
@@ -281,8 +281,8 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       await createService(api, "a", "ClusterIP");
       let last: JsonObject = {};
       for (let event = await watch.next(); event !== undefined;) {
-        equal(event.type, "BOOKMARK");
-        equal(event.object["kind"], "Secret");
+        strictEqual(event.type, "BOOKMARK");
+        strictEqual(event.object["kind"], "Secret");
         last = event.object;
         // deno-lint-ignore no-await-in-loop -- one event after the other
         event = await watch.next();
@@ -292,7 +292,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         resourceVersion: revisionOf(last),
       });
       await create(api, ["b"]);
-      deepEqual(await resumed.names(1), ["ADDED b"]);
+      deepStrictEqual(await resumed.names(1), ["ADDED b"]);
     },
   },
   {
@@ -306,11 +306,11 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         resourceVersion: revisionOf(made ?? {}),
       });
       const event = await watch.next();
-      equal(event?.type, "ERROR");
-      equal(event?.object["kind"], "Status");
-      equal(event?.object["code"], 410);
-      equal(event?.object["reason"], "Expired");
-      equal(await watch.next(), undefined);
+      strictEqual(event?.type, "ERROR");
+      strictEqual(event?.object["kind"], "Status");
+      strictEqual(event?.object["code"], 410);
+      strictEqual(event?.object["reason"], "Expired");
+      strictEqual(await watch.next(), undefined);
     },
   },
   {
@@ -331,7 +331,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       const list = await api.ok("GET", api.core("secrets"));
       ok(Number(revisionOf(service)) > Number(revisionOf(secret ?? {})));
       ok(Number(revisionOf(list)) >= Number(revisionOf(service)));
-      notEqual(revisionOf(list), revisionOf(secret ?? {}));
+      notStrictEqual(revisionOf(list), revisionOf(secret ?? {}));
     },
   },
 ];

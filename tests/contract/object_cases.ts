@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual, equal, match, notEqual } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, match, notStrictEqual } from "node:assert/strict";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   type ContractApi,
@@ -19,15 +19,15 @@ export const OBJECT_CASES: readonly ContractCase[] = [
     name: "create sets uid, resourceVersion, creationTimestamp and namespace",
     run: async (api) => {
       const made = await createConfigMap(api, "a");
-      equal(valueAt(made, "metadata", "namespace"), api.namespace);
+      strictEqual(valueAt(made, "metadata", "namespace"), api.namespace);
       match(String(valueAt(made, "metadata", "uid")), /^[0-9a-f-]{36}$/);
       match(revisionOf(made), /^[1-9]\d*$/);
       match(
         String(valueAt(made, "metadata", "creationTimestamp")),
         /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,
       );
-      equal(made["kind"], "ConfigMap");
-      equal(made["apiVersion"], "v1");
+      strictEqual(made["kind"], "ConfigMap");
+      strictEqual(made["apiVersion"], "v1");
     },
   },
   {
@@ -40,8 +40,8 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         api.core("configmaps"),
         configMap("a"),
       );
-      deepEqual(status["details"], { name: "a", kind: "configmaps" });
-      equal(status["message"], 'configmaps "a" already exists');
+      deepStrictEqual(status["details"], { name: "a", kind: "configmaps" });
+      strictEqual(status["message"], 'configmaps "a" already exists');
     },
   },
   {
@@ -113,10 +113,10 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         "GET",
         api.core("configmaps", "a"),
       );
-      equal(status["message"], 'configmaps "a" not found');
-      deepEqual(status["details"], { name: "a", kind: "configmaps" });
-      equal(status["status"], "Failure");
-      equal(status["code"], 404);
+      strictEqual(status["message"], 'configmaps "a" not found');
+      deepStrictEqual(status["details"], { name: "a", kind: "configmaps" });
+      strictEqual(status["status"], "Failure");
+      strictEqual(status["code"], 404);
     },
   },
   {
@@ -125,7 +125,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
       const path = api.core("configmaps", "a");
       const first = await createConfigMap(api, "a");
       const second = await api.ok("PUT", path, { ...first, data: { a: "1" } });
-      notEqual(revisionOf(second), revisionOf(first));
+      notStrictEqual(revisionOf(second), revisionOf(first));
       const status = await api.fails(
         { code: 409, reason: "Conflict" },
         "PUT",
@@ -136,7 +136,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         String(status["message"]),
         /^Operation cannot be fulfilled on configmaps "a": the object has been modified/,
       );
-      deepEqual((await api.ok("GET", path))["data"], { a: "1" });
+      deepStrictEqual((await api.ok("GET", path))["data"], { a: "1" });
     },
   },
   {
@@ -147,7 +147,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         ...configMap("a"),
         data: { a: "1" },
       });
-      deepEqual(made["data"], { a: "1" });
+      deepStrictEqual(made["data"], { a: "1" });
       const leases = api.group("coordination.k8s.io/v1", "leases");
       await api.ok("POST", leases, { metadata: { name: "a" } });
       await api.fails({ code: 422, reason: "Invalid" }, "PUT", `${leases}/a`, {
@@ -161,14 +161,14 @@ export const OBJECT_CASES: readonly ContractCase[] = [
     run: async (api) => {
       const path = api.core("configmaps", "a");
       const made = await createConfigMap(api, "a");
-      equal(revisionOf(await api.ok("PUT", path, made)), revisionOf(made));
+      strictEqual(revisionOf(await api.ok("PUT", path, made)), revisionOf(made));
       const patched = await api.ok(
         "PATCH",
         path,
         { metadata: { labels: null } },
         PATCH.merge,
       );
-      equal(revisionOf(patched), revisionOf(made));
+      strictEqual(revisionOf(patched), revisionOf(made));
     },
   },
   {
@@ -182,7 +182,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
           deletionTimestamp: "2001-01-01T00:00:00Z",
         },
       }, PATCH.merge);
-      deepEqual(patched["metadata"], made["metadata"]);
+      deepStrictEqual(patched["metadata"], made["metadata"]);
       await api.fails(
         { code: 409, reason: "Conflict" },
         "PATCH",
@@ -206,11 +206,11 @@ export const OBJECT_CASES: readonly ContractCase[] = [
           finalizers: ["example.org/b"],
         },
       }, PATCH.merge);
-      deepEqual(valueAt(patched, "metadata", "labels"), {
+      deepStrictEqual(valueAt(patched, "metadata", "labels"), {
         keep: "1",
         add: "1",
       });
-      deepEqual(valueAt(patched, "metadata", "finalizers"), ["example.org/b"]);
+      deepStrictEqual(valueAt(patched, "metadata", "finalizers"), ["example.org/b"]);
       await api.ok(
         "PATCH",
         path,
@@ -249,8 +249,8 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         { op: "copy", from: "/data/x", path: "/data/y" },
         { op: "remove", path: "/metadata/labels" },
       ], PATCH.json);
-      deepEqual(patched["data"], { x: "1", y: "1" });
-      equal(valueAt(patched, "metadata", "labels"), undefined);
+      deepStrictEqual(patched["data"], { x: "1", y: "1" });
+      strictEqual(valueAt(patched, "metadata", "labels"), undefined);
       await api.fails({ code: 422 }, "PATCH", path, [
         { op: "replace", path: "/data/x", value: "2" },
         { op: "test", path: "/data/y", value: "2" },
@@ -258,7 +258,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
       await api.fails({ code: 422 }, "PATCH", path, [
         { op: "remove", path: "/data/missing" },
       ], PATCH.json);
-      deepEqual((await api.ok("GET", path))["data"], { x: "1", y: "1" });
+      deepStrictEqual((await api.ok("GET", path))["data"], { x: "1", y: "1" });
     },
   },
   {
@@ -290,7 +290,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         `${path}?dryRun=All`,
         configMap("a"),
       );
-      equal(answer.code, 201);
+      strictEqual(answer.code, 201);
       await api.fails({ code: 404 }, "GET", `${path}/a`);
     },
   },
@@ -300,7 +300,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
       const free = api.core("configmaps", "free");
       await createConfigMap(api, "free");
       const status = await api.ok("DELETE", free);
-      equal(status["status"], "Success");
+      strictEqual(status["status"], "Success");
       await api.fails({ code: 404 }, "GET", free);
       await api.fails({ code: 404 }, "DELETE", free);
 
@@ -309,7 +309,7 @@ export const OBJECT_CASES: readonly ContractCase[] = [
       const marked = await api.ok("DELETE", held);
       match(String(valueAt(marked, "metadata", "deletionTimestamp")), /Z$/);
       const again = await api.ok("DELETE", held);
-      equal(revisionOf(again), revisionOf(marked));
+      strictEqual(revisionOf(again), revisionOf(marked));
       await api.fails(
         { code: 422, reason: "Invalid" },
         "PATCH",
@@ -367,8 +367,8 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         body,
       );
       const answer = await api.request("POST", path, body);
-      equal(answer.code, 201);
-      equal(answer.body["colour"], undefined);
+      strictEqual(answer.code, 201);
+      strictEqual(answer.body["colour"], undefined);
       match(answer.headers.get("warning") ?? "", /unknown field/);
     },
   },
@@ -396,9 +396,9 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         metadata: { name: "a" },
         stringData: { key: "value" },
       });
-      deepEqual(secret["data"], { key: btoa("value") });
-      equal(secret["stringData"], undefined);
-      equal(secret["type"], "Opaque");
+      deepStrictEqual(secret["data"], { key: btoa("value") });
+      strictEqual(secret["stringData"], undefined);
+      strictEqual(secret["type"], "Opaque");
     },
   },
 ];

@@ -1,6 +1,6 @@
 // The Kubernetes client against the embedded API server, faults included.
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepStrictEqual, strictEqual, match, ok } from "node:assert/strict";
 import { projectService, type Service } from "@/api/mod.ts";
 import { KubeApi, type KubeApiOptions, resourcePath } from "@/io/kube/mod.ts";
 import {
@@ -28,13 +28,13 @@ Deno.test("a list of 1,200 Services comes by pages, changes follow", async () =>
   for (let i = 0; i < 1_200; i += 1) stage.create(`s${i}`);
   const told = stage.watchServices();
   const listed = await told.next((e) => e.kind === "listed");
-  equal(listed.kind === "listed" && listed.objects.length, 1_200);
-  equal(stage.count("list"), 3);
+  strictEqual(listed.kind === "listed" && listed.objects.length, 1_200);
+  strictEqual(stage.count("list"), 3);
   stage.create("new");
-  equal(nameOf(await told.next((e) => e.kind === "changed")), "new");
+  strictEqual(nameOf(await told.next((e) => e.kind === "changed")), "new");
   stage.server.request("DELETE", resourcePath(SERVICES, "s7"));
   const deleted = await told.next((e) => e.kind === "deleted");
-  equal(deleted.kind === "deleted" && deleted.key, "shop/s7");
+  strictEqual(deleted.kind === "deleted" && deleted.key, "shop/s7");
 });
 
 Deno.test("one PATCH of a status gives address, label and finalizer, and is seen", async () => {
@@ -56,13 +56,13 @@ Deno.test("one PATCH of a status gives address, label and finalizer, and is seen
       status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
     },
   };
-  equal((await stage.kube.request(patch)).ok, true);
+  strictEqual((await stage.kube.request(patch)).ok, true);
   const changed = await told.next((e) => e.kind === "changed");
   ok(changed.kind === "changed");
-  equal(changed.object.ingress[0]?.ip, "192.0.2.1");
-  equal(changed.object.meta.labels["pool"], "p");
-  deepEqual(changed.object.meta.finalizers, ["example.com/held"]);
-  equal(reasonOf(await stage.kube.request(patch)), "conflict");
+  strictEqual(changed.object.ingress[0]?.ip, "192.0.2.1");
+  strictEqual(changed.object.meta.labels["pool"], "p");
+  deepStrictEqual(changed.object.meta.finalizers, ["example.com/held"]);
+  strictEqual(reasonOf(await stage.kube.request(patch)), "conflict");
 });
 
 Deno.test("refusals have names", async () => {
@@ -76,7 +76,7 @@ Deno.test("refusals have names", async () => {
         ...request,
       }),
     );
-  deepEqual([
+  deepStrictEqual([
     await ask({}),
     await ask({ path: resourcePath(SERVICES, "none") }),
     await ask({
@@ -104,9 +104,9 @@ Deno.test.each([
     await told.next((e) => e.kind === "alive");
     stage.server.faults.cutWatches(undefined, how);
     stage.create("meanwhile");
-    equal(nameOf(await told.next((e) => e.kind === "changed")), "meanwhile");
-    equal(stage.count("list"), 1);
-    equal(stage.count("watch"), 2);
+    strictEqual(nameOf(await told.next((e) => e.kind === "changed")), "meanwhile");
+    strictEqual(stage.count("list"), 1);
+    strictEqual(stage.count("watch"), 2);
   },
 );
 
@@ -120,7 +120,7 @@ Deno.test("a watch whose past was forgotten lists again", async () => {
   const lost = await told.next((e) => e.kind === "lost");
   match(lost.kind === "lost" ? lost.reason : "", /expired/);
   const listed = await told.next((e) => e.kind === "listed");
-  equal(listed.kind === "listed" && listed.objects.length, 1);
+  strictEqual(listed.kind === "listed" && listed.objects.length, 1);
 });
 
 Deno.test("a watch that fell silent is heard again within 30 s", async () => {
@@ -130,8 +130,8 @@ Deno.test("a watch that fell silent is heard again within 30 s", async () => {
   stage.server.faults.silenceWatches();
   stage.create("unheard");
   stage.clock.advance(28_000);
-  equal(nameOf(await told.next((e) => e.kind === "changed")), "unheard");
-  equal(stage.count("list"), 1);
+  strictEqual(nameOf(await told.next((e) => e.kind === "changed")), "unheard");
+  strictEqual(stage.count("list"), 1);
 });
 
 Deno.test("an API server that is away and comes back is followed again", async () => {
@@ -141,10 +141,10 @@ Deno.test("an API server that is away and comes back is followed again", async (
   await stage.server.faults.outage();
   await told.next((e) => e.kind === "lost");
   const request = { method: "GET", path: resourcePath(SERVICES) } as const;
-  equal(reasonOf(await stage.kube.request(request)), "unreachable");
+  strictEqual(reasonOf(await stage.kube.request(request)), "unreachable");
   stage.create("meanwhile");
   await stage.server.faults.restore();
-  equal(nameOf(await told.next((e) => e.kind === "changed")), "meanwhile");
+  strictEqual(nameOf(await told.next((e) => e.kind === "changed")), "meanwhile");
 });
 
 Deno.test("lists and watches survive errors and throttling", async () => {
@@ -172,7 +172,7 @@ Deno.test("a token that was replaced is read again upon the 401", async () => {
     stage.server.setTokens(["two"]);
     await Deno.writeTextFile(tokenFile, "two");
     const request = { method: "GET", path: resourcePath(SERVICES) } as const;
-    equal(reasonOf(await stage.kube.request(request)), "ok");
+    strictEqual(reasonOf(await stage.kube.request(request)), "ok");
   }
   await Deno.remove(tokenFile);
 });
@@ -222,7 +222,7 @@ class Stage implements AsyncDisposable {
     const clock = new VirtualClock({ eagerMs: 5_000 });
     const server = await serveApi(options);
     const namespace = { metadata: { name: "shop" } };
-    equal(server.request("POST", "/api/v1/namespaces", namespace).code, 201);
+    strictEqual(server.request("POST", "/api/v1/namespaces", namespace).code, 201);
     return new Stage(server, tokenFile, { clock });
   }
 
@@ -232,7 +232,7 @@ class Stage implements AsyncDisposable {
       resourcePath(SERVICES),
       serviceOf(name),
     );
-    equal(code, 201);
+    strictEqual(code, 201);
   }
 
   watchServices(): Recorder<WatchEvent<Service>> {

@@ -13,7 +13,6 @@ import {
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { type Ipv6Addr, ipv6Addr } from "@/addr/ipv6_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
-import { countDescriptors } from "@/io/ffi/fd_count.ts";
 import { KernelLinkTable } from "@/io/ffi/link_table.ts";
 import { linkInfos, LinkWatcher } from "@/io/ffi/link_watcher.ts";
 import {
@@ -26,7 +25,7 @@ import { Reactor } from "@/io/ffi/reactor.ts";
 import { requestRealtime } from "@/io/ffi/scheduler.ts";
 import { readSysctl } from "@/io/ffi/sysctl.ts";
 import type { LinkInfo } from "@/port/link.ts";
-import { ip, runCase, shell } from "./private_network.ts";
+import { ip, ownDescriptors, runCase, shell } from "./private_network.ts";
 
 /** Makes `va` and `vb`, the two ends of one cable, both down. */
 function cable(): void {
@@ -91,7 +90,7 @@ class Watched implements AsyncDisposable {
 
 await runCase({
   async "follows links and addresses"() {
-    const before = countDescriptors();
+    const before = ownDescriptors();
     {
       await using watched = new Watched();
       equal(watched.calls, 0);
@@ -134,12 +133,12 @@ await runCase({
       ip("address del 192.0.2.7/24 dev va");
       await watched.until(() => prefixesOf(watched.link("va")).length < 3);
     }
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
     // The process ends by itself: nothing of the reactor is left.
   },
 
   async "follows what becomes of a link"() {
-    const before = countDescriptors();
+    const before = ownDescriptors();
     cable();
     {
       await using watched = new Watched();
@@ -175,7 +174,7 @@ await runCase({
       await watched.until(() => watched.link("renamed") === undefined);
       await watched.until(() => watched.link("vb") === undefined);
     }
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
   },
 
   async "is quiet about what it does not tell"() {
@@ -331,7 +330,7 @@ await runCase({
   },
 
   async "asks for routes"() {
-    const before = countDescriptors();
+    const before = ownDescriptors();
     cable();
     {
       await using reactor = new Reactor();
@@ -370,7 +369,7 @@ await runCase({
         ]
       ) equal(routeTo(refused), undefined, refused);
     }
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
   },
 
   async "calls back when a route changes"() {
@@ -441,15 +440,15 @@ await runCase({
     const joined = () =>
       shell("ip -6 maddress show dev va").match(/ff02::1:ff00:[0-9a-f]+/g)
         ?.filter((text) => text !== "ff02::1:ff00:a") ?? [];
-    const before = countDescriptors();
+    const before = ownDescriptors();
     const groups = new MulticastGroups(link);
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
     const count = 2 * GROUPS_PER_SOCKET_MAX;
     const first = 0x1000;
     for (let i = 0; i < count; i++) {
       deepEqual(groups.join(group(first + i)), { kind: "joined" });
     }
-    equal(countDescriptors(), before + 2);
+    equal(ownDescriptors().length, before.length + 2);
     equal(joined().length, count);
     equal(groups.size, count);
     // Two users: it stays until both have left.
@@ -461,13 +460,13 @@ await runCase({
     groups.leave(group(first));
     // Its place is taken by the next one: no third socket.
     groups.join(group(0x5000));
-    equal(countDescriptors(), before + 2);
+    equal(ownDescriptors().length, before.length + 2);
     equal(joined().length, count);
     equal(groups.allGroups, false);
     groups.close();
     groups.close();
     equal(joined().length, 0);
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
   },
 
   "receives all groups where it cannot join"() {

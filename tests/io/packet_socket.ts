@@ -12,9 +12,9 @@ import {
 } from "node:assert/strict";
 import { parseMacAddr } from "@/addr/mac_addr.ts";
 import { Epoll } from "@/io/ffi/epoll.ts";
-import { countDescriptors } from "@/io/ffi/fd_count.ts";
 import type { KernelLink } from "@/io/ffi/kernel_network.ts";
 import { Netlink } from "@/io/ffi/netlink.ts";
+import { NetlinkEvents } from "@/io/ffi/netlink_events.ts";
 import { OsError } from "@/io/ffi/os_error.ts";
 import { ReceiveBatch, SendBatch } from "@/io/ffi/packet_batch.ts";
 import {
@@ -26,7 +26,7 @@ import {
 import { readSysctl } from "@/io/ffi/sysctl.ts";
 import { FRAME_BYTES_MAX, frameOf, setFrame } from "@/wire/frame_batch.ts";
 import type { Flood } from "./flood_worker.ts";
-import { ip, runCase, shell } from "./private_network.ts";
+import { ip, ownDescriptors, runCase, shell } from "./private_network.ts";
 
 const ETHER_TYPE = 0x88b5;
 
@@ -37,6 +37,27 @@ function cable(): void {
       link set va up
       link set vb up`,
   );
+  settle();
+}
+
+/**
+ * Waits until both ends carry frames: the kernel takes note of a carrier a moment
+ * later, and loses what is sent before.
+ */
+function settle(): void {
+  using netlink = new Netlink();
+  using events = new NetlinkEvents();
+  using epoll = new Epoll();
+  epoll.add(events.fd);
+  while (
+    netlink.links().filter(({ kind, running }) => kind === "veth" && running)
+      .length < 2
+  ) {
+    equal(epoll.wait(5_000), 1);
+    events.drain();
+  }
+  // It does so under its lock, which this waits for.
+  ip("link set va alias settled");
 }
 
 function link(name: string): KernelLink {
@@ -71,13 +92,45 @@ function numberOf(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(14);
 }
 
-/** Receives until nothing is queued. */
-function receiveAll(socket: PacketSocket, batch: ReceiveBatch): number[] {
+/** Receives so many frames, as soon as they arrive, and what else is queued then. */
+function receiveAll(
+  socket: PacketSocket,
+  batch: ReceiveBatch,
+  count: number,
+): number[] {
+  using epoll = new Epoll();
+  epoll.add(socket.fd);
   const numbers: number[] = [];
   for (;;) {
-    const count = socket.receive(batch);
-    if (count <= 0) return numbers;
-    for (let i = 0; i < count; i++) numbers.push(numberOf(frameOf(batch, i)));
+    const received = socket.receive(batch);
+    for (let i = 0; i < received; i++) {
+      numbers.push(numberOf(frameOf(batch, i)));
+    }
+    if (received > 0 || numbers.length < count && epoll.wait(5_000) > 0) {
+      continue;
+    }
+    return numbers;
+  }
+}
+
+/** Sends from `va`, and returns when every socket on `vb` has been given the frames. */
+class Sender implements Disposable {
+  // A cable delivers a moment later, on another thread of the kernel; of several
+  // sockets the one that was opened first is given a frame last.
+  readonly #witness = open("vb");
+  readonly #socket = open("va", { etherType: 0 });
+  readonly #batch = new ReceiveBatch();
+
+  send(...frames: readonly Uint8Array<ArrayBuffer>[]): void {
+    for (const frame of frames) equal(this.#socket.sendFrame(frame), true);
+    const seen = receiveAll(this.#witness, this.#batch, frames.length);
+    deepEqual(seen, frames.map(numberOf));
+  }
+
+  [Symbol.dispose](): void {
+    this.#witness.close();
+    this.#socket.close();
+    this.#batch.close();
   }
 }
 
@@ -127,11 +180,34 @@ function echo(
   }
 }
 
+/** Receives what was echoed, and checks every byte of its header, and its length. */
+function receiveAnswers(
+  socket: PacketSocket,
+  batch: ReceiveBatch,
+  count: number,
+): readonly number[] {
+  using epoll = new Epoll();
+  epoll.add(socket.fd);
+  const seen: number[] = [];
+  while (seen.length < count) {
+    equal(epoll.wait(5_000), 1);
+    const received = socket.receive(batch);
+    for (let i = 0; i < received; i++) {
+      const answer = frameOf(batch, i);
+      const number = numberOf(answer);
+      seen.push(number);
+      equal(answer.length, 60 + number % 190);
+      equal(answer.subarray(0, 14).toHex(), "02000000000a02000000000b88b5");
+    }
+  }
+  return seen;
+}
+
 await runCase({
   "echoes 1000 requests"() {
     cable();
     const requests = 1000;
-    const before = countDescriptors();
+    const before = ownDescriptors();
     {
       using asking = open("va");
       using answering = open("vb");
@@ -139,6 +215,7 @@ await runCase({
       using batch = new SendBatch();
       using epoll = new Epoll();
       epoll.add(answering.fd);
+      const seen: number[] = [];
       for (let sent = 0; sent < requests;) {
         const count = Math.min(batch.slots, requests - sent);
         for (let i = 0; i < count; i++) {
@@ -146,56 +223,47 @@ await runCase({
         }
         equal(asking.send(batch, count), count);
         sent += count;
-        equal(epoll.wait(1000), 1);
-        equal(epoll.readyFd(0), answering.fd);
-        equal(echo(answering, received, batch), count);
-        equal(epoll.wait(0), 0);
-      }
-      const seen: number[] = [];
-      for (let count = 1; count > 0;) {
-        count = asking.receive(received);
-        for (let i = 0; i < count; i++) {
-          const answer = frameOf(received, i);
-          const number = numberOf(answer);
-          seen.push(number);
-          equal(answer.length, 60 + number % 190);
-          equal(answer.subarray(0, 12).toHex(), "02000000000a02000000000b");
+        for (let echoed = 0; echoed < count;) {
+          equal(epoll.wait(5_000), 1);
+          equal(epoll.readyFd(0), answering.fd);
+          echoed += echo(answering, received, batch);
         }
+        equal(epoll.wait(0), 0);
+        seen.push(...receiveAnswers(asking, received, count));
       }
       deepEqual(seen, Array.from({ length: requests }, (_, i) => i));
       deepEqual(answering.statistics(), { packets: requests, drops: 0 });
       deepEqual(answering.statistics(), { packets: 0, drops: 0 });
       deepEqual(answering.sendDrops, { busy: 0, down: 0, refused: 0 });
     }
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
   },
 
   "receives its EtherType only, and everything on request"() {
     cable();
+    using sender = new Sender();
     using sending = open("va", { etherType: 0 });
     using own = open("vb");
     using other = open("vb", { etherType: 0x88b6 });
     using all = open("vb", { etherType: ETH_P_ALL });
     using none = open("vb", { etherType: 0 });
     using received = new ReceiveBatch();
-    equal(sending.sendFrame(frame(7)), true);
-    deepEqual(receiveAll(own, received), [7]);
+    sender.send(frame(7));
+    deepEqual(receiveAll(own, received, 1), [7]);
     equal(other.receive(received), 0);
     equal(none.receive(received), 0);
     // ETH_P_ALL also shows what the kernel says by itself (MLD, router solicitations).
-    equal(receiveAll(all, received).includes(7), true);
+    equal(receiveAll(all, received, 1).includes(7), true);
     // It cannot hear itself by its EtherType.
     equal(sending.receive(received), 0);
   },
 
   "cuts a frame that is longer than its slot"() {
     cable();
-    using sending = open("va", { etherType: 0 });
+    using sender = new Sender();
     using receiving = open("vb");
     using received = new ReceiveBatch(2);
-    sending.sendFrame(frame(1, 600));
-    sending.sendFrame(frame(2, FRAME_BYTES_MAX));
-    sending.sendFrame(frame(3, 64));
+    sender.send(frame(1, 600), frame(2, FRAME_BYTES_MAX), frame(3, 64));
     equal(receiving.receive(received), 2);
     equal(received.lengths[received.lengthOffset], FRAME_BYTES_MAX);
     equal(numberOf(frameOf(received, 1)), 2);
@@ -206,18 +274,15 @@ await runCase({
 
   "replaces its filter"() {
     cable();
-    using sending = open("va", { etherType: 0 });
+    using sender = new Sender();
     using receiving = open("vb", { filter: onlyNumber(1) });
     using received = new ReceiveBatch();
-    const sendBoth = () => {
-      sending.sendFrame(frame(1));
-      sending.sendFrame(frame(2));
-    };
+    const sendBoth = () => sender.send(frame(1), frame(2));
     sendBoth();
     equal(receiving.attachFilter(onlyNumber(2)), true);
     sendBoth();
     // What the old filter let pass is still queued.
-    deepEqual(receiveAll(receiving, received), [1, 2]);
+    deepEqual(receiveAll(receiving, received, 2), [1, 2]);
     // What a filter refused is not counted.
     equal(receiving.statistics().packets, 2);
     throws(
@@ -230,7 +295,7 @@ await runCase({
     throws(() => receiving.attachFilter(new Uint8Array(0)), /1 to 4096/);
     throws(() => receiving.attachFilter(new Uint8Array(9)), /1 to 4096/);
     sendBoth();
-    deepEqual(receiveAll(receiving, received), [2]);
+    deepEqual(receiveAll(receiving, received, 1), [2]);
   },
 
   "keeps its filter where the kernel has no room for another"() {
@@ -238,7 +303,7 @@ await runCase({
     if (readSysctl("net/core/optmem_max") === undefined) return;
     cable();
     shell("echo 4096 > /proc/sys/net/core/optmem_max");
-    using sending = open("va", { etherType: 0 });
+    using sender = new Sender();
     using receiving = open("vb", { filter: onlyNumber(1) });
     using received = new ReceiveBatch();
     const long = filter(
@@ -246,9 +311,8 @@ await runCase({
       [0x06, 0, 0, 0],
     );
     equal(receiving.attachFilter(long), false);
-    sending.sendFrame(frame(1));
-    sending.sendFrame(frame(2));
-    deepEqual(receiveAll(receiving, received), [1]);
+    sender.send(frame(1), frame(2));
+    deepEqual(receiveAll(receiving, received, 1), [1]);
     throws(
       () => open("vb", { filter: long }),
       /^OsError: .*on "vb": ENOMEM, net\.core\.optmem_max is too low for it$/,
@@ -270,7 +334,7 @@ await runCase({
     for (let i = 0; i < 30; i++) {
       using receiving = open("vb", { filter: onlyNumber(1) });
       sending.sendFrame(frame(1));
-      deepEqual(receiveAll(receiving, received), [1]);
+      deepEqual(receiveAll(receiving, received, 1), [1]);
     }
     ok(Atomics.load(control, 0) > before + 30);
     Atomics.store(control, 1, 1);
@@ -278,16 +342,16 @@ await runCase({
 
   "counts what found no room"() {
     cable();
-    using sending = open("va", { etherType: 0 });
+    using sender = new Sender();
     using small = open("vb", { receiveBufferBytes: 4096 });
     using large = open("vb", { receiveBufferBytes: 4_194_304 });
     using received = new ReceiveBatch();
     ok(large.receiveBufferBytes > small.receiveBufferBytes);
     const sent = 300;
-    for (let i = 0; i < sent; i++) sending.sendFrame(frame(i));
+    sender.send(...Array.from({ length: sent }, (_, i) => frame(i)));
     const { packets, drops } = small.statistics();
     equal(packets, sent);
-    equal(receiveAll(small, received).length, sent - drops);
+    equal(receiveAll(small, received, sent - drops).length, sent - drops);
     ok(drops > 0);
     deepEqual(large.statistics(), { packets: sent, drops: 0 });
     equal(large.discard(received), sent);
@@ -296,24 +360,26 @@ await runCase({
 
   "goes on when the interface was down"() {
     cable();
+    using sender = new Sender();
     using peer = open("va");
     using socket = open("vb");
     using received = new ReceiveBatch();
     using batch = new SendBatch();
-    peer.sendFrame(frame(1));
+    sender.send(frame(1));
     ip("link set vb down");
     equal(socket.receive(received), LINK_DOWN);
     // Behind the news is what was queued before.
-    deepEqual(receiveAll(socket, received), [1]);
+    deepEqual(receiveAll(socket, received, 1), [1]);
     for (let i = 0; i < 3; i++) setFrame(batch, i, frame(i));
     equal(socket.send(batch, 3), LINK_DOWN);
     equal(socket.sendFrame(frame(9)), false);
     deepEqual(socket.sendDrops, { busy: 0, down: 4, refused: 0 });
     ip("link set vb up");
+    settle();
     equal(socket.send(batch, 3), 3);
-    deepEqual(receiveAll(peer, received), [0, 1, 2]);
+    deepEqual(receiveAll(peer, received, 3), [0, 1, 2]);
     peer.sendFrame(frame(5));
-    deepEqual(receiveAll(socket, received), [5]);
+    deepEqual(receiveAll(socket, received, 1), [5]);
     // The news of a second time does not hinder sending once it is up again.
     ip("link set vb down");
     ip("link set vb up");
@@ -321,7 +387,7 @@ await runCase({
     ip("link set vb down");
     ip("link set vb up");
     equal(socket.sendFrame(frame(4)), true);
-    deepEqual(receiveAll(peer, received), [0, 4]);
+    deepEqual(receiveAll(peer, received, 2), [0, 4]);
     deepEqual(socket.sendDrops, { busy: 0, down: 4, refused: 0 });
   },
 
@@ -334,13 +400,14 @@ await runCase({
     equal(socket.receive(received), LINK_DOWN);
     equal(socket.receive(received), 0);
     ip("link set vb up");
+    settle();
     peer.sendFrame(frame(3));
-    deepEqual(receiveAll(socket, received), [3]);
+    deepEqual(receiveAll(socket, received, 1), [3]);
   },
 
   "tells that the interface is gone"() {
     cable();
-    const before = countDescriptors();
+    const before = ownDescriptors();
     {
       using socket = open("vb");
       using received = new ReceiveBatch();
@@ -355,7 +422,7 @@ await runCase({
       equal(socket.setAllGroups(true), false);
       deepEqual(socket.sendDrops, { busy: 0, down: 2, refused: 0 });
     }
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
   },
 
   "skips a frame the kernel refuses"() {
@@ -370,7 +437,7 @@ await runCase({
       setFrame(batch, i, frame(i, Math.max(length, 18)).subarray(0, length));
     });
     equal(socket.send(batch, lengths.length), 3);
-    deepEqual(receiveAll(peer, received), [0, 2, 4]);
+    deepEqual(receiveAll(peer, received, 3), [0, 2, 4]);
     deepEqual(socket.sendDrops, { busy: 0, down: 0, refused: 2 });
     equal(socket.sendFrame(frame(7, 200)), false);
     equal(socket.sendDrops.refused, 3);
@@ -384,7 +451,7 @@ await runCase({
     using batch = new SendBatch();
     for (let i = 0; i < 5; i++) setFrame(batch, i, frame(i));
     equal(socket.send(batch, 5), 5);
-    deepEqual(receiveAll(peer, received), [0, 1, 2, 3, 4]);
+    deepEqual(receiveAll(peer, received, 5), [0, 1, 2, 3, 4]);
     // Without a carrier the driver takes nothing: ENOBUFS past the queue.
     ip("link set vb down");
     equal(socket.send(batch, 5), 0);
@@ -412,7 +479,7 @@ await runCase({
   },
 
   "names an interface that is not there"() {
-    const before = countDescriptors();
+    const before = ownDescriptors();
     throws(
       () =>
         new PacketSocket({
@@ -424,7 +491,7 @@ await runCase({
         error.message ===
           'Cannot open packet socket on "eth9": ENODEV, there is no such interface',
     );
-    equal(countDescriptors(), before);
+    deepEqual(ownDescriptors(), before);
   },
 
   "names the capability that is missing"() {

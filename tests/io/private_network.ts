@@ -8,6 +8,8 @@
  * @module
  */
 
+import { listDescriptors } from "@/io/ffi/fd_count.ts";
+
 /** How a script is run. */
 export interface ScriptOptions {
   /** A command it is run through, such as one that takes capabilities away. */
@@ -58,6 +60,8 @@ export async function runCase(
   const [name = ""] = Deno.args;
   const run = cases[name];
   if (run === undefined) throw new Error(`There is no case "${name}"`);
+  // What Deno opens once for all commands is open from here on.
+  shell("true");
   await run();
 }
 
@@ -84,6 +88,18 @@ export function shell(script: string): string {
   const decoder = new TextDecoder();
   if (!success) throw new Error(`${script}: ${decoder.decode(stderr)}`);
   return decoder.decode(stdout);
+}
+
+/**
+ * What is open of the kinds that system calls of our own make; Deno opens files,
+ * pipes and the like behind our back.
+ *
+ * @returns What each descriptor is open on.
+ */
+export function ownDescriptors(): readonly string[] {
+  return [...listDescriptors()].filter(([, target]) =>
+    /^(socket:|anon_inode:\[(eventfd|eventpoll|timerfd)\])/.test(target)
+  ).map(([fd, target]) => `${fd} ${target}`);
 }
 
 const ROOT = new URL("../../", import.meta.url).pathname;

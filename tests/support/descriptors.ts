@@ -5,7 +5,7 @@
  * @module
  */
 
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 
 /**
  * Runs something and checks that it leaves no descriptor behind.
@@ -22,7 +22,7 @@ export async function leavesNoDescriptor(
   await run();
   const after = openDescriptors();
   const left = [...after].filter(([descriptor]) => !before.has(descriptor));
-  equal(left.map(([, target]) => target).join(", "), "");
+  strictEqual(left.map(([, target]) => target).join(", "), "");
 }
 
 /**

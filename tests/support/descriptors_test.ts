@@ -1,10 +1,10 @@
-import { equal, rejects } from "node:assert/strict";
+import { strictEqual, rejects } from "node:assert/strict";
 import { leavesNoDescriptor, openDescriptors } from "./descriptors.ts";
 
 Deno.test("openDescriptors() sees a file that is open", () => {
   const path = new URL(import.meta.url).pathname;
   using _file = Deno.openSync(path);
-  equal([...openDescriptors().values()].includes(path), true);
+  strictEqual([...openDescriptors().values()].includes(path), true);
 });
 
 Deno.test("leavesNoDescriptor() refuses one that stays open", async () => {

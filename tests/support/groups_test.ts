@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { groupsOf } from "./groups.ts";
 
 const PATHS = [
@@ -13,7 +13,7 @@ const PATHS = [
 
 Deno.test("groupsOf() leaves no folder with tests out", () => {
   const groups = groupsOf(PATHS, ["lang", "wire"]);
-  deepEqual(
+  deepStrictEqual(
     groups.map(({ name, args }) => [name, args.slice(-1)]),
     [
       ["types", ["."]],
@@ -29,6 +29,6 @@ Deno.test("groupsOf() leaves no folder with tests out", () => {
 
 Deno.test("groupsOf() gives pure folders no permission", () => {
   const pure = groupsOf(PATHS, ["wire"]).find(({ name }) => name === "pure");
-  equal(pure?.args.includes("-A"), false);
-  equal(pure?.args.includes("--no-prompt"), true);
+  strictEqual(pure?.args.includes("-A"), false);
+  strictEqual(pure?.args.includes("--no-prompt"), true);
 });

@@ -1,4 +1,4 @@
-import { deepEqual } from "node:assert/strict";
+import { deepStrictEqual } from "node:assert/strict";
 import { parseJunit } from "./junit.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
@@ -24,7 +24,7 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 </testsuites>`;
 
 Deno.test("parseJunit() reads tests, not their steps", () => {
-  deepEqual(parseJunit(REPORT), [
+  deepStrictEqual(parseJunit(REPORT), [
     { name: "plain", outcome: "passed" },
     { name: "steps", outcome: "failed" },
     { name: 'a > b (skipped: <x> & "y")', outcome: "skipped" },
@@ -33,5 +33,5 @@ Deno.test("parseJunit() reads tests, not their steps", () => {
 });
 
 Deno.test("parseJunit() finds nothing in a report that was cut off", () => {
-  deepEqual(parseJunit(""), []);
+  deepStrictEqual(parseJunit(""), []);
 });

@@ -1,4 +1,4 @@
-import { equal, match, throws } from "node:assert/strict";
+import { strictEqual, match, throws } from "node:assert/strict";
 import {
   command,
   lackOf,
@@ -10,11 +10,11 @@ import {
 
 Deno.test("parsePackages() reads commands and packages, not comments", () => {
   const rows = parsePackages("# a comment\nip   iproute2  makes links\n\n");
-  equal(JSON.stringify(rows), '[{"command":"ip","debianPackage":"iproute2"}]');
+  strictEqual(JSON.stringify(rows), '[{"command":"ip","debianPackage":"iproute2"}]');
 });
 
 Deno.test("lackOf() finds a command that is there", () => {
-  equal(lackOf(command("unshare")), undefined);
+  strictEqual(lackOf(command("unshare")), undefined);
 });
 
 Deno.test("lackOf() refuses a command that no list tells how to get", () => {
@@ -25,7 +25,7 @@ testNeeding(
   [NAMESPACES],
   "lackOf() names the link type the kernel has not",
   () => {
-    equal(lackOf(linkType("bridge")), undefined);
+    strictEqual(lackOf(linkType("bridge")), undefined);
     match(
       lackOf(linkType("foghorn-no-such-type")) ?? "",
       /foghorn-no-such-type/,

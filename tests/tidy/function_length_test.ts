@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 import { FUNCTION_LINES_MAX } from "./lint_plugin.ts";
 import { lintTree, nothingFound, readTree, type Tree } from "./tree.ts";
 
@@ -23,8 +23,8 @@ for (
     const source = (lines: number) => wrap("\n".repeat(lines - 1));
     const found = (lines: number) =>
       lengths(new Map([["mod/wire/long.ts", source(lines)]])).length;
-    equal(found(FUNCTION_LINES_MAX), 0);
-    equal(found(FUNCTION_LINES_MAX + 1), 1);
+    strictEqual(found(FUNCTION_LINES_MAX), 0);
+    strictEqual(found(FUNCTION_LINES_MAX + 1), 1);
   });
 }
 

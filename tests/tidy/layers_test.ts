@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deepEqual } from "node:assert/strict";
+import { deepStrictEqual } from "node:assert/strict";
 import { layerOf, LAYERS } from "./layers.ts";
 import {
   lintTree,
@@ -29,7 +29,7 @@ Deno.test("every folder under mod/ is in the table and has a title page", async 
     (!LAYERS.has(folder) ||
       !tree.get(`mod/${folder}/mod.ts`)?.includes("@module"))
   );
-  deepEqual(lost, []);
+  deepStrictEqual(lost, []);
 });
 
 Deno.test("the table of layers has no circle", () => {
@@ -38,7 +38,11 @@ Deno.test("the table of layers has no circle", () => {
     const later = LAYERS.get(folder)?.folders.filter((other) =>
       order.indexOf(other) >= index
     );
-    deepEqual(later, [], `${folder} imports what stands below it in the table`);
+    deepStrictEqual(
+      later,
+      [],
+      `${folder} imports what stands below it in the table`,
+    );
   }
 });
 

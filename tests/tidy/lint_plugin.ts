@@ -64,6 +64,27 @@ const plugin: Deno.lint.Plugin = {
         };
       },
     },
+    "strict-assert": {
+      create(ctx) {
+        return {
+          ImportDeclaration(node) {
+            if (node.source.value !== "node:assert/strict") return;
+            for (const specifier of node.specifiers) {
+              if (specifier.type !== "ImportSpecifier") continue;
+              const { imported } = specifier;
+              const name = imported.type === "Identifier" ? imported.name : "";
+              const strict = LOOSE_ASSERTS.get(name);
+              if (strict === undefined) continue;
+              ctx.report({
+                node: specifier,
+                message:
+                  `Use ${strict}: Deno 2.9 gives the loose function under the name ${name}`,
+              });
+            }
+          },
+        };
+      },
+    },
     "test-switches": {
       create(ctx) {
         if (!isTest(repositoryPath(ctx.filename))) return {};
@@ -117,5 +138,13 @@ function switched(name: string): string {
 function repositoryPath(filename: string): string {
   return filename.startsWith("/") ? posix.relative(ROOT, filename) : filename;
 }
+
+/** Names under which `node:assert/strict` exports loose functions in Deno 2.9.6, and the strict ones. */
+const LOOSE_ASSERTS: ReadonlyMap<string, string> = new Map([
+  ["equal", "strictEqual"],
+  ["notEqual", "notStrictEqual"],
+  ["deepEqual", "deepStrictEqual"],
+  ["notDeepEqual", "notDeepStrictEqual"],
+]);
 
 const ROOT = new URL("../../", import.meta.url).pathname;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { deepEqual } from "node:assert/strict";
+import { deepStrictEqual } from "node:assert/strict";
 import { LAYERS } from "./layers.ts";
 import {
   lintTree,
@@ -23,7 +23,12 @@ Deno.test("pure folders do not reach outside", async () => {
 
 Deno.test("only io, http, lab and cli may reach outside", () => {
   const impure = [...LAYERS].filter(([, layer]) => !layer.pure);
-  deepEqual(impure.map(([folder]) => folder), ["io", "http", "lab", "cli"]);
+  deepStrictEqual(impure.map(([folder]) => folder), [
+    "io",
+    "http",
+    "lab",
+    "cli",
+  ]);
 });
 
 function purity(tree: Tree): readonly string[] {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { equal, fail, ok as assert } from "node:assert/strict";
+import { fail, ok as assert, strictEqual } from "node:assert/strict";
 import plugin from "./lint_plugin.ts";
 
 /** Text of every file by its path from the root. */
@@ -65,7 +65,7 @@ export function testFixtures(
     const fixture = parseFixture(Deno.readTextFileSync(new URL(name, url)));
     if (fixture.findings.length > 0) refusals++;
     Deno.test(`${folder}: ${name.replace(".txtar", "").replaceAll("_", " ")}`, () => {
-      equal(check(fixture.tree).join("\n"), fixture.findings.join("\n"));
+      strictEqual(check(fixture.tree).join("\n"), fixture.findings.join("\n"));
     });
   }
   assert(refusals > 0, `Add a fixture that the check "${folder}" refuses`);
