@@ -7,7 +7,6 @@
  *   the link's chatter in the kernel; `announcement_frames.ts`
  * - when it is said: `announcer.ts`, `conflict.ts`, `pause_guard.ts`
  * - who says it: `ownership.ts` by the order of `rank.ts`
- * - where it is said: `interface_selection.ts`
  *
  * Everything here is pure: time arrives in events, what is to be done leaves as
  * effects. Not done: failure detection on the link itself (ownership follows
@@ -21,7 +20,6 @@ export * from "./announcer.ts";
 export * from "./conflict.ts";
 export * from "./drop_reason.ts";
 export * from "./fast_responder.ts";
-export * from "./interface_selection.ts";
 export * from "./ownership.ts";
 export * from "./packet_filter.ts";
 export * from "./pause_guard.ts";

@@ -5,15 +5,14 @@
  * @module
  */
 
-import { type IpAddr, isIpv4, parseIpAddr } from "@/addr/ip_addr.ts";
+import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
-import { CAN_REACH_PREFIX } from "@/api/names.ts";
 import type { Eip } from "@/api/mod.ts";
-import type { Announcements } from "@/reconcile/mod.ts";
+import { type Announcements, canReachTargets } from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
 import type { WireLink } from "./wire_messages.ts";
 
@@ -42,6 +41,7 @@ export class LocalView {
   #linksKnown = false;
   #localAddresses: ReadonlySet<IpAddr> = new Set();
   #routes: ReadonlyMap<IpAddr, string> = new Map();
+  #routesKnown = false;
   #arpIgnore: ReadonlyMap<string, number> = new Map();
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
@@ -84,6 +84,7 @@ export class LocalView {
   /** Takes the results of route look-ups. */
   setRoutes(routes: readonly (readonly [IpAddr, string])[]): void {
     this.#version++;
+    this.#routesKnown = true;
     this.#routes = new Map(routes);
   }
 
@@ -138,12 +139,13 @@ export class LocalView {
 
   /**
    * What other agents must know of this node; the same value while nothing
-   * changed, undefined before the interfaces are known.
+   * changed, undefined before the interfaces, and the routes that were asked
+   * for, are known.
    */
   published(announcements: Announcements): LocalPublication | undefined {
-    return this.#linksKnown
-      ? this.#derive(announcements).publication
-      : undefined;
+    const known = this.#linksKnown &&
+      (this.#routesKnown || this.#targets === "");
+    return known ? this.#derive(announcements).publication : undefined;
   }
 
   /** Everything that takes a look at all VIPs, computed again only when something changed. */
@@ -240,10 +242,7 @@ function namesUsed(announcements: Announcements): ReadonlySet<string> {
 function targetsOf(eips: Iterable<Eip>): readonly IpAddr[] {
   const targets = new Set<IpAddr>();
   for (const { spec } of eips) {
-    const text = spec.interface ?? "";
-    if (!text.startsWith(CAN_REACH_PREFIX)) continue;
-    const target = parseIpAddr(text.slice(CAN_REACH_PREFIX.length));
-    if (target !== undefined) targets.add(target);
+    for (const target of canReachTargets(spec.interface)) targets.add(target);
   }
   return [...targets].sort();
 }

@@ -6,11 +6,8 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Result } from "@/lang/result.ts";
-import {
-  type SelectionRefusal,
-  selectLinks,
-} from "@/layer2/interface_selection.ts";
 import type { AgentRecord } from "./cluster_state.ts";
+import { type SelectionRefusal, selectLinks } from "./interface_selection.ts";
 
 /** The links chosen for a text, or why there are none. */
 export type LinkChoice = Result<readonly string[], SelectionRefusal>;

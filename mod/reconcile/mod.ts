@@ -20,6 +20,8 @@ export * from "./eip_planner.ts";
 export * from "./eip_status.ts";
 export * from "./eligibility.ts";
 export * from "./event_log.ts";
+export * from "./interface_selection.ts";
+export * from "./link_choice.ts";
 export * from "./planned_write.ts";
 export * from "./pool_book.ts";
 export * from "./rewrite_watch.ts";

@@ -141,7 +141,7 @@ export const INTERFACE_PARTS_MAX = 32;
  * ```ts
  * import { parseIpAddr } from "@/addr/ip_addr.ts";
  * import { parseMacAddr } from "@/addr/mac_addr.ts";
- * import { selectLinks } from "@/layer2/interface_selection.ts";
+ * import { selectLinks } from "@/reconcile/interface_selection.ts";
  * import { deepStrictEqual } from "node:assert/strict";
  *
  * const vip = parseIpAddr("192.0.2.91");
