@@ -16,10 +16,10 @@ export type Raw = { [key: string]: unknown };
 
 /** A cluster with one controller. */
 export class World {
-  readonly state = new ClusterState();
-  readonly objects = new Map<string, Raw>();
+  readonly state: ClusterState = new ClusterState();
+  readonly objects: Map<string, Raw> = new Map();
   controller: Controller;
-  nowMs = 0;
+  nowMs: number = 0;
   /** Everything written, in order. */
   readonly log: PlannedWrite[] = [];
   #version = 100;

@@ -4,10 +4,9 @@ import {
   ok,
   strictEqual as equal,
 } from "node:assert/strict";
-import type { IpAddr } from "@/addr/ip_addr.ts";
-import { type MacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import { type MacAddr, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
 import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
-import { ip4, ip6, mac } from "./_frames_test.ts";
 import {
   canReachTargets,
   isVirtualLink,
@@ -26,41 +25,41 @@ const LINKS = [
   link("ppp0", ["203.0.113.1/30"], "none"),
 ];
 const ROUTES = new Map<IpAddr, string>([
-  [ip4("192.0.2.254"), "eth0"],
-  [ip6("2001:db8::fe"), "eth0"],
-  [ip4("10.244.0.9"), "cni0"],
-  [ip4("192.0.2.91"), "lo"],
-  [ip4("203.0.113.2"), "ppp0"],
+  [ip("192.0.2.254"), "eth0"],
+  [ip("2001:db8::fe"), "eth0"],
+  [ip("10.244.0.9"), "cni0"],
+  [ip("192.0.2.91"), "lo"],
+  [ip("203.0.113.2"), "ppp0"],
 ]);
 
 const SELECTED = [
-  { text: undefined, vip: ip4("192.0.2.91"), links: ["eth0"] },
-  { text: " ", vip: ip6("2001:db8::91"), links: ["eth0"] },
-  { text: "eth0", vip: ip4("203.0.113.9"), links: ["eth0"] },
-  { text: "bond0.100", vip: ip4("203.0.113.9"), links: ["bond0.100"] },
-  { text: "cni0", vip: ip4("192.0.2.91"), links: ["cni0"] },
-  { text: "eth*", vip: ip4("192.0.2.91"), links: ["eth0", "eth1"] },
-  { text: "ens[0-9]", vip: ip4("192.0.2.91"), links: ["ens3"] },
-  { text: "e[tn][hs][13]", vip: ip4("192.0.2.91"), links: ["ens3", "eth1"] },
-  { text: "eth?", vip: ip4("192.0.2.91"), links: ["eth0", "eth1"] },
+  { text: undefined, vip: ip("192.0.2.91"), links: ["eth0"] },
+  { text: " ", vip: ip("2001:db8::91"), links: ["eth0"] },
+  { text: "eth0", vip: ip("203.0.113.9"), links: ["eth0"] },
+  { text: "bond0.100", vip: ip("203.0.113.9"), links: ["bond0.100"] },
+  { text: "cni0", vip: ip("192.0.2.91"), links: ["cni0"] },
+  { text: "eth*", vip: ip("192.0.2.91"), links: ["eth0", "eth1"] },
+  { text: "ens[0-9]", vip: ip("192.0.2.91"), links: ["ens3"] },
+  { text: "e[tn][hs][13]", vip: ip("192.0.2.91"), links: ["ens3", "eth1"] },
+  { text: "eth?", vip: ip("192.0.2.91"), links: ["eth0", "eth1"] },
   {
     text: "**",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     links: ["bond0.100", "ens3", "eth0", "eth1"],
   },
-  { text: "bond0?100", vip: ip4("192.0.2.91"), links: ["bond0.100"] },
-  { text: "can_reach:192.0.2.254", vip: ip4("192.0.2.91"), links: ["eth0"] },
+  { text: "bond0?100", vip: ip("192.0.2.91"), links: ["bond0.100"] },
+  { text: "can_reach:192.0.2.254", vip: ip("192.0.2.91"), links: ["eth0"] },
   {
     text: "can_reach:2001:db8::fe",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     links: ["eth0"],
   },
   {
     text: "eth9, eth1 ,can_reach:192.0.2.254",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     links: ["eth0", "eth1"],
   },
-  { text: "eth0,eth*", vip: ip4("192.0.2.91"), links: ["eth0", "eth1"] },
+  { text: "eth0,eth*", vip: ip("192.0.2.91"), links: ["eth0", "eth1"] },
 ];
 
 Deno.test.each(SELECTED)(
@@ -73,129 +72,129 @@ Deno.test.each(SELECTED)(
 const REFUSED = [
   {
     text: "",
-    vip: ip4("198.51.100.91"),
+    vip: ip("198.51.100.91"),
     reason: "InterfaceAmbiguous",
     says: "ens3, eth1",
   },
   {
     text: "",
-    vip: ip4("203.0.113.200"),
+    vip: ip("203.0.113.200"),
     reason: "NoInterfaceForAddress",
     says: "name one of bond0.100, ens3, eth0, eth1",
   },
   // Only a container network holds it.
   {
     text: "",
-    vip: ip4("10.244.0.91"),
+    vip: ip("10.244.0.91"),
     reason: "NoInterfaceForAddress",
     says: "10.244.0.91",
   },
   // Held as a single address by a link, which is no subnet.
   {
     text: "",
-    vip: ip4("192.0.3.92"),
+    vip: ip("192.0.3.92"),
     reason: "NoInterfaceForAddress",
     says: "192.0.3.92",
   },
   {
     text: "eth7",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceNotFound",
     says: '"eth7"',
   },
   {
     text: "eth7,ens9",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceNotFound",
     says: "none of",
   },
   {
     text: "wlan*",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceNotFound",
     says: '"wlan*"',
   },
   {
     text: "cni*",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceNotFound",
     says: '"cni*"',
   },
   {
     text: "lo",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "not Ethernet",
   },
   {
     text: "ppp0",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "not Ethernet",
   },
   {
     text: "eth0,",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: '""',
   },
   {
     text: "eth0;rm",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "eth0;rm",
   },
   {
     text: "eth[0-",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "close the bracket",
   },
   {
     text: "eth[9-0]",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "no pattern",
   },
   {
     text: "can_reach:eth0",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "can_reach:IP",
   },
   {
     text: "mac:02:00:00:00:00:0a",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "can_reach:IP",
   },
   {
     text: "can_reach:192.0.2.91",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "NoInterfaceForAddress",
     says: '"lo"',
   },
   {
     text: "can_reach:10.244.0.9",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "NoInterfaceForAddress",
     says: '"cni0"',
   },
   {
     text: "can_reach:203.0.113.2",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "not Ethernet",
   },
   {
     text: "can_reach:198.18.0.1",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "NoInterfaceForAddress",
     says: "no route to 198.18.0.1",
   },
   {
     text: "eth0,".repeat(40) + "eth0",
-    vip: ip4("192.0.2.91"),
+    vip: ip("192.0.2.91"),
     reason: "InterfaceInvalid",
     says: "at most 32",
   },
@@ -216,7 +215,7 @@ Deno.test("selectLinks() never throws, and chooses only links there are", () => 
   const texts = fc.string({ unit: marks, maxLength: 40 });
   fc.assert(
     fc.property(texts, (text) => {
-      const selected = select(text, ip4("192.0.2.91"));
+      const selected = select(text, ip("192.0.2.91"));
       if (!selected.ok) return;
       ok(selected.value.length > 0);
       ok(
@@ -234,13 +233,13 @@ Deno.test("selectLinks() is not slowed down by a pattern of stars", () => {
   const name = "a".repeat(15);
   const context = { links: [link(name, [])], routes: new Map() };
   const pattern = "*".repeat(60) + "b";
-  const vip = ip4("192.0.2.91");
+  const vip = ip("192.0.2.91");
   equal(selectLinks({ interface: pattern, vip }, context).ok, false);
 });
 
 Deno.test("selectLinks() on a node without Ethernet says so", () => {
   const context = { links: [], routes: new Map() };
-  const selected = selectLinks({ vip: ip4("192.0.2.91") }, context);
+  const selected = selectLinks({ vip: ip("192.0.2.91") }, context);
   ok(!selected.ok && selected.error.message.includes("no Ethernet interface"));
 });
 
@@ -302,4 +301,16 @@ function link(
       return prefix;
     }),
   };
+}
+
+function ip(text: string): IpAddr {
+  const addr = parseIpAddr(text);
+  if (addr === undefined) throw new Error(`An address is expected: ${text}`);
+  return addr;
+}
+
+function mac(text: string): MacAddr {
+  const parsed = parseMacAddr(text);
+  if (parsed === undefined) throw new Error(`A MAC is expected: ${text}`);
+  return parsed;
 }
