@@ -120,6 +120,11 @@ export class Controller {
    */
   plan(now: Now): readonly PlannedWrite[] {
     const writes: PlannedWrite[] = [];
+    for (const id of this.#queue.takeDue(now.nowMs)) {
+      const name = id.slice(id.indexOf("/") + 1);
+      if (id.startsWith("service/")) this.#services.note(name);
+      else this.#eips.note(name);
+    }
     this.#pools.read(now);
     this.#services.plan(now, writes);
     this.#eips.plan(now, writes);

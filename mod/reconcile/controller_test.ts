@@ -476,3 +476,26 @@ Deno.test("Controller refuses the younger of two overlapping Eips", () => {
     /eip address overlap with old/,
   );
 });
+
+Deno.test("Controller waits for nothing once a failed write need not be tried again", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.settleAll();
+  world.service("default/web");
+  const writes = world.plan();
+  world.remove("services/default/web");
+  for (const write of writes) {
+    world.controller.written(write, {
+      kind: "failed",
+      reason: "unreachable",
+      message: "gone",
+    }, world.now);
+  }
+  world.settleAll();
+  const dueMs = world.controller.deadlineMs();
+  ok(dueMs === undefined || dueMs > world.nowMs);
+  world.nowMs += 60_000;
+  world.settle();
+  const laterMs = world.controller.deadlineMs();
+  ok(laterMs === undefined || laterMs > world.nowMs);
+});

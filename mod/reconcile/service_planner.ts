@@ -143,9 +143,6 @@ export class ServicePlanner {
   /** Plans what is due: first who has an address keeps it, then who waits gets one, oldest first. */
   plan(now: Now, writes: PlannedWrite[]): void {
     const { state } = this.#parts;
-    for (const id of this.#parts.queue.due(now.nowMs)) {
-      if (id.startsWith("service/")) this.#dirty.add(id.slice(SERVICE_ID));
-    }
     for (const [key, dueMs] of this.#limbo) {
       if (dueMs > now.nowMs) continue;
       this.#limbo.delete(key);

@@ -11,7 +11,11 @@ import type { Random } from "@/lang/random.ts";
 export class WriteQueue {
   readonly #random: Random;
   readonly #inFlight = new Set<string>();
-  readonly #failures = new Map<string, { attempts: number; dueMs: number }>();
+  /** Failures in a row, and when the next attempt is due; undefined: it was told by `takeDue`. */
+  readonly #failures = new Map<
+    string,
+    { readonly attempts: number; readonly dueMs: number | undefined }
+  >();
 
   /** A queue whose back-off is drawn from a seeded source. */
   constructor(random: Random) {
@@ -58,17 +62,19 @@ export class WriteQueue {
   deadlineMs(): number | undefined {
     let earliest: number | undefined;
     for (const [id, { dueMs }] of this.#failures) {
-      if (this.#inFlight.has(id)) continue;
+      if (dueMs === undefined || this.#inFlight.has(id)) continue;
       if (earliest === undefined || dueMs < earliest) earliest = dueMs;
     }
     return earliest;
   }
 
-  /** Takes the ids whose delay is over. */
-  due(nowMs: number): readonly string[] {
+  /** Takes the ids whose delay is over; each is told once. */
+  takeDue(nowMs: number): readonly string[] {
     const due: string[] = [];
-    for (const [id, { dueMs }] of this.#failures) {
-      if (dueMs <= nowMs && !this.#inFlight.has(id)) due.push(id);
+    for (const [id, { attempts, dueMs }] of this.#failures) {
+      if (dueMs === undefined || dueMs > nowMs) continue;
+      this.#failures.set(id, { attempts, dueMs: undefined });
+      due.push(id);
     }
     return due;
   }
