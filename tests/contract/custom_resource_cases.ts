@@ -5,7 +5,7 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   type ContractApi,
@@ -124,7 +124,10 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
         spec: { address: "y" },
         status: { usage: 1, used: { "192.0.2.1": "ns/a" }, lost: 1 },
       }, PATCH.merge);
-      deepStrictEqual(counted["status"], { usage: 1, used: { "192.0.2.1": "ns/a" } });
+      deepStrictEqual(counted["status"], {
+        usage: 1,
+        used: { "192.0.2.1": "ns/a" },
+      });
       deepStrictEqual(counted["spec"], made["spec"]);
       strictEqual(valueAt(counted, "metadata", "labels"), undefined);
       strictEqual(valueAt(counted, "metadata", "finalizers"), undefined);

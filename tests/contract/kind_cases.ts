@@ -5,7 +5,13 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual, match, notStrictEqual, ok } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  notStrictEqual,
+  ok,
+  strictEqual,
+} from "node:assert/strict";
 import {
   arrayAt,
   type Json,
@@ -27,7 +33,9 @@ export const KIND_CASES: readonly ContractCase[] = [
       const service = await createService(api, "a", { type: "LoadBalancer" });
       const spec = valueAt(service, "spec");
       match(String(valueAt(spec, "clusterIP")), /^\d+\.\d+\.\d+\.\d+$/);
-      deepStrictEqual(valueAt(spec, "clusterIPs"), [valueAt(spec, "clusterIP")]);
+      deepStrictEqual(valueAt(spec, "clusterIPs"), [
+        valueAt(spec, "clusterIP"),
+      ]);
       deepStrictEqual(valueAt(spec, "ipFamilies"), ["IPv4"]);
       strictEqual(valueAt(spec, "ipFamilyPolicy"), "SingleStack");
       strictEqual(valueAt(spec, "sessionAffinity"), "None");
@@ -116,7 +124,9 @@ export const KIND_CASES: readonly ContractCase[] = [
       deepStrictEqual(valueAt(patched, "metadata", "labels"), {
         "example.org/eip": "pool",
       });
-      deepStrictEqual(valueAt(patched, "metadata", "finalizers"), ["example.org/lb"]);
+      deepStrictEqual(valueAt(patched, "metadata", "finalizers"), [
+        "example.org/lb",
+      ]);
       deepStrictEqual(arrayAt(patched, "status", "loadBalancer", "ingress"), [
         { ip: "192.0.2.1", ipMode: "VIP" },
       ]);

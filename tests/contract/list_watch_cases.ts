@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual, notStrictEqual, ok } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  notStrictEqual,
+  ok,
+  strictEqual,
+} from "node:assert/strict";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   type ContractApi,
@@ -76,7 +81,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
     },
   },
   {
-    name: "label selectors: equal, unequal, in, notin, exists, absent",
+    name: "label selectors: strictEqual, unequal, in, notin, exists, absent",
     run: async (api) => {
       await create(api, ["a"], { tier: "one", old: "yes" });
       await create(api, ["b"], { tier: "two" });
@@ -160,7 +165,11 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       });
       await relabel(api, "a", { x: "1" });
       await api.ok("DELETE", `${path}/b`);
-      deepStrictEqual(await watch.names(3), ["ADDED b", "MODIFIED a", "DELETED b"]);
+      deepStrictEqual(await watch.names(3), [
+        "ADDED b",
+        "MODIFIED a",
+        "DELETED b",
+      ]);
     },
   },
   {
@@ -187,7 +196,10 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
     run: async (api) => {
       await create(api, ["b", "a"]);
       const watch = await api.watch(api.core("secrets"));
-      deepStrictEqual((await watch.names(2)).toSorted(), ["ADDED a", "ADDED b"]);
+      deepStrictEqual((await watch.names(2)).toSorted(), [
+        "ADDED a",
+        "ADDED b",
+      ]);
       await create(api, ["c"]);
       deepStrictEqual(await watch.names(1), ["ADDED c"]);
     },

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { deepStrictEqual, strictEqual, match, notStrictEqual } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  notStrictEqual,
+  strictEqual,
+} from "node:assert/strict";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   type ContractApi,
@@ -161,7 +166,10 @@ export const OBJECT_CASES: readonly ContractCase[] = [
     run: async (api) => {
       const path = api.core("configmaps", "a");
       const made = await createConfigMap(api, "a");
-      strictEqual(revisionOf(await api.ok("PUT", path, made)), revisionOf(made));
+      strictEqual(
+        revisionOf(await api.ok("PUT", path, made)),
+        revisionOf(made),
+      );
       const patched = await api.ok(
         "PATCH",
         path,
@@ -210,7 +218,9 @@ export const OBJECT_CASES: readonly ContractCase[] = [
         keep: "1",
         add: "1",
       });
-      deepStrictEqual(valueAt(patched, "metadata", "finalizers"), ["example.org/b"]);
+      deepStrictEqual(valueAt(patched, "metadata", "finalizers"), [
+        "example.org/b",
+      ]);
       await api.ok(
         "PATCH",
         path,

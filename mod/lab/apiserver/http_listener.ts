@@ -12,7 +12,6 @@
 import {
   createServer as createHttp1Server,
   type IncomingMessage,
-  type Server as Http1Server,
   type ServerResponse,
 } from "node:http";
 import {
@@ -85,8 +84,6 @@ export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #handler: HttpHandler;
   readonly #connections = new Map<string, Connection>();
-  readonly #http1: Http1Server;
-  readonly #http2: Http2Server | Http2SecureServer;
   #server: Server | undefined;
   #port: number;
 
@@ -98,19 +95,6 @@ export class HttpListener {
     this.#options = options;
     this.#handler = handler;
     this.#port = options.port;
-    const serve = (message: Message, response: Response): void =>
-      void this.#serve(message, response);
-    this.#http1 = createHttp1Server(serve);
-    // Idle connections stay, as with a kube-apiserver; clients pool them.
-    this.#http1.keepAliveTimeout = KEEP_ALIVE_MS;
-    this.#http1.requestTimeout = 0;
-    this.#http1.headersTimeout = 0;
-    this.#http2 = options.tls === undefined
-      ? createHttp2Server(serve)
-      : createSecureServer({ ...options.tls, allowHTTP1: true }, serve);
-    // Sessions that we destroy complain; their streams are closed anyway.
-    this.#http2.on("sessionError", ignore);
-    this.#http2.on("error", ignore);
   }
 
   /** The port; the one asked for until it was opened once. */
@@ -121,11 +105,12 @@ export class HttpListener {
   /** Listens; does nothing when it does. */
   async open(): Promise<void> {
     if (this.#server !== undefined) return;
-    const server = createNetServer((socket) => this.#accept(socket));
+    const { tls, hostname } = this.#options;
+    const server = tls === undefined ? this.#inTheClear() : this.#overTls(tls);
     this.#server = server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
-    server.listen(this.#port, this.#options.hostname, resolve);
+    server.listen(this.#port, hostname, resolve);
     await promise;
     const address = server.address();
     if (typeof address === "object" && address !== null) {
@@ -169,7 +154,41 @@ export class HttpListener {
     return count;
   }
 
-  #accept(socket: Socket): void {
+  #overTls(tls: { readonly cert: string; readonly key: string }): Server {
+    const server = createSecureServer(
+      { ...tls, settings: SETTINGS, allowHTTP1: true },
+      this.#serveLater,
+    );
+    server.on("connection", (socket: Socket) => this.#register(socket));
+    return withWideWindows(server);
+  }
+
+  #inTheClear(): Server {
+    const http1 = createHttp1Server(this.#serveLater);
+    // Idle connections stay, as with a kube-apiserver; clients pool them.
+    http1.keepAliveTimeout = KEEP_ALIVE_MS;
+    http1.requestTimeout = 0;
+    http1.headersTimeout = 0;
+    const http2 = withWideWindows(
+      createHttp2Server({ settings: SETTINGS }, this.#serveLater),
+    );
+    return createNetServer((socket) => {
+      this.#register(socket);
+      // RFC 9113 §3.4: a client with prior knowledge begins "PRI * HTTP/2".
+      socket.once("readable", () => {
+        const first: Uint8Array | null = socket.read();
+        if (first === null) return;
+        socket.unshift(first);
+        const isHttp2 = first[0] === 0x50 && first[1] === 0x52;
+        (isHttp2 ? http2 : http1).emit("connection", socket);
+      });
+    });
+  }
+
+  readonly #serveLater = (message: Message, response: Response): void =>
+    void this.#serve(message, response);
+
+  #register(socket: Socket): void {
     const id = idOf(socket);
     this.#connections.set(id, {
       socket,
@@ -179,18 +198,6 @@ export class HttpListener {
     socket.on("error", ignore);
     socket.once("close", () => void this.#connections.delete(id));
     socket.setNoDelay(true);
-    if (this.#options.tls !== undefined) {
-      this.#http2.emit("connection", socket);
-      return;
-    }
-    // RFC 9113 §3.4: a client with prior knowledge begins with "PRI * HTTP/2".
-    socket.once("readable", () => {
-      const first: Uint8Array | null = socket.read();
-      if (first === null) return;
-      socket.unshift(first);
-      const isHttp2 = first[0] === 0x50 && first[1] === 0x52;
-      (isHttp2 ? this.#http2 : this.#http1).emit("connection", socket);
-    });
   }
 
   async #serve(message: Message, response: Response): Promise<void> {
@@ -257,7 +264,7 @@ function responderOf(
     if (how === "rst") socket.resetAndDestroy();
     else if (how === "stream" && message instanceof Http2ServerRequest) {
       message.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    } else socket.destroy();
+    } else socket.destroySoon();
   };
   return {
     get isGone() {
@@ -296,6 +303,16 @@ function responderOf(
   };
 }
 
+function withWideWindows<T extends Http2Server | Http2SecureServer>(
+  server: T,
+): T {
+  // RFC 9113 §6.9.2: the window of the connection is not among the settings.
+  server.on("session", (session) => session.setLocalWindowSize(WINDOW_BYTES));
+  // Sessions that we destroy complain; their streams are closed anyway.
+  server.on("sessionError", ignore);
+  return server;
+}
+
 // The overloads of the two classes do not unite, though they agree.
 function begin(
   response: Response,
@@ -321,6 +338,8 @@ function addressOf(socket: Socket): string {
 
 function ignore(): void {}
 
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const SETTINGS = { initialWindowSize: WINDOW_BYTES };
 const KEEP_ALIVE_MS = 180_000;
 // One more than what is taken, so that too large is seen to be too large.
 const BODY_BYTES_MAX = 3 * 1024 * 1024 + 1;

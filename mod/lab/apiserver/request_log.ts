@@ -89,6 +89,10 @@ export class RequestLog {
       this.#waiting.delete(tell);
       reject(signal?.reason);
     };
+    if (signal?.aborted === true) {
+      giveUp();
+      return promise;
+    }
     this.#waiting.add(tell);
     signal?.addEventListener("abort", giveUp, { once: true });
     return promise;

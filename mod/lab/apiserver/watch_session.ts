@@ -239,7 +239,10 @@ export class WatchSession {
 
   #cutWhenDue(): void {
     const due = this.#cutAfter;
-    if (due !== undefined && this.#events >= due.events) this.cut(due.how);
+    if (due === undefined || this.#events < due.events) return;
+    this.silence();
+    // What was written still has to leave; a cut overtakes it otherwise.
+    this.#timers.push(setTimeout(() => this.cut(due.how), 0));
   }
 
   #bookmark(annotations?: JsonObject): void {
