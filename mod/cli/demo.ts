@@ -44,20 +44,15 @@ export interface DemoOptions {
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   if (!isSandboxed()) {
-    const { helper } = programOf(Deno.mainModule);
-    const self = helper.filter((arg) => !arg.startsWith("--allow-"));
-    const allowed = Deno.build.standalone ? self : [
-      ...self.slice(0, -1),
-      "--allow-all",
-      ...self.slice(-1),
-    ];
-    return await runSandboxed([...allowed, "demo", ...flagsOf(options)]);
+    const { builder } = programOf(Deno.mainModule);
+    return await runSandboxed([...builder, "demo", ...flagsOf(options)]);
   }
   const terminal = Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb";
   const report = new DemoReport({
     json: options.json === true,
     terminal,
     color: terminal && !Deno.env.get("NO_COLOR"),
+    write,
   });
   const demo = new Demo(options, report);
   const { promise: interrupted, resolve } = Promise.withResolvers<number>();
@@ -335,13 +330,7 @@ class Demo {
       return { text: `${listed(names)} is ready again`, fields: { names } };
     });
     this.kept = true;
-    const guide = await lookAround(this.#addresses[0]?.address ?? "");
-    this.#report.note(guide.text);
-    await this.#report.step("Kept", "", () =>
-      Promise.resolve({
-        text: "Ctrl-C here ends it and removes everything",
-        fields: guide.fields,
-      }));
+    this.#report.kept(await lookAround(this.#addresses[0]?.address ?? ""));
     return await new Promise<never>(() => {});
   }
 
@@ -387,6 +376,13 @@ function listed(names: readonly string[]): string {
   return names.length < 2
     ? last
     : `${names.slice(0, -1).join(", ")} and ${last}`;
+}
+
+function write(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) {
+    at += Deno.stdout.writeSync(bytes.subarray(at));
+  }
 }
 
 function flagsOf(options: DemoOptions): readonly string[] {

@@ -38,7 +38,7 @@ export async function lookAround(address: string): Promise<LookAround> {
     "ip -n client neigh",
     `tail ${LAB_FOLDER}/n1.log`,
     `export KUBECONFIG=${LAB_KUBECONFIG}`,
-    ...(kubectl ? ["kubectl get eips,services,leases -A"] : []),
+    ...(kubectl ? ["kubectl get service web -o yaml"] : []),
   ];
   const text = [
     "",
@@ -60,8 +60,8 @@ async function enterCommand(): Promise<string> {
   const map = await Deno.readTextFile("/proc/self/uid_map");
   const outerUid = Number(map.trim().split(/\s+/)[1]);
   if (outerUid !== 0) {
-    return `nsenter --preserve-credentials --all --target ${pid}`;
+    return `nsenter -t ${pid} -U -m -n -p --preserve-credentials`;
   }
   const sudo = Deno.env.has("SUDO_USER") ? "sudo " : "";
-  return `${sudo}nsenter --all --target ${pid}`;
+  return `${sudo}nsenter -t ${pid} -m -n -p`;
 }

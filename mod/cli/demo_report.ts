@@ -20,6 +20,8 @@ export interface DemoReportOptions {
   readonly terminal: boolean;
   /** Whether to use colors. */
   readonly color: boolean;
+  /** Takes what is printed. */
+  readonly write: (text: string) => void;
 }
 
 /** The demo's output. */
@@ -38,11 +40,6 @@ export class DemoReport {
   /** Prints what all of it is about. */
   title(text: string): void {
     this.#line(`\n${this.#paint(BOLD, text)}\n`);
-  }
-
-  /** Prints a paragraph for people. */
-  note(text: string): void {
-    this.#line(text);
   }
 
   /**
@@ -78,7 +75,7 @@ export class DemoReport {
   draft(name: string, doing: string): void {
     if (this.#options.json || !this.#options.terminal) return;
     const line = `  ${name.padEnd(NAME_WIDTH)}${doing} …`;
-    write(`${CLEAR}${this.#paint(DIM, line)}`);
+    this.#options.write(`${CLEAR}${this.#paint(DIM, line)}`);
     this.#hasDraft = true;
   }
 
@@ -122,18 +119,31 @@ export class DemoReport {
     this.#json({ step: "done", ok: true, tookMs: Math.round(tookMs) });
   }
 
+  /**
+   * Prints that the lab was left running, and how to look around.
+   *
+   * @param guide The commands, for people and for scripts.
+   */
+  kept({ text, fields }: DemoStep): void {
+    this.#line(text);
+    this.#line(
+      this.#paint(BOLD, "Ctrl-C here ends it and removes everything."),
+    );
+    this.#json({ step: "Kept", ok: true, ...fields });
+  }
+
   #paint(code: number, text: string): string {
     return this.#options.color ? `\x1b[${code}m${text}\x1b[0m` : text;
   }
 
   #line(text: string): void {
     if (this.#options.json) return;
-    write(`${this.#hasDraft ? CLEAR : ""}${text}\n`);
+    this.#options.write(`${this.#hasDraft ? CLEAR : ""}${text}\n`);
     this.#hasDraft = false;
   }
 
   #json(value: Readonly<Record<string, unknown>>): void {
-    if (this.#options.json) write(`${JSON.stringify(value)}\n`);
+    if (this.#options.json) this.#options.write(`${JSON.stringify(value)}\n`);
   }
 }
 
@@ -147,13 +157,6 @@ export function formatMs(durationMs: number): string {
   return durationMs < 999.5
     ? `${durationMs.toFixed(0)} ms`
     : `${(durationMs / 1000).toFixed(1)} s`;
-}
-
-function write(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) {
-    at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
 }
 
 const BOLD = 1;

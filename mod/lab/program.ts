@@ -11,6 +11,8 @@ export interface LabProgram {
   readonly agent: readonly string[];
   /** Starts backends and the client's probe. */
   readonly helper: readonly string[];
+  /** Starts what builds the lab, inside the sandbox. */
+  readonly builder: readonly string[];
 }
 
 /**
@@ -21,7 +23,8 @@ export interface LabProgram {
 export function programOf(main: string): LabProgram {
   const path = main.startsWith("file:") ? new URL(main).pathname : main;
   if (Deno.build.standalone) {
-    return { agent: [Deno.execPath()], helper: [Deno.execPath()] };
+    const self = [Deno.execPath()];
+    return { agent: self, helper: self, builder: self };
   }
   const run = (permissions: readonly string[]): readonly string[] => [
     Deno.execPath(),
@@ -32,7 +35,11 @@ export function programOf(main: string): LabProgram {
     ...permissions,
     path,
   ];
-  return { agent: run(AGENT_PERMISSIONS), helper: run(HELPER_PERMISSIONS) };
+  return {
+    agent: run(AGENT_PERMISSIONS),
+    helper: run(HELPER_PERMISSIONS),
+    builder: run(["--allow-all"]),
+  };
 }
 
 const HELPER_PERMISSIONS = [

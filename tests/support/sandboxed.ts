@@ -42,17 +42,20 @@ export function testSandboxed(
 }
 
 /**
- * Builds a lab whose agents run from the sources.
+ * Builds a lab.
  *
  * @param options What to build.
+ * @param main What its agents run: the sources when absent, or a bundle.
  */
 export function buildLab(
   options: Omit<LabClusterOptions, "program">,
+  main: string = MAIN,
 ): Promise<LabCluster> {
-  return LabCluster.build({ ...options, program: programOf(MAIN) });
+  return LabCluster.build({ ...options, program: programOf(main) });
 }
 
-const MAIN = new URL("../../main.ts", import.meta.url).href;
+/** The main module of the sources. */
+export const MAIN: string = new URL("../../main.ts", import.meta.url).href;
 
 if (import.meta.main) {
   const test = ["test", "-A", "--no-check", ...Deno.args];

@@ -1,0 +1,110 @@
+/**
+ * The demo, as a newcomer starts it.
+ *
+ * @module
+ */
+
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { MAIN, testSandboxed } from "../support/sandboxed.ts";
+
+testSandboxed(
+  "the demo shows fail-over in half a minute and leaves nothing",
+  async () => {
+    const startMs = performance.now();
+    const { code, lines } = await demo(["--json"]);
+    strictEqual(code, 0, lines.join("\n"));
+    ok(performance.now() - startMs < 30_000, "it takes less than 30 s");
+    const steps = lines.map((line) => JSON.parse(line));
+    deepStrictEqual(steps.map(({ step }) => step), [
+      "Network",
+      "No agent yet",
+      "Agents",
+      "Eips",
+      "Services",
+      "Power loss",
+      "Fail-over",
+      "Removed",
+      "done",
+    ]);
+    ok(steps.every((step) => step.ok === true));
+    const { addresses } = steps[4];
+    const families = addresses.map((row: { address: string }) =>
+      row.address.includes(":")
+    );
+    deepStrictEqual([...new Set(families)].toSorted(), [false, true]);
+    const { node: victim } = steps[5];
+    const { outages } = steps[6];
+    strictEqual(outages.length, addresses.length);
+    for (const { before, after, failed } of outages) {
+      strictEqual(before === victim, failed > 0);
+      strictEqual(after === before, before !== victim);
+    }
+    deepStrictEqual(await processes(), [], "nothing runs afterwards");
+  },
+);
+
+testSandboxed(
+  "the demo ends at once when it is asked to, and leaves nothing",
+  async () => {
+    const { code, lines } = await demo(["--json"], "Agents");
+    strictEqual(code, 130, lines.join("\n"));
+    strictEqual(JSON.parse(lines.at(-1) ?? "").ok, false);
+    deepStrictEqual(await processes(), [], "nothing runs afterwards");
+  },
+);
+
+testSandboxed("the demo of one that was killed ends, too", async () => {
+  const { code } = await demo(["--json"], "Agents", "SIGKILL");
+  strictEqual(code, 137);
+  // Told by the end of stdin; the sandbox ends with its first process.
+  const deadlineMs = performance.now() + 10_000;
+  while (performance.now() < deadlineMs) {
+    if ((await processes()).length === 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  deepStrictEqual(await processes(), [], "nothing runs afterwards");
+});
+
+async function demo(
+  flags: readonly string[],
+  endAfter?: string,
+  signal: Deno.Signal = "SIGTERM",
+): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
+  // As outside: the demo makes a sandbox of its own inside this one.
+  const self = [Deno.execPath(), "run", "-A", MAIN, "demo", ...flags];
+  const child = new Deno.Command("env", {
+    args: ["-u", "FOGHORN_SANDBOX", ...self],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let text = "";
+  let told = false;
+  for await (
+    const part of child.stdout.pipeThrough(new TextDecoderStream())
+  ) {
+    text += part;
+    if (told || endAfter === undefined) continue;
+    if (!text.includes(`"step":"${endAfter}"`)) continue;
+    told = true;
+    child.kill(signal);
+  }
+  const { code } = await child.status;
+  return { code, lines: text.trimEnd().split("\n") };
+}
+
+async function processes(): Promise<readonly string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name) || Number(name) === Deno.pid) continue;
+    try {
+      const path = `/proc/${name}/cmdline`;
+      const command = await Deno.readTextFile(path);
+      if (command !== "") found.push(command.replaceAll("\0", " "));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
+}
