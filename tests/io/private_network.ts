@@ -91,15 +91,20 @@ export function shell(script: string): string {
 }
 
 /**
- * What is open of the kinds that system calls of our own make; Deno opens files,
- * pipes and the like behind our back.
+ * What is open of the kinds that system calls of our own make: Deno opens files,
+ * pipes and pairs of Unix sockets behind our back.
  *
  * @returns What each descriptor is open on.
  */
 export function ownDescriptors(): readonly string[] {
-  return [...listDescriptors()].filter(([, target]) =>
-    /^(socket:|anon_inode:\[(eventfd|eventpoll|timerfd)\])/.test(target)
-  ).map(([fd, target]) => `${fd} ${target}`);
+  const open = [...listDescriptors()];
+  const unix = new Set(shell("cat /proc/net/unix").match(/\b\d+(?=$| )/gm));
+  return open.filter(([, target]) => {
+    const inode = /^socket:\[(\d+)\]/.exec(target)?.[1];
+    return inode === undefined
+      ? /^anon_inode:\[(eventfd|eventpoll|timerfd)\]/.test(target)
+      : !unix.has(inode);
+  }).map(([fd, target]) => `${fd} ${target}`);
 }
 
 const ROOT = new URL("../../", import.meta.url).pathname;
