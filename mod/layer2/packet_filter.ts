@@ -257,7 +257,7 @@ function searchBetween(
   const below = searchBetween(ends, from, middle);
   const above = searchBetween(ends, middle + 1, to);
   return [
-    jump(JUMP_AT_LEAST, ends[middle] as number, { yes: 1, no: 0 }),
+    jump(JUMP_AT_LEAST, ends[middle] as number, { yes: 0, no: 1 }),
     skip(below.length),
     ...below,
     ...above,
