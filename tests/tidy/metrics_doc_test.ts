@@ -4,7 +4,7 @@
  * @module
  */
 
-import { equal } from "node:assert/strict";
+import { strictEqual } from "node:assert/strict";
 import { DROP_REASONS } from "@/layer2/drop_reason.ts";
 import { WATCHED_KINDS } from "@/node/watches.ts";
 import { type MetricDeclaration, METRICS } from "@/obs/metrics.ts";
@@ -19,7 +19,7 @@ Deno.test("docs/metrics.md lists every metric as it is declared", () => {
 Deno.test("docs/metrics.md lists every drop reason", () => {
   const section = PAGE.split("Why a frame was read and not answered:")[1] ?? "";
   const rows = tablesOf(section)[0] ?? [];
-  equal(
+  strictEqual(
     rows.map(([reason = ""]) => reason).join("\n"),
     DROP_REASONS.map((reason) => `\`${reason}\``).join("\n"),
   );
@@ -28,7 +28,7 @@ Deno.test("docs/metrics.md lists every drop reason", () => {
 Deno.test("docs/metrics.md lists every watched kind", () => {
   const rows = tablesOf(PAGE).flat();
   const kinds = rows.find(([label]) => label === "`kind`")?.[1];
-  equal(kinds, WATCHED_KINDS.map((kind) => `\`${kind}\``).join(", "));
+  strictEqual(kinds, WATCHED_KINDS.map((kind) => `\`${kind}\``).join(", "));
 });
 
 Deno.test("a table that differs from the declarations is refused", () => {
@@ -49,7 +49,7 @@ Deno.test("a table that differs from the declarations is refused", () => {
     four: gauge,
     added: gauge,
   };
-  equal(
+  strictEqual(
     wrongMetrics(page, declared).join("\n"),
     [
       "docs/metrics.md: two should be: gauge | `link` | A",

@@ -1,0 +1,87 @@
+/**
+ * `docs/permissions.md` grants what the agent asks for, and names no more.
+ *
+ * @module
+ */
+
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { parseAllDocuments } from "yaml";
+import { agentWatches } from "@/cli/watch_specs.ts";
+import { NAMESPACE_DEFAULT } from "@/api/names.ts";
+import type { ClusterApi, Resource, WatchSpec } from "@/port/cluster_api.ts";
+import { tasksOf } from "./tasks.ts";
+import { readTree, ROOT } from "./tree.ts";
+
+const PAGE = Deno.readTextFileSync(new URL("docs/permissions.md", ROOT));
+
+Deno.test("docs/permissions.md grants list and watch of what is watched, and of nothing else", () => {
+  const granted = rulesOf(PAGE).flatMap(({ kind, rules }) =>
+    rules.filter(({ verbs }) => verbs.includes("watch")).flatMap((rule) => {
+      strictEqual(
+        rule.verbs.includes("list"),
+        true,
+        "A watch begins by a list",
+      );
+      return rule.apiGroups.flatMap((group) =>
+        rule.resources.map((plural) => `${kind} ${group}/${plural}`)
+      );
+    })
+  );
+  const asked = watchedResources().map(({ group, plural, namespace }) =>
+    `${namespace === undefined ? "ClusterRole" : "Role"} ${group}/${plural}`
+  );
+  deepStrictEqual(granted.sort(), asked.sort());
+});
+
+Deno.test("the tables of docs/permissions.md name every granted resource and flag", async () => {
+  for (const { rules } of rulesOf(PAGE)) {
+    for (const { resources } of rules) {
+      for (const resource of resources) {
+        strictEqual(tableNames(PAGE, resource), true, `Name ${resource}`);
+      }
+    }
+  }
+  const command = tasksOf(await readTree()).get("agent") ?? "";
+  const flags = [...command.matchAll(/--allow-[a-z]+/g)].map(([flag]) => flag);
+  const listed = [...PAGE.matchAll(/^\| `(--allow-[a-z]+)`/gm)].map((
+    [, flag],
+  ) => flag);
+  deepStrictEqual(listed, flags);
+});
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** The ClusterRoles and Roles of the page. */
+function rulesOf(
+  page: string,
+): readonly { readonly kind: string; readonly rules: readonly Rule[] }[] {
+  const blocks = [...page.matchAll(/^```yaml\n(.*?)^```/gms)];
+  return blocks.flatMap(([, yaml = ""]) =>
+    parseAllDocuments(yaml).map((document) => document.toJS())
+  ).filter(({ rules }) => Array.isArray(rules));
+}
+
+function watchedResources(): readonly Resource[] {
+  const resources: Resource[] = [];
+  const api: ClusterApi = {
+    watch<T>({ resource }: WatchSpec<T>) {
+      resources.push(resource);
+      return { close: () => {} };
+    },
+    request: () => Promise.reject(new Error("Nothing is asked here")),
+  };
+  for (const binding of agentWatches(NAMESPACE_DEFAULT)) {
+    binding.start(api, () => {});
+  }
+  return resources;
+}
+
+function tableNames(page: string, resource: string): boolean {
+  return page.split("\n").some((line) =>
+    line.startsWith("|") && line.includes(`\`${resource}\``)
+  );
+}
