@@ -30,7 +30,14 @@ export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
         "Not listed yet: the API server has not answered, or the CustomResourceDefinitions or permissions are missing",
     });
   }
-  if (!view.membership.hasLease(at)) {
+  const { duplicate } = view.membership;
+  if (duplicate !== undefined) {
+    missing.push({
+      part: "node name",
+      message:
+        `Another agent runs as ${view.node} (${duplicate}): give each agent the name of its own Node`,
+    });
+  } else if (!view.membership.hasLease(at)) {
     missing.push({
       part: "lease",
       message: "The Lease of this node is not written yet",

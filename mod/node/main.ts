@@ -69,6 +69,8 @@ export class MainCore {
   #relisting: Set<WatchedKind> | undefined;
   #phase: Phase = { kind: "running" };
   #effects: MainEffect[] = [];
+  /** The other agent of this node's name that was told of. */
+  #duplicate: string | undefined;
 
   /** The core of a node that knows nothing yet. */
   constructor(config: MainConfig) {
@@ -204,11 +206,14 @@ export class MainCore {
     const changes = this.#cluster.takeChanges();
     this.#announcements.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
-    if (this.#watches.allListed()) this.#announce(at);
+    if (this.#watches.allListed()) {
+      this.#announce(at);
+      this.#publish(at);
+    }
     if (this.#phase.kind === "running") this.#control(at);
-    this.#publish(at);
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
+    this.#tellDuplicate();
     this.#advanceShutdown(at);
   }
 
@@ -249,7 +254,10 @@ export class MainCore {
     const change = this.#announcements.plan(this.#cluster);
     const commands = this.#feed.commands({
       change,
-      links: this.#local.links(this.#announcements),
+      // Without a link nothing is answered.
+      links: this.#membership.isAdmitted
+        ? this.#local.links(this.#announcements)
+        : [],
       nodes: this.#membership.nodeViews(at),
     });
     for (const command of commands) {
@@ -276,6 +284,21 @@ export class MainCore {
       });
     }
     this.#membership.publish(this.#local.published(this.#announcements));
+  }
+
+  #tellDuplicate(): void {
+    const { duplicate } = this.#membership;
+    if (duplicate === this.#duplicate) return;
+    this.#duplicate = duplicate;
+    if (duplicate === undefined) {
+      this.#log("info", "No other agent runs under this node's name", {});
+    } else {
+      this.#log(
+        "warning",
+        "Another agent runs under this node's name: this one answers for nothing until it ends",
+        { node: this.#config.node, holderIdentity: duplicate },
+      );
+    }
   }
 
   #write(write: PlannedWrite): void {

@@ -111,7 +111,9 @@ export class Membership {
   #leaving = false;
   #agents = 1;
   #nodeUid: string | undefined;
-  #duplicate: string | undefined;
+  #admitted = false;
+  /** This node's Lease as seen before it is known what it shall carry; it is heeded then. */
+  #ownSeen: { readonly lease: Lease | undefined } | undefined;
   readonly #known = new Map<string, Published>();
   readonly #changed = new Set<string>();
   /** Nodes whose Lease is gone; forgotten when they are judged dead. */
@@ -142,9 +144,18 @@ export class Membership {
     return this.#own.renewedMs;
   }
 
-  /** Another agent that lives under this node's name. */
+  /** Another agent that lives under this node's name, and holds its Lease. */
   get duplicate(): string | undefined {
-    return this.#duplicate;
+    return this.#own.reported;
+  }
+
+  /**
+   * Whether this agent stands for its node: it has held the Lease, and no other
+   * has taken that and renews it. One that does not stand for it answers for
+   * nothing, or two would answer under one name.
+   */
+  get isAdmitted(): boolean {
+    return this.#admitted;
   }
 
   /** Whether this agent may act as the controller at this moment. */
@@ -399,6 +410,10 @@ export class Membership {
   }
 
   #observedOwn(lease: Lease | undefined): void {
+    if (this.#annotations === undefined) {
+      this.#ownSeen = { lease };
+      return;
+    }
     this.#stepOwn({
       kind: "lease-observed",
       ...(lease === undefined ? {} : { lease: fieldsOf(lease) }),
@@ -466,6 +481,10 @@ export class Membership {
       annotations: this.#annotations,
       ...this.#at,
     });
+    const seen = this.#ownSeen;
+    if (seen === undefined) return;
+    this.#ownSeen = undefined;
+    this.#observedOwn(seen.lease);
   }
 
   #stepLeader(event: LeaderEvent): void {
@@ -494,6 +513,8 @@ export class Membership {
   #stepOwn(event: NodeLeaseEvent): void {
     const [next, effects] = stepNodeLease(this.#own, event);
     this.#own = next;
+    if (next.phase === "held") this.#admitted = true;
+    else if (next.reported !== undefined) this.#admitted = false;
     for (const effect of effects) this.#ownEffect(effect);
   }
 
@@ -507,7 +528,7 @@ export class Membership {
         this.#readLease(name);
         break;
       case "duplicate-node-name":
-        this.#duplicate = effect.holderIdentity;
+        // The state says so as long as it is so.
         break;
     }
   }
