@@ -119,6 +119,8 @@ export class FaultRules {
   #lastId = 0;
 
   /**
+   * Makes an empty set of rules.
+   *
    * @param random Decides what is left to chance.
    */
   constructor(random: Random) {

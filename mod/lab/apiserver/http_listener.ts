@@ -169,6 +169,9 @@ export class HttpListener {
     http1.keepAliveTimeout = KEEP_ALIVE_MS;
     http1.requestTimeout = 0;
     http1.headersTimeout = 0;
+    // One that does not listen takes itself for closing, and in Deno 2.9 ends
+    // each connection after its first answer.
+    Object.defineProperty(http1, "listening", { value: true });
     const http2 = withWideWindows(
       createHttp2Server({ settings: SETTINGS }, this.#serveLater),
     );

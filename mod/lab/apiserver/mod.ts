@@ -18,4 +18,8 @@
 export * from "./faults.ts";
 export * from "./json.ts";
 export * from "./request_log.ts";
+export type { Verb } from "./resource_request.ts";
 export * from "./server.ts";
+export * from "./store.ts";
+export * from "./watch_cache.ts";
+export type { CutKind } from "./watch_session.ts";

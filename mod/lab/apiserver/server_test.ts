@@ -112,6 +112,28 @@ Deno.test.each([
   await speaks(server, client);
 });
 
+Deno.test("serveApi() keeps HTTP/1.1 connections for the next request", async () => {
+  await using server = await serveApi();
+  using connection = await Deno.connect({ port: server.port });
+  const heard: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    // deno-lint-ignore no-await-in-loop -- one request after the other
+    await connection.write(
+      new TextEncoder().encode("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"),
+    );
+    let text = "";
+    while (!text.endsWith("ok")) {
+      const chunk = new Uint8Array(1_000);
+      // deno-lint-ignore no-await-in-loop -- one piece after the other
+      const length = await connection.read(chunk);
+      notStrictEqual(length, null);
+      text += new TextDecoder().decode(chunk.subarray(0, length ?? 0));
+    }
+    heard.push(text.slice(0, 15));
+  }
+  deepStrictEqual(heard, Array(3).fill("HTTP/1.1 200 OK"));
+});
+
 testNeeding(
   [command("openssl")],
   "serveApi() speaks HTTP/1.1 and HTTP/2 over TLS",

@@ -26,6 +26,8 @@ export class Collection {
   #past: { revision: number; entries: readonly StoreEntry[] } | undefined;
 
   /**
+   * Makes an empty collection.
+   *
    * @param changesMax Changes that are remembered.
    */
   constructor(changesMax: number) {
@@ -120,6 +122,8 @@ export class Store {
   #compacted = 0;
 
   /**
+   * Makes an empty store.
+   *
    * @param options Bounds.
    */
   constructor(options: { readonly changesMax: number }) {

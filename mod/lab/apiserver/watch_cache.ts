@@ -31,6 +31,8 @@ export class WatchCache {
   #floor = 0;
 
   /**
+   * Makes an empty history.
+   *
    * @param changesMax Changes that are remembered, at least 1.
    */
   constructor(changesMax: number) {
