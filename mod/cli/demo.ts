@@ -15,6 +15,7 @@ import {
   DATA_IPV6,
   isSandboxed,
   LabCluster,
+  must,
   type Outage,
   outageOf,
   outsideGone,
@@ -105,6 +106,8 @@ class Demo {
       if (this.#options.keep === true) return await this.#keep();
       await report.step("Removed", "removing all of it", async () => {
         await this.#cluster()[Symbol.asyncDispose]();
+        const left = (await must("ip", ["netns", "list"])).trim();
+        if (left !== "") throw new Error(`Namespaces are left: ${left}`);
         return { text: "no process, namespace or link is left", fields: {} };
       });
       report.end("It works.");
@@ -372,10 +375,12 @@ function busiest(addresses: readonly DemoAddress[]): string {
 }
 
 function listed(names: readonly string[]): string {
-  const last = names.at(-1) ?? "";
-  return names.length < 2
-    ? last
-    : `${names.slice(0, -1).join(", ")} and ${last}`;
+  const [first = "", ...rest] = names;
+  const last = rest.pop();
+  if (last === undefined) return first;
+  return names.length > LISTED_MAX
+    ? `${first} to ${last}`
+    : `${[first, ...rest].join(", ")} and ${last}`;
 }
 
 function write(text: string): void {
@@ -409,6 +414,8 @@ const SERVICES = [
   { name: "mail", families: ["IPv4"] },
 ] as const;
 
+// More would not fit in a line.
+const LISTED_MAX = 4;
 // As a shell reports SIGINT.
 const INTERRUPTED = 130;
 // Leases expire after 10 s; a busy machine may take some more.

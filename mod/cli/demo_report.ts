@@ -31,6 +31,8 @@ export class DemoReport {
   #hasDraft = false;
 
   /**
+   * Nothing is printed yet.
+   *
    * @param options How to print.
    */
   constructor(options: DemoReportOptions) {

@@ -5,6 +5,7 @@
  * - {@linkcode runSandboxed} starts a program in a sandbox that leaves nothing
  *   behind; everything else runs inside.
  * - {@linkcode LabCluster} is the lab: nodes with agents, a client, the API.
+ * - {@linkcode serveApi} is the API server, also by itself.
  * - {@linkcode Capture} takes down who answers, at the ports of the switch.
  * - {@linkcode runBackend} and {@linkcode runProbe} are the programs on its hosts.
  *
@@ -14,6 +15,7 @@
  * @module
  */
 
+export * from "./apiserver/mod.ts";
 export * from "./backend.ts";
 export * from "./capture.ts";
 export * from "./client.ts";

@@ -37,6 +37,8 @@ export class LabNode {
   #powered = true;
 
   /**
+   * Nothing runs on it yet.
+   *
    * @param host Its host, with links and addresses.
    * @param setup What all nodes have in common.
    */
