@@ -93,7 +93,8 @@ Deno.test("arpFilter() accepts requests for a VIP and nothing else", () => {
         );
       }
     }),
-    { numRuns: 40 },
+    // Shrinking lists of this length takes minutes, and a seed is enough.
+    { numRuns: 40, endOnFailure: true },
   );
 });
 
@@ -106,7 +107,9 @@ Deno.test("arpFilter() is exact for a thousand scattered VIPs, plain when they d
   equal(PLAIN.ndp.mode, "plain");
   // 16,384 neighboring addresses are one range.
   const range = Array.from({ length: 16_384 }, (_, i) => 0x0a00_0000 + i);
-  ok(arpFilter(range.map(ipv4AddrFromNumber)).instructions < 40);
+  const ranged = arpFilter(range.map(ipv4AddrFromNumber));
+  equal(ranged.mode, "exact");
+  ok(ranged.instructions < 40);
 });
 
 Deno.test("arpFilter() finds every one of a thousand scattered VIPs", () => {
