@@ -14,6 +14,7 @@ import {
   parseSelection,
   type Selection,
 } from "./list.ts";
+import { Mint } from "./minting.ts";
 import { ObjectDeleter } from "./object_deleter.ts";
 import { encodeJson, ObjectEncoder } from "./object_encoding.ts";
 import {
@@ -46,6 +47,7 @@ import {
   tooLarge,
 } from "./status.ts";
 import { Store, storeKey } from "./store.ts";
+import { tableOf } from "./table.ts";
 import { parseWatchOptions, type WatchOptions } from "./watch_session.ts";
 
 /** A request, as it came. */
@@ -54,6 +56,8 @@ export interface CoreRequest extends BodyRequest {
   readonly request: ResourceRequest;
   /** Reads are answered as of this revision, when set. */
   readonly staleRevision?: number | undefined;
+  /** Whether the client would rather have a table. */
+  readonly asTable?: boolean;
 }
 
 /** A complete answer. */
@@ -86,8 +90,10 @@ export interface CoreWatch {
 export interface CoreOptions {
   /** Changes remembered per collection. */
   readonly changesMax: number;
-  /** Chooses generated names. */
+  /** Where generated names and uids come from. */
   readonly random: Random;
+  /** The time, in milliseconds since 1970; the machine's when absent. */
+  readonly wallMs?: () => number;
 }
 
 /** The API server without a network. */
@@ -98,18 +104,24 @@ export class ApiCore {
   readonly registry: Registry;
   /** Objects as bytes. */
   readonly encoder: ObjectEncoder = new ObjectEncoder();
+  readonly #wallMs: () => number;
   readonly #writer: ObjectWriter;
   readonly #deleter: ObjectDeleter;
 
   /**
    * @param options Bounds, and chance.
    */
-  constructor({ changesMax, random }: CoreOptions) {
+  constructor({ changesMax, random, wallMs = Date.now }: CoreOptions) {
+    const mint = new Mint(random, wallMs);
+    this.#wallMs = wallMs;
     const allocator = new ServiceAllocator(CLUSTER_IP_RANGES);
     this.store = new Store({ changesMax });
-    this.registry = new Registry(builtinTypes(allocator));
-    this.#writer = new ObjectWriter(this.store, random);
-    this.#deleter = new ObjectDeleter(this.store, this.registry);
+    this.registry = new Registry(builtinTypes(allocator, mint));
+    this.#writer = new ObjectWriter(this.store, mint);
+    this.#deleter = new ObjectDeleter(this.store, {
+      registry: this.registry,
+      mint,
+    });
     this.store.collection("services").listeners.add((change) => {
       const gone = change.type === "DELETED";
       allocator.track(gone ? undefined : change.object, change.previous);
@@ -230,12 +242,16 @@ export class ApiCore {
         store: this.store,
         encoder: this.encoder,
         staleRevision: request.staleRevision,
+        tableAtMs: request.asTable === true ? this.#wallMs() : undefined,
       },
     });
     return jsonReply(200, body);
   }
 
-  #get(target: WriteTarget, { query, staleRevision }: CoreRequest): CoreReply {
+  #get(
+    target: WriteTarget,
+    { query, staleRevision, asTable }: CoreRequest,
+  ): CoreReply {
     const wanted = parseRevision(query.get("resourceVersion")) ?? 0;
     if (wanted > this.store.revision) {
       throw futureResourceVersion(wanted, this.store.revision);
@@ -246,7 +262,15 @@ export class ApiCore {
       ? collection.get(key)
       : collection.getAt(key, staleRevision);
     if (stored === undefined) throw notFound(subjectOf(target, target.name));
-    return jsonReply(200, this.encoder.object(stored, target.version));
+    const { version } = target;
+    if (asTable === true && version.columns !== undefined) {
+      const table = tableOf(version.columns, [version.encode(stored)], {
+        metadata: {},
+        nowMs: this.#wallMs(),
+      });
+      return jsonReply(200, encodeJson(table));
+    }
+    return jsonReply(200, this.encoder.object(stored, version));
   }
 
   #write(target: WriteTarget, request: CoreRequest): CoreReply {

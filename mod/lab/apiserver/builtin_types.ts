@@ -27,7 +27,7 @@ import {
   POD_STRATEGY,
   SECRET_STRATEGY,
 } from "./builtin_strategies.ts";
-import { DEFINITION_STRATEGY } from "./definition.ts";
+import { definitionStrategy } from "./definition.ts";
 import {
   CORE_EVENT_STRATEGY,
   EVENTS_EVENT_STRATEGY,
@@ -35,6 +35,7 @@ import {
   toEventsGroup,
 } from "./event_strategy.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
+import type { Mint } from "./minting.ts";
 import type { MergeKeys } from "./patch.ts";
 import {
   type ApiVersion,
@@ -45,6 +46,7 @@ import {
 import type { ServiceAllocator } from "./service_allocator.ts";
 import { defaultService, serviceStrategy } from "./service_strategy.ts";
 import { type Shape, type ShapeContext, throughShape } from "./shape.ts";
+import { type Column, NODE_COLUMNS, SERVICE_COLUMNS } from "./table.ts";
 
 interface BuiltinSpec {
   readonly group?: string;
@@ -58,6 +60,7 @@ interface BuiltinSpec {
   readonly strategy: Strategy;
   readonly setDefaults?: (object: JsonObject) => void;
   readonly fields?: readonly string[];
+  readonly columns?: readonly Column[];
   readonly mergeKeys?: Readonly<Record<string, string>>;
 }
 
@@ -65,9 +68,13 @@ interface BuiltinSpec {
  * The built-in resources.
  *
  * @param allocator Allots cluster IPs and node ports.
+ * @param mint Tells the time.
  * @returns One type per resource.
  */
-export function builtinTypes(allocator: ServiceAllocator): ResourceType[] {
+export function builtinTypes(
+  allocator: ServiceAllocator,
+  mint: Mint,
+): ResourceType[] {
   return [
     builtin({
       plural: "services",
@@ -77,6 +84,7 @@ export function builtinTypes(allocator: ServiceAllocator): ResourceType[] {
       shape: SERVICE,
       strategy: serviceStrategy(allocator),
       setDefaults: defaultService,
+      columns: SERVICE_COLUMNS,
       fields: ["spec.clusterIP", "spec.type"],
       mergeKeys: { "spec.ports": "port", "status.conditions": "type" },
     }),
@@ -84,6 +92,16 @@ export function builtinTypes(allocator: ServiceAllocator): ResourceType[] {
     eventsOfCore(),
     eventsOfEvents(),
     ...GROUP_SPECS.map(builtin),
+    builtin({
+      group: "apiextensions.k8s.io",
+      plural: "customresourcedefinitions",
+      kind: "CustomResourceDefinition",
+      shortNames: ["crd", "crds"],
+      categories: ["api-extensions"],
+      clusterScoped: true,
+      shape: CUSTOM_RESOURCE_DEFINITION,
+      strategy: definitionStrategy(mint),
+    }),
   ];
 }
 
@@ -93,6 +111,7 @@ function builtin(spec: BuiltinSpec): ResourceType {
   const version: ApiVersion = {
     name: "v1",
     strategy,
+    columns: spec.columns,
     decode: (raw) => {
       const context: ShapeContext = { kind, version: "v1", unknown: [] };
       const object = decodeShape(raw, shape, context);
@@ -203,6 +222,7 @@ const CORE_SPECS: readonly BuiltinSpec[] = [
     clusterScoped: true,
     shape: NODE,
     strategy: NODE_STRATEGY,
+    columns: NODE_COLUMNS,
     fields: ["spec.unschedulable"],
     mergeKeys: {
       "spec.taints": "key",
@@ -260,15 +280,5 @@ const GROUP_SPECS: readonly BuiltinSpec[] = [
     kind: "Lease",
     shape: LEASE,
     strategy: LEASE_STRATEGY,
-  },
-  {
-    group: "apiextensions.k8s.io",
-    plural: "customresourcedefinitions",
-    kind: "CustomResourceDefinition",
-    shortNames: ["crd", "crds"],
-    categories: ["api-extensions"],
-    clusterScoped: true,
-    shape: CUSTOM_RESOURCE_DEFINITION,
-    strategy: DEFINITION_STRATEGY,
   },
 ];

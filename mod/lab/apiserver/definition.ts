@@ -24,6 +24,7 @@ import {
   stringsAt,
   valueAt,
 } from "./json.ts";
+import type { Mint } from "./minting.ts";
 import {
   type ApiVersion,
   COMMON_FIELDS,
@@ -35,41 +36,49 @@ import {
 import { applyDefaults, pruneObject, type Schema } from "./schema.ts";
 import { validateSchema } from "./schema_validation.ts";
 import { type ShapeContext, throughShape } from "./shape.ts";
+import { declaredColumns } from "./table.ts";
 import { badRequest, type FieldError, notImplemented } from "./status.ts";
 
 /** Finalizer that holds a definition until its objects are gone. */
 export const DEFINITION_FINALIZER =
   "customresourcecleanup.apiextensions.k8s.io";
 
-/** Rules of CustomResourceDefinitions. */
-export const DEFINITION_STRATEGY: Strategy = {
-  ...COMMON_STRATEGY,
-  hasStatus: true,
-  unconditionalUpdate: false,
-  countsGenerations: true,
-  prepareCreate: (definition) => {
-    defaultDefinition(definition);
-    definition["status"] = establishedStatus(definition, []);
-    objectAt(definition, "metadata")["finalizers"] = [
-      ...new Set([
-        ...stringsAt(definition, "metadata", "finalizers"),
-        DEFINITION_FINALIZER,
-      ]),
-    ];
-  },
-  prepareUpdate: (definition, old) => {
-    defaultDefinition(definition);
-    restore(definition, old, "status");
-    const status = ensureObject(definition, "status");
-    const storedVersions = new Set([
-      ...stringsAt(old, "status", "storedVersions"),
-      storageVersion(definition),
-    ]);
-    status["storedVersions"] = [...storedVersions];
-    status["acceptedNames"] = clone(objectAt(definition, "spec", "names"));
-  },
-  validate: definitionErrors,
-};
+/**
+ * Rules of CustomResourceDefinitions.
+ *
+ * @param mint Tells the time.
+ * @returns The strategy.
+ */
+export function definitionStrategy(mint: Mint): Strategy {
+  return {
+    ...COMMON_STRATEGY,
+    hasStatus: true,
+    unconditionalUpdate: false,
+    countsGenerations: true,
+    prepareCreate: (definition) => {
+      defaultDefinition(definition);
+      definition["status"] = establishedStatus(definition, mint.time());
+      objectAt(definition, "metadata")["finalizers"] = [
+        ...new Set([
+          ...stringsAt(definition, "metadata", "finalizers"),
+          DEFINITION_FINALIZER,
+        ]),
+      ];
+    },
+    prepareUpdate: (definition, old) => {
+      defaultDefinition(definition);
+      restore(definition, old, "status");
+      const status = ensureObject(definition, "status");
+      const storedVersions = new Set([
+        ...stringsAt(old, "status", "storedVersions"),
+        storageVersion(definition),
+      ]);
+      status["storedVersions"] = [...storedVersions];
+      status["acceptedNames"] = clone(objectAt(definition, "spec", "names"));
+    },
+    validate: definitionErrors,
+  };
+}
 
 /**
  * The resource that a definition defines.
@@ -173,6 +182,7 @@ function definedVersion(
   return {
     name,
     strategy: customStrategy(schema, hasStatus),
+    columns: declaredColumns(version),
     decode: (raw) => {
       for (const key of ["apiVersion", "kind"]) {
         if (stringAt(raw, key) === "") {
@@ -253,9 +263,8 @@ function defaultDefinition(definition: JsonObject): void {
 
 function establishedStatus(
   definition: JsonObject,
-  storedVersions: readonly string[],
+  lastTransitionTime: string,
 ): JsonObject {
-  const lastTransitionTime = `${new Date().toISOString().slice(0, 19)}Z`;
   return {
     conditions: [
       {
@@ -274,9 +283,7 @@ function establishedStatus(
       },
     ],
     acceptedNames: clone(objectAt(definition, "spec", "names")),
-    storedVersions: [
-      ...new Set([...storedVersions, storageVersion(definition)]),
-    ],
+    storedVersions: [storageVersion(definition)],
   };
 }
 

@@ -6,6 +6,7 @@
 
 import type { JsonObject } from "./json.ts";
 import {
+  encodeJson,
   encodeText,
   joinBytes,
   type ObjectEncoder,
@@ -17,6 +18,7 @@ import {
   parseLabelSelector,
   type Selector,
 } from "./selectors.ts";
+import { tableOf } from "./table.ts";
 import { badRequest, expired, futureResourceVersion } from "./status.ts";
 import type { Store, StoreEntry } from "./store.ts";
 
@@ -36,6 +38,8 @@ export interface ListContext {
   readonly encoder: ObjectEncoder;
   /** Shows the collection as it was at this revision, when set. */
   readonly staleRevision: number | undefined;
+  /** The time a table is made, when one is wanted. */
+  readonly tableAtMs?: number | undefined;
 }
 
 /**
@@ -91,6 +95,11 @@ export function listObjects(
   if (page.next !== undefined) metadata["continue"] = page.next;
   if (page.remaining !== undefined) {
     metadata["remainingItemCount"] = page.remaining;
+  }
+  if (context.tableAtMs !== undefined && version.columns !== undefined) {
+    const shown = page.objects.map((object) => version.encode(object));
+    const nowMs = context.tableAtMs;
+    return encodeJson(tableOf(version.columns, shown, { metadata, nowMs }));
   }
   // As from Go, items of built-in lists say neither their kind nor their
   // apiVersion; custom resources do.

@@ -20,11 +20,11 @@ import {
   stringsAt,
   valueAt,
 } from "./json.ts";
+import type { Mint } from "./minting.ts";
 import {
   hasFinalizers,
   isDeleting,
   subjectOf,
-  timestamp,
   type WriteTarget,
 } from "./object_writer.ts";
 import type { Registry } from "./registry.ts";
@@ -43,14 +43,19 @@ export interface Deleted {
 export class ObjectDeleter {
   readonly #store: Store;
   readonly #registry: Registry;
+  readonly #mint: Mint;
 
   /**
    * @param store Where objects are.
-   * @param registry What is served.
+   * @param options What is served, and the time.
    */
-  constructor(store: Store, registry: Registry) {
+  constructor(
+    store: Store,
+    options: { readonly registry: Registry; readonly mint: Mint },
+  ) {
     this.#store = store;
-    this.#registry = registry;
+    this.#registry = options.registry;
+    this.#mint = options.mint;
   }
 
   /**
@@ -109,9 +114,10 @@ export class ObjectDeleter {
       this.afterRemoval(collection, removed);
       return { stored: removed, isGone: true };
     }
-    const marked = isDeleting(stored)
-      ? stored
-      : this.#store.put(collection, markedForDeletion(stored, isNamespace));
+    const marked = isDeleting(stored) ? stored : this.#store.put(
+      collection,
+      markedForDeletion(stored, this.#mint.time(), isNamespace),
+    );
     if (isNamespace) this.#emptyNamespace(key);
     if (collection === DEFINITIONS) this.#emptyDefinition(marked);
     const isGone = this.#store.collection(collection).get(key) === undefined;
@@ -173,11 +179,12 @@ export class ObjectDeleter {
 
 function markedForDeletion(
   stored: JsonObject,
+  time: string,
   isNamespace: boolean,
 ): JsonObject {
   const marked = clone(stored);
   const metadata = ensureObject(marked, "metadata");
-  metadata["deletionTimestamp"] = timestamp();
+  metadata["deletionTimestamp"] = time;
   if (isNamespace) ensureObject(marked, "status")["phase"] = "Terminating";
   else metadata["deletionGracePeriodSeconds"] = 0;
   const generation = numberAt(metadata, "generation");

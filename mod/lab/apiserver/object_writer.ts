@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Random } from "@/lang/random.ts";
 import { forbiddenField, metadataErrors } from "./field_errors.ts";
 import {
   clone,
@@ -17,6 +16,7 @@ import {
   stringAt,
   stringsAt,
 } from "./json.ts";
+import type { Mint } from "./minting.ts";
 import type {
   ApiVersion,
   DecodedObject,
@@ -72,15 +72,15 @@ export interface Written {
 /** Creates and changes objects. */
 export class ObjectWriter {
   readonly #store: Store;
-  readonly #random: Random;
+  readonly #mint: Mint;
 
   /**
    * @param store Where objects are.
-   * @param random Chooses generated names.
+   * @param mint Makes up names, uids and times.
    */
-  constructor(store: Store, random: Random) {
+  constructor(store: Store, mint: Mint) {
     this.#store = store;
-    this.#random = random;
+    this.#mint = mint;
   }
 
   /**
@@ -112,8 +112,8 @@ export class ObjectWriter {
     const subject = subjectOf(target, stringAt(metadata, "name"));
     this.#checkNamespace(target, subject);
     for (const key of SERVER_FIELDS) delete metadata[key];
-    metadata["uid"] = crypto.randomUUID();
-    metadata["creationTimestamp"] = timestamp();
+    metadata["uid"] = this.#mint.uid();
+    metadata["creationTimestamp"] = this.#mint.time();
     if (version.strategy.countsGenerations) metadata["generation"] = 1;
     version.strategy.prepareCreate(object);
     const errors = [
@@ -220,11 +220,7 @@ export class ObjectWriter {
   #name(metadata: JsonObject): void {
     const prefix = stringAt(metadata, "generateName");
     if (stringAt(metadata, "name") !== "" || prefix === "") return;
-    const suffix = Array.from(
-      { length: 5 },
-      () => NAME_LETTERS[this.#random.int(NAME_LETTERS.length)],
-    ).join("");
-    metadata["name"] = prefix.slice(0, 58) + suffix;
+    metadata["name"] = prefix.slice(0, 58) + this.#mint.nameSuffix();
   }
 
   #checkNamespace(target: WriteTarget, subject: StatusSubject): void {
@@ -266,11 +262,6 @@ export function subjectOf(
 ): StatusSubject {
   const { group, plural, kind } = type;
   return { group, resource: plural, kind, name };
-}
-
-/** The time, as `metav1.Time` writes it. */
-export function timestamp(): string {
-  return `${new Date().toISOString().slice(0, 19)}Z`;
 }
 
 /**
@@ -412,5 +403,3 @@ const SERVER_FIELDS: readonly string[] = [
   "deletionGracePeriodSeconds",
   "generation",
 ];
-// As Kubernetes: no vowels, so no words.
-const NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789";

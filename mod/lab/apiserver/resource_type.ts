@@ -8,6 +8,7 @@ import { subdomainError } from "./field_errors.ts";
 import { clone, type JsonObject } from "./json.ts";
 import type { MergeKeys } from "./patch.ts";
 import type { FieldError } from "./status.ts";
+import type { Column } from "./table.ts";
 
 /** The rules of one type, as a registry strategy of a kube-apiserver has them. */
 export interface Strategy {
@@ -54,6 +55,8 @@ export interface ApiVersion {
   readonly name: string;
   /** Its rules. */
   readonly strategy: Strategy;
+  /** How kubectl shows its objects; as it pleases when absent. */
+  readonly columns: readonly Column[] | undefined;
   /**
    * Reads an object that a client sent, or made by a patch.
    *

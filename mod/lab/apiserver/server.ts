@@ -41,6 +41,7 @@ import {
   unauthorized,
 } from "./status.ts";
 import type { Store } from "./store.ts";
+import { wantsTable } from "./table.ts";
 import { type CutKind, WatchSession } from "./watch_session.ts";
 
 /** How an API server is to be. */
@@ -61,7 +62,10 @@ export interface ServeOptions {
   readonly bookmarkIntervalMs?: number;
   /** Whether `/lab/faults` and `/lab/requests` are served; no when absent. */
   readonly control?: boolean;
-  /** Decides what is left to chance; 1 when absent. */
+  /**
+   * Decides what is left to chance, names and uids included; faults by 1 and
+   * the rest by the machine when absent.
+   */
   readonly seed?: number;
 }
 
@@ -170,7 +174,6 @@ class EmbeddedServer implements ApiServer {
   readonly #rules: FaultRules;
   readonly #listener: HttpListener;
   readonly #options: ServeOptions;
-  readonly #random: Random;
   readonly #watches = new Set<OpenWatch>();
   readonly #delays = new Set<() => void>();
   #tokens: ReadonlySet<string> | undefined;
@@ -179,12 +182,12 @@ class EmbeddedServer implements ApiServer {
 
   constructor(options: ServeOptions) {
     this.#options = options;
-    this.#random = new Random(options.seed ?? 1);
+    const chance = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     this.#core = new ApiCore({
       changesMax: options.changesMax ?? 10_000,
-      random: this.#random,
+      random: new Random(options.seed ?? chance),
     });
-    this.#rules = new FaultRules(this.#random);
+    this.#rules = new FaultRules(new Random(options.seed ?? 1));
     this.#listener = new HttpListener({
       hostname: options.hostname ?? "127.0.0.1",
       port: options.port ?? 0,
@@ -379,6 +382,7 @@ class EmbeddedServer implements ApiServer {
       body: http.body,
       staleRevision: faults.get("stale")?.revision,
       lies: faults.has("lie"),
+      asTable: wantsTable(http.header("accept")),
     });
     const drop = faults.get("drop");
     if (drop !== undefined) {

@@ -153,7 +153,7 @@ testNeeding(
   },
 );
 
-Deno.test("serveApi() writes each event once for all watchers of a version", async () => {
+Deno.test("serveApi() tells every watcher the same", async () => {
   await using server = await serveApi();
   await using api = await open(server);
   const watches = await Promise.all(
