@@ -14,6 +14,7 @@ import {
   runSandboxed,
   SandboxError,
 } from "@/lab/sandbox.ts";
+import { benchAgent } from "./agent.ts";
 import { benchAllocator } from "./allocator.ts";
 import { benchArp } from "./arp.ts";
 import { describeMachine } from "./machine.ts";
@@ -115,6 +116,7 @@ const nothingLacks = (): Promise<undefined> => Promise.resolve(undefined);
 const PARTS: readonly Part[] = [
   { name: "arp", sandbox: true, lack: stageLack, run: benchArp },
   { name: "ndp", sandbox: true, lack: stageLack, run: benchNdp },
+  { name: "agent", sandbox: true, lack: nothingLacks, run: benchAgent },
   {
     name: "allocator",
     sandbox: false,
