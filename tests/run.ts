@@ -9,9 +9,10 @@
  * @module
  */
 
-import { type Group, groupsOf } from "./support/groups.ts";
+import { checkSandbox, sandboxCommand, SandboxError } from "@/lab/sandbox.ts";
+import { type Group, groupsOf, meansGroup } from "./support/groups.ts";
 import { parseJunit, type TestResult } from "./support/junit.ts";
-import { lackOf, NAMESPACES, SKIPPED_MARK } from "./support/needs.ts";
+import { SKIPPED_MARK } from "./support/needs.ts";
 import { LAYERS } from "./tidy/layers.ts";
 
 /** What became of a group. */
@@ -25,7 +26,7 @@ interface GroupResult {
 async function main(names: readonly string[]): Promise<number> {
   const all = groupsOf(await testFiles(), PURE_FOLDERS);
   const unknown = names.filter((name) =>
-    !all.some((group) => group.name === name)
+    !all.some((group) => meansGroup(name, group))
   );
   if (unknown.length > 0) {
     print(
@@ -38,7 +39,9 @@ async function main(names: readonly string[]): Promise<number> {
   await Deno.mkdir(REPORTS, { recursive: true });
   const results: GroupResult[] = [];
   for (const group of all) {
-    if (names.length > 0 && !names.includes(group.name)) continue;
+    if (
+      names.length > 0 && !names.some((name) => meansGroup(name, group))
+    ) continue;
     // deno-lint-ignore no-await-in-loop -- two groups at once would disturb each other's timing
     const result = await runGroup(group);
     tell(result);
@@ -53,7 +56,7 @@ async function runGroup(group: Group): Promise<GroupResult> {
   const junit = new URL(`${group.name}.xml`, REPORTS).pathname;
   await Deno.remove(junit).catch(ignoreNotFound);
   const isTest = group.args[0] === "test";
-  const [command, ...args] = inOwnNetwork(group, [
+  const [command, ...args] = await inSandbox(group, [
     Deno.execPath(),
     ...group.args,
     ...(isTest ? [`--junit-path=${junit}`] : []),
@@ -173,19 +176,20 @@ async function summarize(results: readonly GroupResult[]): Promise<number> {
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 
-// An ordinary user gets a network of their own where the kernel lets them.
-function inOwnNetwork(
+/** The command in a sandbox where one is needed and can be had; else as it is: its tests then say that they are skipped, and why. */
+async function inSandbox(
   group: Group,
   command: readonly string[],
-): readonly string[] {
-  const ordinary = group.lab && Deno.uid() !== 0 &&
-    lackOf(NAMESPACES) === undefined;
-  if (!ordinary) return command;
-  const script = 'mount -t tmpfs tmpfs /run && exec "$@"';
-  return [
-    ...["unshare", "--user", "--map-root-user", "--net", "--mount"],
-    ...["sh", "-c", script, "sh", ...command],
-  ];
+): Promise<readonly string[]> {
+  if (!group.lab) return command;
+  try {
+    await checkSandbox();
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error;
+    print(`      ${error.message}`);
+    return command;
+  }
+  return sandboxCommand(command);
 }
 
 async function readLines(

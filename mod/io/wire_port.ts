@@ -61,14 +61,16 @@ export class KernelPacketLink implements PacketLink {
   }
 
   receive(): number {
-    const frames = this.#arp.receive(this.rx);
-    if (frames > 0) {
-      this.#asked = this.#arp;
+    // In turns, so that a flood of the one protocol does not starve the other.
+    const last = this.#asked;
+    const next = last === this.#arp ? this.#ndp : this.#arp;
+    for (const socket of [next, last]) {
+      const frames = socket.receive(this.rx);
+      if (frames === LINK_DOWN || frames === 0) continue;
+      this.#asked = socket;
       return frames;
     }
-    this.#asked = this.#ndp;
-    const more = this.#ndp.receive(this.rx);
-    return more === LINK_DOWN ? 0 : more;
+    return 0;
   }
 
   send(count: number): number {

@@ -309,11 +309,13 @@ export class LinkCore {
         nowMs,
         vip,
       });
-      [this.#conflicts] = stepConflicts(this.#conflicts, {
+      const [conflicts, asked] = stepConflicts(this.#conflicts, {
         kind: "vip-released",
         nowMs,
         vip,
       });
+      this.#conflicts = conflicts;
+      this.#heedConflicts(asked, nowMs, effects);
     }
     if (isIpv6(vip)) {
       effects.push({
@@ -412,6 +414,15 @@ export class LinkCore {
           );
           break;
         case "conflict-ended":
+          effects.push({
+            kind: "report",
+            report: {
+              kind: "conflict-ended",
+              vip,
+              link: this.#link.name,
+              mac: effect.mac,
+            },
+          });
           break;
       }
     }

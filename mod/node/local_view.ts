@@ -14,6 +14,7 @@ import type {
 import type { Eip } from "@/api/mod.ts";
 import { type Announcements, canReachTargets } from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
+import type { Conflict, OwnerLedger } from "./owner_ledger.ts";
 import type { WireLink } from "./wire_messages.ts";
 
 /** What must be asked of the machine. */
@@ -45,6 +46,8 @@ export class LocalView {
   #arpIgnore: ReadonlyMap<string, number> = new Map();
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
+  #conflicts: readonly Conflict[] = [];
+  #conflictsVersion = 0;
   /** Another number after every change of this node's own state. */
   #version = 0;
   #targets = "";
@@ -142,10 +145,19 @@ export class LocalView {
    * changed, undefined before the interfaces, and the routes that were asked
    * for, are known.
    */
-  published(announcements: Announcements): LocalPublication | undefined {
+  published(
+    announcements: Announcements,
+    owners: OwnerLedger,
+  ): LocalPublication | undefined {
     const known = this.#linksKnown &&
       (this.#routesKnown || this.#targets === "");
-    return known ? this.#derive(announcements).publication : undefined;
+    if (!known) return undefined;
+    if (owners.conflictsVersion !== this.#conflictsVersion) {
+      this.#conflictsVersion = owners.conflictsVersion;
+      this.#conflicts = [...owners.conflicts];
+      this.#version++;
+    }
+    return this.#derive(announcements).publication;
   }
 
   /** Everything that takes a look at all VIPs, computed again only when something changed. */
@@ -208,6 +220,16 @@ export class LocalView {
             `The kernel answers ARP for ${vip} on every node that holds it: set strictARP: true in kube-proxy's configuration, or net.ipv4.conf.all.arp_ignore=1 and arp_announce=2`,
         });
       }
+    }
+    for (const { vip, link, mac } of this.#conflicts) {
+      const eip = announcements.plans.get(vip)?.eip;
+      if (eip === undefined) continue;
+      note({
+        eip,
+        reason: CONDITION_REASON.addressConflict,
+        message:
+          `The host with the MAC address ${mac} on ${link} claims ${vip} too: find it and take the address from it, or exclude it in the Eip`,
+      });
     }
     return [...found.values()].sort((a, b) =>
       a.eip === b.eip

@@ -180,7 +180,7 @@ export class MainCore {
     at: Instant,
   ): void {
     const { write, outcome } = event;
-    if (outcome.kind === "failed" && outcome.reason !== "conflict") {
+    if (outcome.kind === "failed" && !isRace(outcome.reason)) {
       this.#log("warning", "Write failed", {
         write: write.id,
         reason: outcome.reason,
@@ -283,7 +283,9 @@ export class MainCore {
         links: asked.arpIgnoreLinks,
       });
     }
-    this.#membership.publish(this.#local.published(this.#announcements));
+    this.#membership.publish(
+      this.#local.published(this.#announcements, this.#owners),
+    );
   }
 
   #tellDuplicate(): void {
@@ -342,6 +344,11 @@ export class MainCore {
   ): void {
     this.#effects.push({ kind: "log", level, message, fields });
   }
+}
+
+/** Whether a write failed because another was first: it is planned again on newer data. */
+function isRace(reason: string): boolean {
+  return reason === "conflict" || reason === "already-exists";
 }
 
 /** The read-only state of a main core. */

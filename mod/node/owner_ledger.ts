@@ -53,6 +53,7 @@ export class OwnerLedger {
   readonly #links = new Map<string, "exact" | "plain">();
   readonly #failures = new Map<string, string>();
   #counters: readonly LinkCounters[] = [];
+  #conflictsVersion = 0;
   #pauses = 0;
   #wireReady = false;
   #countersMs: number | undefined;
@@ -69,9 +70,14 @@ export class OwnerLedger {
     return this.#owned.values();
   }
 
-  /** Foreign claims, by VIP and link, the last of each. */
+  /** Foreign claims that have not ended. */
   get conflicts(): Iterable<Conflict> {
     return this.#conflicts.values();
+  }
+
+  /** Another number after every change of the conflicts. */
+  get conflictsVersion(): number {
+    return this.#conflictsVersion;
   }
 
   /** The links that are served, and how their frames are filtered. */
@@ -115,7 +121,8 @@ export class OwnerLedger {
         break;
       case "conflict": {
         const { vip, link, mac } = report;
-        this.#conflicts.set(`${vip} ${link}`, {
+        this.#conflictsVersion++;
+        this.#conflicts.set(conflictKey(report), {
           vip,
           link,
           mac,
@@ -124,6 +131,10 @@ export class OwnerLedger {
         this.#news.push([vip, { kind: "conflict", mac }]);
         break;
       }
+      case "conflict-ended":
+        this.#conflicts.delete(conflictKey(report));
+        this.#conflictsVersion++;
+        break;
       case "link-ready":
         this.#links.set(report.link, report.filter);
         this.#failures.delete(report.link);
@@ -194,6 +205,12 @@ export class OwnerLedger {
     this.#owned.set(key, { vip, link, sinceMs: at.nowMs });
     this.#news.push([vip, { kind: "owned" }]);
   }
+}
+
+function conflictKey(
+  claim: { readonly vip: IpAddr; readonly link: string; readonly mac: MacAddr },
+): string {
+  return `${claim.vip} ${claim.link} ${claim.mac}`;
 }
 
 /** An address that comes back is told again, once for all links it is on. */

@@ -72,7 +72,7 @@ export interface WireShared {
   readonly vips: Map<IpAddr, VipView>;
   /** The nodes that run agents, by name. */
   nodes: ReadonlyMap<string, NodeView>;
-  /** The agents' MAC addresses, by which they are told from strangers. */
+  /** The agents' MAC addresses, this one's too, by which they are told from strangers. */
   fellows: ReadonlyMap<MacAddr, string>;
   /** Whether main has told everything once. */
   synced: boolean;
@@ -243,7 +243,6 @@ export class WireCore {
     this.#shared.nodes = new Map(nodes.map((view) => [view.node, view]));
     const fellows = new Map<MacAddr, string>();
     for (const { node, macs } of nodes) {
-      if (node === this.#shared.node) continue;
       for (const mac of macs) fellows.set(mac, node);
     }
     this.#shared.fellows = fellows;

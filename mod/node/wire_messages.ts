@@ -99,6 +99,13 @@ export type WireReport =
     readonly count: number;
   }
   | {
+    /** A claim has not been heard again for a long time, or is no concern of ours any more. */
+    readonly kind: "conflict-ended";
+    readonly vip: IpAddr;
+    readonly link: string;
+    readonly mac: MacAddr;
+  }
+  | {
     /** A link cannot be served: what the system said. */
     readonly kind: "link-failed";
     readonly link: string;

@@ -16,7 +16,7 @@ import {
   parseAddrRange,
   rangeContains,
 } from "@/addr/addr_range.ts";
-import { LinkChooser } from "./link_choice.ts";
+import { LinkChooser, type VipProblem } from "./link_choice.ts";
 import {
   carriesOurMarks,
   type ClaimConfig,
@@ -40,14 +40,6 @@ export interface VipPlan {
   readonly links: readonly string[];
   /** Why no node, or not this one, can answer. */
   readonly problem: VipProblem | undefined;
-}
-
-/** Why a VIP is not answered. */
-export interface VipProblem {
-  /** CamelCase reason. */
-  readonly reason: string;
-  /** One sentence. */
-  readonly message: string;
 }
 
 /** What changed in the announcements. */

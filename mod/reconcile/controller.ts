@@ -15,7 +15,7 @@
 
 import { carriesOurMarks, wantsAddress } from "./claim.ts";
 import type { ClaimConfig } from "./claim.ts";
-import type { Change, ClusterState } from "./cluster_state.ts";
+import { type Change, type ClusterState, keyOf } from "./cluster_state.ts";
 import { EventLog, type EventSource } from "./event_log.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import { PoolBook } from "./pool_book.ts";
@@ -23,7 +23,7 @@ import { ServicePlanner } from "./service_planner.ts";
 import { WriteQueue } from "./write_queue.ts";
 import { EipPlanner } from "./eip_planner.ts";
 import { Allocator } from "@/ipam/mod.ts";
-import { projectEip, projectService } from "@/api/mod.ts";
+import { type ObjectMeta, projectEip, projectService } from "@/api/mod.ts";
 import { Random } from "@/lang/random.ts";
 
 /** What a controller is told at birth. */
@@ -145,11 +145,15 @@ export class Controller {
       this.#queue.succeed(write.id);
       if (kind === "service") {
         const service = projectService(outcome.object);
-        if (service.ok) this.#state.putService(service.value);
+        if (service.ok && isKnown(this.#state.services, service.value)) {
+          this.#state.putService(service.value);
+        }
         this.#services.written(write, now);
       } else if (kind === "eip" || kind === "eip-status") {
         const eip = projectEip(outcome.object);
-        if (eip.ok) this.#state.putEip(eip.value);
+        if (eip.ok && isKnown(this.#state.eips, eip.value)) {
+          this.#state.putEip(eip.value);
+        }
         this.#eips.written(write, now);
       }
       return;
@@ -196,4 +200,15 @@ export function earliest(
     if (first === undefined || deadline < first) first = deadline;
   }
   return first;
+}
+
+/**
+ * Whether an object is still there: the answer to the write that took its last
+ * finalizer comes after the watch has told that it is gone.
+ */
+function isKnown(
+  table: ReadonlyMap<string, { readonly meta: ObjectMeta }>,
+  { meta }: { readonly meta: ObjectMeta },
+): boolean {
+  return table.get(keyOf(meta))?.meta.uid === meta.uid;
 }

@@ -5,12 +5,20 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import type { Result } from "@/lang/result.ts";
+import { err, ok, type Result } from "@/lang/result.ts";
 import type { AgentRecord } from "./cluster_state.ts";
-import { type SelectionRefusal, selectLinks } from "./interface_selection.ts";
+import { selectLinks } from "./interface_selection.ts";
 
-/** The links chosen for a text, or why there are none. */
-export type LinkChoice = Result<readonly string[], SelectionRefusal>;
+/** The links chosen for a text that can be used now, or why there are none. */
+export type LinkChoice = Result<readonly string[], VipProblem>;
+
+/** Why a VIP is not answered on a node. */
+export interface VipProblem {
+  /** CamelCase reason. */
+  readonly reason: string;
+  /** One sentence. */
+  readonly message: string;
+}
 
 /** Chooses links, and remembers what does not depend on the address. */
 export class LinkChooser {
@@ -40,8 +48,18 @@ export class LinkChooser {
 }
 
 function choose(text: string, vip: IpAddr, agent: AgentRecord): LinkChoice {
-  return selectLinks(
+  const chosen = selectLinks(
     { interface: text, vip },
     { links: agent.links, routes: agent.canReach },
   );
+  if (!chosen.ok) return chosen;
+  const up = chosen.value.filter((name) =>
+    agent.links.some((link) => link.name === name && link.up)
+  );
+  return up.length > 0 ? ok(up) : err({
+    reason: "InterfaceDown",
+    message: `The interface ${
+      chosen.value.join(", ")
+    } is down or has no carrier: switch it on and look at its cable and switch port`,
+  });
 }

@@ -166,7 +166,7 @@ function jointProblem(
   }
   if (!pool.isDefault) return undefined;
   const other = older.find((one) =>
-    one.isDefault && one.family === pool.family
+    one.isDefault && !one.deleting && one.family === pool.family
   );
   return other === undefined ? undefined : {
     reason: CONDITION_REASON.severalDefaults,

@@ -1,4 +1,4 @@
-import { strictEqual, rejects } from "node:assert/strict";
+import { rejects, strictEqual } from "node:assert/strict";
 import { leavesNoDescriptor, openDescriptors } from "./descriptors.ts";
 
 Deno.test("openDescriptors() sees a file that is open", () => {

@@ -14,7 +14,7 @@ export interface Group {
   readonly args: readonly string[];
   /** Longest it may take; then it is stopped and counts as failed. */
   readonly limitMs: number;
-  /** Whether it makes network namespaces, and tells of each test as it ends. */
+  /** Whether it runs in a sandbox of namespaces, and tells of each test as it ends. */
   readonly lab: boolean;
 }
 
@@ -61,15 +61,35 @@ export function groupsOf(
     ...(under("tools/")
       ? [group("tools", "how bundles are made", [...TEST, "tools"])]
       : []),
-    ...[...other, ...known].map(({ name, what }) =>
-      group(name, what, [...TEST, `tests/${name}`])
-    ),
+    ...[...other, ...known].filter(({ name }) => name !== E2E)
+      .map(({ name, what }) => group(name, what, [...TEST, `tests/${name}`])),
+    ...labGroups(paths),
   ];
 }
 
 function group(name: string, what: string, args: readonly string[]): Group {
-  const lab = name === E2E;
-  return { name, what, args, lab, limitMs: lab ? 30 * MINUTE : 5 * MINUTE };
+  return { name, what, args, lab: false, limitMs: 5 * MINUTE };
+}
+
+/** End-to-end tests, each file in a sandbox of its own: what one leaves behind another does not meet. */
+function labGroups(paths: readonly string[]): readonly Group[] {
+  const folder = `tests/${E2E}/`;
+  return paths.filter((path) => path.startsWith(folder)).toSorted()
+    .map((path) => ({
+      name: `${E2E}.${path.slice(folder.length).replace(/_test\.ts$/, "")}`,
+      what: "real agents on real (virtual) Ethernet",
+      args: [...TEST, path],
+      lab: true,
+      limitMs: 15 * MINUTE,
+    }));
+}
+
+/**
+ * Whether a name on the command line means a group: its own name, or that of
+ * the groups it belongs to (`e2e` for `e2e.layer2`).
+ */
+export function meansGroup(name: string, group: Group): boolean {
+  return group.name === name || group.name.startsWith(`${name}.`);
 }
 
 function foldersOf(paths: readonly string[], root: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { groupsOf } from "./groups.ts";
+import { groupsOf, meansGroup } from "./groups.ts";
 
 const PATHS = [
   "mod/io/clock_test.ts",
@@ -22,7 +22,7 @@ Deno.test("groupsOf() leaves no folder with tests out", () => {
       ["tools", ["tools"]],
       ["novel", ["tests/novel"]],
       ["tidy", ["tests/tidy"]],
-      ["e2e", ["tests/e2e"]],
+      ["e2e.demo", ["tests/e2e/demo_test.ts"]],
     ],
   );
 });
@@ -31,4 +31,13 @@ Deno.test("groupsOf() gives pure folders no permission", () => {
   const pure = groupsOf(PATHS, ["wire"]).find(({ name }) => name === "pure");
   strictEqual(pure?.args.includes("-A"), false);
   strictEqual(pure?.args.includes("--no-prompt"), true);
+});
+
+Deno.test("meansGroup() takes the name of a group, and of those it belongs to", () => {
+  const demo = groupsOf(PATHS, []).find(({ lab }) => lab);
+  const means = (name: string) => demo !== undefined && meansGroup(name, demo);
+  strictEqual(means("e2e.demo"), true);
+  strictEqual(means("e2e"), true);
+  strictEqual(means("e2e.other"), false);
+  strictEqual(means("e2"), false);
 });

@@ -1,4 +1,4 @@
-import { strictEqual, match, throws } from "node:assert/strict";
+import { match, strictEqual, throws } from "node:assert/strict";
 import {
   command,
   lackOf,
@@ -10,7 +10,10 @@ import {
 
 Deno.test("parsePackages() reads commands and packages, not comments", () => {
   const rows = parsePackages("# a comment\nip   iproute2  makes links\n\n");
-  strictEqual(JSON.stringify(rows), '[{"command":"ip","debianPackage":"iproute2"}]');
+  strictEqual(
+    JSON.stringify(rows),
+    '[{"command":"ip","debianPackage":"iproute2"}]',
+  );
 });
 
 Deno.test("lackOf() finds a command that is there", () => {
