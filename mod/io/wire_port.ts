@@ -5,14 +5,13 @@
  * @module
  */
 
-import { receiveMessageOnPort } from "node:worker_threads";
-import type { MessagePort } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
-import type { PacketLink, WirePort } from "@/port/packet_link.ts";
+import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
 import { ETHER_TYPE } from "@/wire/ethernet.ts";
 import {
   Epoll,
-  EventFd,
+  type EventFd,
   LINK_DOWN,
   monotonicMs,
   MulticastGroups,
@@ -31,10 +30,8 @@ export interface OpenableLink {
 
 /** ARP and NDP on one interface. */
 export class KernelPacketLink implements PacketLink {
-  /** Frames received. */
-  readonly rx: ReceiveBatch = new ReceiveBatch();
-  /** Frames to send. */
-  readonly tx: SendBatch = new SendBatch();
+  readonly #rx: ReceiveBatch = new ReceiveBatch();
+  readonly #tx: SendBatch = new SendBatch();
   readonly #arp: PacketSocket;
   readonly #ndp: PacketSocket;
   readonly #groups: MulticastGroups;
@@ -60,12 +57,22 @@ export class KernelPacketLink implements PacketLink {
     return [this.#arp.fd, this.#ndp.fd];
   }
 
+  /** Frames received. */
+  get rx(): FrameMemory {
+    return this.#rx;
+  }
+
+  /** Frames to send. */
+  get tx(): FrameMemory {
+    return this.#tx;
+  }
+
   receive(): number {
     // In turns, so that a flood of the one protocol does not starve the other.
     const last = this.#asked;
     const next = last === this.#arp ? this.#ndp : this.#arp;
     for (const socket of [next, last]) {
-      const frames = socket.receive(this.rx);
+      const frames = socket.receive(this.#rx);
       if (frames === LINK_DOWN || frames === 0) continue;
       this.#asked = socket;
       return frames;
@@ -74,7 +81,7 @@ export class KernelPacketLink implements PacketLink {
   }
 
   send(count: number): number {
-    return Math.max(0, this.#asked.send(this.tx, count));
+    return Math.max(0, this.#asked.send(this.#tx, count));
   }
 
   sendFrame(frame: Uint8Array<ArrayBuffer>): boolean {
@@ -83,7 +90,7 @@ export class KernelPacketLink implements PacketLink {
   }
 
   discard(): number {
-    return this.#arp.discard(this.rx) + this.#ndp.discard(this.rx);
+    return this.#arp.discard(this.#rx) + this.#ndp.discard(this.#rx);
   }
 
   setFilter(protocol: "arp" | "ndp", instructions: Uint8Array): boolean {
@@ -106,8 +113,8 @@ export class KernelPacketLink implements PacketLink {
     this.#arp.close();
     this.#ndp.close();
     this.#groups.close();
-    this.rx.close();
-    this.tx.close();
+    this.#rx.close();
+    this.#tx.close();
   }
 }
 
@@ -130,6 +137,8 @@ export class KernelWirePort<Command, Report>
   readonly #open = new Map<number, KernelPacketLink>();
 
   /**
+   * A port without links.
+   *
    * @param wake Written to when a command was sent.
    * @param commands Where commands arrive.
    * @param report Takes reports.

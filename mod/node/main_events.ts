@@ -24,11 +24,17 @@ import type { WireCommand, WireReport } from "./wire_messages.ts";
 
 /** The object type of each watched kind. */
 export interface WatchedObjects {
+  /** Services. */
   readonly service: Service;
+  /** Pools. */
   readonly eip: Eip;
+  /** Nodes. */
   readonly node: Node;
+  /** Namespaces. */
   readonly namespace: Namespace;
+  /** Endpoints. */
   readonly endpointslice: EndpointSlice;
+  /** Leases in our namespace. */
   readonly lease: Lease;
 }
 

@@ -96,7 +96,11 @@ interface Published {
   readonly record: AgentRecord;
 }
 
-type LeaseNews = Extract<WatchNews, { readonly watched: "lease" }>["news"];
+/** What the watch of Leases tells. */
+export type LeaseNews = Extract<
+  WatchNews,
+  { readonly watched: "lease" }
+>["news"];
 
 /** Leases as one node sees them. */
 export class Membership {

@@ -208,13 +208,14 @@ export class World {
     const gone = (metadata as Raw)["deletionTimestamp"] !== undefined &&
       ((metadata as Raw)["finalizers"] as unknown[]).length === 0;
     this.objects.set(path, stored);
-    this.controller.written(
-      write,
-      { kind: "written", object: stored },
-      this.now,
-    );
+    const tell = (): void => {
+      const outcome = { kind: "written", object: stored } as const;
+      this.controller.written(write, outcome, this.now);
+    };
+    if (!this.watchIsFirst) tell();
     if (gone) this.remove(path);
     else this.observe(path);
+    if (this.watchIsFirst) tell();
   }
 
   /** The addresses a Service shows. */

@@ -26,8 +26,11 @@ import { type ClusterState, keyOf } from "./cluster_state.ts";
 
 /** What to look at. */
 export interface AdoptionInput {
+  /** The tables. */
   readonly state: ClusterState;
+  /** How Services are chosen. */
   readonly claim: ClaimConfig;
+  /** Who has which address. */
   readonly allocator: Allocator;
   /** Services that changed. */
   readonly keys: ReadonlySet<string>;

@@ -499,3 +499,61 @@ Deno.test("Controller waits for nothing once a failed write need not be tried ag
   const laterMs = world.controller.deadlineMs();
   ok(laterMs === undefined || laterMs > world.nowMs);
 });
+
+Deno.test("Controller does not bring back what is gone when the answer to its last write comes late", () => {
+  const world = new World();
+  world.watchIsFirst = true;
+  world.eip("old", { address: "192.168.0.91" }, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  const deleted = { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } };
+  world.edit("services/default/web", deleted);
+  world.edit("eips/old", deleted);
+  world.settleAll();
+  deepStrictEqual([...world.state.services.keys()], []);
+  deepStrictEqual([...world.state.eips.keys()], []);
+  world.nowMs += 1_000;
+  world.eip("new", { address: "192.168.0.91" }, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller takes a new default Eip while the old one waits for its Services", () => {
+  const world = new World();
+  world.eip("old", POOL, DEFAULT);
+  world.service("default/tenant");
+  world.settleAll();
+  const deleted = { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } };
+  world.edit("eips/old", deleted);
+  world.nowMs += 1_000;
+  world.eip("new", { address: "10.0.0.1" }, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/web"), ["10.0.0.1"]);
+  deepStrictEqual(world.addresses("default/tenant"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller uses an Eip again when it no longer overlaps, as one default too many", () => {
+  const world = new World();
+  world.eip("first", { address: "192.168.0.91" }, DEFAULT);
+  world.nowMs += 1_000;
+  world.eip("overlapped", { address: "10.0.0.0/30" });
+  world.nowMs += 1_000;
+  world.eip("young", { address: "10.0.0.2-10.0.0.9" }, DEFAULT);
+  world.settleAll();
+  strictEqual(
+    world.condition("eips/young", "Ready"),
+    "False AddressOverlap",
+  );
+  world.remove("eips/overlapped");
+  world.service("default/web", {
+    annotations: { "eip.openelb.kubesphere.io/v1alpha2": "young" },
+  });
+  world.settleAll();
+  strictEqual(
+    world.condition("eips/young", "Ready"),
+    "False SeveralDefaults",
+  );
+  deepStrictEqual(world.addresses("default/web"), ["10.0.0.2"]);
+});

@@ -42,10 +42,15 @@ import type { WriteQueue } from "./write_queue.ts";
 
 /** What an {@linkcode EipPlanner} works with. */
 export interface EipPlannerParts {
+  /** The tables. */
   readonly state: ClusterState;
+  /** Who has which address. */
   readonly allocator: Allocator;
+  /** The pools, and what is wrong with them. */
   readonly pools: PoolBook;
+  /** Writes under way. */
   readonly queue: WriteQueue;
+  /** What was said already. */
   readonly events: EventLog;
 }
 

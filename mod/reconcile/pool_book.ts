@@ -142,7 +142,7 @@ export class PoolBook {
       const before = this.#errors.get(pool.name);
       if (problem === undefined) this.#errors.delete(pool.name);
       else this.#errors.set(pool.name, problem);
-      if ((before === undefined) === (problem === undefined)) continue;
+      if (before?.reason === problem?.reason) continue;
       const blocked = problem?.reason === CONDITION_REASON.addressOverlap;
       this.#allocator.setPool(
         blocked ? { ...pool, disabled: true } : jointPool(pool, problem),

@@ -56,11 +56,17 @@ import type { WriteQueue } from "./write_queue.ts";
 
 /** What a {@linkcode ServicePlanner} works with. */
 export interface ServicePlannerParts {
+  /** The tables. */
   readonly state: ClusterState;
+  /** How Services are chosen. */
   readonly claim: ClaimConfig;
+  /** Who has which address. */
   readonly allocator: Allocator;
+  /** The pools, and what is wrong with them. */
   readonly pools: PoolBook;
+  /** Writes under way. */
   readonly queue: WriteQueue;
+  /** What was said already. */
   readonly events: EventLog;
 }
 
