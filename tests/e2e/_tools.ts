@@ -1,0 +1,125 @@
+/**
+ * Other people's programs that ask for addresses, on a host of the lab.
+ *
+ * @module
+ */
+
+import { LabProcess, must } from "@/lab/mod.ts";
+
+/** How `arping` asks. */
+export interface ArpingOptions {
+  /** The host it runs on; `client` when absent. */
+  readonly host?: string;
+  /** The interface it asks on; `eth0` when absent. */
+  readonly link?: string;
+  /** How many requests; 3 when absent. */
+  readonly count?: number;
+  /** Time between two requests; 50 when absent. */
+  readonly intervalMs?: number;
+  /** Further arguments. */
+  readonly args?: readonly string[];
+}
+
+/** What `arping` has seen. */
+export interface ArpingResult {
+  /** Requests sent. */
+  readonly sent: number;
+  /** Requests that got an answer. */
+  readonly answered: number;
+  /** The MAC address of each answer, in order. */
+  readonly macs: readonly string[];
+}
+
+/**
+ * Asks by ARP.
+ *
+ * @param vip The address.
+ * @param options How.
+ */
+export async function arping(
+  vip: string,
+  options: ArpingOptions = {},
+): Promise<ArpingResult> {
+  const process = startArping(vip, options);
+  await process.status;
+  return arpingResult(process.lines);
+}
+
+/**
+ * Starts to ask by ARP.
+ *
+ * @param vip The address.
+ * @param options How.
+ * @returns The program; its lines are for {@linkcode arpingResult}.
+ */
+export function startArping(
+  vip: string,
+  options: ArpingOptions = {},
+): LabProcess {
+  const { host = "client", link = "eth0", count = 3, intervalMs = 50 } =
+    options;
+  const command = [
+    "arping",
+    ...["-i", link],
+    ...["-c", `${count}`],
+    ...["-W", `${intervalMs / 1000}`],
+    ...options.args ?? [],
+    vip,
+  ];
+  return new LabProcess(host, command, { name: `arping of ${host}` });
+}
+
+/**
+ * Reads what `arping` has printed.
+ *
+ * @param lines All its lines.
+ */
+export function arpingResult(lines: readonly string[]): ArpingResult {
+  const text = lines.join("\n");
+  const totals =
+    /(\d+) packets transmitted, (\d+) packets received, .* \((\d+) extra\)/
+      .exec(text);
+  if (totals === null) throw new Error(`arping did not end well: ${text}`);
+  const [, sent, received] = totals.map(Number);
+  const macs = [...text.matchAll(/bytes from ([0-9a-f:]{17}) /g)]
+    .map(([, mac]) => mac ?? "");
+  return { sent: sent ?? 0, answered: received ?? 0, macs };
+}
+
+/**
+ * Asks by a multicast Neighbor Solicitation, as `ndisc6` does.
+ *
+ * @param vip The address.
+ * @param link The client's interface.
+ * @returns The MAC address of each answer, in order.
+ */
+export async function ndisc6(
+  vip: string,
+  link: string = "eth0",
+): Promise<readonly string[]> {
+  const args = ["-q", "-m", "-r", "1", "-w", `${NDISC6_WAIT_MS}`, vip, link];
+  const process = new LabProcess("client", ["ndisc6", ...args], {
+    name: "ndisc6",
+  });
+  await process.status;
+  return process.lines.filter((line) => /^[0-9A-F:]{17}$/i.test(line))
+    .map((line) => line.toLowerCase());
+}
+
+/** Runs a command on a host. */
+export function onHost(
+  host: string,
+  ...command: readonly string[]
+): Promise<string> {
+  return must("ip", ["netns", "exec", host, ...command]);
+}
+
+/** Runs a command of `ip` on a host. */
+export function ipOn(
+  host: string,
+  ...args: readonly string[]
+): Promise<string> {
+  return must("ip", ["-n", host, ...args]);
+}
+
+const NDISC6_WAIT_MS = 300;
