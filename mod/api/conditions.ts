@@ -32,13 +32,11 @@ export const CONDITION = {
   degraded: "Degraded",
   /** Service: it has the addresses it asks for. */
   addressAssigned: "AddressAssigned",
-  /** Service: some node answers for, or announces, its addresses. */
-  announced: "Announced",
   /** Eip: `status.used` lists everything; False when it was cut to its bound. */
   usedComplete: "UsedComplete",
 } as const;
 
-/** The condition reasons we set. */
+/** The condition reasons we set, besides those that an allocation is refused by (`ipam`). */
 export const CONDITION_REASON = {
   /** All is well with an Eip, BgpConf or BgpPeer. */
   ready: "Ready",
@@ -48,14 +46,10 @@ export const CONDITION_REASON = {
   addressInvalid: "AddressInvalid",
   /** A Service asks for more addresses than it has families. */
   tooManyAddresses: "TooManyAddresses",
-  /** An entry of `Eip.spec.exclude` cannot be parsed. */
-  excludeInvalid: "ExcludeInvalid",
   /** The Eip overlaps another one. */
   addressOverlap: "AddressOverlap",
   /** More than one Eip is marked as the default. */
   severalDefaults: "SeveralDefaults",
-  /** The object cannot be read at all. */
-  objectInvalid: "ObjectInvalid",
   /** The Eip is switched off: no new addresses. */
   disabled: "Disabled",
   /** The Eip is being deleted and Services still use it. */
@@ -66,44 +60,22 @@ export const CONDITION_REASON = {
   eipNotFound: "EipNotFound",
   /** No Eip is bound to the namespace, and none is the default. */
   noEip: "NoEip",
-  /** All suitable Eips are full. */
-  poolFull: "PoolFull",
-  /** The wanted address is outside the Eip. */
-  addressOutOfRange: "AddressOutOfRange",
-  /** The wanted address is excluded from its Eip. */
-  addressExcluded: "AddressExcluded",
-  /** No suitable Eip has the family the Service asks for. */
-  familyMismatch: "FamilyMismatch",
-  /** Sharing the address is refused: a port collides, or the policies do. */
-  sharingRefused: "SharingRefused",
   /** Sharing exists already although it would be refused. */
   sharingConflict: "SharingConflict",
   /** Two Services hold one address although neither agreed to share; the older keeps it. */
   doubleUse: "DoubleUse",
   /** An address was assigned. */
   assigned: "Assigned",
-  /** A foreign `loadBalancerClass`. */
-  foreignClass: "ForeignClass",
   /** Another controller writes the same status. */
   statusFight: "StatusFight",
-  /** A node answers or announces. */
-  announced: "Announced",
-  /** The Service has no endpoint that takes traffic. */
-  noEndpoints: "NoEndpoints",
-  /** No node is fit to answer. */
-  noEligibleNode: "NoEligibleNode",
-  /** No node has a fitting interface. */
-  noInterface: "NoInterface",
-  /** Several interfaces would fit; one must be named. */
-  interfaceAmbiguous: "InterfaceAmbiguous",
-  /** The interface does not exist on a node. */
-  interfaceMissing: "InterfaceMissing",
+  /** The protocol of an Eip is not announced by this version. */
+  protocolNotServed: "ProtocolNotServed",
+  /** The interface of a node is down or has no carrier. */
+  interfaceDown: "InterfaceDown",
   /** The kernel of a node would answer ARP for the address itself. */
   strictArpOff: "StrictArpOff",
   /** A foreign host claims the address. */
   addressConflict: "AddressConflict",
-  /** Agents with live Leases are not heard on the link. */
-  wireUnheard: "WireUnheard",
   /** `status.used` was cut to its bound; counts are exact. */
   usedTruncated: "UsedTruncated",
   /** `status.used` lists everything. */

@@ -12,6 +12,7 @@ import {
   type Announcements,
   type ClusterState,
   EventLog,
+  type EventText,
   type PlannedWrite,
 } from "@/reconcile/mod.ts";
 import type { Instant } from "./main_events.ts";
@@ -42,6 +43,7 @@ export interface Conflict {
 /** What is told of a VIP and not written yet. */
 type News =
   | { readonly kind: "owned" }
+  | { readonly kind: "withdrawn" }
   | { readonly kind: "conflict"; readonly mac: MacAddr };
 
 /** Keeps what the wire core reported. */
@@ -170,19 +172,7 @@ export class OwnerLedger {
         const { name, namespace, uid } = service.meta;
         const write = this.#events.say(
           { apiVersion: "v1", kind: "Service", name, namespace, uid },
-          news.kind === "owned"
-            ? {
-              type: "Normal",
-              reason: EVENT_REASON.setBalancer,
-              message: `success to add nexthops [${this.#node}]`,
-              repeatMs: OWNER_REPEAT_MS,
-            }
-            : {
-              type: "Warning",
-              reason: EVENT_REASON.addressConflict,
-              message:
-                `Another host claims ${vip}: its MAC address is ${news.mac}, find it and take the address from it`,
-            },
+          this.#textOf(vip, news),
           at,
         );
         if (write !== undefined) writes.push(write);
@@ -192,14 +182,43 @@ export class OwnerLedger {
     return writes;
   }
 
+  #textOf(vip: IpAddr, news: News): EventText {
+    switch (news.kind) {
+      case "owned":
+        return {
+          type: "Normal",
+          reason: EVENT_REASON.setBalancer,
+          message: `success to add nexthops [${this.#node}]`,
+          repeatMs: OWNER_REPEAT_MS,
+        };
+      case "withdrawn":
+        return {
+          type: "Normal",
+          reason: EVENT_REASON.delBalancer,
+          message:
+            `success to withdraw announcement for service: no node is left that may answer for ${vip}`,
+          repeatMs: OWNER_REPEAT_MS,
+        };
+      case "conflict":
+        return {
+          type: "Warning",
+          reason: EVENT_REASON.addressConflict,
+          message:
+            `Another host claims ${vip}: its MAC address is ${news.mac}, find it and take the address from it`,
+        };
+    }
+  }
+
   #takeOwned(
     report: WireReport & { readonly kind: "owned" },
     at: Instant,
   ): void {
-    const { vip, link, owned } = report;
+    const { vip, link, owned, reason } = report;
     const key = `${vip} ${link}`;
     if (!owned) {
       this.#owned.delete(key);
+      // Others say it when it only moved.
+      if (reason === NOBODY) this.#news.push([vip, { kind: "withdrawn" }]);
       return;
     }
     this.#owned.set(key, { vip, link, sinceMs: at.nowMs });
@@ -215,3 +234,5 @@ function conflictKey(
 
 /** An address that comes back is told again, once for all links it is on. */
 const OWNER_REPEAT_MS = 1_000;
+/** The wire core's reason when no node is left that may answer. */
+const NOBODY = "no-candidate";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CONDITION_REASON } from "@/api/conditions.ts";
 import type { AllocationRequest } from "@/ipam/mod.ts";
 import {
   EIP_ADDRESS_ANNOTATION,
@@ -30,7 +31,7 @@ export interface ClaimConfig {
 /** Why a request cannot be read. */
 export interface RequestError {
   /** CamelCase reason for the condition. */
-  readonly reason: "AddressInvalid" | "TooManyAddresses";
+  readonly reason: string;
   /** One sentence that says what would be right. */
   readonly message: string;
 }
@@ -95,7 +96,7 @@ export function allocationRequest(
     const address = parseIpAddr(part);
     if (address === undefined) {
       return err({
-        reason: "AddressInvalid",
+        reason: CONDITION_REASON.addressInvalid,
         message:
           `Cannot allocate "${part}": it is not an IP address, write one like 192.168.0.91 or 2001:db8::91`,
       });

@@ -211,7 +211,7 @@ export class EipPlanner {
     if (eip.spec.protocol !== LAYER2_PROTOCOL) {
       return {
         status: "False",
-        reason: "ProtocolNotServed",
+        reason: CONDITION_REASON.protocolNotServed,
         message: `Addresses are assigned, but protocol ${
           eip.spec.protocol ?? "bgp"
         } is not announced by this version: set spec.protocol to layer2`,

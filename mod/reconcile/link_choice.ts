@@ -5,6 +5,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
+import { CONDITION_REASON } from "@/api/conditions.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import type { AgentRecord } from "./cluster_state.ts";
 import { selectLinks } from "./interface_selection.ts";
@@ -57,7 +58,7 @@ function choose(text: string, vip: IpAddr, agent: AgentRecord): LinkChoice {
     agent.links.some((link) => link.name === name && link.up)
   );
   return up.length > 0 ? ok(up) : err({
-    reason: "InterfaceDown",
+    reason: CONDITION_REASON.interfaceDown,
     message: `The interface ${
       chosen.value.join(", ")
     } is down or has no carrier: switch it on and look at its cable and switch port`,

@@ -226,7 +226,9 @@ export class ServicePlanner {
     if (outcome.reason === "conflict" || outcome.reason === "not-found") return;
     this.#say(pending.service, now, {
       type: "Warning",
-      reason: EVENT_REASON.updateServiceStatus,
+      reason: pending.addresses.length === 0
+        ? EVENT_REASON.releaseIpFailed
+        : EVENT_REASON.updateServiceStatus,
       message: outcome.message,
     });
   }
@@ -323,6 +325,14 @@ export class ServicePlanner {
     }
     const addresses = after.map(({ address }) => address);
     const rewriter = this.#rewrites.see(key, service, addresses);
+    if (rewriter !== undefined) {
+      this.#say(service, now, {
+        type: "Warning",
+        reason: EVENT_REASON.statusFight,
+        message:
+          `${rewriter} keeps writing other addresses into status.loadBalancer: its addresses stay until this Service asks for another one of ours`,
+      });
+    }
     const desired: DesiredService = {
       // After three rewrites the other one may have it its way.
       ingress: rewriter === undefined && addresses.length > 0
@@ -545,7 +555,6 @@ const SERVICE_ID = "service/".length;
 const OUR_CONDITIONS: readonly string[] = [
   CONDITION.addressAssigned,
   CONDITION.degraded,
-  CONDITION.announced,
 ];
 /** A Service can free an address for another one, which can free one for a third. */
 const PASSES_MAX = 3;
