@@ -26,8 +26,10 @@ export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
   for (const watched of view.watches.missing()) {
     missing.push({
       part: `watch ${watched}`,
-      message:
-        "Not listed yet: the API server has not answered, or the CustomResourceDefinitions or permissions are missing",
+      message: `Not listed yet: ${
+        view.watches.states.get(watched)?.problem ??
+          "the API server has not answered"
+      }`,
     });
   }
   const { duplicate } = view.membership;

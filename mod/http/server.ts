@@ -39,17 +39,31 @@ export interface HttpServer {
  *
  * @param address Host and port to listen on; port 0 takes a free one.
  * @param source What to show.
- * @throws {Deno.errors.AddrInUse} When the port is taken.
+ * @throws {Error} When it cannot listen there, with one sentence that says why.
  */
 export function serveHttp(
   address: { readonly hostname: string; readonly port: number },
   source: HttpSource,
 ): HttpServer {
-  const server = Deno.serve(
-    { ...address, onListen: () => {} },
-    (request) => answer(request, source),
-  );
+  const server = listen(address, (request) => answer(request, source));
   return { port: server.addr.port, close: () => server.shutdown() };
+}
+
+function listen(
+  address: { readonly hostname: string; readonly port: number },
+  handler: (request: Request) => Promise<Response>,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({ ...address, onListen: () => {} }, handler);
+  } catch (error) {
+    const where = `${address.hostname}:${address.port}`;
+    const why = error instanceof Deno.errors.AddrInUse
+      ? "the port is taken, stop whoever listens there (another agent?) or choose another address"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new Error(`Cannot listen on ${where}: ${why}`, { cause: error });
+  }
 }
 
 async function answer(

@@ -154,7 +154,7 @@ export class MainCore {
 
   #takeNews(event: WatchNews, at: Instant): void {
     const { watched, news } = event;
-    this.#watches.take(watched, news.kind, at);
+    this.#watches.take(watched, news, at);
     if (news.kind === "lost") {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
     }

@@ -25,6 +25,8 @@ export interface WatchState {
   readonly alive: boolean;
   /** When it last proved so, on the monotonic clock; undefined: never. */
   readonly heardMs: number | undefined;
+  /** Why it is not alive, one sentence; undefined while it is, and before it was tried. */
+  readonly problem: string | undefined;
 }
 
 /** The state of all watches. */
@@ -32,7 +34,7 @@ export class Watches {
   readonly #states = new Map<WatchedKind, WatchState>(
     WATCHED_KINDS.map((watched) => [
       watched,
-      { listed: false, alive: false, heardMs: undefined },
+      { listed: false, alive: false, heardMs: undefined, problem: undefined },
     ]),
   );
 
@@ -42,20 +44,20 @@ export class Watches {
   }
 
   /** Notes what a watch told. */
-  take(watched: WatchedKind, kind: string, at: Instant): void {
+  take(
+    watched: WatchedKind,
+    news: { readonly kind: string; readonly reason?: string },
+    at: Instant,
+  ): void {
     const before = this.#states.get(watched);
-    const listed = (before?.listed ?? false) || kind === "listed";
-    if (kind === "lost") {
-      this.#states.set(watched, {
-        listed,
-        alive: false,
-        heardMs: before?.heardMs,
-      });
-    } else {this.#states.set(watched, {
-        listed,
-        alive: true,
-        heardMs: at.nowMs,
-      });}
+    const listed = (before?.listed ?? false) || news.kind === "listed";
+    const lost = news.kind === "lost";
+    this.#states.set(watched, {
+      listed,
+      alive: !lost,
+      heardMs: lost ? before?.heardMs : at.nowMs,
+      problem: lost ? news.reason : undefined,
+    });
   }
 
   /** Whether every kind was listed once: before that nothing is decided. */
