@@ -1,6 +1,6 @@
 // The Kubernetes client against the embedded API server, faults included.
 
-import { deepStrictEqual, strictEqual, match, ok } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { projectService, type Service } from "@/api/mod.ts";
 import { KubeApi, type KubeApiOptions, resourcePath } from "@/io/kube/mod.ts";
 import {
@@ -104,7 +104,10 @@ Deno.test.each([
     await told.next((e) => e.kind === "alive");
     stage.server.faults.cutWatches(undefined, how);
     stage.create("meanwhile");
-    strictEqual(nameOf(await told.next((e) => e.kind === "changed")), "meanwhile");
+    strictEqual(
+      nameOf(await told.next((e) => e.kind === "changed")),
+      "meanwhile",
+    );
     strictEqual(stage.count("list"), 1);
     strictEqual(stage.count("watch"), 2);
   },
@@ -144,7 +147,10 @@ Deno.test("an API server that is away and comes back is followed again", async (
   strictEqual(reasonOf(await stage.kube.request(request)), "unreachable");
   stage.create("meanwhile");
   await stage.server.faults.restore();
-  strictEqual(nameOf(await told.next((e) => e.kind === "changed")), "meanwhile");
+  strictEqual(
+    nameOf(await told.next((e) => e.kind === "changed")),
+    "meanwhile",
+  );
 });
 
 Deno.test("lists and watches survive errors and throttling", async () => {
@@ -222,7 +228,10 @@ class Stage implements AsyncDisposable {
     const clock = new VirtualClock({ eagerMs: 5_000 });
     const server = await serveApi(options);
     const namespace = { metadata: { name: "shop" } };
-    strictEqual(server.request("POST", "/api/v1/namespaces", namespace).code, 201);
+    strictEqual(
+      server.request("POST", "/api/v1/namespaces", namespace).code,
+      201,
+    );
     return new Stage(server, tokenFile, { clock });
   }
 
