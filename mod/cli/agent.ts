@@ -72,10 +72,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       fields: { flag: `--${flag}` },
     });
   }
-  const agent = await Agent.start({ node, namespace, address, logs, options });
-  const code = await agent.ended;
-  await logs.close();
-  return code;
+  try {
+    return await serveNode({ node, namespace, address, logs, options });
+  } finally {
+    await logs.close();
+  }
 }
 
 interface AgentStart {
@@ -86,95 +87,120 @@ interface AgentStart {
   readonly options: AgentOptions;
 }
 
-/** One running agent. */
-class Agent {
-  /** Resolves with the exit code. */
-  readonly ended: Promise<number>;
+/** Everything a running agent consists of. */
+interface AgentParts {
+  readonly api: CountingApi;
+  readonly core: MainCore;
+  readonly host: MainHost;
+  readonly links: KernelLinkTable;
+  readonly wire: WorkerWireIsolate;
+  readonly reactor: Reactor;
+  readonly recording: OpenRecording | undefined;
+  readonly metrics: MetricsPage;
+  readonly server: HttpServer;
+}
 
-  private constructor(ended: Promise<number>) {
-    this.ended = ended;
-  }
+/** Starts an agent and waits for its end; its exit code. */
+async function serveNode(start: AgentStart): Promise<number> {
+  const done = Promise.withResolvers<number>();
+  const parts = await buildAgent(start, done.resolve);
+  const { host, wire, server } = parts;
+  wire.onFailure((message) => {
+    start.logs.log({
+      level: "error",
+      category: "wire",
+      message: "The wire isolate died",
+      fields: { error: message },
+    });
+    host.close();
+    done.resolve(1);
+  });
+  host.start();
+  start.logs.log({
+    level: "info",
+    category: "main",
+    message: "Agent started",
+    fields: {
+      node: start.node,
+      namespace: start.namespace,
+      version: VERSION,
+      http: server.port,
+    },
+  });
+  const code = await stopOnSignal(host, done.promise);
+  await closeAll(parts);
+  return code;
+}
 
-  static async start(start: AgentStart): Promise<Agent> {
-    const { node, namespace, logs, options } = start;
-    const access = await loadClusterAccess(
-      options.kubeconfig === undefined
-        ? {}
-        : { kubeconfig: options.kubeconfig },
-    );
-    const clock = new SystemClock();
-    const api = new CountingApi(
-      new KubeApi(access, { clock, userAgent: `foghorn/${VERSION}` }),
-    );
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
-    const core = new MainCore({
-      node,
-      namespace,
-      machine: machineIdentity(),
-      incarnation: crypto.randomUUID(),
-      claim: {
-        loadBalancerClass: options.loadBalancerClass,
-        claimUnclassed: options.claimUnclassed,
-      },
-      seed,
-    });
-    const reactor = new Reactor();
-    const links = new KernelLinkTable(reactor);
-    const wire = new WorkerWireIsolate(node);
-    const recording = await openRecording(options.record);
-    const instant = (): Instant => ({
-      nowMs: clock.nowMs(),
-      nowIso: new Date(clock.wallMs()).toISOString(),
-    });
-    const metrics = new MetricsPage((): readonly MetricSample[] => [
-      {
-        name: "foghorn_build_info",
-        labels: { version: VERSION },
-        value: 1,
-      },
-      ...samplesOf(core.view, instant()),
-      ...api.samples(),
-    ]);
-    const done = Promise.withResolvers<number>();
-    const host = new MainHost(core, {
-      clock,
-      cluster: api,
-      links,
-      wire,
-      logs,
-      recording: recording?.sink,
-      observeSeconds: (seconds) =>
-        metrics.observe("foghorn_reconcile_seconds", seconds),
-      exit: (code) => done.resolve(code),
-    }, agentWatches(namespace));
-    const server = serveHttp(start.address, {
-      unhealthy: () => brokenParts(core.view, instant()),
-      notReady: () => missingParts(core.view, instant()),
-      metrics,
-    });
-    wire.onFailure((message) => {
-      logs.log({
-        level: "error",
-        category: "wire",
-        message: "The wire isolate died",
-        fields: { error: message },
-      });
-      host.close();
-      done.resolve(1);
-    });
-    host.start();
-    logs.log({
-      level: "info",
-      category: "main",
-      message: "Agent started",
-      fields: { node, namespace, version: VERSION, http: server.port },
-    });
-    const ended = stopOnSignal(host, done.promise).then(async (code) => {
-      await closeAll({ api, links, wire, server, reactor, recording });
-      return code;
-    });
-    return new Agent(ended);
-  }
+async function buildAgent(
+  start: AgentStart,
+  exit: (code: number) => void,
+): Promise<AgentParts> {
+  const { node, namespace, logs, options } = start;
+  const { kubeconfig } = options;
+  const access = await loadClusterAccess(
+    kubeconfig === undefined ? {} : { kubeconfig },
+  );
+  const recording = await openRecording(options.record);
+  const clock = new SystemClock();
+  const instant = (): Instant => ({
+    nowMs: clock.nowMs(),
+    nowIso: new Date(clock.wallMs()).toISOString(),
+  });
+  const api = new CountingApi(
+    new KubeApi(access, { clock, userAgent: `foghorn/${VERSION}` }),
+  );
+  const core = buildCore(start);
+  const metrics = new MetricsPage((): readonly MetricSample[] => [
+    { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
+    ...samplesOf(core.view, instant()),
+    ...api.samples(),
+  ]);
+  // Before anything runs that would have to be stopped again.
+  const server = serveHttp(start.address, {
+    unhealthy: () => brokenParts(core.view, instant()),
+    notReady: () => missingParts(core.view, instant()),
+    metrics,
+  });
+  const reactor = new Reactor();
+  const links = new KernelLinkTable(reactor);
+  const wire = new WorkerWireIsolate(node);
+  const host = new MainHost(core, {
+    clock,
+    cluster: api,
+    links,
+    wire,
+    logs,
+    recording: recording?.sink,
+    observeSeconds: (seconds) =>
+      metrics.observe("foghorn_reconcile_seconds", seconds),
+    exit,
+  }, agentWatches(namespace));
+  return {
+    api,
+    core,
+    host,
+    links,
+    wire,
+    reactor,
+    recording,
+    metrics,
+    server,
+  };
+}
+
+function buildCore({ node, namespace, options }: AgentStart): MainCore {
+  return new MainCore({
+    node,
+    namespace,
+    machine: machineIdentity(),
+    incarnation: crypto.randomUUID(),
+    claim: {
+      loadBalancerClass: options.loadBalancerClass,
+      claimUnclassed: options.claimUnclassed,
+    },
+    seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1,
+  });
 }
 
 async function stopOnSignal(
@@ -200,14 +226,7 @@ async function stopOnSignal(
   }
 }
 
-async function closeAll(parts: {
-  readonly api: CountingApi;
-  readonly links: KernelLinkTable;
-  readonly wire: WorkerWireIsolate;
-  readonly server: HttpServer;
-  readonly reactor: Reactor;
-  readonly recording: OpenRecording | undefined;
-}): Promise<void> {
+async function closeAll(parts: AgentParts): Promise<void> {
   parts.wire.close();
   await parts.wire.ended();
   await parts.api.close();
