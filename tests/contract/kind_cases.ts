@@ -314,6 +314,20 @@ export const KIND_CASES: readonly ContractCase[] = [
     },
   },
   {
+    name: "Leases: an empty holder gives one back, as client-go does",
+    run: async (api) => {
+      const path = api.group("coordination.k8s.io/v1", "leases");
+      await api.ok("POST", path, {
+        metadata: { name: "a" },
+        spec: { holderIdentity: "x", leaseDurationSeconds: 15 },
+      });
+      const released = await api.ok("PATCH", `${path}/a`, {
+        spec: { holderIdentity: "", leaseDurationSeconds: 1 },
+      }, PATCH.merge);
+      strictEqual(valueAt(released, "spec", "holderIdentity"), "");
+    },
+  },
+  {
     name: "Leases: times have six digits, or the request is 400",
     run: async (api) => {
       const path = api.group("coordination.k8s.io/v1", "leases");

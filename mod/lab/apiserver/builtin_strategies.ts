@@ -101,12 +101,6 @@ export const LEASE_STRATEGY: Strategy = {
   createOnUpdate: true,
   validate: (lease) => {
     const errors: FieldError[] = [];
-    const holder = valueAt(lease, "spec", "holderIdentity");
-    if (holder === "") {
-      errors.push(
-        invalidField("spec.holderIdentity", "", "must not be empty"),
-      );
-    }
     const duration = valueAt(lease, "spec", "leaseDurationSeconds");
     if (duration !== undefined && Number(duration) <= 0) {
       errors.push(
