@@ -56,7 +56,6 @@ export const LAYERS: ReadonlyMap<string, Layer> = new Map([
     "io",
     rim(["lang", "addr", "wire", "api", "obs", "port"], [
       "node:*",
-      "@kubernetes/client-node",
       "@logtape/logtape",
       "yaml",
       "zod",
