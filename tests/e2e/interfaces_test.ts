@@ -106,7 +106,7 @@ testOnStage(
         await untilMacs(vip, { link: "eth0", expected: [OTHER_MAC] });
         // The client's kernel has learned it from the announcement, or asks again.
         strictEqual((await stage.lab.client.request(vip)).body, "n2");
-        const announced = announcementsOf(capture, vip)
+        const announced: readonly string[] = announcementsOf(capture, vip)
           .map(({ ethernet }) => ethernet.source);
         ok(announced.includes(OTHER_MAC), `${announced}`);
       }

@@ -1,0 +1,160 @@
+/**
+ * An agent that is asked to end: others take over first, then it ends.
+ *
+ * @module
+ */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { type Capture, type CapturedFrame, outageOf } from "@/lab/mod.ts";
+import { type Lease, projectLease } from "@/api/mod.ts";
+import { announcementsOf, type Stage, testOnStage, until } from "./_stage.ts";
+import { arpingResult, startArping } from "./_tools.ts";
+
+const VIP4 = "192.168.0.91";
+const VIP6 = "2001:db8::92";
+
+testOnStage(
+  "SIGTERM hands every address over without one unanswered request",
+  {
+    services: [
+      { name: "four", vips: [VIP4] },
+      // The same nodes in the same order own it.
+      { name: "six", vips: [VIP6] },
+    ],
+  },
+  async (stage, step) => {
+    deepStrictEqual(stage.order(VIP4), stage.order(VIP6));
+    const [first = "", second = "", third = ""] = stage.order(VIP4);
+    await step("the first hands over to the second", async () => {
+      await handsOver(stage, first, second);
+    });
+    await step("the second hands over to the third", async () => {
+      await handsOver(stage, second, third);
+    });
+    await step(
+      "the third has no successor, and ends all the same",
+      async () => {
+        strictEqual(await endMs(stage, third) < END_MS_MAX, true);
+        await isReleased(stage, third);
+        await stage.nobodyAnswers();
+      },
+    );
+    await step("all come back, and all is as it was", async () => {
+      await stage.lab.startAgents();
+      await stage.ownersAnswer();
+    });
+    await step("all are asked at once", async () => {
+      const took = await Promise.all(
+        stage.lab.nodes.map(({ name }) => endMs(stage, name)),
+      );
+      ok(took.every((ms) => ms < END_MS_MAX), `${took}`);
+      await stage.nobodyAnswers();
+    });
+  },
+);
+
+async function handsOver(
+  stage: Stage,
+  from: string,
+  to: string,
+): Promise<void> {
+  const { client } = stage.lab;
+  await using capture = await stage.capture();
+  // Far longer than it takes; ended as soon as it is over.
+  const asking = startArping(VIP4, { count: 1000, intervalMs: 50 });
+  const stream = await client.stream(VIP6, { intervalMs: 50 });
+  await until(() => answersOf(capture, VIP4, from).length >= 5, {
+    timeoutMs: 10_000,
+    what: () => `${from} does not answer`,
+  });
+  const took = await endMs(stage, from);
+  ok(took < END_MS_MAX, `${from} took ${took} ms to end`);
+  await isReleased(stage, from);
+  await until(() => answersOf(capture, VIP4, to).length >= 5, {
+    timeoutMs: 10_000,
+    what: () => `${to} does not answer`,
+  });
+  await stream.until(({ body }) => body === to, 10_000);
+  await asking.stop("SIGINT");
+  const samples = await stream.stop();
+  const { sent, answered } = arpingResult(asking.lines);
+  // The last one may be under way when arping is ended.
+  ok(answered >= sent - 1, `${sent - answered} of ${sent} were not answered`);
+  for (const vip of [VIP4, VIP6]) isInOrder(capture, { vip, from, to });
+  deepStrictEqual(samples.filter(({ status }) => status !== 200), []);
+  strictEqual(outageOf(samples)?.failed, 0);
+  await stage.isAnsweredBy(VIP4, to);
+  await stage.isAnsweredBy(VIP6, to);
+}
+
+/** The new one was heard before the old one fell silent, and the old one said no more. */
+function isInOrder(
+  capture: Capture,
+  { vip, from, to }: {
+    readonly vip: string;
+    readonly from: string;
+    readonly to: string;
+  },
+): void {
+  const announced = announcementsOf(capture, vip).filter(({ host }) =>
+    host === to
+  );
+  const [first] = announced;
+  ok(first !== undefined, `${to} has not announced ${vip}`);
+  const firstAnswer = answersOf(capture, vip, to)[0];
+  ok(
+    firstAnswer === undefined || first.atMs <= firstAnswer.atMs,
+    `${to} answered for ${vip} before it announced it`,
+  );
+  const last = answersOf(capture, vip, from).at(-1);
+  const late = last === undefined ? 0 : last.atMs - first.atMs;
+  ok(late < OVERLAP_MS_MAX, `${from} still answered ${late} ms later`);
+  const third = capture.frames().filter(({ host }) =>
+    host !== from && host !== to && host !== "client"
+  ).filter((frame) => isAbout(frame, vip));
+  deepStrictEqual(third, []);
+}
+
+function answersOf(
+  capture: Capture,
+  vip: string,
+  host: string,
+): readonly CapturedFrame[] {
+  return capture.answersFor(vip).filter((frame) => frame.host === host);
+}
+
+function isAbout({ message }: CapturedFrame, vip: string): boolean {
+  return "operation" in message
+    ? message.senderIp === vip
+    : message.kind === "neighbor-advertisement" && message.target === vip;
+}
+
+/** Asks an agent to end; how long it took. */
+async function endMs(stage: Stage, node: string): Promise<number> {
+  const startedMs = performance.now();
+  strictEqual(await stage.lab.node(node).stopAgent(), 0);
+  return performance.now() - startedMs;
+}
+
+/** Neither Lease names the agent any more. */
+async function isReleased(stage: Stage, node: string): Promise<void> {
+  strictEqual(leaseOf(stage, `foghorn-node-${node}`).holderIdentity ?? "", "");
+  const controller = (): string =>
+    leaseOf(stage, "openelb-controller").holderIdentity ?? "";
+  await until(() => !controller().startsWith(`${node}_`), {
+    timeoutMs: 1000,
+    what: () => `The controller's Lease is held by ${controller()}`,
+  });
+}
+
+function leaseOf(stage: Stage, name: string): Lease {
+  const path = "/apis/coordination.k8s.io/v1/namespaces/openelb-system/leases";
+  const lease = projectLease(stage.lab.api.read(`${path}/${name}`));
+  if (!lease.ok) throw new Error(lease.error);
+  return lease.value;
+}
+
+/** Three times the five seconds that an agent has to end. */
+const END_MS_MAX = 15_000;
+/** How long both may answer: until the announcement has been heard. */
+const OVERLAP_MS_MAX = 500;
