@@ -25,6 +25,14 @@ interface FirstAnswers {
   readonly httpMs: Spread;
 }
 
+/** Many Services at once. */
+interface Burst {
+  /** How long their creation took. */
+  readonly creatingMs: number;
+  /** From the last creation until all had their addresses. */
+  readonly waitingMs: number;
+}
+
 /** What agents use while nothing happens. */
 interface Footprint {
   /** Resident memory of the controller's agent. */
@@ -50,7 +58,7 @@ export async function benchAgent(): Promise<PartReport> {
   await measureCreations(lab, VIPS.slice(0, WARM_UP));
   const few = await measureCreations(lab, VIPS.slice(WARM_UP, FEW));
   const idle = await measureFootprint(lab);
-  const manyMs = await createMany(lab);
+  const burst = await createMany(lab);
   const many = await measureCreations(lab, VIPS.slice(FEW));
   const loaded = await measureFootprint(lab);
   return {
@@ -59,9 +67,11 @@ export async function benchAgent(): Promise<PartReport> {
       `Three nodes in namespaces on one bridge, an agent each, run from the sources; the API server shares the two cores with them. A client that knows the address tries HTTP without pause, ${
         FEW - WARM_UP
       } Services one after the other.`,
-      `${formatCount(MANY)} Services created at once had their addresses ${
-        (manyMs / 1_000).toFixed(1)
-      } s after the first was created.`,
+      `${formatCount(MANY)} Services were created within ${
+        (burst.creatingMs / 1_000).toFixed(1)
+      } s; the last had its address ${
+        (burst.waitingMs / 1_000).toFixed(1)
+      } s after that.`,
     ],
     tables: [
       creationTable(few, many),
@@ -185,18 +195,22 @@ async function timeFirstAnswer(
   throw new Error(`${vip} never answered: ${JSON.stringify(conditions)}`);
 }
 
-/** Creates many Services; milliseconds until the last has its address. */
-async function createMany(lab: LabCluster): Promise<number> {
+/** Creates many Services as fast as the API server takes them. */
+async function createMany(lab: LabCluster): Promise<Burst> {
   const startMs = performance.now();
   for (let i = 0; i < MANY; i++) {
     lab.createService({ name: `many-${i}`, eip: "many" });
     // The API server lives in this thread: let it do its work.
     if (i % 20 === 19) await pause(0);
   }
+  const createdMs = performance.now();
   for (let i = MANY - 1; i >= 0; i--) {
     await lab.api.waitForAddress(`many-${i}`, { timeoutMs: 60_000 });
   }
-  return performance.now() - startMs;
+  return {
+    creatingMs: createdMs - startMs,
+    waitingMs: performance.now() - createdMs,
+  };
 }
 
 async function measureFootprint(lab: LabCluster): Promise<Footprint> {
@@ -274,5 +288,5 @@ const LEADER_MS_MAX = 30_000;
 const TRY_MS = 50;
 const ANSWER_MS_MAX = 10_000;
 const BETWEEN_MS = 150;
-const SETTLE_MS = 3_000;
+const SETTLE_MS = 6_000;
 const IDLE_MS = 5_000;

@@ -237,7 +237,7 @@ function present<T>(value: T | undefined): T {
 
 const SERVICES = 10_000;
 const WARM_UP = 50;
-const CHANGES = 500;
+const CHANGES = 300;
 const MAC = present(parseMacAddr("02:00:00:00:00:01"));
 const LINK: LocalLink = {
   index: 2,

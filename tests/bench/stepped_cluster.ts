@@ -184,7 +184,7 @@ export class SteppedCluster {
   #listed(kind: WatchedKind): MainEvent {
     const objects = [...this.#objects].filter(([path]) => kindOf(path) === kind)
       .map(([, object]) => object);
-    return KINDS[kind].listed(objects);
+    return KINDS[kind].listed(objects, `${this.#version}`);
   }
 }
 
@@ -196,14 +196,21 @@ export const BENCH_NAMESPACE = "openelb-system";
 /** How news of one kind become events. */
 interface Kind {
   readonly plural: string;
-  readonly listed: (objects: readonly JsonObject[]) => MainEvent;
+  readonly listed: (
+    objects: readonly JsonObject[],
+    resourceVersion: string,
+  ) => MainEvent;
   readonly changed: (object: JsonObject) => MainEvent;
   readonly deleted: (key: string) => MainEvent;
 }
 
 /** What a watch tells of one kind. */
 type News<T> =
-  | { readonly kind: "listed"; readonly objects: readonly T[] }
+  | {
+    readonly kind: "listed";
+    readonly objects: readonly T[];
+    readonly resourceVersion: string;
+  }
   | { readonly kind: "changed"; readonly object: T }
   | { readonly kind: "deleted"; readonly key: string };
 
@@ -219,7 +226,8 @@ function kind<T>(
   };
   return {
     plural,
-    listed: (raws) => event({ kind: "listed", objects: raws.map(read) }),
+    listed: (raws, resourceVersion) =>
+      event({ kind: "listed", objects: raws.map(read), resourceVersion }),
     changed: (raw) => event({ kind: "changed", object: read(raw) }),
     deleted: (key) => event({ kind: "deleted", key }),
   };
