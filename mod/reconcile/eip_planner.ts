@@ -31,6 +31,7 @@ import type { Now } from "./controller.ts";
 import {
   type DesiredEip,
   eipFinalizerPatch,
+  eipStatusId,
   eipStatusPatch,
   statusIntervalMs,
 } from "./eip_status.ts";
@@ -122,29 +123,30 @@ export class EipPlanner {
     const { queue, allocator } = this.#parts;
     const { name } = eip.meta;
     const inUse = (allocator.usage(name)?.used ?? 0) > 0;
-    let done = true;
     const finalizer = eipFinalizerPatch(eip, inUse);
     if (finalizer !== undefined) {
       if (queue.isFree(finalizer.id, now.nowMs)) writes.push(finalizer);
       // Both patches carry the resourceVersion; one at a time.
       return false;
     }
-    if (queue.isInFlight(`eip/${name}`)) return false;
+    const id = eipStatusId(name);
+    if (queue.isInFlight(`eip/${name}`) || !queue.isFree(id, now.nowMs)) {
+      return false;
+    }
+    // Before anything is computed: the map of a large pool is long.
+    const notBeforeMs = this.#notBeforeMs.get(name) ?? now.nowMs;
+    if (notBeforeMs > now.nowMs) {
+      this.#dueMs = Math.min(this.#dueMs ?? notBeforeMs, notBeforeMs);
+      return false;
+    }
     const desired = this.#desired(eip, now);
     const patch = desired === undefined
       ? undefined
       : eipStatusPatch(eip, desired);
-    if (patch !== undefined) {
-      done = false;
-      const notBeforeMs = this.#notBeforeMs.get(name) ?? now.nowMs;
-      if (notBeforeMs > now.nowMs) {
-        this.#dueMs = Math.min(this.#dueMs ?? notBeforeMs, notBeforeMs);
-      } else if (queue.isFree(patch.id, now.nowMs)) {
-        writes.push(patch);
-        this.#sayProblems(eip, now, writes);
-      }
-    }
-    return done;
+    if (patch === undefined) return true;
+    writes.push(patch);
+    this.#sayProblems(eip, now, writes);
+    return false;
   }
 
   #desired(eip: Eip, now: Now): DesiredEip | undefined {

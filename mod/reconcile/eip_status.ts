@@ -64,7 +64,7 @@ export function eipStatusPatch(
   }
   if (Object.keys(patch).length === 0) return undefined;
   return {
-    id: `eip-status/${meta.name}`,
+    id: eipStatusId(meta.name),
     method: "PATCH",
     path: `${EIP_PATH}/${meta.name}/status`,
     contentType: "application/merge-patch+json",
@@ -73,6 +73,11 @@ export function eipStatusPatch(
       status: patch,
     },
   };
+}
+
+/** The id of the write of an Eip's status. */
+export function eipStatusId(name: string): string {
+  return `eip-status/${name}`;
 }
 
 /**
