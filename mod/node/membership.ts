@@ -184,6 +184,7 @@ export class Membership {
       this.#annotations === undefined
         ? undefined
         : nodeLeaseDeadlineMs(this.#own),
+      this.#runsOutMs(),
       livenessDeadlineMs(this.#liveness),
     ]);
   }
@@ -338,6 +339,12 @@ export class Membership {
   /** Whether this agent could tell if another's Lease ran out, and its own is live. */
   isFresh(at: Instant): boolean {
     return this.#liveness.fresh && this.hasLease(at);
+  }
+
+  /** When the own Lease runs out: the wire core yields to others from then on, not from the next renewal on. */
+  #runsOutMs(): number | undefined {
+    const { liveUntilMs } = this.#own;
+    return this.hasLease(this.#at) ? liveUntilMs : undefined;
   }
 
   #listed(leases: readonly Lease[]): void {
