@@ -13,7 +13,6 @@ import { deepStrictEqual } from "node:assert/strict";
 import type { JsonObject } from "@/lab/apiserver/mod.ts";
 import {
   Capture,
-  type CapturedFrame,
   type LabCluster,
   type LabHost,
   type ServiceOptions,
@@ -180,7 +179,7 @@ export class Stage implements AsyncDisposable {
     const agents = this.lab.nodes.flatMap(({ agent }) =>
       agent?.ended === false ? [agent.pid] : []
     );
-    return new Map(agents.map((pid) => [pid, descriptorKinds(pid)] as const));
+    return new Map(agents.map((pid) => [pid, descriptorsOf(pid)] as const));
   }
 
   /** Ends everything. */
@@ -245,19 +244,6 @@ export function rankedNodes(
   const rank = (node: string): string =>
     createHash("sha256").update(`${node}#${vip}`).digest("hex");
   return nodes.toSorted((a, b) => rank(a) < rank(b) ? -1 : 1);
-}
-
-/** The announcements of an address in a capture: gratuitous ARP, unsolicited advertisements. */
-export function announcementsOf(
-  capture: Capture,
-  vip: string,
-): readonly CapturedFrame[] {
-  return capture.frames().filter(({ message }) =>
-    "operation" in message
-      ? message.senderIp === vip && message.targetIp === vip
-      : message.kind === "neighbor-advertisement" && message.target === vip &&
-        !message.solicited
-  );
 }
 
 /**
@@ -352,8 +338,13 @@ function grown(
   return found;
 }
 
-// TCP connections come and go with requests; everything else is held on purpose.
-function descriptorKinds(pid: number): ReadonlyMap<string, number> {
+/**
+ * How many descriptors of each kind a process holds. TCP connections, which come
+ * and go with requests, are left out.
+ *
+ * @param pid The process.
+ */
+export function descriptorsOf(pid: number): ReadonlyMap<string, number> {
   const protocols = socketProtocols(pid);
   const kinds: string[] = [];
   for (const target of openDescriptors(pid).values()) {

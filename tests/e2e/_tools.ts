@@ -14,7 +14,7 @@ export interface ArpingOptions {
   readonly link?: string;
   /** How many requests; 3 when absent. */
   readonly count?: number;
-  /** Time between two requests; 50 when absent. */
+  /** Time between two requests, and for the last answer; 100 when absent. */
   readonly intervalMs?: number;
   /** Further arguments. */
   readonly args?: readonly string[];
@@ -24,9 +24,9 @@ export interface ArpingOptions {
 export interface ArpingResult {
   /** Requests sent. */
   readonly sent: number;
-  /** Requests that got an answer. */
+  /** Requests that got an answer, as far as numbers tell. */
   readonly answered: number;
-  /** The MAC address of each answer, in order. */
+  /** The MAC addresses that answered, or announced the address meanwhile; each once. */
   readonly macs: readonly string[];
 }
 
@@ -50,13 +50,13 @@ export async function arping(
  *
  * @param vip The address.
  * @param options How.
- * @returns The program; its lines are for {@linkcode arpingResult}.
+ * @returns The program.
  */
 export function startArping(
   vip: string,
   options: ArpingOptions = {},
 ): LabProcess {
-  const { host = "client", link = "eth0", count = 3, intervalMs = 50 } =
+  const { host = "client", link = "eth0", count = 3, intervalMs = 100 } =
     options;
   const command = [
     "arping",
@@ -74,16 +74,17 @@ export function startArping(
  *
  * @param lines All its lines.
  */
-export function arpingResult(lines: readonly string[]): ArpingResult {
+function arpingResult(lines: readonly string[]): ArpingResult {
   const text = lines.join("\n");
-  const totals =
-    /(\d+) packets transmitted, (\d+) packets received, .* \((\d+) extra\)/
-      .exec(text);
-  if (totals === null) throw new Error(`arping did not end well: ${text}`);
-  const [, sent, received] = totals.map(Number);
+  const totals = /^(\d+) packets transmitted, (\d+) packets received/m;
+  const [, sent, received] = (totals.exec(text) ?? []).map(Number);
+  if (sent === undefined || received === undefined) {
+    throw new Error(`arping did not end well: ${text}`);
+  }
   const macs = [...text.matchAll(/bytes from ([0-9a-f:]{17}) /g)]
     .map(([, mac]) => mac ?? "");
-  return { sent: sent ?? 0, answered: received ?? 0, macs };
+  // More than one answer to a request counts for one.
+  return { sent, answered: Math.min(sent, received), macs: [...new Set(macs)] };
 }
 
 /**
@@ -91,7 +92,8 @@ export function arpingResult(lines: readonly string[]): ArpingResult {
  *
  * @param vip The address.
  * @param link The client's interface.
- * @returns The MAC address of each answer, in order.
+ * @returns The MAC addresses that answered, or announced the address meanwhile;
+ * each once.
  */
 export async function ndisc6(
   vip: string,
@@ -102,8 +104,9 @@ export async function ndisc6(
     name: "ndisc6",
   });
   await process.status;
-  return process.lines.filter((line) => /^[0-9A-F:]{17}$/i.test(line))
+  const macs = process.lines.filter((line) => /^[0-9A-F:]{17}$/i.test(line))
     .map((line) => line.toLowerCase());
+  return [...new Set(macs)];
 }
 
 /** Runs a command on a host. */

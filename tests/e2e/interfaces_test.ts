@@ -15,14 +15,9 @@ import {
   type LabHost,
   must,
 } from "@/lab/mod.ts";
-import {
-  announcementsOf,
-  MOVE_MS_MAX,
-  type Stage,
-  testOnStage,
-  until,
-} from "./_stage.ts";
+import { MOVE_MS_MAX, type Stage, testOnStage, until } from "./_stage.ts";
 import { arping, ipOn, ndisc6 } from "./_tools.ts";
+import { announcementsOf } from "./_wire.ts";
 
 const PLACES = [
   { name: "by-name", vip: "192.168.0.91", interface: "eth0", on: ["eth0"] },
@@ -176,7 +171,7 @@ async function untilMacs(
   const { link, expected } = asked;
   let macs: readonly string[] = [];
   await until(async () => {
-    macs = [...new Set(await macsOn(vip, link))];
+    macs = await macsOn(vip, link);
     return `${macs}` === `${expected}`;
   }, {
     timeoutMs: MOVE_MS_MAX,

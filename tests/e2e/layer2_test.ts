@@ -7,16 +7,10 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type CapturedFrame, LabProcess } from "@/lab/mod.ts";
-import {
-  announcementsOf,
-  MOVE_MS_MAX,
-  pass,
-  type Stage,
-  testOnStage,
-  until,
-} from "./_stage.ts";
+import { MOVE_MS_MAX, pass, type Stage, testOnStage, until } from "./_stage.ts";
 import { Stranger } from "./_stranger.ts";
 import { arping, ipOn, ndisc6, onHost, startArping } from "./_tools.ts";
+import { announcementsOf } from "./_wire.ts";
 
 testOnStage(
   "addresses are answered for by their owners, as others ask",
@@ -47,11 +41,7 @@ testOnStage(
         // RFC 5227 §2.1.1: a probe comes from 0.0.0.0.
         for (const args of [[], ["-t", mac], ["-0"], ["-d"]]) {
           const result = await arping(vip, { args });
-          deepStrictEqual(result, {
-            sent: 3,
-            answered: 3,
-            macs: [mac, mac, mac],
-          });
+          deepStrictEqual(result, { sent: 3, answered: 3, macs: [mac] });
         }
       }
     });

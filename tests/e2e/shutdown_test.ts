@@ -5,10 +5,16 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { type Capture, type CapturedFrame, outageOf } from "@/lab/mod.ts";
+import { outageOf } from "@/lab/mod.ts";
 import { type Lease, projectLease } from "@/api/mod.ts";
-import { announcementsOf, type Stage, testOnStage, until } from "./_stage.ts";
-import { arpingResult, startArping } from "./_tools.ts";
+import { type Stage, testOnStage, until } from "./_stage.ts";
+import { startArping } from "./_tools.ts";
+import {
+  answersOf,
+  movedInOrder,
+  noneUnanswered,
+  speakersOf,
+} from "./_wire.ts";
 
 const VIP4 = "192.168.0.91";
 const VIP6 = "2001:db8::92";
@@ -77,56 +83,18 @@ async function handsOver(
   await stream.until(({ body }) => body === to, 10_000);
   await asking.stop("SIGINT");
   const samples = await stream.stop();
-  const { sent, answered } = arpingResult(asking.lines);
-  // The last one may be under way when arping is ended.
-  ok(answered >= sent - 1, `${sent - answered} of ${sent} were not answered`);
-  for (const vip of [VIP4, VIP6]) isInOrder(capture, { vip, from, to });
+  noneUnanswered(capture, VIP4, [from, to]);
+  for (const vip of [VIP4, VIP6]) {
+    movedInOrder(capture, vip, { from, to, overlapMsMax: OVERLAP_MS_MAX });
+    const others = speakersOf(capture, vip).filter((host) =>
+      host !== from && host !== to
+    );
+    deepStrictEqual(others, []);
+  }
   deepStrictEqual(samples.filter(({ status }) => status !== 200), []);
   strictEqual(outageOf(samples)?.failed, 0);
   await stage.isAnsweredBy(VIP4, to);
   await stage.isAnsweredBy(VIP6, to);
-}
-
-/** The new one was heard before the old one fell silent, and the old one said no more. */
-function isInOrder(
-  capture: Capture,
-  { vip, from, to }: {
-    readonly vip: string;
-    readonly from: string;
-    readonly to: string;
-  },
-): void {
-  const announced = announcementsOf(capture, vip).filter(({ host }) =>
-    host === to
-  );
-  const [first] = announced;
-  ok(first !== undefined, `${to} has not announced ${vip}`);
-  const firstAnswer = answersOf(capture, vip, to)[0];
-  ok(
-    firstAnswer === undefined || first.atMs <= firstAnswer.atMs,
-    `${to} answered for ${vip} before it announced it`,
-  );
-  const last = answersOf(capture, vip, from).at(-1);
-  const late = last === undefined ? 0 : last.atMs - first.atMs;
-  ok(late < OVERLAP_MS_MAX, `${from} still answered ${late} ms later`);
-  const third = capture.frames().filter(({ host }) =>
-    host !== from && host !== to && host !== "client"
-  ).filter((frame) => isAbout(frame, vip));
-  deepStrictEqual(third, []);
-}
-
-function answersOf(
-  capture: Capture,
-  vip: string,
-  host: string,
-): readonly CapturedFrame[] {
-  return capture.answersFor(vip).filter((frame) => frame.host === host);
-}
-
-function isAbout({ message }: CapturedFrame, vip: string): boolean {
-  return "operation" in message
-    ? message.senderIp === vip
-    : message.kind === "neighbor-advertisement" && message.target === vip;
 }
 
 /** Asks an agent to end; how long it took. */

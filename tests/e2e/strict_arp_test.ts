@@ -24,11 +24,7 @@ testOnStage(
   async (stage, step) => {
     const { mac } = stage.lab.node(stage.owner(VIP)).host;
     await step("arp_ignore=1: exactly one answers, all is well", async () => {
-      deepStrictEqual((await arping(VIP, { args: ["-d"] })).macs, [
-        mac,
-        mac,
-        mac,
-      ]);
+      deepStrictEqual((await arping(VIP, { args: ["-d"] })).macs, [mac]);
       await isStrict(stage, true);
     });
     await step(
@@ -38,7 +34,7 @@ testOnStage(
         const { hosts } = await stage.lab.askTheWire(VIP);
         deepStrictEqual([...hosts].sort(), ["n1", "n2", "n3"]);
         const { macs } = await arping(VIP, { args: ["-d"] });
-        ok(new Set(macs).size > 1, `${macs}`);
+        ok(macs.length > 1, `${macs}`);
         await isStrict(stage, false);
         await until(() => /nodes n1, n2, n3/.test(degradedText(stage)), {
           timeoutMs: NOTICED_MS_MAX,
