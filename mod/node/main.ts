@@ -23,6 +23,7 @@ import type {
   MainEvent,
   WatchNews,
 } from "./main_events.ts";
+import { ClusterFeed } from "./cluster_feed.ts";
 import { Membership } from "./membership.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
@@ -58,6 +59,7 @@ type Phase =
 export class MainCore {
   readonly #config: MainConfig;
   readonly #cluster = new ClusterState();
+  readonly #news = new ClusterFeed(this.#cluster);
   readonly #watches = new Watches();
   readonly #announcements: Announcements;
   readonly #membership: Membership;
@@ -65,6 +67,8 @@ export class MainCore {
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
   #controller: Controller | undefined;
+  /** Whether the controller planned in the last step: else its deadlines are of no use. */
+  #controls = false;
   /** Kinds still to be listed afresh before a new leader decides anything. */
   #relisting: Set<WatchedKind> | undefined;
   #phase: Phase = { kind: "running" };
@@ -100,8 +104,9 @@ export class MainCore {
   deadlineMs(): number | undefined {
     return earliest([
       this.#membership.deadlineMs(),
-      this.#controller?.deadlineMs(),
+      this.#controls ? this.#controller?.deadlineMs() : undefined,
       this.#local.deadlineMs(),
+      this.#news.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -166,7 +171,12 @@ export class MainCore {
       });
     }
     if (event.watched === "lease") this.#membership.news(event.news, at);
-    else applyNews(this.#cluster, event);
+    else if (this.#news.take(event, at) === "behind") {
+      this.#log("warning", "List is older than what is known, asking again", {
+        watched,
+      });
+      return;
+    }
     if (news.kind === "listed") this.#relisted(watched);
   }
 
@@ -203,6 +213,9 @@ export class MainCore {
       if (agent.record === undefined) this.#cluster.removeAgent(agent.node);
       else this.#cluster.putAgent(agent.record);
     }
+    for (const watched of this.#news.takeRelists(at)) {
+      this.#effects.push({ kind: "relist", watched });
+    }
     const changes = this.#cluster.takeChanges();
     this.#announcements.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
@@ -210,6 +223,7 @@ export class MainCore {
       this.#announce(at);
       this.#publish(at);
     }
+    this.#controls = false;
     if (this.#phase.kind === "running") this.#control(at);
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
@@ -245,9 +259,16 @@ export class MainCore {
         seed: this.#config.seed,
       });
     }
-    if (this.#controller === undefined) return;
-    if (!this.#membership.mayLead(at)) return;
+    this.#controls = this.#controller !== undefined &&
+      this.#membership.mayLead(at);
+    if (!this.#controls || this.#controller === undefined) return;
     for (const write of this.#controller.plan(at)) this.#write(write);
+    for (const watched of this.#controller.takeDoubts()) {
+      this.#log("warning", "A write was answered but is not to be seen", {
+        watched,
+      });
+      this.#effects.push({ kind: "relist", watched });
+    }
   }
 
   #announce(at: Instant): void {
@@ -391,67 +412,6 @@ function poolsOf(controller: Controller | undefined): readonly PoolView[] {
     size: statusCount(poolUsableSize(pool)),
     used: allocator.usage(pool.name)?.used ?? 0,
   }));
-}
-
-function applyNews(cluster: ClusterState, event: WatchNews): void {
-  const { news, watched } = event;
-  if (watched === "lease") return;
-  switch (news.kind) {
-    case "listed": {
-      const gone = new Set(cluster.keys(watched));
-      for (const object of news.objects) {
-        const { namespace, name } = object.meta;
-        gone.delete(namespace === "" ? name : `${namespace}/${name}`);
-      }
-      putAll(cluster, event);
-      for (const key of gone) cluster.remove(watched, key, true);
-      break;
-    }
-    case "changed":
-      putAll(cluster, event);
-      break;
-    case "deleted":
-      cluster.remove(watched, news.key);
-      break;
-    case "alive":
-    case "lost":
-    case "unprojectable":
-      break;
-  }
-}
-
-function putAll(cluster: ClusterState, event: WatchNews): void {
-  switch (event.watched) {
-    case "service":
-      for (const object of objectsOf(event.news)) cluster.putService(object);
-      break;
-    case "eip":
-      for (const object of objectsOf(event.news)) cluster.putEip(object);
-      break;
-    case "node":
-      for (const object of objectsOf(event.news)) cluster.putNode(object);
-      break;
-    case "namespace":
-      for (const object of objectsOf(event.news)) cluster.putNamespace(object);
-      break;
-    case "endpointslice":
-      for (const object of objectsOf(event.news)) {
-        cluster.putEndpointSlice(object);
-      }
-      break;
-    case "lease":
-      break;
-  }
-}
-
-function objectsOf<T>(
-  news:
-    | { readonly kind: "listed"; readonly objects: readonly T[] }
-    | { readonly kind: "changed"; readonly object: T }
-    | { readonly kind: "deleted" | "alive" | "lost" | "unprojectable" },
-): readonly T[] {
-  if (news.kind === "listed") return news.objects;
-  return news.kind === "changed" ? [news.object] : [];
 }
 
 /** What a new leader lists afresh. */

@@ -46,6 +46,8 @@ export type WatchNews = {
       | {
         readonly kind: "listed";
         readonly objects: readonly WatchedObjects[K][];
+        /** The state of the collection that the list shows. */
+        readonly resourceVersion: string;
       }
       | { readonly kind: "changed"; readonly object: WatchedObjects[K] }
       | { readonly kind: "deleted"; readonly key: string }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+export * from "./cluster_feed.ts";
 export * from "./local_view.ts";
 export * from "./main.ts";
 export * from "./main_events.ts";

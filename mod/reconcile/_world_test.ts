@@ -20,6 +20,8 @@ export class World {
   readonly objects: Map<string, Raw> = new Map();
   controller: Controller;
   nowMs: number = 0;
+  /** Whether the watch shows what a write did before its answer arrives. */
+  watchIsFirst: boolean = false;
   /** Everything written, in order. */
   readonly log: PlannedWrite[] = [];
   #version = 100;
@@ -130,10 +132,17 @@ export class World {
     this.state.remove(watched, rest.join("/"), vanished);
   }
 
-  observe(path: string): void {
+  /** Lets the answer to a write say that a Service is at a version. */
+  pretend(path: string, resourceVersion: string): void {
+    const raw = this.objects.get(path) ?? {};
+    const metadata = { ...raw["metadata"] as Raw, resourceVersion };
+    this.state.putServiceReply(value(projectService({ ...raw, metadata })));
+  }
+
+  observe(path: string, isCertain = false): void {
     const raw = this.objects.get(path);
     if (path.startsWith("services/")) {
-      this.state.putService(value(projectService(raw)));
+      this.state.putService(value(projectService(raw)), isCertain);
     } else if (path.startsWith("eips/")) {
       this.state.putEip(value(projectEip(raw)));
     } else this.state.putNamespace(value(projectNamespace(raw)));

@@ -68,6 +68,8 @@ export class ClusterState {
   readonly #slices = new Map<string, Map<string, EndpointSlice>>();
   readonly #sliceService = new Map<string, string>();
   readonly #agents = new Map<string, AgentRecord>();
+  /** Versions that only answers to writes have told of, by kind and key. */
+  readonly #unconfirmed = new Map<string, string>();
   #changes: Change[] = [];
 
   /** Services by `namespace/name`. */
@@ -103,26 +105,68 @@ export class ClusterState {
     return taken;
   }
 
-  /** Records a Service; one older than the known one is ignored. */
-  putService(service: Service): void {
+  /**
+   * Records a Service; one older than the known one is ignored.
+   *
+   * @param service The Service.
+   * @param isCertain Whether it is from a list that is not behind: then it is
+   * so, however old it says it is.
+   */
+  putService(service: Service, isCertain = false): void {
     const key = keyOf(service.meta);
     const known = this.#services.get(key);
-    if (known !== undefined && isStale(service.meta, known.meta)) return;
+    if (!isCertain && isStale(service.meta, known?.meta)) return;
     this.#services.set(key, service);
+    this.#confirm(`service/${key}`, service.meta, isCertain);
     this.#note("service", key);
   }
 
-  /** Records an Eip; one older than the known one is ignored. */
-  putEip(eip: Eip): void {
-    const known = this.#eips.get(eip.meta.name);
-    if (known !== undefined && isStale(eip.meta, known.meta)) return;
-    this.#eips.set(eip.meta.name, eip);
-    this.#note("eip", eip.meta.name);
+  /** Records an Eip, likewise. */
+  putEip(eip: Eip, isCertain = false): void {
+    const { name } = eip.meta;
+    const known = this.#eips.get(name);
+    if (!isCertain && isStale(eip.meta, known?.meta)) return;
+    this.#eips.set(name, eip);
+    this.#confirm(`eip/${name}`, eip.meta, isCertain);
+    this.#note("eip", name);
+  }
+
+  /**
+   * Records a Service as the answer to a write of ours has it. That the watch
+   * shows as much is still to come, see {@linkcode ClusterState.isUnconfirmed}.
+   *
+   * An object that is gone is not brought back: the answer to the write that
+   * took its last finalizer may come after the watch has told of its end.
+   */
+  putServiceReply(service: Service): void {
+    const key = keyOf(service.meta);
+    if (this.#services.get(key)?.meta.uid !== service.meta.uid) return;
+    this.putService(service);
+    this.#unconfirmed.set(`service/${key}`, service.meta.resourceVersion);
+  }
+
+  /** Records an Eip as the answer to a write of ours has it, likewise. */
+  putEipReply(eip: Eip): void {
+    const { name } = eip.meta;
+    if (this.#eips.get(name)?.meta.uid !== eip.meta.uid) return;
+    this.putEip(eip);
+    this.#unconfirmed.set(`eip/${name}`, eip.meta.resourceVersion);
+  }
+
+  /**
+   * Whether only the answer to a write of ours says that an object is so.
+   *
+   * @param kind Its kind.
+   * @param key Its key.
+   */
+  isUnconfirmed(kind: "service" | "eip", key: string): boolean {
+    return this.#unconfirmed.has(`${kind}/${key}`);
   }
 
   /** Records a Node; noted as a change only when something we use changed. */
-  putNode(node: Node): void {
+  putNode(node: Node, isCertain = false): void {
     const known = this.#nodes.get(node.meta.name);
+    if (!isCertain && isStale(node.meta, known?.meta)) return;
     this.#nodes.set(node.meta.name, node);
     if (known === undefined || !sameNode(known, node)) {
       this.#note("node", node.meta.name);
@@ -130,8 +174,9 @@ export class ClusterState {
   }
 
   /** Records a Namespace; noted as a change only when its labels changed. */
-  putNamespace(namespace: Namespace): void {
+  putNamespace(namespace: Namespace, isCertain = false): void {
     const known = this.#namespaces.get(namespace.meta.name);
+    if (!isCertain && isStale(namespace.meta, known?.meta)) return;
     this.#namespaces.set(namespace.meta.name, namespace);
     if (
       known === undefined ||
@@ -142,10 +187,12 @@ export class ClusterState {
   }
 
   /** Records an EndpointSlice under its Service. */
-  putEndpointSlice(slice: EndpointSlice): void {
+  putEndpointSlice(slice: EndpointSlice, isCertain = false): void {
     const key = keyOf(slice.meta);
     const service = `${slice.meta.namespace}/${slice.serviceName}`;
     const before = this.#sliceService.get(key);
+    const known = this.#slices.get(before ?? service)?.get(key);
+    if (!isCertain && isStale(slice.meta, known?.meta)) return;
     if (before !== undefined && before !== service) {
       this.#dropSlice(key, before);
     }
@@ -157,6 +204,20 @@ export class ClusterState {
     }
     slices.set(key, slice);
     this.#note("endpointslice", service);
+  }
+
+  /**
+   * Whether a list is older than something known of its kind: it came from an
+   * old cache, or the server was set back to an earlier state.
+   *
+   * @param kind The kind.
+   * @param listVersion The resourceVersion of the list.
+   */
+  isBehind(kind: Exclude<WatchedKind, "lease">, listVersion: string): boolean {
+    for (const { meta } of this.#objects(kind)) {
+      if (isOlderVersion(listVersion, meta.resourceVersion)) return true;
+    }
+    return false;
   }
 
   /** Records what is known of an agent. */
@@ -187,6 +248,7 @@ export class ClusterState {
       if (service !== undefined) this.#dropSlice(key, service);
       return;
     }
+    this.#unconfirmed.delete(`${kind}/${key}`);
     const table = this.#tableOf(kind);
     if (table.delete(key)) this.#changes.push({ kind, key, vanished });
   }
@@ -198,9 +260,27 @@ export class ClusterState {
       : this.#tableOf(kind).keys();
   }
 
+  *#objects(
+    kind: Exclude<WatchedKind, "lease">,
+  ): Iterable<{ readonly meta: ObjectMeta }> {
+    if (kind !== "endpointslice") {
+      yield* this.#tableOf(kind).values();
+      return;
+    }
+    for (const slices of this.#slices.values()) yield* slices.values();
+  }
+
+  #confirm(id: string, meta: ObjectMeta, isCertain: boolean): void {
+    const claimed = this.#unconfirmed.get(id);
+    if (claimed === undefined) return;
+    if (isCertain || !isOlderVersion(meta.resourceVersion, claimed)) {
+      this.#unconfirmed.delete(id);
+    }
+  }
+
   #tableOf(
     kind: Exclude<WatchedKind, "lease" | "endpointslice">,
-  ): Map<string, unknown> {
+  ): Map<string, { readonly meta: ObjectMeta }> {
     switch (kind) {
       case "service":
         return this.#services;
@@ -232,8 +312,8 @@ export class ClusterState {
  * A resourceVersion is opaque, but both of one object (same uid) that are
  * decimal numbers are ordered: a reply to our own write may overtake the watch.
  */
-function isStale(meta: ObjectMeta, known: ObjectMeta): boolean {
-  if (meta.uid !== known.uid) return false;
+function isStale(meta: ObjectMeta, known: ObjectMeta | undefined): boolean {
+  if (meta.uid !== known?.uid) return false;
   return isOlderVersion(meta.resourceVersion, known.resourceVersion);
 }
 

@@ -15,7 +15,8 @@
 
 import { carriesOurMarks, wantsAddress } from "./claim.ts";
 import type { ClaimConfig } from "./claim.ts";
-import { type Change, type ClusterState, keyOf } from "./cluster_state.ts";
+import type { Change, ClusterState } from "./cluster_state.ts";
+import { EchoWatch } from "./echo_watch.ts";
 import { EventLog, type EventSource } from "./event_log.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import { PoolBook } from "./pool_book.ts";
@@ -23,7 +24,7 @@ import { ServicePlanner } from "./service_planner.ts";
 import { WriteQueue } from "./write_queue.ts";
 import { EipPlanner } from "./eip_planner.ts";
 import { Allocator } from "@/ipam/mod.ts";
-import { type ObjectMeta, projectEip, projectService } from "@/api/mod.ts";
+import { projectEip, projectService } from "@/api/mod.ts";
 import { Random } from "@/lang/random.ts";
 
 /** What a controller is told at birth. */
@@ -53,6 +54,7 @@ export class Controller {
   readonly #pools: PoolBook;
   readonly #services: ServicePlanner;
   readonly #eips: EipPlanner;
+  readonly #echoes = new EchoWatch();
 
   /** A controller over tables that have all been listed. */
   constructor(state: ClusterState, config: ControllerConfig) {
@@ -120,6 +122,7 @@ export class Controller {
    */
   plan(now: Now): readonly PlannedWrite[] {
     const writes: PlannedWrite[] = [];
+    this.#echoes.look(this.#state, now.nowMs);
     for (const id of this.#queue.takeDue(now.nowMs)) {
       const name = id.slice(id.indexOf("/") + 1);
       if (id.startsWith("service/")) this.#services.note(name);
@@ -143,17 +146,14 @@ export class Controller {
     const [kind = ""] = write.id.split("/", 1);
     if (outcome.kind === "written") {
       this.#queue.succeed(write.id);
+      this.#echoes.wrote(write.id, now.nowMs);
       if (kind === "service") {
         const service = projectService(outcome.object);
-        if (service.ok && isKnown(this.#state.services, service.value)) {
-          this.#state.putService(service.value);
-        }
+        if (service.ok) this.#state.putServiceReply(service.value);
         this.#services.written(write, now);
       } else if (kind === "eip" || kind === "eip-status") {
         const eip = projectEip(outcome.object);
-        if (eip.ok && isKnown(this.#state.eips, eip.value)) {
-          this.#state.putEip(eip.value);
-        }
+        if (eip.ok) this.#state.putEipReply(eip.value);
         this.#eips.written(write, now);
       }
       return;
@@ -176,7 +176,13 @@ export class Controller {
       this.#services.deadlineMs(),
       this.#eips.deadlineMs(),
       this.#pools.deadlineMs(),
+      this.#echoes.deadlineMs(),
     ]);
+  }
+
+  /** The kinds of objects that were written, by their answers, and never shown so by their watch: they are to be listed. */
+  takeDoubts(): readonly ("service" | "eip")[] {
+    return this.#echoes.takeDoubts();
   }
 
   /** The allocator, for figures and status. */
@@ -200,15 +206,4 @@ export function earliest(
     if (first === undefined || deadline < first) first = deadline;
   }
   return first;
-}
-
-/**
- * Whether an object is still there: the answer to the write that took its last
- * finalizer comes after the watch has told that it is gone.
- */
-function isKnown(
-  table: ReadonlyMap<string, { readonly meta: ObjectMeta }>,
-  { meta }: { readonly meta: ObjectMeta },
-): boolean {
-  return table.get(keyOf(meta))?.meta.uid === meta.uid;
 }

@@ -16,6 +16,7 @@ export * from "./announcements.ts";
 export * from "./claim.ts";
 export * from "./cluster_state.ts";
 export * from "./controller.ts";
+export * from "./echo_watch.ts";
 export * from "./eip_planner.ts";
 export * from "./eip_status.ts";
 export * from "./eligibility.ts";

@@ -38,10 +38,12 @@ export interface SimOptions {
   readonly agents?: number;
 }
 
-/** An answer that the segment carried. */
-export interface SimAnswer {
-  /** The node whose wire core sent it. */
-  readonly node: string;
+/** All objects of a kind. */
+export interface SimList {
+  /** The objects as they are stored. */
+  readonly raws: readonly unknown[];
+  /** The state of the store. */
+  readonly resourceVersion: string;
 }
 
 /** Nodes around one API server. */
@@ -235,9 +237,13 @@ export class SimCluster {
   }
 
   /** Lists a kind, as it is now. */
-  list(watched: WatchedKind): readonly unknown[] {
+  list(watched: WatchedKind): SimList {
     const { collection } = kindOf(watched);
-    return [...this.#api.store.collection(collection).values()];
+    const { store } = this.#api;
+    return {
+      raws: [...store.collection(collection).values()],
+      resourceVersion: `${store.revision}`,
+    };
   }
 
   /** Carries a frame to every other node. */

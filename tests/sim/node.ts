@@ -38,7 +38,7 @@ import type {
 import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { heapFrameBatch, setFrame } from "@/wire/frame_batch.ts";
-import type { SimCluster } from "./cluster.ts";
+import type { SimCluster, SimList } from "./cluster.ts";
 
 /** A node with an agent. */
 export class SimNode {
@@ -400,11 +400,15 @@ function changed(watched: WatchedKind, raw: unknown): MainEvent {
   }
 }
 
-function listed(watched: WatchedKind, raws: readonly unknown[]): MainEvent {
+function listed(
+  watched: WatchedKind,
+  { raws, resourceVersion }: SimList,
+): MainEvent {
   const news = <T>(project: (raw: unknown) => Result<T, string>) =>
     ({
       kind: "listed",
       objects: raws.map((raw) => read(project(raw))),
+      resourceVersion,
     }) as const;
   const kind = "watch";
   switch (watched) {

@@ -1,0 +1,148 @@
+/**
+ * From watches into the tables, with a doubt about lists that are older than
+ * what the tables have.
+ *
+ * Such a list comes from an old cache, and taking it would withdraw addresses
+ * that were given out since. Or the cluster was set back to an earlier state,
+ * and every list to come is as old: after {@linkcode BEHIND_LISTS_MAX} of them
+ * it is believed.
+ *
+ * @module
+ */
+
+import { type ClusterState, earliest, keyOf } from "@/reconcile/mod.ts";
+import type { WatchedKind } from "@/reconcile/mod.ts";
+import type { Instant, WatchNews } from "./main_events.ts";
+
+/** What became of news. */
+export type NewsVerdict = "taken" | "behind";
+
+type TableKind = Exclude<WatchedKind, "lease">;
+type TableNews = Exclude<WatchNews, { readonly watched: "lease" }>;
+
+/** Brings what the watches tell into the tables. */
+export class ClusterFeed {
+  readonly #cluster: ClusterState;
+  /** Kinds whose last list was behind: how many were, and when to list again. */
+  readonly #behind = new Map<TableKind, { count: number; dueMs: number }>();
+
+  /** A feed of these tables. */
+  constructor(cluster: ClusterState) {
+    this.#cluster = cluster;
+  }
+
+  /**
+   * Takes the news of a watch.
+   *
+   * @param event The news.
+   * @param at The time.
+   * @returns `behind` for a list that was not taken because it is too old.
+   */
+  take(event: TableNews, at: Instant): NewsVerdict {
+    const { news, watched } = event;
+    switch (news.kind) {
+      case "listed": {
+        const count = this.#behind.get(watched)?.count ?? 0;
+        if (
+          count < BEHIND_LISTS_MAX &&
+          this.#cluster.isBehind(watched, news.resourceVersion)
+        ) {
+          const dueMs = at.nowMs + BEHIND_RETRY_MS;
+          this.#behind.set(watched, { count: count + 1, dueMs });
+          return "behind";
+        }
+        this.#behind.delete(watched);
+        this.#replace(event);
+        return "taken";
+      }
+      case "changed":
+        putAll(this.#cluster, event, false);
+        return "taken";
+      case "deleted":
+        this.#cluster.remove(watched, news.key);
+        return "taken";
+      case "alive":
+      case "lost":
+      case "unprojectable":
+        return "taken";
+    }
+  }
+
+  /** The kinds to list again now. */
+  takeRelists(at: Instant): readonly WatchedKind[] {
+    const due: WatchedKind[] = [];
+    for (const [watched, behind] of this.#behind) {
+      if (behind.dueMs > at.nowMs) continue;
+      behind.dueMs = Infinity;
+      due.push(watched);
+    }
+    return due;
+  }
+
+  /** When to list again, or undefined. */
+  deadlineMs(): number | undefined {
+    const first = earliest(
+      [...this.#behind.values()].map(({ dueMs }) => dueMs),
+    );
+    return first === Infinity ? undefined : first;
+  }
+
+  #replace(event: TableNews): void {
+    const { news, watched } = event;
+    if (news.kind !== "listed") return;
+    const gone = new Set(this.#cluster.keys(watched));
+    for (const object of news.objects) gone.delete(keyOf(object.meta));
+    putAll(this.#cluster, event, true);
+    for (const key of gone) this.#cluster.remove(watched, key, true);
+  }
+}
+
+function putAll(
+  cluster: ClusterState,
+  event: TableNews,
+  isCertain: boolean,
+): void {
+  switch (event.watched) {
+    case "service":
+      for (const object of objectsOf(event.news)) {
+        cluster.putService(object, isCertain);
+      }
+      break;
+    case "eip":
+      for (const object of objectsOf(event.news)) {
+        cluster.putEip(object, isCertain);
+      }
+      break;
+    case "node":
+      for (const object of objectsOf(event.news)) {
+        cluster.putNode(object, isCertain);
+      }
+      break;
+    case "namespace":
+      for (const object of objectsOf(event.news)) {
+        cluster.putNamespace(object, isCertain);
+      }
+      break;
+    case "endpointslice":
+      for (const object of objectsOf(event.news)) {
+        cluster.putEndpointSlice(object, isCertain);
+      }
+      break;
+  }
+}
+
+function objectsOf<T>(
+  news:
+    | { readonly kind: "listed"; readonly objects: readonly T[] }
+    | { readonly kind: "changed"; readonly object: T }
+    | { readonly kind: "deleted" | "alive" | "lost" | "unprojectable" },
+): readonly T[] {
+  if (news.kind === "listed") return news.objects;
+  return news.kind === "changed" ? [news.object] : [];
+}
+
+/** Lists in a row that are behind before one is believed. */
+export const BEHIND_LISTS_MAX = 3;
+
+/** How long after a list that is behind the kind is listed again. */
+export const BEHIND_RETRY_MS = 5_000;
