@@ -8,7 +8,9 @@ import type { MessagePort as NodeMessagePort } from "node:worker_threads";
 import { WireHost } from "@/host/wire_host.ts";
 import { EventFd } from "@/io/ffi/mod.ts";
 import { KernelWirePort } from "@/io/wire_port.ts";
-import { type WireCommand, WireCore, type WireReport } from "@/node/mod.ts";
+// Not by the title page: that would load the schemas of Kubernetes here, too.
+import { WireCore } from "@/node/wire.ts";
+import type { WireCommand, WireReport } from "@/node/wire_messages.ts";
 import type { WireEnd, WireStart } from "./wire_isolate.ts";
 
 /** The scope of a Worker, as far as it is used here. */
