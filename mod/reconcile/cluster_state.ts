@@ -140,17 +140,19 @@ export class ClusterState {
    */
   putServiceReply(service: Service): void {
     const key = keyOf(service.meta);
-    if (this.#services.get(key)?.meta.uid !== service.meta.uid) return;
+    const known = this.#services.get(key)?.meta;
+    if (known?.uid !== service.meta.uid) return;
     this.putService(service);
-    this.#unconfirmed.set(`service/${key}`, service.meta.resourceVersion);
+    this.#claim(`service/${key}`, service.meta, known);
   }
 
   /** Records an Eip as the answer to a write of ours has it, likewise. */
   putEipReply(eip: Eip): void {
     const { name } = eip.meta;
-    if (this.#eips.get(name)?.meta.uid !== eip.meta.uid) return;
+    const known = this.#eips.get(name)?.meta;
+    if (known?.uid !== eip.meta.uid) return;
     this.putEip(eip);
-    this.#unconfirmed.set(`eip/${name}`, eip.meta.resourceVersion);
+    this.#claim(`eip/${name}`, eip.meta, known);
   }
 
   /**
@@ -268,6 +270,12 @@ export class ClusterState {
       return;
     }
     for (const slices of this.#slices.values()) yield* slices.values();
+  }
+
+  /** Notes that only an answer tells of a version, unless the watch has overtaken it. */
+  #claim(id: string, meta: ObjectMeta, known: ObjectMeta): void {
+    if (!isOlderVersion(known.resourceVersion, meta.resourceVersion)) return;
+    this.#unconfirmed.set(id, meta.resourceVersion);
   }
 
   #confirm(id: string, meta: ObjectMeta, isCertain: boolean): void {

@@ -557,3 +557,14 @@ Deno.test("Controller uses an Eip again when it no longer overlaps, as one defau
   );
   deepStrictEqual(world.addresses("default/web"), ["10.0.0.2"]);
 });
+
+Deno.test("Controller doubts no write whose watch came before its answer", () => {
+  const world = new World();
+  world.watchIsFirst = true;
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  world.nowMs += 120_000;
+  world.settleAll();
+  deepStrictEqual(world.controller.takeDoubts(), []);
+});
