@@ -61,6 +61,8 @@ export class LinkCore {
   #leaving = false;
   #filterDueMs: number | undefined;
   #filteredMs = -Infinity;
+  /** VIPs to announce when the kernel lets requests for them through. */
+  readonly #unannounced = new Set<IpAddr>();
   #overruns = 0;
 
   /** The core of a link that is not open yet. */
@@ -153,7 +155,7 @@ export class LinkCore {
       this.#leaving = true;
       this.#stepOwnership({ kind: "leave", nowMs }, effects);
     }
-    if (this.#filteredMs === -Infinity) effects.push(this.#filter(nowMs));
+    if (this.#filteredMs === -Infinity) this.#refilter(nowMs, effects);
     return effects;
   }
 
@@ -226,7 +228,7 @@ export class LinkCore {
     this.#conflicts = conflicts;
     this.#heedConflicts(asked, nowMs, effects);
     if (this.#filterDueMs !== undefined && this.#filterDueMs <= nowMs) {
-      effects.push(this.#filter(nowMs));
+      this.#refilter(nowMs, effects);
     }
     return effects;
   }
@@ -270,16 +272,13 @@ export class LinkCore {
       case "answer":
         this.#answerFor(vip, effect.on, nowMs, effects);
         break;
-      case "announce": {
-        const [next, sends] = stepAnnouncer(this.#announcer, {
-          kind: "vip-acquired",
-          nowMs,
-          vip,
-        });
-        this.#announcer = next;
-        this.#send(sends, effects);
+      case "announce":
+        // Whoever hears it asks here from then on: what keeps requests for it
+        // out has to go first.
+        if (this.#filterDueMs === undefined) {
+          this.#announce(vip, nowMs, effects);
+        } else this.#unannounced.add(vip);
         break;
-      }
       case "report":
         effects.push({
           kind: "report",
@@ -304,6 +303,7 @@ export class LinkCore {
     if (on) this.#table.add(vip);
     else {
       this.#table.remove(vip);
+      this.#unannounced.delete(vip);
       [this.#announcer] = stepAnnouncer(this.#announcer, {
         kind: "vip-released",
         nowMs,
@@ -332,9 +332,25 @@ export class LinkCore {
     );
   }
 
-  #filter(nowMs: number): WireEffect {
+  #announce(vip: IpAddr, nowMs: number, effects: WireEffect[]): void {
+    const [next, sends] = stepAnnouncer(this.#announcer, {
+      kind: "vip-acquired",
+      nowMs,
+      vip,
+    });
+    this.#announcer = next;
+    this.#send(sends, effects);
+  }
+
+  #refilter(nowMs: number, effects: WireEffect[]): void {
     this.#filterDueMs = undefined;
     this.#filteredMs = nowMs;
+    effects.push(this.#filter());
+    for (const vip of this.#unannounced) this.#announce(vip, nowMs, effects);
+    this.#unannounced.clear();
+  }
+
+  #filter(): WireEffect {
     const four: Ipv4Addr[] = [];
     const six: Ipv6Addr[] = [];
     for (const vip of this.#ownership.answering) {
