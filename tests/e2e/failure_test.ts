@@ -170,7 +170,7 @@ async function isCutOff(
 ): Promise<void> {
   const from = node.name;
   await using capture = await stage.capture();
-  const asking = startArping(VIP4, { count: 10_000 });
+  const asking = startArping(VIP4, { count: 10_000, intervalMs: 20 });
   const sinceMs = performance.now();
   await node.linkDown("eth1");
   try {

@@ -5,7 +5,6 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { outageOf } from "@/lab/mod.ts";
 import { type Lease, projectLease } from "@/api/mod.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
 import { startArping } from "./_tools.ts";
@@ -67,7 +66,7 @@ async function handsOver(
   const { client } = stage.lab;
   await using capture = await stage.capture();
   // Far longer than it takes; ended as soon as it is over.
-  const asking = startArping(VIP4, { count: 1000, intervalMs: 50 });
+  const asking = startArping(VIP4, { count: 10_000, intervalMs: 10 });
   const stream = await client.stream(VIP6, { intervalMs: 50 });
   await until(() => answersOf(capture, VIP4, from).length >= 5, {
     timeoutMs: 10_000,
@@ -91,8 +90,11 @@ async function handsOver(
     );
     deepStrictEqual(others, []);
   }
-  deepStrictEqual(samples.filter(({ status }) => status !== 200), []);
-  strictEqual(outageOf(samples)?.failed, 0);
+  // A connection that is open in the midst of it ends: its packets arrive elsewhere.
+  const failed = samples.filter(({ status, error }) =>
+    status !== 200 && error !== "connection reset by peer"
+  );
+  deepStrictEqual(failed, []);
   await stage.isAnsweredBy(VIP4, to);
   await stage.isAnsweredBy(VIP6, to);
 }
