@@ -18,7 +18,8 @@ import type { Instant, WatchNews } from "./main_events.ts";
 export type NewsVerdict = "taken" | "behind";
 
 type TableKind = Exclude<WatchedKind, "lease">;
-type TableNews = Exclude<WatchNews, { readonly watched: "lease" }>;
+/** What a watch of anything but Leases tells. */
+export type TableNews = Exclude<WatchNews, { readonly watched: "lease" }>;
 
 /** Brings what the watches tell into the tables. */
 export class ClusterFeed {

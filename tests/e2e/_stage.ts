@@ -206,6 +206,7 @@ export function testOnStage(
     await stage.nobodyAnswers();
     await stage.start();
     if (options.plain !== false) await stage.ownersAnswer();
+    await everyLinkOpen(stage);
     const before = stage.descriptors();
     await run(stage, stepsOf(t));
     await leftAsBefore(stage, before);
@@ -306,6 +307,21 @@ function serviceOptions(service: StageService): ServiceOptions {
 /** Name of the Eip of a Service's address. */
 export function eipName(service: StageService, vip: string): string {
   return `${service.name}-${vip.includes(":") ? "v6" : "v4"}`;
+}
+
+/** Waits until every agent serves a link: what it opens for it is not held against the test. */
+async function everyLinkOpen(stage: Stage): Promise<void> {
+  for (const node of stage.lab.nodes) {
+    if (node.agent === undefined) continue;
+    // deno-lint-ignore no-await-in-loop -- one node after the other
+    await until(
+      async () =>
+        [...(await node.metrics()).keys()].some((sample) =>
+          sample.startsWith("foghorn_wire_filter_exact{")
+        ),
+      { timeoutMs: MOVE_MS_MAX, what: () => `${node.name} serves no link` },
+    );
+  }
 }
 
 async function leftAsBefore(

@@ -6,7 +6,12 @@
  * @module
  */
 
-import { API_GROUP, API_VERSION, crdDocuments } from "@/api/mod.ts";
+import {
+  API_GROUP,
+  API_VERSION,
+  crdDocuments,
+  projectService,
+} from "@/api/mod.ts";
 import { assert } from "@/lang/assert.ts";
 import { Heap } from "@/lang/heap.ts";
 import { Random } from "@/lang/random.ts";
@@ -177,11 +182,12 @@ export class SimCluster {
     const { items } = this.ask("GET", "/api/v1/services");
     assert(Array.isArray(items), "A list has items");
     const found: Record<string, readonly string[]> = {};
-    for (const item of items as unknown as readonly ServiceShape[]) {
-      const { loadBalancer } = item.status;
-      const ingress = loadBalancer?.ingress ?? [];
-      if (item.spec.type !== "LoadBalancer") continue;
-      found[item.metadata.name] = ingress.map(({ ip }) => ip);
+    for (const item of items) {
+      const service = projectService(item);
+      assert(service.ok, "A stored Service can be read");
+      const { meta, type, ingress } = service.value;
+      if (type !== "LoadBalancer") continue;
+      found[meta.name] = ingress.map(({ ip }) => ip ?? "");
     }
     return found;
   }
@@ -289,14 +295,6 @@ interface Task {
   readonly atMs: number;
   readonly order: number;
   readonly run: () => void;
-}
-
-interface ServiceShape {
-  readonly metadata: { readonly name: string };
-  readonly spec: { readonly type: string };
-  readonly status: {
-    readonly loadBalancer?: { readonly ingress?: readonly { ip: string }[] };
-  };
 }
 
 /** The collection of a kind in the store. */
