@@ -209,6 +209,10 @@ export class WireCore {
   /** Does what is due. */
   deadline(nowMs: number): readonly WireEffect[] {
     const effects: WireEffect[] = [];
+    if (this.#answersAny() && this.#guard.lastStepMs === undefined) {
+      // The first VIP came in this very turn: from here on a gap says something.
+      [this.#guard] = stepPauseGuard(this.#guard, nowMs);
+    }
     for (const link of this.#links.values()) {
       const dueMs = link.deadlineMs();
       if (dueMs !== undefined && dueMs <= nowMs) {

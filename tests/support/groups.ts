@@ -112,6 +112,7 @@ const FOLDERS: readonly Folder[] = [
   { name: "conformance", what: "one test per MUST" },
   { name: "contract", what: "the embedded API server against its contract" },
   { name: "parity", what: "the embedded API server against a real one" },
+  { name: "node", what: "the loops of a node over ports made by hand" },
   { name: "sim", what: "a whole cluster from one seed" },
   { name: "fuzz", what: "the committed corpus" },
   { name: E2E, what: "real agents on real (virtual) Ethernet" },
