@@ -1,0 +1,381 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { parseIpAddr } from "@/addr/ip_addr.ts";
+import { parsePrefix } from "@/addr/prefix.ts";
+import { ETH0, MainStage, type Raw } from "./_main_stage_test.ts";
+import { WATCHED_KINDS } from "./watches.ts";
+
+Deno.test("main transcript: start, first list to last, Lease, leadership, fresh lists, first address", async (t) => {
+  const stage = new MainStage();
+  stage.put("eip/pool", EIP);
+  stage.put("endpointslice/default/web-1", SLICE);
+  stage.put("service/default/web", SERVICE);
+  stage.lines.length = 0;
+  stage.links();
+  for (const watched of WATCHED_KINDS) stage.list(watched);
+  stage.answerAll();
+  for (const watched of ["eip", "namespace", "service"] as const) {
+    stage.list(watched);
+  }
+  stage.answerAll();
+  await t.assertSnapshot(stage.text);
+});
+
+Deno.test("main transcript: told to end, hands over, gives the Leases back, exits", async (t) => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  stage.lines.length = 0;
+  stage.step({ kind: "shutdown" });
+  stage.answerAll();
+  stage.step({ kind: "wire", report: { kind: "left" } });
+  stage.answerAll();
+  stage.step({ kind: "deadline" });
+  await t.assertSnapshot(stage.text);
+});
+
+Deno.test("MainCore decides nothing before every kind was listed once", () => {
+  for (const missing of WATCHED_KINDS) {
+    const stage = new MainStage();
+    stage.put("eip/pool", EIP);
+    stage.put("service/default/web", ADDRESSED);
+    stage.links();
+    for (const watched of WATCHED_KINDS) {
+      if (watched !== missing) stage.list(watched);
+    }
+    stage.nowMs = 60_000;
+    stage.step({ kind: "deadline" });
+    deepStrictEqual(stage.commands(), [], missing);
+    const written = stage.open.map(({ id }) => id.replace(/@.*/, ""));
+    // To lead is no decision: nothing follows from it yet.
+    ok(
+      written.every((id) => id === "lease/openelb-controller"),
+      `${missing}: ${written}`,
+    );
+  }
+});
+
+Deno.test("MainCore that becomes the leader plans on fresh lists only", () => {
+  const stage = new MainStage();
+  stage.put("eip/pool", EIP);
+  stage.links();
+  stage.listAll();
+  stage.answerAll();
+  const relisted = stage.effects.flatMap((effect) =>
+    effect.kind === "relist" ? [effect.watched] : []
+  );
+  deepStrictEqual(relisted.sort(), ["eip", "namespace", "service"]);
+  stage.put("service/default/web", SERVICE);
+  stage.list("eip");
+  stage.list("namespace");
+  strictEqual(stage.core.view.isLeader, false);
+  ok(!stage.open.some(({ id }) => id.startsWith("service/")));
+  stage.list("service");
+  strictEqual(stage.core.view.isLeader, true);
+  ok(stage.open.some(({ id }) => id === "service/default/web"));
+});
+
+Deno.test("MainCore does not take a stale list for the fresh one it waits for", () => {
+  const stage = new MainStage();
+  stage.put("eip/pool", EIP);
+  stage.put("service/default/web", SERVICE);
+  stage.links();
+  stage.listAll();
+  stage.answerAll();
+  stage.list("eip");
+  stage.list("namespace");
+  stage.step({
+    kind: "watch",
+    watched: "service",
+    news: { kind: "listed", objects: [], resourceVersion: "5" },
+  });
+  strictEqual(stage.core.view.isLeader, false);
+  ok(stage.text.includes("List is older than what is known"));
+  stage.nowMs += 5_000;
+  stage.step({ kind: "deadline" });
+  deepStrictEqual(
+    stage.effects.filter(({ kind }) => kind === "relist").at(-1),
+    {
+      kind: "relist",
+      watched: "service",
+    },
+  );
+  stage.list("service");
+  strictEqual(stage.core.view.isLeader, true);
+});
+
+Deno.test("MainCore that loses the lead writes no object any more", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  stage.put("lease/openelb-system/openelb-controller", {
+    metadata: { name: "openelb-controller", namespace: "openelb-system" },
+    spec: {
+      holderIdentity: "n2_other",
+      leaseDurationSeconds: 15,
+      renewTime: "2026-01-01T00:00:30.000000Z",
+    },
+  });
+  strictEqual(stage.core.view.isLeader, false);
+  stage.open = [];
+  stage.put("service/default/second", {
+    ...SERVICE,
+    metadata: { name: "second", namespace: "default" },
+  });
+  stage.nowMs += 1_000;
+  stage.step({ kind: "deadline" });
+  const written = stage.open.filter(({ id }) => !id.startsWith("lease"));
+  deepStrictEqual(written, []);
+});
+
+Deno.test("MainCore publishes its links, its routes and what is wrong with its node", () => {
+  const stage = new MainStage();
+  stage.put("eip/pool", EIP);
+  stage.put("eip/reach", {
+    metadata: { name: "reach" },
+    spec: {
+      address: "198.51.100.1",
+      protocol: "layer2",
+      interface: "can_reach:203.0.113.1",
+    },
+  });
+  stage.put("eip/lost", {
+    metadata: { name: "lost" },
+    spec: { address: "198.51.100.9", protocol: "layer2", interface: "eth9" },
+  });
+  stage.put("endpointslice/default/web-1", SLICE);
+  stage.put("service/default/web", {
+    ...ADDRESSED,
+    status: {
+      loadBalancer: { ingress: [{ ip: "198.51.100.9" }] },
+    },
+  });
+  stage.links();
+  stage.listAll();
+  // Not before the routes are known: what others would take for "none" is not said.
+  deepStrictEqual(stage.open.map(({ id }) => id.replace(/@.*/, "")), [
+    "lease/openelb-controller",
+  ]);
+  const asked = stage.effects.find(({ kind }) => kind === "resolve-routes");
+  deepStrictEqual(asked, {
+    kind: "resolve-routes",
+    targets: [parseIpAddr("203.0.113.1")],
+  });
+  const target = parseIpAddr("203.0.113.1");
+  ok(target !== undefined);
+  stage.step({ kind: "routes", routes: [[target, "eth0"]] });
+  stage.answerAll();
+  const published = stage.published();
+  strictEqual(
+    published["foghorn.openelb.io/can-reach"],
+    '[{"target":"203.0.113.1","link":"eth0"}]',
+  );
+  match(
+    published["foghorn.openelb.io/links"] ?? "",
+    /"eth0".*192\.0\.2\.11\/24/,
+  );
+  stage.nowMs += 1_000;
+  stage.step({ kind: "deadline" });
+  stage.answerAll();
+  match(
+    stage.published()["foghorn.openelb.io/problems"] ?? "",
+    /"lost".*InterfaceNotFound|InterfaceNotFound.*"lost"/,
+  );
+});
+
+Deno.test("MainCore publishes that its kernel would answer ARP itself", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  const loopback = ["192.0.2.91/32"].flatMap((text) => parsePrefix(text) ?? []);
+  stage.links(ETH0, {
+    index: 1,
+    name: "lo",
+    mac: undefined,
+    running: true,
+    prefixes: loopback,
+  });
+  deepStrictEqual(stage.effects.at(-1), {
+    kind: "read-arp-ignore",
+    links: ["eth0"],
+  });
+  stage.step({ kind: "arp-ignore", values: [["eth0", 0]] });
+  stage.nowMs += 1_000;
+  stage.step({ kind: "deadline" });
+  stage.answerAll();
+  match(stage.published()["foghorn.openelb.io/problems"] ?? "", /StrictArpOff/);
+  stage.nowMs += 10_000;
+  stage.step({ kind: "deadline" });
+  deepStrictEqual(
+    stage.effects.findLast(({ kind }) => kind === "read-arp-ignore"),
+    { kind: "read-arp-ignore", links: ["eth0"] },
+  );
+  stage.step({ kind: "arp-ignore", values: [["eth0", 1]] });
+  stage.answerAll();
+  stage.nowMs += 1_000;
+  stage.step({ kind: "deadline" });
+  stage.answerAll();
+  strictEqual(stage.published()["foghorn.openelb.io/problems"], undefined);
+});
+
+Deno.test("MainCore names the links to answer on only once it stands for its node", () => {
+  const stage = new MainStage();
+  stage.put("eip/pool", EIP);
+  stage.put("endpointslice/default/web-1", SLICE);
+  stage.put("service/default/web", ADDRESSED);
+  stage.put("lease/openelb-system/foghorn-node-n1", OTHERS_LEASE);
+  stage.links();
+  stage.listAll();
+  deepStrictEqual(stage.commands().filter(({ kind }) => kind === "links"), [
+    { kind: "links", links: [] },
+  ]);
+  // The other one renews: it lives.
+  stage.nowMs = 3_000;
+  stage.put("lease/openelb-system/foghorn-node-n1", {
+    ...OTHERS_LEASE,
+    spec: {
+      ...OTHERS_LEASE["spec"] as Raw,
+      renewTime: "2026-01-01T00:00:03.000000Z",
+    },
+  });
+  strictEqual(stage.core.view.membership.duplicate, "elsewhere_1");
+  ok(
+    stage.text.includes(
+      "log warning: Another agent runs under this node's name",
+    ),
+  );
+  strictEqual(
+    stage.commands().filter(({ kind }) => kind === "links").length,
+    1,
+  );
+  // It goes, and its Lease runs out.
+  stage.nowMs = 14_000;
+  stage.step({ kind: "deadline" });
+  stage.answerAll();
+  strictEqual(stage.core.view.membership.duplicate, undefined);
+  const links = stage.commands().findLast(({ kind }) => kind === "links");
+  ok(links?.kind === "links" && links.links[0]?.name === "eth0");
+});
+
+Deno.test("MainCore that is told to end twice ends once", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.step({ kind: "shutdown" });
+  stage.step({ kind: "shutdown" });
+  const leaves = stage.commands().filter(({ kind }) => kind === "leave");
+  strictEqual(leaves.length, 1);
+});
+
+Deno.test("MainCore ends within five seconds although nobody answers it", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  const startMs = stage.nowMs;
+  stage.step({ kind: "shutdown" });
+  while (!stage.effects.some(({ kind }) => kind === "exit")) stage.deadline();
+  ok(stage.nowMs - startMs < 5_000, `${stage.nowMs - startMs} ms`);
+  ok(stage.commands().some(({ kind }) => kind === "stop"));
+  stage.open = [];
+  deepStrictEqual(stage.step({ kind: "deadline" }), []);
+});
+
+Deno.test("MainCore that is told to end without ever having had its Lease ends at once", () => {
+  const stage = new MainStage();
+  stage.links();
+  stage.step({ kind: "shutdown" });
+  stage.step({ kind: "wire", report: { kind: "left" } });
+  deepStrictEqual(stage.effects.at(-1), { kind: "exit", code: 0 });
+});
+
+Deno.test("MainCore says what it cannot read and which watch it lost", () => {
+  const stage = new MainStage();
+  stage.step({
+    kind: "watch",
+    watched: "eip",
+    news: {
+      kind: "unprojectable",
+      key: "odd",
+      reason: "spec.address is missing",
+    },
+  });
+  stage.step({
+    kind: "watch",
+    watched: "node",
+    news: { kind: "lost", reason: "connection refused" },
+  });
+  deepStrictEqual(stage.effects, [
+    {
+      kind: "log",
+      level: "warning",
+      message: "Object cannot be read",
+      fields: { watched: "eip", key: "odd", reason: "spec.address is missing" },
+    },
+    {
+      kind: "log",
+      level: "warning",
+      message: "Watch lost",
+      fields: { watched: "node", reason: "connection refused" },
+    },
+  ]);
+});
+
+Deno.test("MainCore tells the same of the same events", () => {
+  const stories = [1, 2].map(() => {
+    const stage = new MainStage();
+    stage.lead();
+    stage.serve();
+    stage.refuseAll({ reason: "throttled" });
+    stage.deadline();
+    return stage.text;
+  });
+  strictEqual(stories[0], stories[1]);
+});
+
+const EIP: Raw = {
+  metadata: {
+    name: "pool",
+    annotations: { "eip.openelb.kubesphere.io/is-default-eip": "true" },
+  },
+  spec: {
+    address: "192.0.2.91-192.0.2.95",
+    protocol: "layer2",
+    interface: "eth0",
+  },
+};
+const SLICE: Raw = {
+  metadata: {
+    name: "web-1",
+    namespace: "default",
+    labels: { "kubernetes.io/service-name": "web" },
+  },
+  addressType: "IPv4",
+  endpoints: [{ addresses: ["10.0.0.1"], nodeName: "n1" }],
+};
+const SERVICE: Raw = {
+  metadata: { name: "web", namespace: "default" },
+  spec: {
+    type: "LoadBalancer",
+    loadBalancerClass: "openelb.io/openelb",
+    ipFamilies: ["IPv4"],
+    selector: { app: "web" },
+    ports: [{ protocol: "TCP", port: 80 }],
+  },
+};
+const ADDRESSED: Raw = {
+  ...SERVICE,
+  status: { loadBalancer: { ingress: [{ ip: "192.0.2.91" }] } },
+};
+const OTHERS_LEASE: Raw = {
+  metadata: {
+    name: "foghorn-node-n1",
+    namespace: "openelb-system",
+    annotations: {
+      "foghorn.openelb.io/links":
+        '[{"name":"eth0","up":true,"mac":"02:00:00:00:00:09","prefixes":["192.0.2.19/24"]}]',
+    },
+  },
+  spec: {
+    holderIdentity: "elsewhere_1",
+    leaseDurationSeconds: 10,
+    renewTime: "2026-01-01T00:00:00.000000Z",
+  },
+};
