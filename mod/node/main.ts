@@ -273,12 +273,14 @@ export class MainCore {
 
   #announce(at: Instant): void {
     const change = this.#announcements.plan(this.#cluster);
+    // Without a link nothing is answered.
+    const links = this.#membership.isAdmitted
+      ? this.#local.links(this.#announcements)
+      : [];
+    this.#owners.keepLinks(links);
     const commands = this.#feed.commands({
       change,
-      // Without a link nothing is answered.
-      links: this.#membership.isAdmitted
-        ? this.#local.links(this.#announcements)
-        : [],
+      links,
       nodes: this.#membership.nodeViews(at),
     });
     for (const command of commands) {

@@ -112,6 +112,18 @@ export class OwnerLedger {
     return this.#countersMs === undefined ? 0 : at.nowMs - this.#countersMs;
   }
 
+  /** Forgets the links that are not answered on any more. */
+  keepLinks(links: readonly { readonly name: string }[]): void {
+    const isKept = (link: string): boolean =>
+      links.some(({ name }) => name === link);
+    for (const link of this.#links.keys()) {
+      if (!isKept(link)) this.#links.delete(link);
+    }
+    for (const link of this.#failures.keys()) {
+      if (!isKept(link)) this.#failures.delete(link);
+    }
+  }
+
   /** Takes a report. */
   take(report: WireReport, at: Instant): void {
     switch (report.kind) {

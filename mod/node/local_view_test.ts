@@ -1,0 +1,146 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { parseIpAddr } from "@/addr/ip_addr.ts";
+import { parseMacAddr } from "@/addr/mac_addr.ts";
+import { parsePrefix } from "@/addr/prefix.ts";
+import { assert } from "@/lang/assert.ts";
+import { Announced } from "./_announced_test.ts";
+import { LocalView } from "./local_view.ts";
+import { OwnerLedger } from "./owner_ledger.ts";
+import type { LocalLink } from "./main_events.ts";
+
+const at = (nowMs: number) => ({ nowMs, nowIso: "" });
+
+Deno.test("LocalView names the links that are answered on, with what the wire core needs", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  deepStrictEqual(view.links(world.announcements), []);
+  view.setLinks([link("eth1", 3), link("eth0", 2), LOOPBACK]);
+  deepStrictEqual(view.links(world.announcements), [
+    { name: "eth0", index: 2, mac: MAC, running: true },
+  ]);
+  view.setLinks([link("eth0", 7), link("eth1", 3)]);
+  strictEqual(view.links(world.announcements)[0]?.index, 7);
+});
+
+Deno.test("LocalView asks for routes when targets or links changed", () => {
+  const world = new Announced().eip("a", "198.51.100.1", "can_reach:192.0.2.1");
+  const view = new LocalView("n1");
+  const ask = () =>
+    view.questions(world.cluster.eips.values(), world.announcements, at(0))
+      .targets;
+  strictEqual(ask(), undefined);
+  view.setLinks([link("eth0", 2)]);
+  deepStrictEqual(ask(), [ip("192.0.2.1")]);
+  strictEqual(ask(), undefined);
+  world.eip("b", "198.51.100.2", "can_reach:192.0.2.2");
+  deepStrictEqual(ask(), [ip("192.0.2.1"), ip("192.0.2.2")]);
+  view.setLinks([link("eth0", 2)]);
+  deepStrictEqual(ask(), [ip("192.0.2.1"), ip("192.0.2.2")]);
+});
+
+Deno.test("LocalView reads arp_ignore where it matters: at once, and every ten seconds", () => {
+  const world = new Announced();
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const ask = (nowMs: number) =>
+    view.questions(world.cluster.eips.values(), world.announcements, at(nowMs))
+      .arpIgnoreLinks;
+  strictEqual(ask(0), undefined);
+  strictEqual(view.deadlineMs(), undefined);
+  world.eip("pool", "192.0.2.91", "eth0").service("web", "192.0.2.91");
+  deepStrictEqual(ask(5), ["eth0"]);
+  strictEqual(ask(6), undefined);
+  strictEqual(view.deadlineMs(), 10_005);
+  strictEqual(ask(10_004), undefined);
+  deepStrictEqual(ask(10_005), ["eth0"]);
+  view.setLinks([link("eth0", 2)]);
+  deepStrictEqual(ask(10_006), ["eth0"]);
+});
+
+Deno.test("LocalView publishes nothing before interfaces and routes are known", () => {
+  const world = new Announced().eip("a", "198.51.100.1", "can_reach:192.0.2.1");
+  const view = new LocalView("n1");
+  const published = () => {
+    view.questions(world.cluster.eips.values(), world.announcements, at(0));
+    return view.published(world.announcements, OWNERS);
+  };
+  strictEqual(published(), undefined);
+  strictEqual(view.isKnown, false);
+  view.setLinks([link("eth0", 2), LOOPBACK]);
+  strictEqual(view.isKnown, true);
+  strictEqual(published(), undefined);
+  view.setRoutes([[ip("192.0.2.1"), "eth0"]]);
+  const known = published();
+  deepStrictEqual(known?.links.map(({ name }) => name), ["eth0"]);
+  deepStrictEqual([...known?.canReach ?? []], [[ip("192.0.2.1"), "eth0"]]);
+  // The same value while nothing changed: nobody has to compare it.
+  strictEqual(published(), known);
+  view.setLinks([link("eth0", 2), LOOPBACK]);
+  ok(published() !== known);
+});
+
+Deno.test("LocalView tells of a loose kernel only for addresses that the node holds", () => {
+  const world = new Announced().eip("pool", "192.0.2.91-192.0.2.92", "eth0")
+    .service("web", "192.0.2.91").service("other", "192.0.2.92");
+  const view = new LocalView("n1");
+  const problems = () =>
+    view.published(world.announcements, OWNERS)?.problems ?? [];
+  view.setLinks([link("eth0", 2)]);
+  view.setArpIgnore([["eth0", 0]]);
+  deepStrictEqual(problems(), []);
+  view.setLinks([link("eth0", 2), LOOPBACK]);
+  strictEqual(problems().length, 1);
+  strictEqual(problems()[0]?.eip, "pool");
+  strictEqual(problems()[0]?.reason, "StrictArpOff");
+  match(problems()[0]?.message ?? "", /192\.0\.2\.91 .* arp_ignore=1/);
+  view.setArpIgnore([["eth0", 1]]);
+  deepStrictEqual(problems(), []);
+});
+
+Deno.test("LocalView tells why an address cannot be answered for here, once per Eip", () => {
+  const world = new Announced().eip("pool", "192.0.2.91-192.0.2.92", "eth9")
+    .service("web", "192.0.2.91").service("other", "192.0.2.92");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const problems = view.published(world.announcements, OWNERS)?.problems;
+  strictEqual(problems?.length, 1);
+  strictEqual(problems?.[0]?.reason, "InterfaceNotFound");
+});
+
+Deno.test("LocalView tells of strangers that claim an address, until they stop", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const owners = new OwnerLedger("n1");
+  assert(MAC !== undefined, "A MAC address is expected");
+  const claim = { vip: ip("192.0.2.91"), link: "eth0", mac: MAC } as const;
+  owners.take({ kind: "conflict", ...claim, count: 1 }, at(0));
+  const problems = () => view.published(world.announcements, owners)?.problems;
+  strictEqual(problems()?.[0]?.reason, "AddressConflict");
+  owners.take({ kind: "conflict-ended", ...claim }, at(1));
+  deepStrictEqual(problems(), []);
+});
+
+function link(name: string, index: number): LocalLink {
+  const prefix = parsePrefix("192.0.2.11/24");
+  assert(prefix !== undefined, "A prefix is expected");
+  return { name, index, mac: MAC, running: true, prefixes: [prefix] };
+}
+
+function ip(text: string) {
+  const addr = parseIpAddr(text);
+  assert(addr !== undefined, `An address is expected: ${text}`);
+  return addr;
+}
+
+const MAC = parseMacAddr("02:00:00:00:00:01");
+const LOOPBACK: LocalLink = {
+  name: "lo",
+  index: 1,
+  mac: undefined,
+  running: true,
+  prefixes: ["192.0.2.91/32"].flatMap((text) => parsePrefix(text) ?? []),
+};
+const OWNERS = new OwnerLedger("n1");

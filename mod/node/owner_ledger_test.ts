@@ -1,0 +1,133 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { parseIpAddr } from "@/addr/ip_addr.ts";
+import { parseMacAddr } from "@/addr/mac_addr.ts";
+import { assert } from "@/lang/assert.ts";
+import { Announced } from "./_announced_test.ts";
+import { OwnerLedger } from "./owner_ledger.ts";
+
+const at = (nowMs: number) => ({ nowMs, nowIso: "2026-01-01T00:00:00.000Z" });
+
+Deno.test("OwnerLedger keeps what is owned, by address and link", () => {
+  const ledger = new OwnerLedger("n1");
+  ledger.take(owned(VIP, "eth0", true), at(5));
+  ledger.take(owned(VIP, "eth1", true), at(6));
+  deepStrictEqual([...ledger.owned], [
+    { vip: VIP, link: "eth0", sinceMs: 5 },
+    { vip: VIP, link: "eth1", sinceMs: 6 },
+  ]);
+  ledger.take(owned(VIP, "eth0", false), at(7));
+  deepStrictEqual([...ledger.owned].map(({ link }) => link), ["eth1"]);
+});
+
+Deno.test("OwnerLedger tells each Service of an address once who answers now", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91").service("more", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  ledger.take(owned(VIP, "eth0", true), at(0));
+  ledger.take(owned(VIP, "eth1", true), at(0));
+  deepStrictEqual(said(ledger, world, 0), [
+    "more Normal SetBalancer: success to add nexthops [n1]",
+    "web Normal SetBalancer: success to add nexthops [n1]",
+  ]);
+  deepStrictEqual(said(ledger, world, 1), []);
+  // It moved away, and comes back much later.
+  ledger.take(owned(VIP, "eth0", false), at(2_000));
+  deepStrictEqual(said(ledger, world, 2_000), []);
+  ledger.take(owned(VIP, "eth0", true), at(9_000));
+  strictEqual(said(ledger, world, 9_000).length, 2);
+});
+
+Deno.test("OwnerLedger tells that nobody is left who may answer", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  const report = owned(VIP, "eth0", false);
+  ledger.take({ ...report, reason: "no-candidate" }, at(0));
+  match(
+    said(ledger, world, 0)[0] ?? "",
+    /^web Normal DelBalancer: success to withdraw/,
+  );
+});
+
+Deno.test("OwnerLedger warns of a stranger's claim until it ends, and not every time", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  const claim = { vip: VIP, link: "eth0", mac: STRANGER } as const;
+  ledger.take({ kind: "conflict", ...claim, count: 1 }, at(0));
+  ledger.take({ kind: "conflict", ...claim, count: 2 }, at(10));
+  deepStrictEqual([...ledger.conflicts], [{ ...claim, seenMs: 10 }]);
+  const version = ledger.conflictsVersion;
+  deepStrictEqual(said(ledger, world, 10), [
+    `web Warning AddressConflict: Another host claims ${VIP}: its MAC address is ${STRANGER}, find it and take the address from it`,
+  ]);
+  ledger.take({ kind: "conflict-ended", ...claim }, at(20));
+  deepStrictEqual([...ledger.conflicts], []);
+  strictEqual(ledger.conflictsVersion > version, true);
+});
+
+Deno.test("OwnerLedger says nothing of an address no Service has any more", () => {
+  const ledger = new OwnerLedger("n1");
+  ledger.take(owned(VIP, "eth0", true), at(0));
+  deepStrictEqual(said(ledger, new Announced(), 0), []);
+});
+
+Deno.test("OwnerLedger knows which links are served, until they are not wanted any more", () => {
+  const ledger = new OwnerLedger("n1");
+  ledger.take({ kind: "link-failed", link: "eth0", message: "EPERM" }, at(0));
+  ledger.take({ kind: "link-failed", link: "eth1", message: "ENODEV" }, at(0));
+  deepStrictEqual([...ledger.failures.keys()], ["eth0", "eth1"]);
+  ledger.take({ kind: "link-ready", link: "eth0", filter: "plain" }, at(1));
+  deepStrictEqual([...ledger.failures], [["eth1", "ENODEV"]]);
+  deepStrictEqual([...ledger.links], [["eth0", "plain"]]);
+  ledger.keepLinks([{ name: "eth0" }]);
+  deepStrictEqual([...ledger.failures], []);
+  deepStrictEqual([...ledger.links], [["eth0", "plain"]]);
+  ledger.keepLinks([]);
+  deepStrictEqual([...ledger.links], []);
+});
+
+Deno.test("OwnerLedger notices a wire isolate that says nothing", () => {
+  const ledger = new OwnerLedger("n1");
+  strictEqual(ledger.wireReady, false);
+  ledger.take({ kind: "ready" }, at(0));
+  strictEqual(ledger.wireReady, true);
+  strictEqual(ledger.silentMs(at(90_000)), 0);
+  ledger.take({ kind: "counters", links: [] }, at(90_000));
+  strictEqual(ledger.silentMs(at(91_500)), 1_500);
+  ledger.take({ kind: "paused", gapMs: 300 }, at(92_000));
+  strictEqual(ledger.pauses, 1);
+});
+
+function owned(vip: IpAddr, link: string, owned: boolean) {
+  const reason = owned ? "first-in-rank" : "better-candidate";
+  return { kind: "owned", vip, link, owned, reason } as const;
+}
+
+/** The Events that are owed, as `service type reason: message`. */
+function said(
+  ledger: OwnerLedger,
+  { announcements, cluster }: Announced,
+  nowMs: number,
+): readonly string[] {
+  return ledger.events(announcements, cluster, at(nowMs)).map(({ body }) => {
+    const event = body as Record<string, unknown>;
+    const about = event["involvedObject"] as Record<string, unknown>;
+    return `${about["name"]} ${event["type"]} ${event["reason"]}: ${
+      event["message"]
+    }`;
+  });
+}
+
+function ip(text: string): IpAddr {
+  const addr = parseIpAddr(text);
+  assert(addr !== undefined, `An address is expected: ${text}`);
+  return addr;
+}
+
+const VIP = ip("192.0.2.91");
+const STRANGER = parseMacAddr("02:00:00:00:00:66") ??
+  (() => {
+    throw new Error("A MAC address is expected");
+  })();
