@@ -568,3 +568,26 @@ Deno.test("Controller doubts no write whose watch came before its answer", () =>
   world.settleAll();
   deepStrictEqual(world.controller.takeDoubts(), []);
 });
+
+const SUCCESSORS: readonly { name: string; address: string }[] = [
+  { name: "with other addresses", address: "10.0.0.1" },
+  { name: "with the same addresses", address: "192.168.0.91-192.168.0.93" },
+];
+
+Deno.test.each(SUCCESSORS)(
+  "Controller takes a new default Eip $name while one that vanished in use is remembered",
+  ({ address }) => {
+    const world = new World();
+    world.eip("vanished", POOL, DEFAULT);
+    world.service("default/old");
+    world.settleAll();
+    world.remove("eips/vanished");
+    world.nowMs += 1_000;
+    world.eip("new", { address }, DEFAULT);
+    world.service("default/young");
+    world.settle();
+    strictEqual(world.addresses("default/young").length, 1);
+    strictEqual(world.condition("eips/new", "Ready"), "True Ready");
+    deepStrictEqual(world.addresses("default/old"), ["192.168.0.91"]);
+  },
+);

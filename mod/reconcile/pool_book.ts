@@ -134,7 +134,9 @@ export class PoolBook {
 
   /** What can only be judged with all pools in view: overlaps and several defaults. */
   #judgeTogether(): void {
-    const pools = [...this.#pools.values()].sort(byAge);
+    // One whose Eip is gone only keeps addresses for it: it stands in nobody's way.
+    const pools = [...this.#pools.values()]
+      .filter(({ name }) => !this.#goneUntilMs.has(name)).sort(byAge);
     for (const [i, pool] of pools.entries()) {
       const known = this.#errors.get(pool.name);
       if (known !== undefined && !JOINT_REASONS.has(known.reason)) continue;
