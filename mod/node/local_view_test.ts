@@ -93,7 +93,7 @@ Deno.test("LocalView tells of a loose kernel only for addresses that the node ho
   strictEqual(problems().length, 1);
   strictEqual(problems()[0]?.eip, "pool");
   strictEqual(problems()[0]?.reason, "StrictArpOff");
-  match(problems()[0]?.message ?? "", /192\.0\.2\.91 .* arp_ignore=1/);
+  match(problems()[0]?.message ?? "", /192\.0\.2\.91 .*arp_ignore=1/);
   view.setArpIgnore([["eth0", 1]]);
   deepStrictEqual(problems(), []);
 });

@@ -1,0 +1,358 @@
+import {
+  deepStrictEqual,
+  match,
+  ok,
+  strictEqual,
+  throws,
+} from "node:assert/strict";
+import {
+  type NodeView,
+  type VipView,
+  type WireCommand,
+  WireCore,
+  type WireLink,
+  type WireReport,
+} from "@/node/mod.ts";
+import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
+import { WireHost } from "./wire_host.ts";
+
+Deno.test("WireHost says that it runs, answers what comes, and stops when told to", () => {
+  const port = new FakePort();
+  const host = new WireHost(new WireCore({ node: "n1" }), port);
+  port.script = [
+    () => port.commands.push(...BEGIN),
+    () => port.link(1).queue.push(REQUEST, REQUEST),
+    () => port.commands.push({ kind: "stop" }),
+  ];
+  host.run();
+  strictEqual(port.reports[0]?.kind, "ready");
+  ok(port.reports.some(({ kind }) => kind === "owned"));
+  strictEqual(port.link(1).answers.length, 2);
+  match(
+    port.link(1).answers[0]?.toHex() ?? "",
+    /^02000000000b020000000001080600010800060400020200/,
+  );
+  strictEqual(port.link(1).isClosed, true);
+});
+
+Deno.test("WireHost waits until the next deadline of the core, or for ever", () => {
+  const port = new FakePort();
+  const core = new WireCore({ node: "n1" });
+  const host = new WireHost(core, port);
+  host.turn();
+  strictEqual(port.waits[0], undefined);
+  port.commands.push(...BEGIN);
+  host.turn();
+  const dueMs = core.deadlineMs();
+  ok(dueMs !== undefined);
+  host.turn();
+  strictEqual(port.waits.at(-1), dueMs - port.waitedMs);
+});
+
+Deno.test("WireHost throws away what is queued after a pause, and answers again when it has listened", () => {
+  const port = begun();
+  port.clockMs += 5_000;
+  port.link(1).queue.push(REQUEST);
+  port.turn();
+  strictEqual(port.link(1).discarded, 1);
+  strictEqual(port.link(1).answers.length, 0);
+  ok(
+    port.reports.some((report) =>
+      report.kind === "paused" && report.gapMs >= 5_000
+    ),
+  );
+  port.clockMs += 50;
+  port.link(1).queue.push(REQUEST);
+  port.turn();
+  strictEqual(port.link(1).discarded, 2);
+  port.clockMs += 60;
+  port.link(1).queue.push(REQUEST);
+  port.turn();
+  strictEqual(port.link(1).answers.length, 1);
+});
+
+Deno.test("WireHost reports a link that cannot be opened, and serves the others", () => {
+  const port = new FakePort();
+  port.refuses = "bad0";
+  port.commands.push(
+    { kind: "links", links: [{ ...ETH0, index: 9, name: "bad0" }, ETH0] },
+    ...BEGIN.slice(1),
+  );
+  port.turn();
+  port.turn();
+  deepStrictEqual(port.reports.find(({ kind }) => kind === "link-failed"), {
+    kind: "link-failed",
+    link: "bad0",
+    message: "EPERM, CAP_NET_RAW is missing",
+  });
+  port.link(2).queue.push(REQUEST);
+  port.turn();
+  strictEqual(port.link(2).answers.length, 1);
+});
+
+Deno.test("WireHost takes the short filter where the kernel has no room for the long one, and says so", () => {
+  const port = new FakePort();
+  port.filterBytesMax = 200;
+  port.commands.push(...BEGIN);
+  port.turn();
+  port.clockMs += 20;
+  port.turn();
+  deepStrictEqual(port.reports.findLast(({ kind }) => kind === "link-ready"), {
+    kind: "link-ready",
+    link: "eth0",
+    filter: "plain",
+  });
+  const { filters } = port.link(1);
+  ok(filters.length > 0 && filters.every((bytes) => bytes <= 200));
+  port.filterBytesMax = 32_768;
+  port.commands.push({ kind: "vips", upserts: [], removes: [VIP.vip] });
+  port.turn();
+  port.clockMs += 20;
+  port.turn();
+  deepStrictEqual(port.reports.findLast(({ kind }) => kind === "link-ready"), {
+    kind: "link-ready",
+    link: "eth0",
+    filter: "exact",
+  });
+});
+
+Deno.test("WireHost sends announcements, joins and leaves groups", () => {
+  const port = begun();
+  ok(port.link(1).sent.length >= 2);
+  const six: VipView = { ...VIP, vip: SIX };
+  port.commands.push({ kind: "vips", upserts: [six], removes: [] });
+  port.turn();
+  deepStrictEqual(port.link(1).groups, ["+ff02::1:ff00:91"]);
+  port.commands.push({ kind: "vips", upserts: [], removes: [SIX] });
+  port.turn();
+  deepStrictEqual(port.link(1).groups, [
+    "+ff02::1:ff00:91",
+    "-ff02::1:ff00:91",
+  ]);
+});
+
+Deno.test("WireHost does not let one link keep the others and its commands waiting", () => {
+  const port = begun();
+  const { queue } = port.link(1);
+  for (let i = 0; i < 100; i++) queue.push(REQUEST);
+  port.turn();
+  // One slot each time, sixteen times.
+  strictEqual(port.link(1).answers.length, 16);
+  port.turn();
+  strictEqual(port.link(1).answers.length, 32);
+});
+
+Deno.test("WireHost closes a link that is not wanted any more", () => {
+  const port = begun();
+  port.commands.push({ kind: "links", links: [] });
+  port.turn();
+  strictEqual(port.link(1).isClosed, true);
+  port.ready.push(1);
+  port.turn();
+  strictEqual(port.link(1).answers.length, 0);
+});
+
+Deno.test("WireHost counts what the kernel dropped", () => {
+  const port = begun();
+  port.link(1).dropped = 12;
+  // Counted in one turn, told in the next.
+  for (let second = 0; second < 3; second++) port.passSecond();
+  const counters = port.reports.findLast(({ kind }) => kind === "counters");
+  ok(counters?.kind === "counters");
+  strictEqual(counters.links[0]?.overruns, 12);
+});
+
+Deno.test("WireHost does not hide a defect of the core", () => {
+  const port = new FakePort();
+  port.script = [() => {
+    throw new Error("a defect");
+  }];
+  throws(
+    () => new WireHost(new WireCore({ node: "n1" }), port).run(),
+    /a defect/,
+  );
+});
+
+/** A port with a host that answers for VIP on eth0. */
+function begun(): FakePort {
+  const port = new FakePort();
+  port.commands.push(...BEGIN);
+  port.turn();
+  port.clockMs += 20;
+  port.turn();
+  return port;
+}
+
+/** A port that a test holds in its hands. */
+class FakePort implements WirePort<WireLink, WireCommand, WireReport> {
+  /** The time. */
+  clockMs = 1_000;
+  readonly commands: WireCommand[] = [];
+  readonly reports: WireReport[] = [];
+  /** For how long it was to wait, each time. */
+  readonly waits: (number | undefined)[] = [];
+  /** When it was to wait last. */
+  waitedMs = 0;
+  /** Links to call ready although nothing is queued. */
+  readonly ready: number[] = [];
+  /** What happens while the host waits, one each time. */
+  script: (() => void)[] = [];
+  refuses = "";
+  filterBytesMax = 32_768;
+  readonly #links = new Map<number, FakeLink>();
+  readonly #host = new WireHost(new WireCore({ node: "n1" }), this);
+
+  nowMs(): number {
+    return this.clockMs;
+  }
+
+  wait(timeoutMs: number | undefined): readonly number[] {
+    this.waits.push(timeoutMs);
+    this.waitedMs = this.clockMs;
+    this.script.shift()?.();
+    const queued = [...this.#links].filter(([, { queue }]) => queue.length > 0);
+    return [...queued.map(([tag]) => tag), ...this.ready.splice(0)];
+  }
+
+  takeCommands(): readonly WireCommand[] {
+    return this.commands.splice(0);
+  }
+
+  open(link: WireLink, tag: number): PacketLink {
+    if (link.name === this.refuses) {
+      throw new Error("EPERM, CAP_NET_RAW is missing");
+    }
+    const opened = new FakeLink(() => this.filterBytesMax);
+    this.#links.set(tag, opened);
+    return opened;
+  }
+
+  report(report: WireReport): void {
+    this.reports.push(report);
+  }
+
+  link(tag: number): FakeLink {
+    const link = this.#links.get(tag);
+    if (link === undefined) throw new Error(`link ${tag} was not opened`);
+    return link;
+  }
+
+  /** Lets a second pass without a pause that would be noticed. */
+  passSecond(): void {
+    for (let i = 0; i < 20; i++) {
+      this.clockMs += 50;
+      this.turn();
+    }
+  }
+
+  /** One turn of its host. */
+  turn(): void {
+    this.#host.turn();
+  }
+}
+
+/** A link of one slot each way. */
+class FakeLink implements PacketLink {
+  readonly rx: FrameMemory = memory();
+  readonly tx: FrameMemory = memory();
+  readonly queue: Uint8Array[] = [];
+  readonly answers: Uint8Array[] = [];
+  readonly sent: Uint8Array[] = [];
+  readonly filters: number[] = [];
+  readonly groups: string[] = [];
+  discarded = 0;
+  dropped = 0;
+  isClosed = false;
+  readonly #filterBytesMax: () => number;
+
+  constructor(filterBytesMax: () => number) {
+    this.#filterBytesMax = filterBytesMax;
+  }
+
+  receive(): number {
+    const frame = this.queue.shift();
+    if (frame === undefined) return 0;
+    this.rx.bytes.set(frame, 2);
+    this.rx.lengths[0] = frame.length;
+    return 1;
+  }
+
+  send(count: number): number {
+    const length = this.tx.lengths[0] ?? 0;
+    if (count > 0) this.answers.push(this.tx.bytes.slice(2, 2 + length));
+    return count;
+  }
+
+  sendFrame(frame: Uint8Array<ArrayBuffer>): boolean {
+    this.sent.push(frame);
+    return true;
+  }
+
+  discard(): number {
+    const { length } = this.queue.splice(0);
+    this.discarded += length;
+    return length;
+  }
+
+  setFilter(_protocol: "arp" | "ndp", instructions: Uint8Array): boolean {
+    if (instructions.length > this.#filterBytesMax()) return false;
+    this.filters.push(instructions.length);
+    return true;
+  }
+
+  setGroup(group: string, wanted: boolean): void {
+    this.groups.push(`${wanted ? "+" : "-"}${group}`);
+  }
+
+  overruns(): number {
+    return this.dropped;
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+function memory(): FrameMemory {
+  return {
+    slots: 1,
+    bytes: new Uint8Array(256),
+    lengths: new Uint32Array(1),
+    lengthStride: 1,
+    lengthOffset: 0,
+  };
+}
+
+const ETH0: WireLink = {
+  name: "eth0",
+  index: 2,
+  mac: "02:00:00:00:00:01" as WireLink["mac"],
+  running: true,
+};
+const N1: NodeView = {
+  node: "n1",
+  live: true,
+  leaving: false,
+  macs: [ETH0.mac],
+};
+const VIP: VipView = {
+  vip: "192.0.2.91" as VipView["vip"],
+  links: ["eth0"],
+  eligible: ["n1"],
+};
+const SIX = "2001:db8::91" as VipView["vip"];
+const BEGIN: readonly WireCommand[] = [
+  { kind: "links", links: [ETH0] },
+  { kind: "nodes", nodes: [N1] },
+  { kind: "vips", upserts: [VIP], removes: [] },
+  { kind: "synced" },
+];
+/** Who has 192.0.2.91? Tell 192.0.2.11. */
+const REQUEST = Uint8Array.fromHex(
+  [
+    "ffffffffffff 02000000000b 0806",
+    "0001 0800 06 04 0001",
+    "02000000000b c000020b",
+    "000000000000 c000025b",
+  ].join("").replaceAll(" ", ""),
+);
