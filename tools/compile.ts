@@ -26,4 +26,9 @@ const { code } = await new Deno.Command(Deno.execPath(), {
   cwd: ROOT,
   stdin: "null",
 }).spawn().status;
+if (code !== 0) {
+  const hint =
+    `Cannot compile: where Deno's runtime cannot be downloaded, set DENORT_BIN to a "denort" of Deno ${Deno.version.deno}, or put denort-${Deno.build.target}.zip into $DENO_DIR/dl/release/v${Deno.version.deno}/; deno task bundle needs neither\n`;
+  await Deno.stderr.write(new TextEncoder().encode(hint));
+}
 Deno.exit(code);
