@@ -163,7 +163,10 @@ export class Announcements {
     }
   }
 
-  /** The Eip of a VIP: the one whose range has it, else the one its Service is labelled with. */
+  /**
+   * The Eip of a VIP: the one its Service is labelled with if that has it, else
+   * the oldest whose range has it, whatever order they were seen in.
+   */
   #eipOf(
     state: ClusterState,
     vip: IpAddr,
@@ -180,10 +183,14 @@ export class Announcements {
     };
     const inLabelled = labelled.find(holds);
     if (inLabelled !== undefined) return inLabelled;
+    let oldest: Eip | undefined;
     for (const [name, { range }] of this.#ranges) {
-      if (rangeContains(range, vip)) return state.eips.get(name);
+      if (!rangeContains(range, vip)) continue;
+      const eip = state.eips.get(name);
+      if (eip === undefined) continue;
+      if (oldest === undefined || isOlder(eip, oldest)) oldest = eip;
     }
-    return labelled[0];
+    return oldest ?? labelled[0];
   }
 
   #planVip(state: ClusterState, vip: IpAddr): VipPlan | undefined {
@@ -227,6 +234,12 @@ export class Announcements {
       problem,
     };
   }
+}
+
+function isOlder(a: Eip, b: Eip): boolean {
+  const ageA = a.meta.creationTimestamp ?? "";
+  const ageB = b.meta.creationTimestamp ?? "";
+  return ageA === ageB ? a.meta.name < b.meta.name : ageA < ageB;
 }
 
 function samePlan(a: VipPlan, b: VipPlan): boolean {

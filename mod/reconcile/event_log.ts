@@ -90,9 +90,10 @@ export class EventLog {
         kind: "Event",
         metadata: {
           namespace,
-          name: `${subject.name}.${eventSuffix(now.nowIso, this.#serial)}.${
-            this.#source.node.slice(0, 40)
-          }`.slice(0, EVENT_NAME_MAX).replace(/[^a-z0-9]+$/, ""),
+          name: eventName(
+            subject.name,
+            `${eventSuffix(now.nowIso, this.#serial)}.${this.#source.node}`,
+          ),
         },
         involvedObject: {
           apiVersion: subject.apiVersion,
@@ -115,6 +116,17 @@ export class EventLog {
   }
 }
 
+/** The name of an Event; what tells it apart from others is never cut off. */
+function eventName(subject: string, suffix: string): string {
+  const end = cut(suffix, EVENT_SUFFIX_MAX);
+  return `${cut(subject, EVENT_NAME_MAX - 1 - end.length)}.${end}`;
+}
+
+/** A part of a name, at most so long; ends in a letter or digit. */
+function cut(text: string, charactersMax: number): string {
+  return text.slice(0, charactersMax).replace(/[^a-z0-9]+$/, "");
+}
+
 /** A name part that two Events of one agent never share. */
 function eventSuffix(nowIso: string, serial: number): string {
   return `${nowIso.replace(/[^0-9]/g, "")}${serial.toString(36)}`;
@@ -126,5 +138,7 @@ export const REPEAT_MS = 600_000;
 const REMEMBERED_MAX = 20_000;
 /** The API server's bound of an Event's message, in characters. */
 const MESSAGE_CHARACTERS_MAX = 1024;
+/** Of the part of an Event's name that tells it apart. */
+const EVENT_SUFFIX_MAX = 80;
 /** The API server's bound of an object's name. */
 const EVENT_NAME_MAX = 253;

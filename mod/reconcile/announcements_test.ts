@@ -1,0 +1,453 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { parseIpAddr } from "@/addr/ip_addr.ts";
+import { parseMacAddr } from "@/addr/mac_addr.ts";
+import { parsePrefix } from "@/addr/prefix.ts";
+import {
+  projectEip,
+  projectEndpointSlice,
+  projectNode,
+  projectService,
+} from "@/api/mod.ts";
+import type { Result } from "@/lang/result.ts";
+import { type AnnouncementChange, Announcements } from "./announcements.ts";
+import { ClusterState } from "./cluster_state.ts";
+
+type Raw = { [key: string]: unknown };
+
+Deno.test("Announcements: under Cluster every fit node with an agent may answer", () => {
+  const world = new World();
+  deepStrictEqual(world.plan(), {
+    upserts: [{
+      vip: "192.0.2.91",
+      eip: "pool",
+      services: ["d/web"],
+      eligible: ["n1", "n2", "n3"],
+      links: ["eth0"],
+      problem: undefined,
+    }],
+    removes: [],
+  });
+  deepStrictEqual(world.plan(), { upserts: [], removes: [] });
+});
+
+Deno.test("Announcements: under Local only nodes with a ready endpoint, or one that serves while terminating", () => {
+  const world = new World();
+  world.service("web", { externalTrafficPolicy: "Local" });
+  world.endpoints("web", [
+    { nodeName: "n1", conditions: { ready: false, serving: false } },
+    { nodeName: "n2", conditions: { ready: true } },
+    {
+      nodeName: "n3",
+      conditions: { ready: false, serving: true, terminating: true },
+    },
+    { nodeName: "n9", conditions: { ready: true } },
+  ]);
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  world.endpoints("web", [{ nodeName: "n1" }]);
+  deepStrictEqual(world.eligible(), ["n1"]);
+});
+
+Deno.test("Announcements: a Service without any endpoint is withdrawn, and comes back", () => {
+  const world = new World();
+  strictEqual(world.eligible()?.length, 3);
+  world.endpoints("web", []);
+  deepStrictEqual(world.eligible(), []);
+  world.endpoints("web", [{
+    nodeName: "n2",
+    conditions: { ready: false, serving: false },
+  }]);
+  deepStrictEqual(world.eligible(), []);
+  world.endpoints("web", [{ nodeName: "n2" }]);
+  strictEqual(world.eligible()?.length, 3);
+  world.state.remove("endpointslice", "d/web-1");
+  deepStrictEqual(world.eligible(), []);
+});
+
+const UNFIT: readonly { name: string; node: Raw }[] = [
+  { name: "not Ready", node: { ready: "False" } },
+  { name: "of unknown state", node: { ready: "Unknown" } },
+  { name: "without a network", node: { networkUnavailable: "True" } },
+  {
+    name: "excluded by the well-known label",
+    node: {
+      labels: { "node.kubernetes.io/exclude-from-external-load-balancers": "" },
+    },
+  },
+];
+
+Deno.test.each(UNFIT)(
+  "Announcements: a node that is $name may not answer",
+  ({ node }) => {
+    const world = new World();
+    world.node("n2", node);
+    deepStrictEqual(world.eligible(), ["n1", "n3"]);
+    world.node("n2");
+    deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+  },
+);
+
+Deno.test("Announcements: cordoning alone takes nothing away", () => {
+  const world = new World();
+  world.node("n2", { unschedulable: true });
+  deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+});
+
+Deno.test("Announcements: when no node is Ready, all that are not excluded may answer", () => {
+  const world = new World();
+  for (const name of ["n1", "n2"]) world.node(name, { ready: "Unknown" });
+  world.node("n3", {
+    ready: "Unknown",
+    labels: { "node.kubernetes.io/exclude-from-external-load-balancers": "" },
+  });
+  deepStrictEqual(world.eligible(), ["n1", "n2"]);
+});
+
+Deno.test("Announcements: a node without an agent, or whose agent is gone, may not answer", () => {
+  const world = new World();
+  world.state.removeAgent("n3");
+  deepStrictEqual(world.eligible(), ["n1", "n2"]);
+  world.node("n9");
+  deepStrictEqual(world.eligible(), ["n1", "n2"]);
+});
+
+Deno.test("Announcements: an address that is shared may be answered where any of its Services can", () => {
+  const world = new World();
+  for (const [name, node] of [["web", "n1"], ["more", "n3"]] as const) {
+    world.service(name, { externalTrafficPolicy: "Local" });
+    world.endpoints(name, [{ nodeName: node }]);
+  }
+  deepStrictEqual(world.eligible(), ["n1", "n3"]);
+  deepStrictEqual(world.planned()?.services, ["d/more", "d/web"]);
+  world.state.remove("service", "d/more");
+  deepStrictEqual(world.eligible(), ["n1"]);
+});
+
+Deno.test("Announcements: interfaces are chosen on each node by its own", () => {
+  const world = new World();
+  world.agent("n2", { eth1: "192.0.2.12/24" });
+  world.agent("n3", { eth0: "198.51.100.13/24", eth1: "192.0.2.13/24" });
+  deepStrictEqual(world.eligible(), ["n1", "n3"]);
+  world.eip("pool", { interface: "eth*" });
+  deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+  // By the subnet that holds the address.
+  world.eip("pool", { interface: "" });
+  deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+  deepStrictEqual(world.planned()?.links, ["eth0"]);
+  world.agent("n1", { eth0: "198.51.100.11/24", eth5: "192.0.2.11/24" });
+  world.eligible();
+  deepStrictEqual(world.planned()?.links, ["eth5"]);
+});
+
+Deno.test("Announcements: this node says why it cannot answer", () => {
+  const world = new World();
+  world.eip("pool", { interface: "eth7" });
+  deepStrictEqual(world.eligible(), []);
+  strictEqual(world.planned()?.problem?.reason, "InterfaceNotFound");
+  deepStrictEqual(world.planned()?.links, []);
+});
+
+Deno.test("Announcements: only Eips of layer2 are announced", () => {
+  const world = new World();
+  strictEqual(world.eligible()?.length, 3);
+  world.eip("pool", { protocol: "bgp" });
+  deepStrictEqual(world.plan(), { upserts: [], removes: ["192.0.2.91"] });
+  world.eip("pool", {});
+  strictEqual(world.eligible()?.length, 3);
+  world.state.remove("eip", "pool");
+  deepStrictEqual(world.plan().removes, ["192.0.2.91"]);
+});
+
+Deno.test("Announcements: what a Service gives up is withdrawn, what it gets is announced", () => {
+  const world = new World();
+  world.plan();
+  world.service("web", { ips: ["192.0.2.92"] });
+  deepStrictEqual(summary(world.plan()), {
+    up: ["192.0.2.92"],
+    gone: ["192.0.2.91"],
+  });
+  world.service("web", { ips: [] });
+  deepStrictEqual(summary(world.plan()), { up: [], gone: ["192.0.2.92"] });
+  world.service("web", { type: "ClusterIP" });
+  deepStrictEqual(summary(world.plan()), { up: [], gone: [] });
+});
+
+Deno.test("Announcements: a Service that is being deleted, or of a foreign class, is not announced", () => {
+  const world = new World();
+  world.service("web", { deletionTimestamp: "2026-01-01T00:00:00Z" });
+  deepStrictEqual(summary(world.plan()), { up: [], gone: [] });
+  world.service("web", { loadBalancerClass: "example.com/other" });
+  deepStrictEqual(summary(world.plan()), { up: [], gone: [] });
+});
+
+Deno.test("Announcements: of Eips that overlap all agents take the oldest, whatever they saw first", () => {
+  const plans = [["old", "young"], ["young", "old"]].map((order) => {
+    const world = new World();
+    world.state.remove("eip", "pool");
+    for (const name of order) {
+      world.eip(name, {
+        interface: name === "old" ? "eth0" : "eth9",
+        creationTimestamp: `2026-01-0${name === "old" ? 1 : 2}T00:00:00Z`,
+      });
+    }
+    world.plan();
+    return world.planned();
+  });
+  strictEqual(plans[0]?.eip, "old");
+  deepStrictEqual(plans[1], plans[0]);
+});
+
+Deno.test("Announcements: an address stays with the Eip its Service is labelled with", () => {
+  const world = new World();
+  world.eip("given", {
+    interface: "eth1",
+    creationTimestamp: "2026-01-09T00:00:00Z",
+  });
+  world.service("web", { label: "given" });
+  world.plan();
+  strictEqual(world.planned()?.eip, "given");
+  // It does not have the address any more: who has it now announces it.
+  world.eip("given", { address: "198.51.100.1" });
+  world.plan();
+  strictEqual(world.planned()?.eip, "pool");
+});
+
+Deno.test("Announcements: step by step they come to the same as from scratch", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(STEPS, { maxLength: 4 }), { maxLength: 30 }),
+      (batches) => {
+        const world = new World();
+        for (const batch of batches) {
+          for (const step of batch) step(world);
+          const told = new Map(world.told);
+          const { upserts, removes } = world.plan();
+          for (const vip of removes) told.delete(vip);
+          for (const plan of upserts) told.set(plan.vip, plan);
+          world.told = told;
+          const fresh = world.fromScratch();
+          deepStrictEqual(sorted(world.announcements.plans), fresh);
+          // And who only heard of the changes knows the same.
+          deepStrictEqual(sorted(told), fresh);
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+const NAMES = fc.constantFrom("web", "more", "third");
+const NODES = fc.constantFrom("n1", "n2", "n3");
+const VIPS = fc.subarray(["192.0.2.91", "192.0.2.92", "198.51.100.1"], {
+  maxLength: 2,
+});
+const LINKS = fc.constantFrom(
+  "eth0",
+  "eth1",
+  "",
+  "eth*",
+  "eth9",
+  "can_reach:192.0.2.1",
+);
+const STEPS: fc.Arbitrary<(world: World) => void> = fc.oneof(
+  fc.record({
+    name: NAMES,
+    ips: VIPS,
+    externalTrafficPolicy: fc.constantFrom("Local", "Cluster"),
+    label: fc.constantFrom(undefined, "pool", "other"),
+  }).map(({ name, ...options }) => (world: World) =>
+    world.service(name, options)
+  ),
+  NAMES.map((name) => (world: World) =>
+    world.state.remove("service", `d/${name}`)
+  ),
+  fc.tuple(NAMES, fc.subarray(["n1", "n2", "n3"]), fc.boolean()).map(
+    ([name, nodes, ready]) => (world: World) =>
+      world.endpoints(
+        name,
+        nodes.map((nodeName) => ({ nodeName, conditions: { ready } })),
+      ),
+  ),
+  fc.tuple(NODES, fc.constantFrom("True", "False")).map(
+    ([name, ready]) => (world: World) => world.node(name, { ready }),
+  ),
+  NODES.map((name) => (world: World) => world.state.remove("node", name)),
+  fc.tuple(
+    NODES,
+    fc.dictionary(
+      fc.constantFrom("eth0", "eth1"),
+      fc.constantFrom("192.0.2.11/24", "198.51.100.2/24"),
+    ),
+  ).map(
+    ([name, links]) => (world: World) => world.agent(name, links),
+  ),
+  NODES.map((name) => (world: World) => world.state.removeAgent(name)),
+  fc.tuple(
+    fc.constantFrom("pool", "other"),
+    LINKS,
+    fc.constantFrom("layer2", "bgp"),
+    fc.constantFrom("192.0.2.0/24", "192.0.2.92", "198.51.100.0/24"),
+  ).map(
+    ([name, link, protocol, address]) => (world: World) =>
+      world.eip(name, { interface: link, protocol, address }),
+  ),
+  fc.constantFrom("pool", "other").map((name) => (world: World) =>
+    world.state.remove("eip", name)
+  ),
+);
+
+/** Three nodes with agents, one Eip, one Service. */
+class World {
+  readonly state: ClusterState = new ClusterState();
+  readonly announcements: Announcements = new Announcements("n1", CLAIM);
+  told: ReadonlyMap<string, unknown> = new Map();
+  #version = 0;
+
+  constructor() {
+    for (const [i, name] of ["n1", "n2", "n3"].entries()) {
+      this.node(name);
+      this.agent(name, { eth0: `192.0.2.${11 + i}/24` });
+    }
+    this.eip("pool", {});
+    this.service("web", {});
+    this.endpoints("web", [{ nodeName: "n1" }]);
+  }
+
+  node(name: string, options: Raw = {}): void {
+    const {
+      ready = "True",
+      networkUnavailable = "False",
+      labels = {},
+      ...spec
+    } = options;
+    this.state.putNode(value(projectNode({
+      metadata: this.#meta(name, { labels }),
+      spec,
+      status: {
+        conditions: [
+          { type: "Ready", status: ready },
+          { type: "NetworkUnavailable", status: networkUnavailable },
+        ],
+      },
+    })));
+  }
+
+  agent(node: string, links: Readonly<Record<string, string>>): void {
+    this.state.putAgent({
+      node,
+      links: Object.entries(links).map(([name, text]) => {
+        const mac = parseMacAddr("02:00:00:00:00:01");
+        const prefix = parsePrefix(text);
+        if (mac === undefined || prefix === undefined) throw new Error(text);
+        return { name, up: true, mac, prefixes: [prefix] };
+      }),
+      canReach: new Map(),
+      problems: [],
+    });
+  }
+
+  eip(name: string, options: Raw): void {
+    const { creationTimestamp = "2026-01-01T00:00:00Z", ...spec } = options;
+    this.state.putEip(value(projectEip({
+      metadata: this.#meta(name, { creationTimestamp }),
+      spec: {
+        address: "192.0.2.0/24",
+        protocol: "layer2",
+        interface: "eth0",
+        ...spec,
+      },
+    })));
+  }
+
+  service(name: string, options: Raw): void {
+    const {
+      ips = ["192.0.2.91"],
+      deletionTimestamp,
+      label,
+      ...spec
+    } = options;
+    this.state.putService(value(projectService({
+      metadata: this.#meta(name, {
+        namespace: "d",
+        ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+        ...(label === undefined
+          ? {}
+          : { labels: { "eip.openelb.kubesphere.io/v1alpha2": label } }),
+      }),
+      spec: {
+        type: "LoadBalancer",
+        loadBalancerClass: CLAIM.loadBalancerClass,
+        ...spec,
+      },
+      status: {
+        loadBalancer: { ingress: (ips as string[]).map((ip) => ({ ip })) },
+      },
+    })));
+  }
+
+  endpoints(service: string, endpoints: readonly Raw[]): void {
+    this.state.putEndpointSlice(value(projectEndpointSlice({
+      metadata: this.#meta(`${service}-1`, {
+        namespace: "d",
+        labels: { "kubernetes.io/service-name": service },
+      }),
+      addressType: "IPv4",
+      endpoints: endpoints.map((one) => ({ addresses: ["10.0.0.1"], ...one })),
+    })));
+  }
+
+  plan(): AnnouncementChange {
+    this.announcements.note(this.state, this.state.takeChanges());
+    return this.announcements.plan(this.state);
+  }
+
+  /** What is announced of the first address. */
+  planned() {
+    const vip = parseIpAddr("192.0.2.91");
+    return vip === undefined ? undefined : this.announcements.plans.get(vip);
+  }
+
+  /** Who may answer for the first address, after planning again. */
+  eligible(): readonly string[] | undefined {
+    this.plan();
+    return this.planned()?.eligible;
+  }
+
+  /** What an agent that starts now would announce. */
+  fromScratch(): readonly unknown[] {
+    const fresh = new Announcements("n1", CLAIM);
+    fresh.note(
+      this.state,
+      [...this.state.services.keys()].map((key) => ({
+        kind: "service",
+        key,
+        vanished: false,
+      })),
+    );
+    fresh.plan(this.state);
+    return sorted(fresh.plans);
+  }
+
+  #meta(name: string, fields: Raw): Raw {
+    const resourceVersion = `${++this.#version}`;
+    return { name, uid: `uid-${name}`, resourceVersion, ...fields };
+  }
+}
+
+function sorted(plans: ReadonlyMap<string, unknown>): readonly unknown[] {
+  return [...plans].sort(([a], [b]) => a < b ? -1 : 1).map(([, plan]) => plan);
+}
+
+function summary({ upserts, removes }: AnnouncementChange) {
+  return { up: upserts.map(({ vip }) => vip), gone: removes };
+}
+
+function value<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}
+
+const CLAIM = {
+  loadBalancerClass: "openelb.io/openelb",
+  claimUnclassed: false,
+} as const;
