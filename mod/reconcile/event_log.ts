@@ -92,7 +92,7 @@ export class EventLog {
           namespace,
           name: eventName(
             subject.name,
-            `${eventSuffix(now.nowIso, this.#serial)}.${this.#source.node}`,
+            this.#nameEnd(now.nowIso),
           ),
         },
         involvedObject: {
@@ -114,6 +114,13 @@ export class EventLog {
       },
     };
   }
+
+  /** What tells an Event apart: the logs of one agent count each for themselves, so the component is part of it. */
+  #nameEnd(nowIso: string): string {
+    const { component, node } = this.#source;
+    const suffix = eventSuffix(nowIso, this.#serial);
+    return `${suffix}.${component.toLowerCase()}.${node}`;
+  }
 }
 
 /** The name of an Event; what tells it apart from others is never cut off. */
@@ -127,7 +134,7 @@ function cut(text: string, charactersMax: number): string {
   return text.slice(0, charactersMax).replace(/[^a-z0-9]+$/, "");
 }
 
-/** A name part that two Events of one agent never share. */
+/** A name part that two Events of one log never share. */
 function eventSuffix(nowIso: string, serial: number): string {
   return `${nowIso.replace(/[^0-9]/g, "")}${serial.toString(36)}`;
 }

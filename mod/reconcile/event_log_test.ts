@@ -99,3 +99,18 @@ Deno.test("EventLog does not remember for ever", () => {
 function at(nowMs: number) {
   return { nowMs, nowIso: "2026-01-01T00:00:00.000Z" };
 }
+
+Deno.test("EventLog shares no name with the log of another component of its node", () => {
+  const names = ["OpenELBController", "speakerManager", "EIPController"].map(
+    (component) => {
+      const write = new EventLog({ component, node: "n1" }).say(
+        WEB,
+        TEXT,
+        at(0),
+      );
+      const { metadata } = write?.body as Body;
+      return (metadata as Body)["name"];
+    },
+  );
+  strictEqual(new Set(names).size, 3);
+});
