@@ -207,8 +207,14 @@ export class MainHost {
 
   #write(effect: MainEffect & { readonly kind: "write" }): void {
     const { write } = effect;
-    const { method, path, contentType, body } = write;
-    void this.#ports.cluster.request({ method, path, contentType, body }).then(
+    const { method, path, contentType, body, timeoutMs } = write;
+    void this.#ports.cluster.request({
+      method,
+      path,
+      contentType,
+      body,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }).then(
       (response: ApiResponse) => {
         this.push({
           kind: "written",

@@ -67,6 +67,9 @@ export class MainCore {
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
   #controller: Controller | undefined;
+  /** Writes of objects without an answer, also those of an earlier controller. */
+  #unanswered = 0;
+  #hasResigned = false;
   /** Whether the controller planned in the last step: else its deadlines are of no use. */
   #controls = false;
   /** Kinds still to be listed afresh before a new leader decides anything. */
@@ -190,6 +193,7 @@ export class MainCore {
     at: Instant,
   ): void {
     const { write, outcome } = event;
+    if (isOfController(write)) this.#unanswered--;
     if (outcome.kind === "failed" && !isRace(outcome.reason)) {
       this.#log("warning", "Write failed", {
         write: write.id,
@@ -204,6 +208,7 @@ export class MainCore {
 
   #settle(at: Instant): void {
     if (this.#phase.kind === "gone") return;
+    this.#resignIfDone();
     this.#membership.setNodeUid(
       this.#cluster.nodes.get(this.#config.node)?.meta.uid,
     );
@@ -250,7 +255,7 @@ export class MainCore {
   #control(at: Instant): void {
     if (
       this.#controller === undefined && this.#relisting?.size === 0 &&
-      this.#watches.allListed()
+      this.#watches.allListed() && this.#unanswered === 0
     ) {
       this.#relisting = undefined;
       this.#controller = new Controller(this.#cluster, {
@@ -262,7 +267,15 @@ export class MainCore {
     this.#controls = this.#controller !== undefined &&
       this.#membership.mayLead(at);
     if (!this.#controls || this.#controller === undefined) return;
-    for (const write of this.#controller.plan(at)) this.#write(write);
+    // None may take effect when another one could decide already.
+    const timeoutMs = Math.min(
+      WRITE_TIMEOUT_MAX_MS,
+      this.#membership.leadsForMs(at),
+    );
+    for (const write of this.#controller.plan(at)) {
+      if (isOfController(write)) this.#unanswered++;
+      this.#write({ ...write, timeoutMs });
+    }
     for (const watched of this.#controller.takeDoubts()) {
       this.#log("warning", "A write was answered but is not to be seen", {
         watched,
@@ -338,6 +351,17 @@ export class MainCore {
     this.#effects.push({ kind: "wire", command: { kind: "leave" } });
   }
 
+  /**
+   * Lets another one be the controller, once what this one has sent is answered:
+   * the next knows nothing of an address that is on its way.
+   */
+  #resignIfDone(): void {
+    if (this.#phase.kind === "running" || this.#hasResigned) return;
+    if (this.#unanswered > 0) return;
+    this.#hasResigned = true;
+    this.#membership.resign();
+  }
+
   #wireLeft(at: Instant): void {
     if (this.#phase.kind !== "leaving") return;
     this.#phase = { kind: "releasing", untilMs: at.nowMs + RELEASING_MAX_MS };
@@ -367,6 +391,11 @@ export class MainCore {
   ): void {
     this.#effects.push({ kind: "log", level, message, fields });
   }
+}
+
+/** Whether a write is about an object that the controller decides on. */
+function isOfController({ id }: PlannedWrite): boolean {
+  return id.startsWith("service/") || id.startsWith("eip");
 }
 
 /** Whether a write failed because another was first: it is planned again on newer data. */
@@ -424,5 +453,7 @@ const RELISTED_BY_LEADER: readonly WatchedKind[] = [
 ];
 /** How long others have to take over after SIGTERM; a bit more than the wire core's own limit. */
 const LEAVING_MAX_MS = 3_300;
+/** The API client's own limit for a request. */
+const WRITE_TIMEOUT_MAX_MS = 10_000;
 /** How long giving the Leases back may take. */
 const RELEASING_MAX_MS = 1_000;

@@ -256,6 +256,75 @@ Deno.test("MainCore names the links to answer on only once it stands for its nod
   ok(links?.kind === "links" && links.links[0]?.name === "eth0");
 });
 
+Deno.test("MainCore that is told to end stays the controller until what it sent is answered", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.put("eip/pool", EIP);
+  stage.put("service/default/web", SERVICE);
+  const sent = stage.open.filter(({ id }) => id.startsWith("service/"));
+  strictEqual(sent.length, 1);
+  stage.open = stage.open.filter(({ id }) => !id.startsWith("service/"));
+  stage.answerAll();
+  stage.step({ kind: "shutdown" });
+  const released = (): boolean =>
+    stage.lines.some((line) => line.includes("openelb-controller released"));
+  stage.answerAll();
+  strictEqual(released(), false);
+  stage.open.push(...sent);
+  stage.answerAll();
+  strictEqual(released(), true);
+});
+
+Deno.test("MainCore gives its writes no longer than nobody else can lead", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.put("eip/pool", EIP);
+  const ledMs = stage.nowMs;
+  stage.open = [];
+  // No renewal is answered for nine seconds.
+  stage.nowMs = ledMs + 9_000;
+  stage.put("service/default/web", SERVICE);
+  const write = stage.open.find(({ id }) => id.startsWith("service/"));
+  const timeoutMs = write?.timeoutMs ?? Infinity;
+  ok(timeoutMs > 3_000 && timeoutMs <= 6_000, `${timeoutMs}`);
+});
+
+Deno.test("MainCore that leads again plans only when its earlier writes are answered", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.put("eip/pool", EIP);
+  stage.put("service/default/web", SERVICE);
+  const sent = stage.open.filter(({ id }) => id.startsWith("service/"));
+  stage.open = stage.open.filter(({ id }) => !id.startsWith("service/"));
+  stage.answerAll();
+  const controller = "lease/openelb-system/openelb-controller";
+  const ours = stage.objects.get(controller);
+  ok(ours !== undefined);
+  // Another one leads for a moment, and gives the Lease back.
+  for (const holderIdentity of ["n2_other", ""]) {
+    stage.put(controller, {
+      ...ours,
+      spec: { ...ours["spec"] as Raw, holderIdentity },
+    });
+  }
+  stage.effects.length = 0;
+  for (
+    let i = 0;
+    i < 5 && !stage.core.view.membership.mayLead(now(stage));
+    i++
+  ) {
+    stage.deadline();
+    stage.answerAll();
+  }
+  for (const watched of ["eip", "namespace", "service"] as const) {
+    stage.list(watched);
+  }
+  strictEqual(stage.core.view.isLeader, false);
+  stage.open.push(...sent);
+  stage.answerAll();
+  strictEqual(stage.core.view.isLeader, true);
+});
+
 Deno.test("MainCore that is told to end twice ends once", () => {
   const stage = new MainStage();
   stage.lead();
@@ -329,6 +398,10 @@ Deno.test("MainCore tells the same of the same events", () => {
   });
   strictEqual(stories[0], stories[1]);
 });
+
+function now({ nowMs }: MainStage) {
+  return { nowMs, nowIso: "" };
+}
 
 const EIP: Raw = {
   metadata: {

@@ -167,6 +167,14 @@ export class Membership {
     return isLeader(this.#leader, at.nowMs);
   }
 
+  /** How long nobody else can become the controller, even if this agent cannot renew any more; 0 when it is not. */
+  leadsForMs(at: Instant): number {
+    const { renewedMs, config } = this.#leader;
+    return renewedMs === undefined
+      ? 0
+      : Math.max(0, renewedMs + config.leaseDurationMs - at.nowMs);
+  }
+
   /** Whether others take this agent for live. */
   hasLease(at: Instant): boolean {
     return isNodeLeaseLive(this.#own, at.nowMs);
@@ -257,10 +265,14 @@ export class Membership {
     this.#nodeUid = uid;
   }
 
-  /** Says in the Lease that this agent is about to stop, and stops being the controller. */
+  /** Says in the Lease that this agent is about to stop. */
   leave(): void {
     this.#leaving = true;
     this.#publishAgain();
+  }
+
+  /** Stops being the controller and gives its Lease back, so that another one begins at once. */
+  resign(): void {
     this.#stepLeader({ kind: "shutdown", ...this.#at });
   }
 

@@ -19,6 +19,8 @@ export interface PlannedWrite {
     | "application/json-patch+json";
   /** The body, as JSON. */
   readonly body: unknown;
+  /** When to give up, in milliseconds from now; the client's own limit when absent. */
+  readonly timeoutMs?: number;
 }
 
 /** What became of a write. */

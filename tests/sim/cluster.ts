@@ -41,6 +41,8 @@ export interface SimOptions {
   readonly nodes: number;
   /** On how many of them agents start by themselves; on all when absent. */
   readonly agents?: number;
+  /** Whether some requests take up to half a minute, and some watches stall as long; no when absent. */
+  readonly isSlow?: boolean;
 }
 
 /** All objects of a kind. */
@@ -69,9 +71,13 @@ export class SimCluster {
   );
   #order = 0;
   #isUp = true;
+  #isSlow: boolean;
 
   /** Agents that start within three seconds of each other. */
-  constructor({ seed, nodes, agents = nodes }: SimOptions) {
+  constructor(
+    { seed, nodes, agents = nodes, isSlow = false }: SimOptions,
+  ) {
+    this.#isSlow = isSlow;
     this.#random = new Random(seed);
     this.#api = new ApiCore({ changesMax: 1_000, random: this.#random });
     for (const crd of crdDocuments()) {
@@ -111,6 +117,17 @@ export class SimCluster {
   /** A number below a bound, from the seed. */
   draw(below: number): number {
     return this.#random.int(below);
+  }
+
+  /** How long until a watch shows what happened. */
+  watchDelayMs(): number {
+    const stalls = this.#isSlow && this.draw(200) === 0;
+    return 1 + this.draw(stalls ? SLOW_MS_MAX : 30);
+  }
+
+  /** From here on everything is quick. */
+  hurry(): void {
+    this.#isSlow = false;
   }
 
   /** Does something later. */
@@ -218,28 +235,24 @@ export class SimCluster {
   /** Carries out a write of an agent, if the server is there. */
   send(node: SimNode, write: PlannedWrite): void {
     this.writes.push({ node: node.name, write });
-    this.after(1 + this.draw(20), () => {
+    let isAnswered = false;
+    const answer = (outcome: WriteOutcome): void => {
+      if (!isAnswered) node.answered(write, outcome);
+      isAnswered = true;
+    };
+    const isLate = this.#isSlow && this.draw(10) === 0;
+    this.after(1 + this.draw(isLate ? SLOW_MS_MAX : 20), () => {
+      // Whoever gave up has cancelled it.
+      if (isAnswered) return;
       if (!this.#isUp || node.isIsolated) {
-        this.after(this.draw(2_000), () => {
-          node.answered(write, {
-            kind: "failed",
-            reason: "unreachable",
-            message: "the server is away",
-          });
-        });
+        this.after(this.draw(2_000), () => answer(failed("unreachable")));
         return;
       }
-      const { method, path, body, contentType } = write;
-      const { code, object } = this.#answer({
-        method,
-        path,
-        body: body === undefined ? undefined : JSON.parse(JSON.stringify(body)),
-        contentType,
-      });
-      this.after(1 + this.draw(5), () => {
-        node.answered(write, outcomeOf(code, object));
-      });
+      const outcome = this.#carryOut(write);
+      this.after(1 + this.draw(5), () => answer(outcome));
     });
+    const timeoutMs = write.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    this.after(timeoutMs, () => answer(failed("timeout")));
   }
 
   /** Lists a kind, as it is now. */
@@ -257,6 +270,16 @@ export class SimCluster {
     this.after(0, () => {
       for (const node of this.nodes) if (node !== from) node.hear(frame);
     });
+  }
+
+  #carryOut({ method, path, body, contentType }: PlannedWrite): WriteOutcome {
+    const { code, object } = this.#answer({
+      method,
+      path,
+      body: body === undefined ? undefined : JSON.parse(JSON.stringify(body)),
+      contentType,
+    });
+    return outcomeOf(code, object);
   }
 
   #tell(watched: WatchedKind, change: Change): void {
@@ -313,6 +336,10 @@ function outcomeOf(code: number, object: JsonObject): WriteOutcome {
   };
 }
 
+function failed(reason: string): WriteOutcome {
+  return { kind: "failed", reason, message: `the request failed: ${reason}` };
+}
+
 function hostOf(number: number): LabHost {
   const byte = (10 + number).toString(16).padStart(2, "0");
   return {
@@ -323,6 +350,10 @@ function hostOf(number: number): LabHost {
   };
 }
 
+/** When an agent gives a request up. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Longest that something slow takes. */
+const SLOW_MS_MAX = 30_000;
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const EIPS = `/apis/${API_GROUP}/${API_VERSION}/eips`;
 const MERGE_PATCH = "application/merge-patch+json";

@@ -170,7 +170,7 @@ export class SimNode {
     if (agent?.connected !== true) return;
     const { connection } = agent;
     const delayMs = Math.max(
-      1 + this.#cluster.draw(30),
+      this.#cluster.watchDelayMs(),
       agent.shownMs - this.#cluster.nowMs,
     );
     agent.shownMs = this.#cluster.nowMs + delayMs;
