@@ -10,7 +10,7 @@ import { Capture, type LabCluster, LabProcess, programOf } from "@/lab/mod.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { descriptorsOf, stepsOf, until } from "./_stage.ts";
 import { arping, ipOn, ndisc6, startArping } from "./_tools.ts";
-import { announcementsOf } from "./_wire.ts";
+import { announcementsOf } from "../support/wire_evidence.ts";
 
 const VIPS = ["192.168.0.91", "2001:db8::91"] as const;
 

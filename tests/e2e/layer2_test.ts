@@ -10,7 +10,7 @@ import { type CapturedFrame, LabProcess } from "@/lab/mod.ts";
 import { MOVE_MS_MAX, pass, type Stage, testOnStage, until } from "./_stage.ts";
 import { Stranger } from "./_stranger.ts";
 import { arping, ipOn, ndisc6, onHost, startArping } from "./_tools.ts";
-import { announcementsOf } from "./_wire.ts";
+import { announcementsOf } from "../support/wire_evidence.ts";
 
 testOnStage(
   "addresses are answered for by their owners, as others ask",
