@@ -25,6 +25,11 @@ import type {
 } from "./main_events.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { Membership } from "./membership.ts";
+import {
+  type MissingRight,
+  MissingRights,
+  missingRightSentence,
+} from "./missing_rights.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { WireFeed } from "./wire_feed.ts";
@@ -61,6 +66,7 @@ export class MainCore {
   readonly #cluster = new ClusterState();
   readonly #news = new ClusterFeed(this.#cluster);
   readonly #watches = new Watches();
+  readonly #rights = new MissingRights();
   readonly #announcements: Announcements;
   readonly #membership: Membership;
   readonly #local: LocalView;
@@ -122,6 +128,7 @@ export class MainCore {
       node: this.#config.node,
       isLeader: this.#controller !== undefined,
       watches: this.#watches,
+      rights: this.#rights,
       membership: this.#membership,
       owners: this.#owners,
       local: this.#local,
@@ -163,6 +170,7 @@ export class MainCore {
   #takeNews(event: WatchNews, at: Instant): void {
     const { watched, news } = event;
     this.#watches.take(watched, news, at);
+    this.#tellMissing(this.#rights.takeNews(watched, news, at));
     if (news.kind === "lost") {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
     }
@@ -194,11 +202,21 @@ export class MainCore {
   ): void {
     const { write, outcome } = event;
     if (isOfController(write)) this.#unanswered--;
-    if (outcome.kind === "failed" && !isRace(outcome.reason)) {
+    const failure = outcome.kind === "failed" && !isRace(outcome.reason)
+      ? outcome
+      : undefined;
+    const refused = this.#rights.takeAnswer(
+      attemptOf(write),
+      failure?.message,
+      at,
+    );
+    // One line for the right, not one for each write that wants it.
+    if (refused !== undefined) this.#tellMissing(refused.fresh);
+    else if (failure !== undefined) {
       this.#log("warning", "Write failed", {
         write: write.id,
-        reason: outcome.reason,
-        error: outcome.message,
+        reason: failure.reason,
+        error: failure.message,
       });
     }
     if (write.id.startsWith("lease")) {
@@ -324,6 +342,15 @@ export class MainCore {
     );
   }
 
+  #tellMissing(right: MissingRight | undefined): void {
+    if (right === undefined) return;
+    this.#log("error", "A right in Kubernetes is missing", {
+      verb: right.verb,
+      resource: right.resource,
+      remedy: missingRightSentence(right),
+    });
+  }
+
   #tellDuplicate(): void {
     const { duplicate } = this.#membership;
     if (duplicate === this.#duplicate) return;
@@ -385,7 +412,7 @@ export class MainCore {
   }
 
   #log(
-    level: "info" | "warning",
+    level: "info" | "warning" | "error",
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ): void {
@@ -396,6 +423,11 @@ export class MainCore {
 /** Whether a write is about an object that the controller decides on. */
 function isOfController({ id }: PlannedWrite): boolean {
   return id.startsWith("service/") || id.startsWith("eip");
+}
+
+/** What a write tries: those with the same text need the same right. */
+function attemptOf({ id, method }: PlannedWrite): string {
+  return `${method} ${id.split("/", 1)}`;
 }
 
 /** Whether a write failed because another was first: it is planned again on newer data. */
@@ -411,6 +443,8 @@ export interface MainView {
   readonly isLeader: boolean;
   /** The watches. */
   readonly watches: Watches;
+  /** Rights that the API server refused. */
+  readonly rights: MissingRights;
   /** Leases. */
   readonly membership: Membership;
   /** What this node answers for. */

@@ -74,6 +74,37 @@ Deno.test("MainCore that becomes the leader plans on fresh lists only", () => {
   ok(stage.open.some(({ id }) => id === "service/default/web"));
 });
 
+Deno.test("MainCore names a missing right once, whatever wants it, and keeps what it has", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  const refused = (name: string): string =>
+    `Cannot PATCH /x/${name}: 403 services "${name}" is forbidden: User "u" cannot patch resource "services/status" in API group "" in the namespace "default"`;
+  stage.effects.length = 0;
+  for (const name of ["a", "b"]) {
+    stage.put(`service/default/${name}`, {
+      ...SERVICE,
+      metadata: { name, namespace: "default" },
+    });
+    stage.refuseAll({ reason: "forbidden", message: refused(name) });
+  }
+  const logged = stage.effects.flatMap((effect) =>
+    effect.kind === "log" ? [`${effect.level}: ${effect.message}`] : []
+  );
+  deepStrictEqual(logged, ["error: A right in Kubernetes is missing"]);
+  const missing = () =>
+    stage.core.view.rights.missing({ nowMs: stage.nowMs, nowIso: "" })
+      .map(({ verb, resource }) => `${verb} ${resource}`);
+  deepStrictEqual(missing(), ["patch services/status"]);
+  strictEqual(stage.core.view.isLeader, true);
+  deepStrictEqual(ingressOf(stage, "web"), ["192.0.2.91"]);
+  while (ingressOf(stage, "b").length === 0) {
+    stage.deadline();
+    stage.answerAll();
+  }
+  deepStrictEqual(missing(), []);
+});
+
 Deno.test("MainCore does not take a stale list for the fresh one it waits for", () => {
   const stage = new MainStage();
   stage.put("eip/pool", EIP);
@@ -423,6 +454,14 @@ const SLICE: Raw = {
   addressType: "IPv4",
   endpoints: [{ addresses: ["10.0.0.1"], nodeName: "n1" }],
 };
+/** The addresses that the API server has for a Service. */
+function ingressOf(stage: MainStage, name: string): readonly unknown[] {
+  const service = stage.objects.get(`service/default/${name}`);
+  const { ingress } = ((service?.["status"] as Raw | undefined)
+    ?.["loadBalancer"] ?? {}) as { readonly ingress?: readonly Raw[] };
+  return (ingress ?? []).map(({ ip }) => ip);
+}
+
 const SERVICE: Raw = {
   metadata: { name: "web", namespace: "default" },
   spec: {

@@ -71,7 +71,8 @@ export type WatchEvent<T> =
   | {
     /**
      * Changes may be missed from here on. Ends with `alive` or `changed`
-     * (continued without a gap) or with `listed`. Told once per loss.
+     * (continued without a gap) or with `listed`. Told once per loss, and once
+     * more when the server, back again, does not let us in.
      */
     readonly kind: "lost";
     /** One sentence. */

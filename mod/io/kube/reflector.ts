@@ -89,6 +89,8 @@ export class Reflector<T> implements Subscription {
   #isWorking = false;
   #resourceVersion: string | undefined;
   #isLost = false;
+  /** Whether the loss that was told is that we are not let in. */
+  #isRefused = false;
   #attempt = 0;
   #refusals = 0;
   #expiredLists = 0;
@@ -164,7 +166,7 @@ export class Reflector<T> implements Subscription {
         if (outcome.livedMs >= STEADY_MS) this.#attempt = 0;
         return outcome.livedMs >= STEADY_MS ? 0 : this.#backoffMs();
       case "failed": {
-        this.#lose(outcome.reason);
+        this.#lose(outcome);
         if (outcome.livedMs >= STEADY_MS) this.#attempt = 0;
         return Math.max(this.#backoffMs(), outcome.retryAfterMs ?? 0);
       }
@@ -181,10 +183,16 @@ export class Reflector<T> implements Subscription {
     if (!this.#isClosed) this.#sink(event);
   }
 
-  #lose(reason: string): void {
-    if (this.#isLost) return;
+  #lose({ reason, isRefusal = false }: Failed): void {
+    if (this.#isLost && (this.#isRefused || !isRefusal)) return;
     this.#isLost = true;
+    this.#isRefused = isRefusal;
     this.#emit({ kind: "lost", reason });
+  }
+
+  #live(): void {
+    this.#isLost = false;
+    this.#isRefused = false;
   }
 
   // List
@@ -198,7 +206,7 @@ export class Reflector<T> implements Subscription {
     }
     this.#expiredLists = 0;
     this.#resourceVersion = page.resourceVersion;
-    this.#isLost = false;
+    this.#live();
     this.#emit({
       kind: "listed",
       objects: collected.objects,
@@ -354,7 +362,7 @@ export class Reflector<T> implements Subscription {
       this.#resourceVersion = resourceVersion;
       this.#refusals = 0;
     }
-    this.#isLost = false;
+    this.#live();
     if (type === "BOOKMARK") {
       this.#hasBookmarks = true;
       this.#emit({ kind: "alive" });
@@ -428,7 +436,7 @@ export class Reflector<T> implements Subscription {
   }
 
   #prove(): void {
-    this.#isLost = false;
+    this.#live();
     this.#emit({ kind: "alive" });
   }
 }
@@ -438,6 +446,8 @@ interface Failed {
   readonly reason: string;
   readonly livedMs: number;
   readonly retryAfterMs?: number;
+  /** Whether we are not let in: that is worth telling beside an outage. */
+  readonly isRefusal?: boolean;
 }
 
 type Outcome =
@@ -460,11 +470,12 @@ interface Reading {
 }
 
 function failed(error: ApiError, livedMs: number): Failed {
-  const { message, retryAfterMs } = error;
+  const { reason, message, retryAfterMs } = error;
   return {
     kind: "failed",
     reason: message,
     livedMs,
+    isRefusal: reason === "forbidden" || reason === "unauthorized",
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }

@@ -317,6 +317,24 @@ Deno.test("Reflector backs off further with each failure", async () => {
   deepStrictEqual(stage.kinds("lost").length, 1);
 });
 
+Deno.test("Reflector tells once more when a server that was away does not let it in", async () => {
+  const statuses = [500, 403, 403, 500, 401];
+  await using stage = await Stage.open({
+    eagerMs: 8_000,
+    answers: () => {
+      const status = statuses.shift();
+      return status === undefined
+        ? undefined
+        : Response.json({ message: "no" }, { status });
+    },
+  });
+  await stage.told.next((e) => e.kind === "listed");
+  deepStrictEqual(stage.kinds("lost"), [
+    { kind: "lost", reason: `Cannot GET ${PATH}: 500 no` },
+    { kind: "lost", reason: `Cannot GET ${PATH}: 403 no` },
+  ]);
+});
+
 Deno.test("Reflector reports what cannot be projected, and goes on", async () => {
   await using stage = await Stage.open({
     answers: ({ url }) =>
