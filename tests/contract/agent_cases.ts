@@ -8,7 +8,13 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { arrayAt, type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import { EventLog, type PlannedWrite } from "@/reconcile/mod.ts";
-import { type ContractCase, namesOf, PATCH, revisionOf } from "./api.ts";
+import {
+  type ContractApi,
+  type ContractCase,
+  namesOf,
+  PATCH,
+  revisionOf,
+} from "./api.ts";
 
 /** The cases. */
 export const AGENT_CASES: readonly ContractCase[] = [
@@ -191,6 +197,7 @@ export const AGENT_CASES: readonly ContractCase[] = [
     name: "a Lease is created, renewed and given back by merge patches",
     run: async (api) => {
       const path = api.group("coordination.k8s.io/v1", "leases");
+      const owner = await createNode(api);
       const made = await api.ok("POST", path, {
         apiVersion: "coordination.k8s.io/v1",
         kind: "Lease",
@@ -205,8 +212,8 @@ export const AGENT_CASES: readonly ContractCase[] = [
           ownerReferences: [{
             apiVersion: "v1",
             kind: "Node",
-            name: "n1",
-            uid: crypto.randomUUID(),
+            name: valueAt(owner, "metadata", "name") ?? "",
+            uid: valueAt(owner, "metadata", "uid") ?? "",
           }],
         },
         spec: leaseSpec("one", 0),
@@ -337,6 +344,13 @@ function service(name: string, metadata: JsonObject = {}): JsonObject {
       ports: [{ port: 80 }],
     },
   };
+}
+
+// An owner that is not there would have the garbage collector delete the Lease.
+async function createNode(api: ContractApi): Promise<JsonObject> {
+  const name = `${api.namespace}-node`;
+  api.cleansUp(`/api/v1/nodes/${name}`);
+  return await api.ok("POST", "/api/v1/nodes", { metadata: { name } });
 }
 
 function leaseSpec(holderIdentity: string, renewals: number): JsonObject {

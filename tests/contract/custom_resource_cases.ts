@@ -229,6 +229,21 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
     },
   },
   {
+    name: "a watch where nothing changed has no bookmark, also at its end",
+    run: async (api) => {
+      const path = await define(api);
+      await api.ok("POST", path, pool(api, "a", { address: "x" }));
+      const watch = await api.watch(path, {
+        resourceVersion: revisionOf(await api.ok("GET", path)),
+        allowWatchBookmarks: "true",
+        timeoutSeconds: "3",
+      });
+      // A change of something else does not count.
+      await api.ok("POST", api.core("secrets"), { metadata: { name: "a" } });
+      strictEqual(await watch.next(), undefined);
+    },
+  },
+  {
     name: "definitions that are not well-formed answer 422",
     run: async (api) => {
       const expected = { code: 422, reason: "Invalid" };
@@ -261,6 +276,7 @@ async function define(api: ContractApi): Promise<string> {
   const body = definition(api);
   const name = String(valueAt(body, "metadata", "name"));
   const watch = await api.watch(DEFINITIONS, {
+    resourceVersion: revisionOf(await api.ok("GET", DEFINITIONS)),
     fieldSelector: `metadata.name=${name}`,
   });
   await api.ok("POST", DEFINITIONS, body);
@@ -268,7 +284,8 @@ async function define(api: ContractApi): Promise<string> {
   for (let isServed = false; !isServed;) {
     // deno-lint-ignore no-await-in-loop -- one event after the other
     const event = await watch.next();
-    const conditions = valueAt(event?.object, "status", "conditions");
+    ok(event !== undefined, "The watch of definitions has ended");
+    const conditions = valueAt(event.object, "status", "conditions");
     isServed = Array.isArray(conditions) &&
       conditions.some((condition) =>
         valueAt(condition, "type") === "Established" &&
