@@ -14,10 +14,12 @@ export interface AuditedRequest {
   readonly verb: string;
   /** The resource as a role names it, `services/status` for a subresource; a path for what is no resource. */
   readonly resource: string;
+  /** Whether it is one, and not just a path. */
+  readonly isResource: boolean;
   /** API group; empty for the core group. */
   readonly group: string;
-  /** The namespace; absent for all of them. */
-  readonly namespace: string | undefined;
+  /** The namespace; empty for all of them. */
+  readonly namespace: string;
   /** Whether the authorizer let it through. */
   readonly isAllowed: boolean;
 }
@@ -42,16 +44,14 @@ export async function readAuditLog(
 function requestOf(entry: JsonObject): AuditedRequest {
   const plural = stringAt(entry, "objectRef", "resource");
   const subresource = stringAt(entry, "objectRef", "subresource");
-  const path = stringAt(entry, "requestURI")?.replace(/\?.*/, "") ?? "";
+  const path = stringAt(entry, "requestURI").replace(/\?.*/, "");
   return {
-    user: stringAt(entry, "user", "username") ?? "",
-    verb: stringAt(entry, "verb") ?? "",
-    resource: plural === undefined
-      ? path
-      : subresource === undefined
-      ? plural
-      : `${plural}/${subresource}`,
-    group: stringAt(entry, "objectRef", "apiGroup") ?? "",
+    user: stringAt(entry, "user", "username"),
+    verb: stringAt(entry, "verb"),
+    resource: [plural === "" ? path : plural, subresource]
+      .filter((part) => part !== "").join("/"),
+    isResource: plural !== "",
+    group: stringAt(entry, "objectRef", "apiGroup"),
     namespace: stringAt(entry, "objectRef", "namespace"),
     isAllowed:
       stringAt(entry, "annotations", "authorization.k8s.io/decision") ===

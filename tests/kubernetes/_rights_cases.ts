@@ -168,10 +168,11 @@ export const RIGHT_CASES: readonly RightCase[] = [
   },
   {
     right: "patch eips",
-    effect: "an Eip is held by a finalizer while its addresses are used",
+    effect: "an Eip whose addresses are used is kept by a finalizer",
     scene: async (stage) => {
-      const eip = stage.fresh("held");
+      const eip = stage.fresh("used");
       await stage.createEip(eip);
+      await stage.createService(stage.fresh("user"), { eip });
       return { isDone: async () => hasFinalizer(await stage.eip(eip)) };
     },
   },

@@ -49,9 +49,10 @@ export class RightsStage implements AsyncDisposable {
   /** Starts the control plane, and creates what all agents meet. */
   static async open(): Promise<RightsStage> {
     await ipBatch("", [
-      `link add ${LINK} type dummy`,
+      `link add ${LINK} type veth peer name ${LINK}-peer`,
       `address add 198.51.100.11/24 dev ${LINK}`,
       `link set ${LINK} up`,
+      `link set ${LINK}-peer up`,
     ]);
     await Deno.mkdir(FOLDER, { recursive: true });
     const binaries = await kubernetesBinaries();
@@ -60,7 +61,7 @@ export class RightsStage implements AsyncDisposable {
     );
     try {
       await stage.#define();
-      for (const node of NODES) await stage.#createNode(node);
+      await Promise.all(NODES.map((node) => stage.#createNode(node)));
       await stage.createEip(POOL, { address: "198.51.100.100-198.51.100.199" });
       await stage.createService(HELD);
       await stage.createEndpoint(HELD);
@@ -90,7 +91,7 @@ export class RightsStage implements AsyncDisposable {
         metadata: { name: ACCOUNT },
       },
     );
-    for (const kind of ["ClusterRole", "Role"] as const) {
+    await Promise.all(KINDS.map(async (kind) => {
       const path = rolePath(kind, namespace);
       await admin.must("POST", path, roleOf(kind, namespace, rights));
       await admin.must("POST", path.replace(/s$/, "bindings"), {
@@ -102,7 +103,7 @@ export class RightsStage implements AsyncDisposable {
         },
         subjects: [{ kind: "ServiceAccount", name: ACCOUNT, namespace }],
       });
-    }
+    }));
   }
 
   /** Changes what the account of a namespace may do. */
@@ -110,13 +111,13 @@ export class RightsStage implements AsyncDisposable {
     namespace: string,
     rights: readonly ShippedRight[],
   ): Promise<void> {
-    for (const kind of ["ClusterRole", "Role"] as const) {
-      await this.plane.admin.must(
+    await Promise.all(KINDS.map((kind) =>
+      this.plane.admin.must(
         "PATCH",
         `${rolePath(kind, namespace)}/${namespace}`,
         { rules: roleOf(kind, namespace, rights)["rules"] ?? [] },
-      );
-    }
+      )
+    ));
   }
 
   /** Starts an agent with the account of its namespace. */
@@ -164,7 +165,7 @@ export class RightsStage implements AsyncDisposable {
       spec: { allocateLoadBalancerNodePorts: false },
     });
     // Without a selector no controller but the test makes its endpoints.
-    const { selector: _, ...spec } = objectAt(service, "spec") ?? {};
+    const { selector: _, ...spec } = objectAt(service, "spec");
     const path = `/api/v1/namespaces/${namespace}/services`;
     await this.plane.admin.must("POST", path, { ...service, spec });
   }
@@ -196,28 +197,18 @@ export class RightsStage implements AsyncDisposable {
 
   /** Deletes what a case made, and waits until the agent that runs let go of it. */
   async clear(): Promise<void> {
-    const { admin } = this.plane;
-    for (const node of NODES) await this.#labelNode(node, null);
-    for (
-      const [collection, kept] of [[SERVICES, HELD], [EIPS, POOL]] as const
-    ) {
-      const list = await admin.must("GET", collection);
-      const paths = arrayAt(list, "items").map((item) =>
-        pathOf(collection, item)
-      )
-        .filter((path) =>
-          !path.endsWith(`/${kept}`) && !path.endsWith("/kubernetes")
-        );
-      await Promise.all(
-        paths.map((path) => this.plane.request("DELETE", path)),
-      );
-      await until(
-        async () =>
-          (await Promise.all(paths.map((path) => this.read(path))))
-            .every((object) => object === undefined),
-        { timeoutMs: WAIT_MS_MAX, what: () => `There are still ${paths}` },
-      );
-    }
+    await Promise.all(NODES.map((node) => this.#labelNode(node, null)));
+    const paths = [
+      ...await this.#paths(SERVICES, ["kubernetes", HELD]),
+      ...await this.#paths(EIPS, [POOL]),
+    ];
+    await Promise.all(paths.map((path) => this.plane.request("DELETE", path)));
+    const left = (): Promise<readonly (JsonObject | undefined)[]> =>
+      Promise.all(paths.map((path) => this.read(path)));
+    await until(
+      async () => (await left()).every((object) => object === undefined),
+      { timeoutMs: WAIT_MS_MAX, what: () => `Not let go of: ${paths}` },
+    );
   }
 
   /** The addresses of a Service. */
@@ -230,7 +221,7 @@ export class RightsStage implements AsyncDisposable {
     );
     return arrayAt(service ?? {}, "status", "loadBalancer", "ingress").map((
       entry,
-    ) => stringAt(entry, "ip") ?? "");
+    ) => stringAt(entry, "ip"));
   }
 
   /** Whether a Service has an address. */
@@ -264,16 +255,30 @@ export class RightsStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#agents.map((agent) => agent.stop("SIGKILL")));
+    await Promise.all(
+      this.#agents.map((agent) => agent[Symbol.asyncDispose]()),
+    );
     await this.plane[Symbol.asyncDispose]();
     await ipBatch("", [`link delete ${LINK}`]);
   }
 
+  async #paths(
+    collection: string,
+    kept: readonly string[],
+  ): Promise<readonly string[]> {
+    const list = await this.plane.admin.must("GET", collection);
+    return arrayAt(list, "items").filter((item) =>
+      !kept.includes(stringAt(item, "metadata", "name"))
+    ).map((item) => pathOf(collection, item));
+  }
+
   async #define(): Promise<void> {
-    for (const document of crdDocuments()) {
-      const body: JsonObject = JSON.parse(JSON.stringify(document));
-      await this.plane.admin.must("POST", DEFINITIONS, body);
-    }
+    await Promise.all(
+      crdDocuments().map((document) => {
+        const body: JsonObject = JSON.parse(JSON.stringify(document));
+        return this.plane.admin.must("POST", DEFINITIONS, body);
+      }),
+    );
     await until(
       async () => (await this.plane.request("GET", EIPS)).code === 200,
       { timeoutMs: WAIT_MS_MAX, what: () => "Eips are not served" },
@@ -300,7 +305,7 @@ export class RightsStage implements AsyncDisposable {
 }
 
 /** An agent that runs. */
-export class RightsAgent {
+export class RightsAgent implements AsyncDisposable {
   /** Its namespace. */
   readonly namespace: string;
   /** Its Node. */
@@ -370,9 +375,14 @@ export class RightsAgent {
     return this.metric("foghorn_owned_addresses");
   }
 
-  /** Ends it; its exit code. */
-  stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    return this.process.stop(signal);
+  /** Tells it to end; its exit code. */
+  stop(): Promise<number> {
+    return this.process.stop();
+  }
+
+  /** Kills it, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process.stop("SIGKILL");
   }
 }
 
@@ -414,10 +424,10 @@ export function hasFinalizer(object: JsonObject | undefined): boolean {
 }
 
 function pathOf(collection: string, item: Json | undefined): string {
-  const name = stringAt(item, "metadata", "name") ?? "";
+  const name = stringAt(item, "metadata", "name");
   const namespace = stringAt(item, "metadata", "namespace");
   const plural = collection.replace(/.*\//, "");
-  return namespace === undefined
+  return namespace === ""
     ? `${collection}/${name}`
     : collection.replace(plural, `namespaces/${namespace}/${plural}/${name}`);
 }
@@ -430,6 +440,7 @@ export const HELD = "held";
 
 const POOL = "pool";
 const NODES = ["n1", "n2"] as const;
+const KINDS = ["ClusterRole", "Role"] as const;
 const LINK = "lab0";
 const ACCOUNT = "foghorn";
 const FOLDER = "/run/rights";
