@@ -259,6 +259,31 @@ export class KubeObjects {
       Object.entries(used).map(([key, value]) => [key, String(value)]),
     );
   }
+
+  /**
+   * Waits until `status.used` of an Eip has these and no others.
+   *
+   * @param name Its name.
+   * @param wanted Addresses by the Service that has them, as `namespace/name`.
+   */
+  async hasUsed(
+    name: string,
+    wanted: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const text = Object.entries(wanted).map(([service, vip]) =>
+      `${vip} ${service}`
+    ).sort().join(", ");
+    let found = "";
+    await until(async () => {
+      const used = Object.entries(await this.used(name));
+      found = used.map(([vip, service]) => `${vip} ${service}`).sort()
+        .join(", ");
+      return found === text;
+    }, {
+      timeoutMs: WAIT_MS_MAX,
+      what: () => `used of ${name} is "${found}", not "${text}"`,
+    });
+  }
 }
 
 /** Path of a Service of the namespace `default`. */

@@ -177,20 +177,17 @@ async function fillsGap(lab: KubernetesLab): Promise<void> {
   deepStrictEqual(await lab.objects.addressed("f"), ["192.168.0.101"]);
 }
 
-/** Waits until the pool's status has these addresses and Services. */
+/** Waits until the pool's status has the addresses of these Services, and no others. */
 async function remembers(
   lab: KubernetesLab,
   wanted: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const text = Object.entries(wanted).map(([name, vip]) =>
-    `${vip} default/${name}`
-  ).sort().join(", ");
-  let found = "";
-  await until(async () => {
-    const used = Object.entries(await lab.objects.used("pool"));
-    found = used.map(([vip, name]) => `${vip} ${name}`).sort().join(", ");
-    return found === text;
-  }, { timeoutMs: 30_000, what: () => `used is ${found}, not ${text}` });
+  await lab.objects.hasUsed(
+    "pool",
+    Object.fromEntries(
+      Object.entries(wanted).map(([name, vip]) => [`default/${name}`, vip]),
+    ),
+  );
 }
 
 async function rotatesToken(lab: KubernetesLab): Promise<void> {
