@@ -11,8 +11,7 @@
  * @module
  */
 
-import type { JsonObject } from "@/lab/apiserver/json.ts";
-import { stringAt } from "@/lab/apiserver/json.ts";
+import { type JsonObject, stringAt } from "@/lab/apiserver/json.ts";
 import { LabProcess } from "@/lab/process.ts";
 import { type KubeAnswer, KubeClient } from "./kube_client.ts";
 import {
@@ -185,7 +184,7 @@ export class ControlPlane implements AsyncDisposable {
       },
     );
     const token = stringAt(body, "status", "token");
-    if (token === undefined) throw new Error("A TokenRequest gave no token");
+    if (token === "") throw new Error("A TokenRequest gave no token");
     return token;
   }
 
