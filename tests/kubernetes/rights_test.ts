@@ -43,6 +43,10 @@ testSandboxed(
       "with the whole role agents are ready, give addresses, and hand over",
       () => haveAll(stage),
     );
+    await step(
+      "an agent whose rights are all taken goes on answering, and recovers",
+      () => loseAll(stage),
+    );
     for (const one of RIGHT_CASES) {
       // deno-lint-ignore no-await-in-loop -- one agent at a time
       await step(
@@ -117,6 +121,40 @@ async function haveAll(stage: RightsStage): Promise<void> {
   await stage.clear();
   deepStrictEqual(await second.notReady(), []);
   strictEqual(await second.stop(), 0);
+}
+
+async function loseAll(stage: RightsStage): Promise<void> {
+  const namespace = stage.fresh(NAMESPACE);
+  await stage.createAccount(namespace, RIGHTS);
+  const held = await stage.addresses(HELD);
+  await using agent = await stage.startAgent({ namespace, node: "n1" });
+  await eventually(agent, "answering", async () => await agent.owned() === 1);
+  await stage.setRights(namespace, []);
+  // A watch that runs is not ended by it.
+  await stage.plane.killApiserver();
+  await stage.plane.startApiserver();
+  await eventually(
+    agent,
+    "without its Lease, and without any watch",
+    async () => {
+      const parts = await agent.notReady();
+      return parts.some((line) => line.startsWith("lease: ")) &&
+        // Those that were to be listed afresh lack that right.
+        parts.filter((line) => /^permission: .* (list|watch) /.test(line))
+            .length === WATCHES &&
+        parts.some((line) => line.includes(" patch leases "));
+    },
+  );
+  strictEqual(await agent.owned(), 1);
+  deepStrictEqual(await stage.addresses(HELD), held);
+  await stage.setRights(namespace, RIGHTS);
+  await eventually(
+    agent,
+    "ready again",
+    async () => (await agent.notReady()).length === 0,
+  );
+  strictEqual(await agent.owned(), 1);
+  strictEqual(await agent.stop(), 0);
 }
 
 async function lackOne(
@@ -236,6 +274,7 @@ function texts(requests: readonly AuditedRequest[]): readonly string[] {
 }
 
 const RIGHTS = rightsOf(shippedRoles());
+const WATCHES = RIGHTS.filter(({ verb }) => verb === "watch").length;
 const NAMESPACE = "rights";
 // Events and statuses are written where the object is.
 const IN_DEFAULT = new Set(["create events", "patch services/status"]);
