@@ -24,7 +24,7 @@ import { programOf } from "@/lab/program.ts";
 import { MAIN } from "../support/sandboxed.ts";
 import { rulesFor, type ShippedRight } from "../support/shipped_role.ts";
 import { until } from "../support/waiting.ts";
-import { kubernetesBinaries } from "./build.ts";
+import type { KubernetesBinaries } from "./build.ts";
 import { ControlPlane } from "./control_plane.ts";
 
 /** Who an agent is. */
@@ -47,7 +47,7 @@ export class RightsStage implements AsyncDisposable {
   }
 
   /** Starts the control plane, and creates what all agents meet. */
-  static async open(): Promise<RightsStage> {
+  static async open(binaries: KubernetesBinaries): Promise<RightsStage> {
     await ipBatch("", [
       `link add ${LINK} type veth peer name ${LINK}-peer`,
       `address add 198.51.100.11/24 dev ${LINK}`,
@@ -55,7 +55,6 @@ export class RightsStage implements AsyncDisposable {
       `link set ${LINK}-peer up`,
     ]);
     await Deno.mkdir(FOLDER, { recursive: true });
-    const binaries = await kubernetesBinaries();
     const stage = new RightsStage(
       await ControlPlane.start({ binaries, folder: `${FOLDER}/plane` }),
     );

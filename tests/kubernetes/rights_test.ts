@@ -9,7 +9,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { nodeLeaseName } from "@/api/names.ts";
 import { stringAt } from "@/lab/apiserver/json.ts";
-import { testSandboxed } from "../support/sandboxed.ts";
 import {
   rightName,
   rightsOf,
@@ -19,6 +18,7 @@ import {
 import { stepsOf } from "../support/steps.ts";
 import { pass, until } from "../support/waiting.ts";
 import { type AuditedRequest, readAuditLog } from "./_audit_log.ts";
+import { testWithKubernetes } from "./_stage.ts";
 import { RIGHT_CASES, type RightCase } from "./_rights_cases.ts";
 import {
   hasFinalizer,
@@ -29,10 +29,10 @@ import {
   WAIT_MS_MAX,
 } from "./_rights_stage.ts";
 
-testSandboxed(
+testWithKubernetes(
   "the shipped role is what an agent needs, and no more",
-  async (t) => {
-    await using stage = await RightsStage.open();
+  async (t, binaries) => {
+    await using stage = await RightsStage.open(binaries);
     const step = stepsOf(t);
     await step("every right has a case", () => {
       const known = RIGHT_CASES.map(({ right }) => right);
