@@ -8,6 +8,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { agentWatches } from "@/cli/watch_specs.ts";
 import { NAMESPACE_DEFAULT } from "@/api/names.ts";
+import { AGENT_V8_FLAGS } from "@/lab/program.ts";
 import type { ClusterApi, Resource, WatchSpec } from "@/port/cluster_api.ts";
 import { tasksOf } from "./tasks.ts";
 import { readTree, ROOT } from "./tree.ts";
@@ -47,6 +48,13 @@ Deno.test("the tables of docs/permissions.md name every granted resource and fla
     [, flag],
   ) => flag);
   deepStrictEqual(listed, flags);
+});
+
+Deno.test("agents are started with the flags for V8 that docs/permissions.md names", async () => {
+  const tasks = tasksOf(await readTree());
+  for (const text of [PAGE, tasks.get("agent"), tasks.get("announce")]) {
+    strictEqual(text?.includes(AGENT_V8_FLAGS), true, text);
+  }
 });
 
 interface Rule {
