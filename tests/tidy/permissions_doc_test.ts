@@ -7,6 +7,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { agentWatches } from "@/cli/watch_specs.ts";
 import { NAMESPACE_DEFAULT } from "@/api/names.ts";
+import { AGENT_V8_FLAGS } from "@/lab/program.ts";
 import type { ClusterApi, Resource, WatchSpec } from "@/port/cluster_api.ts";
 import { PERMISSIONS_PAGE, shippedRoles } from "../support/shipped_role.ts";
 import { tasksOf } from "./tasks.ts";
@@ -51,6 +52,14 @@ Deno.test("the tables of docs/permissions.md name every granted resource and fla
     ) => flag,
   );
   deepStrictEqual(listed, flags);
+});
+
+Deno.test("agents are started with the flags for V8 that docs/permissions.md names", async () => {
+  const tasks = tasksOf(await readTree());
+  const texts = [PERMISSIONS_PAGE, tasks.get("agent"), tasks.get("announce")];
+  for (const text of texts) {
+    strictEqual(text?.includes(AGENT_V8_FLAGS), true, text);
+  }
 });
 
 function watchedResources(): readonly Resource[] {
