@@ -33,7 +33,7 @@ import {
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { WireFeed } from "./wire_feed.ts";
-import { Watches } from "./watches.ts";
+import { WATCHED_KINDS, Watches } from "./watches.ts";
 
 /** What a node is told at birth. */
 export interface MainConfig {
@@ -231,6 +231,7 @@ export class MainCore {
       this.#cluster.nodes.get(this.#config.node)?.meta.uid,
     );
     this.#membership.settle(at);
+    if (this.#membership.takeSetBack()) this.#startOver();
     this.#takeRole();
     for (const agent of this.#membership.takeChangedAgents()) {
       if (agent.record === undefined) this.#cluster.removeAgent(agent.node);
@@ -261,11 +262,30 @@ export class MainCore {
     this.#log("info", "Controller role changed", { leader: role === "leader" });
     this.#controller = undefined;
     this.#relisting = undefined;
-    if (role !== "leader") return;
     // What the leader before us wrote last may not have reached our watch yet:
     // nothing is decided before fresh lists.
+    if (role !== "leader") return;
     this.#relisting = new Set(RELISTED_BY_LEADER);
-    for (const watched of RELISTED_BY_LEADER) {
+    this.#relist(RELISTED_BY_LEADER);
+  }
+
+  /** Begins again from what there is: what was seen belongs to a history that is no more. */
+  #startOver(): void {
+    this.#log(
+      "warning",
+      "The cluster was set back to an earlier state, listing all again",
+      {},
+    );
+    const leads = this.#controller !== undefined ||
+      this.#relisting !== undefined;
+    this.#controller = undefined;
+    this.#relisting = leads ? new Set(WATCHED_KINDS) : undefined;
+    this.#news.believeNextLists();
+    this.#relist(WATCHED_KINDS);
+  }
+
+  #relist(kinds: readonly WatchedKind[]): void {
+    for (const watched of kinds) {
       this.#effects.push({ kind: "relist", watched });
     }
   }

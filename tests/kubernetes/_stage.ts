@@ -40,8 +40,11 @@ export function testOnKubernetes(
       await t.step({
         name,
         fn: async () => {
-          await fn();
-          await lab.reset();
+          try {
+            await fn();
+          } finally {
+            await lab.reset();
+          }
         },
         // The lab's programs live longer than a step; the test as a whole is checked.
         sanitizeOps: false,

@@ -235,7 +235,7 @@ export class Reflector<T> implements Subscription {
       },
       timeoutMs: PAGE_TIMEOUT_MS,
     }, this.#closed.signal);
-    if (!answer.ok) return { kind: "failed", error: answer.error };
+    if (!answer.ok) return { kind: "failed", error: this.#told(answer.error) };
     const { items, metadata } = fieldsOf(answer.value.body);
     const { resourceVersion, continue: next } = fieldsOf(metadata);
     if (!Array.isArray(items) || typeof resourceVersion !== "string") {
@@ -247,6 +247,16 @@ export class Reflector<T> implements Subscription {
       return await this.#page(collected, next);
     }
     return { kind: "complete", resourceVersion };
+  }
+
+  /** An error in words that say what to do. */
+  #told(error: ApiError): ApiError {
+    const { resource: { group, version, plural }, remedy } = this.#spec;
+    if (error.reason !== "not-found" || group === "") return error;
+    const missing =
+      `The API server does not serve ${plural} of ${group}/${version}`;
+    const message = remedy === undefined ? missing : `${missing}: ${remedy}`;
+    return { ...error, message };
   }
 
   #collect(raw: unknown, collected: Collected<T>): void {

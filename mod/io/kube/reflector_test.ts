@@ -355,6 +355,22 @@ Deno.test("Reflector tells once more when a server that was away does not let it
   ]);
 });
 
+Deno.test("Reflector says that a kind is not served and what to do, and waits for it", async () => {
+  let asked = 0;
+  await using stage = await Stage.open({
+    eagerMs: 8_000,
+    answers: ({ url }) =>
+      url.pathname === PATH && asked++ === 0
+        ? new Response("404 page not found\n", { status: 404 })
+        : undefined,
+  });
+  await stage.told.next((e) => e.kind === "listed");
+  deepStrictEqual(stage.kinds("lost"), [{
+    kind: "lost",
+    reason: "The API server does not serve things of test.io/v1: make some",
+  }]);
+});
+
 Deno.test("Reflector reports what cannot be projected, and goes on", async () => {
   await using stage = await Stage.open({
     answers: ({ url }) =>
@@ -423,6 +439,7 @@ function thing(name: string, size: number, resourceVersion: string): unknown {
 const SPEC: WatchSpec<Thing> = {
   resource: { group: "test.io", version: "v1", plural: "things" },
   pageLimit: 2,
+  remedy: "make some",
   project: projectThing,
   key: (object) => object.name,
 };
