@@ -7,6 +7,7 @@
  * @module
  */
 
+import { AGENT_V8_FLAGS } from "@/lab/program.ts";
 import {
   entryPoints,
   MAIN,
@@ -18,7 +19,7 @@ import {
 const entries = await entryPoints(modulesOf, sourceOf);
 const { code } = await new Deno.Command(Deno.execPath(), {
   args: [
-    ...["compile", "--allow-all", "--exclude-unused-npm"],
+    ...["compile", "--allow-all", "--exclude-unused-npm", AGENT_V8_FLAGS],
     ...entries.filter((entry) => entry !== MAIN)
       .map((entry) => `--include=${entry}`),
     ...["--output=dist/foghorn", MAIN],

@@ -15,7 +15,12 @@ import {
   serveHttp,
 } from "@/http/mod.ts";
 import { SystemClock } from "@/io/clock.ts";
-import { KernelLinkTable, machineIdentity, Reactor } from "@/io/ffi/mod.ts";
+import {
+  KernelLinkTable,
+  machineIdentity,
+  Reactor,
+  trimNativeHeap,
+} from "@/io/ffi/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
 import { type Instant, MainCore } from "@/node/mod.ts";
 import type { MetricSample } from "@/obs/mod.ts";
@@ -127,7 +132,9 @@ async function serveNode(start: AgentStart): Promise<number> {
       http: server.port,
     },
   });
+  const trimming = setInterval(trimNativeHeap, TRIM_INTERVAL_MS);
   const code = await stopOnSignal(host, done.promise);
+  clearInterval(trimming);
   await closeAll(parts);
   return code;
 }
@@ -277,3 +284,6 @@ function listenAddress(
   const hostname = match[1] ?? match[2] ?? "";
   return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
 }
+
+/** How often memory that a burst has freed is given back. */
+const TRIM_INTERVAL_MS = 15_000;

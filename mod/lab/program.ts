@@ -36,7 +36,7 @@ export function programOf(main: string): LabProgram {
     path,
   ];
   return {
-    agent: run(AGENT_PERMISSIONS),
+    agent: run([AGENT_V8_FLAGS, ...AGENT_PERMISSIONS]),
     helper: run(HELPER_PERMISSIONS),
     builder: run(["--allow-all"]),
   };
@@ -54,3 +54,10 @@ export const AGENT_PERMISSIONS: readonly string[] = [
   "--allow-ffi",
   ...HELPER_PERMISSIONS,
 ];
+
+/**
+ * How V8 is told to keep an agent small: it runs on every node, mostly idle, and
+ * V8's defaults trade tens of MiB for a speed that only bursts would notice.
+ */
+export const AGENT_V8_FLAGS: string =
+  "--v8-flags=--max-semi-space-size=1,--optimize-for-size";

@@ -17,6 +17,7 @@
 
 import { ipBatch, must, succeeds } from "@/lab/command.ts";
 import { LabProcess } from "@/lab/process.ts";
+import { AGENT_V8_FLAGS } from "@/lab/program.ts";
 
 /** Who answers. */
 export type Answerer = "kernel" | "c" | "foghorn";
@@ -214,6 +215,7 @@ const GAP_US = 1_000;
 const ANNOUNCE = [
   "run",
   "--no-prompt",
+  AGENT_V8_FLAGS,
   "--allow-ffi",
   "--allow-net",
   "--allow-read",

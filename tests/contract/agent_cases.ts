@@ -6,9 +6,31 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { arrayAt, type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
-import { EventLog, type PlannedWrite } from "@/reconcile/mod.ts";
-import { type ContractCase, namesOf, PATCH, revisionOf } from "./api.ts";
+import { crdDocuments } from "@/api/crds.ts";
+import { type Eip, projectEip } from "@/api/eip.ts";
+import { API_GROUP, EIP_FINALIZER, EIP_PLURAL } from "@/api/names.ts";
+import {
+  arrayAt,
+  type JsonObject,
+  stringAt,
+  valueAt,
+} from "@/lab/apiserver/json.ts";
+import { eipObject } from "@/lab/objects.ts";
+import {
+  type DesiredEip,
+  eipFinalizerPatch,
+  eipStatusPatch,
+  EventLog,
+  type PlannedWrite,
+} from "@/reconcile/mod.ts";
+import {
+  type ContractApi,
+  type ContractCase,
+  namesOf,
+  PATCH,
+  revisionOf,
+} from "./api.ts";
+import { establish } from "./definitions.ts";
 
 /** The cases. */
 export const AGENT_CASES: readonly ContractCase[] = [
@@ -191,6 +213,7 @@ export const AGENT_CASES: readonly ContractCase[] = [
     name: "a Lease is created, renewed and given back by merge patches",
     run: async (api) => {
       const path = api.group("coordination.k8s.io/v1", "leases");
+      const owner = await createNode(api);
       const made = await api.ok("POST", path, {
         apiVersion: "coordination.k8s.io/v1",
         kind: "Lease",
@@ -205,8 +228,8 @@ export const AGENT_CASES: readonly ContractCase[] = [
           ownerReferences: [{
             apiVersion: "v1",
             kind: "Node",
-            name: "n1",
-            uid: crypto.randomUUID(),
+            name: valueAt(owner, "metadata", "name") ?? "",
+            uid: valueAt(owner, "metadata", "uid") ?? "",
           }],
         },
         spec: leaseSpec("one", 0),
@@ -288,6 +311,40 @@ export const AGENT_CASES: readonly ContractCase[] = [
     },
   },
   {
+    name:
+      "the shipped definitions are taken, and an Eip as the agent writes it",
+    run: async (api) => {
+      const path = await defineEips(api);
+      const created = await api.ok(
+        "POST",
+        path,
+        ofGroup(api, eipObject({ name: "pool", address: "192.0.2.0/30" })),
+      );
+      const held = await send(api, eipFinalizerPatch(eipOf(created), true));
+      deepStrictEqual(valueAt(held, "metadata", "finalizers"), [EIP_FINALIZER]);
+      const full = await send(api, eipStatusPatch(eipOf(held), FULL));
+      // What is false is left out where it was not there.
+      const { conditions: _, occupied: __, ...rest } = FULL;
+      deepStrictEqual(full["status"], {
+        ...rest,
+        conditions: [...FULL.conditions],
+      });
+      const half = { ...FULL, usage: 1, used: { "192.0.2.1": "ns/a" } };
+      const freed = await send(api, eipStatusPatch(eipOf(full), half));
+      deepStrictEqual(valueAt(freed, "status", "used"), half.used);
+      strictEqual(eipStatusPatch(eipOf(freed), half), undefined);
+      const older = await api.ok(
+        "GET",
+        `${path.replace("v1alpha2", "v1alpha1")}/pool`,
+      );
+      deepStrictEqual(valueAt(older, "status", "used"), half.used);
+      await api.ok("DELETE", `${path}/pool`);
+      const marked = await api.ok("GET", `${path}/pool`);
+      await send(api, eipFinalizerPatch(eipOf(marked), false));
+      await api.fails({ code: 404 }, "GET", `${path}/pool`);
+    },
+  },
+  {
     name: "the agent's Events are taken, of a Service and of an Eip, once each",
     run: async (api) => {
       const log = new EventLog({ component: "OpenELBController", node: "n1" });
@@ -339,6 +396,13 @@ function service(name: string, metadata: JsonObject = {}): JsonObject {
   };
 }
 
+// An owner that is not there would have the garbage collector delete the Lease.
+async function createNode(api: ContractApi): Promise<JsonObject> {
+  const name = `${api.namespace}-node`;
+  api.cleansUp(`/api/v1/nodes/${name}`);
+  return await api.ok("POST", "/api/v1/nodes", { metadata: { name } });
+}
+
 function leaseSpec(holderIdentity: string, renewals: number): JsonObject {
   return {
     holderIdentity,
@@ -356,6 +420,43 @@ function withoutZero(
   return rest;
 }
 
+/** Creates the shipped definitions under a group of the case's own; where Eips are. */
+async function defineEips(api: ContractApi): Promise<string> {
+  for (const document of crdDocuments()) {
+    const definition = ofGroup(api, JSON.parse(JSON.stringify(document)));
+    const plural = stringAt(definition, "spec", "names", "plural");
+    const path = `/apis/${groupOf(api)}/v1alpha2/${plural}`;
+    // deno-lint-ignore no-await-in-loop -- one after the other
+    await establish(api, definition, path);
+  }
+  return `/apis/${groupOf(api)}/v1alpha2/${EIP_PLURAL}`;
+}
+
+/** Sends a write of the agent's, to the group of the case's own. */
+async function send(
+  api: ContractApi,
+  write: PlannedWrite | undefined,
+): Promise<JsonObject> {
+  const path = pathOf(write).replace(API_GROUP, groupOf(api));
+  return await api.ok(write?.method ?? "", path, bodyOf(write), PATCH.merge);
+}
+
+function eipOf(raw: JsonObject): Eip {
+  const eip = projectEip(raw);
+  if (!eip.ok) throw new Error(eip.error);
+  return eip.value;
+}
+
+function groupOf(api: ContractApi): string {
+  return `${api.namespace}.example.org`;
+}
+
+function ofGroup(api: ContractApi, object: JsonObject): JsonObject {
+  return JSON.parse(
+    JSON.stringify(object).replaceAll(API_GROUP, groupOf(api)),
+  );
+}
+
 function pathOf(write: PlannedWrite | undefined): string {
   return write?.path ?? "";
 }
@@ -363,3 +464,20 @@ function pathOf(write: PlannedWrite | undefined): string {
 function bodyOf(write: PlannedWrite | undefined): JsonObject {
   return JSON.parse(JSON.stringify(write?.body));
 }
+
+const FULL: DesiredEip = {
+  poolSize: 4,
+  firstIP: "192.0.2.0",
+  lastIP: "192.0.2.3",
+  v4: true,
+  usage: 2,
+  occupied: false,
+  used: { "192.0.2.1": "ns/a", "192.0.2.2": "ns/b;ns/c" },
+  conditions: [{
+    type: "Ready",
+    status: "True",
+    reason: "Ready",
+    message: "",
+    lastTransitionTime: "2026-01-02T03:04:05Z",
+  }],
+};

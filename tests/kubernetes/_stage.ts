@@ -9,9 +9,9 @@
 
 import { programOf } from "@/lab/program.ts";
 import { leavesNoDescriptor } from "../support/descriptors.ts";
-import { testNeeding } from "../support/needs.ts";
+import { type Need, testNeeding } from "../support/needs.ts";
 import { MAIN } from "../support/sandboxed.ts";
-import { builtKubernetesBinaries } from "./build.ts";
+import { builtKubernetesBinaries, type KubernetesBinaries } from "./build.ts";
 import { kubernetesNeeds } from "./lack.ts";
 import { KubernetesLab, type KubernetesLabOptions } from "./lab.ts";
 
@@ -30,32 +30,49 @@ export function testOnKubernetes(
   options: Omit<KubernetesLabOptions, "binaries" | "program">,
   run: (lab: KubernetesLab, step: LabStep) => Promise<void>,
 ): void {
+  testWithKubernetes(name, async (t, binaries) => {
+    await using lab = await KubernetesLab.build({
+      ...options,
+      binaries,
+      program: programOf(MAIN),
+    });
+    await run(lab, async (name, fn) => {
+      await t.step({
+        name,
+        fn: async () => {
+          try {
+            await fn();
+          } finally {
+            await lab.reset();
+          }
+        },
+        // The lab's programs live longer than a step; the test as a whole is checked.
+        sanitizeOps: false,
+        sanitizeResources: false,
+      });
+    });
+  });
+}
+
+/**
+ * Registers a test that starts of Kubernetes what it needs.
+ *
+ * @param name The test's name.
+ * @param run The test, given the programs.
+ * @param needs What else it needs of the machine.
+ */
+export function testWithKubernetes(
+  name: string,
+  run: (t: Deno.TestContext, binaries: KubernetesBinaries) => Promise<void>,
+  needs: readonly Need[] = [],
+): void {
   testNeeding(
-    NEEDS,
+    [...NEEDS, ...needs],
     name,
     (t) =>
       leavesNoDescriptor(async () => {
         if (BINARIES === undefined) throw new Error("Checked before");
-        await using lab = await KubernetesLab.build({
-          ...options,
-          binaries: BINARIES,
-          program: programOf(MAIN),
-        });
-        await run(lab, async (name, fn) => {
-          await t.step({
-            name,
-            fn: async () => {
-              try {
-                await fn();
-              } finally {
-                await lab.reset();
-              }
-            },
-            // The lab's programs live longer than a step; the test as a whole is checked.
-            sanitizeOps: false,
-            sanitizeResources: false,
-          });
-        });
+        await run(t, BINARIES);
       }),
   );
 }

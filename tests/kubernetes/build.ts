@@ -117,10 +117,10 @@ async function build(
   print: (line: string) => void,
 ): Promise<KubernetesBinaries> {
   const go = await findGo(toolchain);
-  const unfinished = await Deno.makeTempDir({
-    dir: cacheFolder(),
-    prefix: "unfinished-",
-  });
+  // We hold the lock: whoever left it is gone.
+  const unfinished = `${folder}.unfinished`;
+  await removeIfThere(unfinished);
+  await Deno.mkdir(unfinished);
   try {
     print(`Building Kubernetes ${version} with ${toolchain}, once: 10–20 min`);
     await runGo(
@@ -130,7 +130,7 @@ async function build(
     );
     await Deno.rename(unfinished, folder);
   } catch (error) {
-    await Deno.remove(unfinished, { recursive: true });
+    await removeIfThere(unfinished);
     throw error;
   }
   print(`Kubernetes ${version} is built in ${folder}`);
@@ -174,20 +174,45 @@ async function runGo(
 }
 
 async function findGo(toolchain: string): Promise<string> {
-  const remedy =
-    `install Go 1.21 or newer, it fetches ${toolchain} by itself (Debian 12: golang-go from bookworm-backports, elsewhere https://go.dev/dl)`;
-  for (const go of ["go", "/usr/local/go/bin/go"]) {
-    // deno-lint-ignore no-await-in-loop -- the first that is there is taken
-    const version = await goVersion(go);
-    if (version === undefined) continue;
+  const found = await Promise.all(
+    ["go", "/usr/local/go/bin/go"].map(async (command) => ({
+      command,
+      version: await goVersion(command),
+    })),
+  );
+  return chooseGo(found, toolchain);
+}
+
+/** A command that may be Go. */
+export interface FoundGo {
+  /** The command. */
+  readonly command: string;
+  /** Its version, such as `1.26.8`; `undefined` when it is not there. */
+  readonly version: string | undefined;
+}
+
+/**
+ * The first Go that is new enough to fetch another by itself.
+ *
+ * @param found What was found, by preference.
+ * @param toolchain The Go it has to fetch.
+ * @returns Its command.
+ * @throws {KubernetesBuildError} When there is none; says what would be right.
+ */
+export function chooseGo(
+  found: readonly FoundGo[],
+  toolchain: string,
+): string {
+  const fit = found.find(({ version = "" }) => {
     const [major = 0, minor = 0] = version.split(".").map(Number);
-    if (major > 1 || minor >= 21) return go;
-    throw new KubernetesBuildError(
-      `Cannot build Kubernetes: Go ${version} is too old, ${remedy}`,
-    );
-  }
+    return major > 1 || major === 1 && minor >= 21;
+  });
+  if (fit !== undefined) return fit.command;
+  const old = found.find(({ version }) => version !== undefined)?.version;
   throw new KubernetesBuildError(
-    `Cannot build Kubernetes: Go is missing, ${remedy}`,
+    `Cannot build Kubernetes: ${
+      old === undefined ? "Go is missing" : `Go ${old} is too old`
+    }, install 1.21 or newer, it fetches ${toolchain} by itself (Debian 12: golang-go from bookworm-backports, elsewhere https://go.dev/dl)`,
   );
 }
 
@@ -205,6 +230,14 @@ async function goVersion(go: string): Promise<string | undefined> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
+  }
+}
+
+async function removeIfThere(folder: string): Promise<void> {
+  try {
+    await Deno.remove(folder, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -9,30 +9,34 @@ import { valueAt } from "@/lab/apiserver/json.ts";
 import { must } from "@/lab/command.ts";
 import type { ContractTarget } from "../contract/api.ts";
 import { CONTRACT_CASES, runCase } from "../contract/cases.ts";
-import { testSandboxed } from "../support/sandboxed.ts";
+import { command } from "../support/needs.ts";
 import { stepsOf } from "../support/steps.ts";
-import { kubernetesBinaries } from "./build.ts";
+import { testWithKubernetes } from "./_stage.ts";
 import { ControlPlane } from "./control_plane.ts";
 
-testSandboxed("a kube-apiserver keeps to the contract", async (t) => {
-  await using plane = await ControlPlane.start({
-    binaries: await kubernetesBinaries(),
-    folder: "/run/contract",
-  });
-  const token = await tokenOfAnybody(plane);
-  using client = plane.clientFor(token);
-  const target: ContractTarget = {
-    baseUrl: plane.baseUrl,
-    token,
-    client: client.http,
-    compact: () => forgetHistory(plane),
-  };
-  const step = stepsOf(t);
-  for (const { name, run } of CONTRACT_CASES) {
-    // deno-lint-ignore no-await-in-loop -- compaction would disturb the others
-    await step(name, () => runCase(target, run));
-  }
-});
+testWithKubernetes(
+  "a kube-apiserver keeps to the contract",
+  async (t, binaries) => {
+    await using plane = await ControlPlane.start({
+      binaries,
+      folder: "/run/contract",
+    });
+    const token = await tokenOfAnybody(plane);
+    using client = plane.clientFor(token);
+    const target: ContractTarget = {
+      baseUrl: plane.baseUrl,
+      token,
+      client: client.http,
+      compact: () => forgetHistory(plane),
+    };
+    const step = stepsOf(t);
+    for (const { name, run } of CONTRACT_CASES) {
+      // deno-lint-ignore no-await-in-loop -- compaction would disturb the others
+      await step(name, () => runCase(target, run));
+    }
+  },
+  [command("etcdctl")],
+);
 
 /** The token of a ServiceAccount that may do everything. */
 async function tokenOfAnybody(plane: ControlPlane): Promise<string> {

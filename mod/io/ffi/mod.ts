@@ -20,6 +20,7 @@ export * from "./link_table.ts";
 export * from "./link_watcher.ts";
 export * from "./machine.ts";
 export * from "./multicast_groups.ts";
+export * from "./native_heap.ts";
 export * from "./netlink.ts";
 export * from "./netlink_events.ts";
 export * from "./netlink_message.ts";

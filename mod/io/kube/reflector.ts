@@ -17,7 +17,8 @@
  * A watch proves itself by what arrives on it. Over HTTP/2 a dead connection is
  * found by {@linkcode Connection}, in 23 s at most; a stream that is dead on a
  * live connection by its missing bookmarks, which a kube-apiserver sends every
- * minute. Over HTTP/1.1 a silent watch is started again after
+ * minute once the collection has changed since the stream began, and not
+ * before. Over HTTP/1.1 a silent watch is started again after
  * {@linkcode H1_SILENCE_MS}, and has to answer within {@linkcode OPEN_TIMEOUT_MS}.
  *
  * @module
@@ -302,13 +303,13 @@ export class Reflector<T> implements Subscription {
     if (!opened.ok) return this.#refused(opened.error);
     this.#prove();
     const openedMs = this.#clock.nowMs();
+    const reading: Reading = { openedMs, hasNews: false, failure: undefined };
     const silence = new SilenceGuard(stream, {
       clock: this.#clock,
       endMs: openedMs + (seconds + WATCH_END_GRACE_SECONDS) * 1_000,
       isH1: opened.value.protocol === "http/1.1",
-      hasBookmarks: () => this.#hasBookmarks,
+      expectsBookmarks: () => this.#hasBookmarks && reading.hasNews,
     });
-    const reading: Reading = { openedMs, failure: undefined };
     try {
       await this.#read(opened.value, reading, silence);
       return reading.failure ?? this.#ended(openedMs);
@@ -363,7 +364,10 @@ export class Reflector<T> implements Subscription {
     }
     const { type, object } = fieldsOf(event);
     if (type === "ERROR") reading.failure = this.#errorEvent(object, reading);
-    else this.#objectEvent(type, object);
+    else {
+      reading.hasNews = true;
+      this.#objectEvent(type, object);
+    }
   }
 
   #objectEvent(type: unknown, raw: unknown): void {
@@ -476,6 +480,8 @@ interface Collected<T> {
 
 interface Reading {
   readonly openedMs: number;
+  /** Whether the collection is known to have changed since it began. */
+  hasNews: boolean;
   failure: Outcome | undefined;
 }
 

@@ -201,6 +201,26 @@ Deno.test("Reflector starts a watch again whose bookmarks stop coming", async ()
   await stage.told.next((e) => e.kind === "alive");
 });
 
+Deno.test("Reflector leaves a watch alone where nothing changes, and no bookmark comes", async () => {
+  await using stage = await Stage.open({ protocol: "h2" });
+  const first = await stage.following();
+  // This server is known to send bookmarks.
+  first.send("BOOKMARK", { metadata: { resourceVersion: "20" } });
+  await stage.told.next((e) => e.kind === "alive");
+  stage.clock.advance(6_000);
+  first.end();
+  await stage.api.nextWatch();
+  await stage.told.next((e) => e.kind === "alive");
+  for (let silentMs = 0; silentMs < WATCH_SECONDS_MIN * 1_000;) {
+    // deno-lint-ignore no-await-in-loop -- the connection itself is alive
+    await stage.kube.request({ method: "GET", path: "/healthz" });
+    stage.clock.advance(PROBE_AFTER_MS - 1);
+    silentMs += PROBE_AFTER_MS;
+  }
+  deepStrictEqual(stage.kinds("lost"), []);
+  strictEqual(stage.watches(), 2);
+});
+
 Deno.test("Reflector ends a watch that outlives its time", async () => {
   await using stage = await Stage.open({ protocol: "h2" });
   const watch = await stage.following();
