@@ -86,6 +86,8 @@ async function restoresEtcd(lab: KubernetesLab): Promise<void> {
   await isOwned(lab, NEW);
   await using capture = await lab.capture();
   await lab.plane.restoreEtcd(copy);
+  // As everybody has to who watches by client-go; the agents go on.
+  for (const node of lab.nodes) await node.restartProxy();
   strictEqual(await lab.objects.service("young"), undefined);
   await lab.isSilent(NEW, EXPIRY_MS_MAX);
   await isOwned(lab, OLD);
