@@ -262,5 +262,5 @@ export const BACKEND_PORT = 80;
 
 // A cold start on a busy machine.
 const START_MS_MAX = 30_000;
-const ASK_MS_MAX = 2000;
+const ASK_MS_MAX = 10_000;
 const READY_INTERVAL_MS = 25;

@@ -65,14 +65,13 @@ export class Stage implements AsyncDisposable {
     this.#undo = undo;
   }
 
-  /** Builds it; no agent runs afterwards, and the Services have no address yet. */
+  /** Builds it; no agent runs afterwards, and there is no Service yet. */
   static async build(options: StageOptions): Promise<Stage> {
     const { services, nodes = 3, prepare } = options;
     const vips = services.flatMap((service) => service.vips);
     const lab = await buildLab({ vips, nodes });
     try {
       const undo = await prepare?.(lab);
-      for (const service of services) createService(lab, service);
       return new Stage(lab, services, undo ?? (() => Promise.resolve()));
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -108,9 +107,25 @@ export class Stage implements AsyncDisposable {
     return serviceOptions(service);
   }
 
-  /** Starts the agents and waits until every Service has its addresses. */
+  /**
+   * Starts the agents, creates the Services when every agent knows every other,
+   * and waits until each has its addresses: none belongs to another node first.
+   */
   async start(): Promise<void> {
-    await this.lab.startAgents();
+    const { lab } = this;
+    await lab.startAgents();
+    const { length } = lab.nodes;
+    for (const { name } of lab.nodes) {
+      // deno-lint-ignore no-await-in-loop -- they wait together
+      await until(
+        async () => await this.metric(name, "foghorn_agents_live") === length,
+        {
+          timeoutMs: MOVE_MS_MAX,
+          what: () => `${name} does not know ${length} agents`,
+        },
+      );
+    }
+    for (const service of this.services) createService(lab, service);
     await this.haveAddresses();
   }
 
@@ -119,7 +134,10 @@ export class Stage implements AsyncDisposable {
     for (const { name, vips } of this.services) {
       const count = vips.length;
       // deno-lint-ignore no-await-in-loop -- they wait together
-      const got = await this.lab.api.waitForAddress(name, { count });
+      const got = await this.lab.api.waitForAddress(name, {
+        count,
+        timeoutMs: MOVE_MS_MAX,
+      });
       deepStrictEqual([...got].sort(), [...vips].sort());
     }
   }
@@ -145,6 +163,15 @@ export class Stage implements AsyncDisposable {
       { timeoutMs, what: () => `${node} does not answer for ${vip} alone` },
     );
     await lab.answeredBy(vip, node);
+  }
+
+  /**
+   * Waits until the client, asking as it is, reaches a node. Its kernel follows
+   * the announcements; when the address has just moved, the old owner's last one
+   * may have come after the new owner's first, and the next is a second away.
+   */
+  async isReached(vip: string, node: string): Promise<void> {
+    await isReached(this.lab, vip, node);
   }
 
   /** Waits until nobody answers for an address. */
@@ -268,6 +295,29 @@ export async function until(
     // deno-lint-ignore no-await-in-loop -- what is looked at cannot be watched
     await pass(LOOK_INTERVAL_MS);
   }
+}
+
+/**
+ * Waits until the client reaches a node, without forgetting what its kernel
+ * knows of the address.
+ *
+ * @param lab The lab.
+ * @param vip The address.
+ * @param node The node's name.
+ */
+export async function isReached(
+  lab: LabCluster,
+  vip: string,
+  node: string,
+): Promise<void> {
+  let reached: string | undefined;
+  await until(async () => {
+    reached = (await lab.client.request(vip)).body;
+    return reached === node;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `The client reaches ${reached} at ${vip}, not ${node}`,
+  });
 }
 
 /** Lets time pass: to observe that something does not happen meanwhile. */
@@ -402,5 +452,5 @@ const SOCKET_TABLES = [
 ] as const;
 
 /** How long the client tries, while a change is waited for. */
-const ASK_MS = 300;
+const ASK_MS = 1000;
 const LOOK_INTERVAL_MS = 20;

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { deepStrictEqual } from "node:assert/strict";
 import { LabProcess, must } from "@/lab/mod.ts";
+import { MOVE_MS_MAX, until } from "./_stage.ts";
 
 /** How `arping` asks. */
 export interface ArpingOptions {
@@ -43,6 +45,33 @@ export async function arping(
   const process = startArping(vip, options);
   await process.status;
   return arpingResult(process.lines);
+}
+
+/**
+ * Waits until `arping` gets an answer to every request, and fails when any MAC
+ * address but the expected one answers. A busy machine may stop an agent longer
+ * than the 200 ms after which it throws away what has queued up: it is then asked
+ * again.
+ *
+ * @param vip The address.
+ * @param mac Who is to answer.
+ * @param options How it is asked.
+ */
+export async function allAnswered(
+  vip: string,
+  mac: string,
+  options: ArpingOptions = {},
+): Promise<void> {
+  let last: ArpingResult | undefined;
+  await until(async () => {
+    last = await arping(vip, options);
+    deepStrictEqual(last.macs.filter((other) => other !== mac), []);
+    return last.sent > 0 && last.answered === last.sent;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () =>
+      `${mac} answers ${last?.answered} of ${last?.sent} requests for ${vip}`,
+  });
 }
 
 /**
@@ -125,4 +154,4 @@ export function ipOn(
   return must("ip", ["-n", host, ...args]);
 }
 
-const NDISC6_WAIT_MS = 300;
+const NDISC6_WAIT_MS = 1_000;
