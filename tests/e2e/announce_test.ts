@@ -78,7 +78,10 @@ testSandboxed("announce says in one sentence what is wrong", async (t) => {
   });
   await step("no address at all", async () => {
     const { code, stderr } = await end(announceCommand("eth0"));
-    match(stderr, /missing required argument 'address'\n$/);
+    match(
+      stderr,
+      /^foghorn: Missing required argument 'address', see --help\n$/,
+    );
     strictEqual(code, 2);
   });
   await step("an interface that is not there", async () => {
