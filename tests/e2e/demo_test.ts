@@ -49,15 +49,17 @@ testSandboxed(
   },
 );
 
-testSandboxed(
-  "the demo ends at once when it is asked to, and leaves nothing",
-  async () => {
-    const { code, lines } = await demo(["--json"], "Agents");
-    strictEqual(code, 130, lines.join("\n"));
-    strictEqual(JSON.parse(lines.at(-1) ?? "").ok, false);
-    deepStrictEqual(await processes(), [], "nothing runs afterwards");
-  },
-);
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  testSandboxed(
+    `the demo ends at once upon ${signal}, and leaves nothing`,
+    async () => {
+      const { code, lines } = await demo(["--json"], "Agents", signal);
+      strictEqual(code, 130, lines.join("\n"));
+      strictEqual(JSON.parse(lines.at(-1) ?? "").ok, false);
+      deepStrictEqual(await processes(), [], "nothing runs afterwards");
+    },
+  );
+}
 
 testSandboxed("the demo of one that was killed ends, too", async () => {
   const { code } = await demo(["--json"], "Agents", "SIGKILL");
