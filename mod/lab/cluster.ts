@@ -97,11 +97,17 @@ export class LabCluster implements AsyncDisposable {
     return node;
   }
 
-  /** Starts the agent of every node that has power, and waits until all are ready. */
+  /**
+   * Starts the agent of every node that has power, and waits until all are ready
+   * and know each other: an address then goes to its owner at once.
+   */
   async startAgents(): Promise<void> {
     const nodes = this.nodes.filter(({ powered }) => powered);
     for (const node of nodes) node.startAgent();
-    await Promise.all(nodes.map((node) => node.waitReady()));
+    await Promise.all(nodes.map(async (node) => {
+      await node.waitReady();
+      await node.waitAcquainted(nodes.length);
+    }));
   }
 
   /** Creates a Service with backends on every node that has power. */

@@ -139,6 +139,32 @@ export class LabNode {
   }
 
   /**
+   * Waits until its agent takes as many agents for live, itself among them.
+   *
+   * @param agents How many.
+   * @param timeoutMs How long; 30 s when absent.
+   * @throws {Error} When it does not answer, or the time is over.
+   */
+  async waitAcquainted(
+    agents: number,
+    timeoutMs: number = START_MS_MAX,
+  ): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    for (;;) {
+      // deno-lint-ignore no-await-in-loop -- one question after the other
+      const live = (await this.metrics()).get("foghorn_agents_live") ?? 0;
+      if (live >= agents) return;
+      if (performance.now() > deadlineMs) {
+        throw new Error(
+          `The agent of ${this.name} knows ${live} of ${agents} agents after ${timeoutMs} ms`,
+        );
+      }
+      // deno-lint-ignore no-await-in-loop -- the agent cannot be watched
+      await new Promise((resolve) => setTimeout(resolve, READY_INTERVAL_MS));
+    }
+  }
+
+  /**
    * Asks its agent over the management segment.
    *
    * @param path `/readyz` and so on.

@@ -112,20 +112,8 @@ export class Stage implements AsyncDisposable {
    * and waits until each has its addresses: none belongs to another node first.
    */
   async start(): Promise<void> {
-    const { lab } = this;
-    await lab.startAgents();
-    const { length } = lab.nodes;
-    for (const { name } of lab.nodes) {
-      // deno-lint-ignore no-await-in-loop -- they wait together
-      await until(
-        async () => await this.metric(name, "foghorn_agents_live") === length,
-        {
-          timeoutMs: MOVE_MS_MAX,
-          what: () => `${name} does not know ${length} agents`,
-        },
-      );
-    }
-    for (const service of this.services) createService(lab, service);
+    await this.lab.startAgents();
+    for (const service of this.services) createService(this.lab, service);
     await this.haveAddresses();
   }
 
