@@ -224,9 +224,12 @@ export class LabNode {
     await setPort(this.name, link, true);
   }
 
-  /** Takes the power away: no frame gets out any more, then everything on it is gone. */
+  /** Takes the power away: nothing happens on it any more, no frame gets out, then everything on it is gone. */
   async powerOff(): Promise<void> {
     this.#powered = false;
+    // Or the agent would see one cable go, and tell of it by the other.
+    this.#agent?.kill("SIGSTOP");
+    this.#backend?.kill("SIGSTOP");
     await Promise.all([this.linkDown("eth0"), this.linkDown("eth1")]);
     await Promise.all([
       this.#agent?.stop("SIGKILL"),
