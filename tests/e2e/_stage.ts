@@ -18,6 +18,7 @@ import {
   type ServiceOptions,
 } from "@/lab/mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
+import type { Need } from "../support/needs.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 
 /** A Service with its addresses, each from an Eip of its own. */
@@ -45,6 +46,8 @@ export interface StageOptions {
    * rank of all nodes, which is then checked at the start; yes when absent.
    */
   readonly plain?: boolean;
+  /** What it needs of the machine besides the sandbox. */
+  readonly needs?: readonly Need[];
 }
 
 /** A lab with Services. */
@@ -225,7 +228,7 @@ export function testOnStage(
     const before = stage.descriptors();
     await run(stage, stepsOf(t));
     await leftAsBefore(stage, before);
-  });
+  }, options.needs);
 }
 
 /** Runs a step of a test; the steps after it run although it fails. */

@@ -6,7 +6,13 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import { LabProcess, must } from "@/lab/mod.ts";
+import { command, type Need } from "../support/needs.ts";
 import { MOVE_MS_MAX, until } from "./_stage.ts";
+
+/** Asks by ARP. */
+export const ARPING: Need = command("arping");
+/** Asks by Neighbor Discovery. */
+export const NDISC6: Need = command("ndisc6");
 
 /** How `arping` asks. */
 export interface ArpingOptions {
@@ -87,7 +93,7 @@ export function startArping(
 ): LabProcess {
   const { host = "client", link = "eth0", count = 3, intervalMs = 100 } =
     options;
-  const command = [
+  const words = [
     "arping",
     ...["-i", link],
     ...["-c", `${count}`],
@@ -95,7 +101,7 @@ export function startArping(
     ...options.args ?? [],
     vip,
   ];
-  return new LabProcess(host, command, { name: `arping of ${host}` });
+  return new LabProcess(host, words, { name: `arping of ${host}` });
 }
 
 /**
@@ -141,9 +147,9 @@ export async function ndisc6(
 /** Runs a command on a host. */
 export function onHost(
   host: string,
-  ...command: readonly string[]
+  ...words: readonly string[]
 ): Promise<string> {
-  return must("ip", ["netns", "exec", host, ...command]);
+  return must("ip", ["netns", "exec", host, ...words]);
 }
 
 /** Runs a command of `ip` on a host. */

@@ -10,7 +10,15 @@ import { isDeepStrictEqual } from "node:util";
 import { Capture, type LabCluster, LabProcess, programOf } from "@/lab/mod.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { descriptorsOf, stepsOf, until } from "./_stage.ts";
-import { allAnswered, arping, ipOn, ndisc6, startArping } from "./_tools.ts";
+import {
+  allAnswered,
+  ARPING,
+  arping,
+  ipOn,
+  NDISC6,
+  ndisc6,
+  startArping,
+} from "./_tools.ts";
 import { announcementsOf } from "./_wire.ts";
 
 const VIPS = ["192.168.0.91", "2001:db8::91"] as const;
@@ -65,7 +73,7 @@ testSandboxed("announce answers until Ctrl-C", async (t) => {
     strictEqual(await announce.stop("SIGINT"), 0);
     for (const vip of VIPS) await lab.nobodyAnswers(vip);
   });
-});
+}, [ARPING, NDISC6]);
 
 testSandboxed("announce says in one sentence what is wrong", async (t) => {
   await using lab = await buildLab({ vips: VIPS, nodes: 1 });

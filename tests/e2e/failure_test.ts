@@ -21,7 +21,7 @@ import {
   testOnStage,
   until,
 } from "./_stage.ts";
-import { allAnswered, arping, startArping } from "./_tools.ts";
+import { allAnswered, ARPING, arping, startArping } from "./_tools.ts";
 import {
   announcementsOf,
   answersOf,
@@ -38,6 +38,7 @@ const OTHER = "192.168.0.92";
 testOnStage(
   "addresses survive what breaks",
   {
+    needs: [ARPING],
     services: [
       { name: "four", vips: [VIP4] },
       { name: "six", vips: [VIP6] },

@@ -16,7 +16,7 @@ import {
   must,
 } from "@/lab/mod.ts";
 import { MOVE_MS_MAX, type Stage, testOnStage, until } from "./_stage.ts";
-import { arping, ipOn, ndisc6 } from "./_tools.ts";
+import { ARPING, arping, ipOn, NDISC6, ndisc6 } from "./_tools.ts";
 import { announcementsOf } from "./_wire.ts";
 
 const PLACES = [
@@ -45,6 +45,7 @@ const PLACES = [
 testOnStage(
   "an Eip's interface says on which links its address is answered",
   {
+    needs: [ARPING, NDISC6],
     services: PLACES.map(({ name, vip, interface: text }) => ({
       name,
       vips: [vip],
@@ -71,6 +72,7 @@ testOnStage(
 testOnStage(
   "an interface that goes, comes or changes is followed",
   {
+    needs: [ARPING, NDISC6],
     services: [
       { name: "four", vips: ["192.168.0.92"] },
       { name: "six", vips: ["2001:db8::91"] },
@@ -130,6 +132,7 @@ testOnStage(
 testOnStage(
   "a bridge and a macvlan interface answer with their own MAC address",
   {
+    needs: [ARPING, NDISC6],
     nodes: 2,
     services: [
       {

@@ -11,8 +11,10 @@ import { MOVE_MS_MAX, pass, type Stage, testOnStage, until } from "./_stage.ts";
 import { Stranger } from "./_stranger.ts";
 import {
   allAnswered,
+  ARPING,
   arping,
   ipOn,
+  NDISC6,
   ndisc6,
   onHost,
   startArping,
@@ -22,6 +24,7 @@ import { announcementsOf } from "./_wire.ts";
 testOnStage(
   "addresses are answered for by their owners, as others ask",
   {
+    needs: [ARPING, NDISC6],
     services: [
       { name: "four", vips: ["192.168.0.91"] },
       { name: "six", vips: ["2001:db8::91"] },
@@ -133,6 +136,7 @@ testOnStage(
 testOnStage(
   "claims of other hosts are counted, told and defended against, within limits",
   {
+    needs: [ARPING],
     services: [
       { name: "four", vips: ["192.168.0.91"] },
       { name: "six", vips: ["2001:db8::91"] },

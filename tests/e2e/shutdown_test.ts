@@ -7,7 +7,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type Lease, projectLease } from "@/api/mod.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
-import { startArping } from "./_tools.ts";
+import { ARPING, startArping } from "./_tools.ts";
 import {
   answersOf,
   movedInOrder,
@@ -21,6 +21,7 @@ const VIP6 = "2001:db8::92";
 testOnStage(
   "SIGTERM hands every address over without one unanswered request",
   {
+    needs: [ARPING],
     services: [
       { name: "four", vips: [VIP4] },
       // The same nodes in the same order own it.

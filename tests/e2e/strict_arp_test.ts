@@ -11,13 +11,14 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { type Condition, projectEip } from "@/api/mod.ts";
 import { type LabCluster, setSysctl } from "@/lab/mod.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
-import { arping, ipOn } from "./_tools.ts";
+import { ARPING, arping, ipOn } from "./_tools.ts";
 
 const VIP = "192.168.0.91";
 
 testOnStage(
   "a node whose kernel would answer, too, is told of and mended by arp_ignore",
   {
+    needs: [ARPING],
     services: [{ name: "web", vips: [VIP] }],
     prepare: holdByIpvs,
   },
