@@ -29,6 +29,7 @@ testSandboxed(
   "whatever the API server does, every Service keeps one address",
   async (t) => {
     await using lab = await buildLab({ vips: [VIP] });
+    await lab.nobodyAnswers(VIP);
     const step = stepsOf(t);
     await arriving(lab, step);
     const ledger = new AddressLedger(lab.api);

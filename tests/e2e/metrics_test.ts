@@ -23,6 +23,7 @@ import { ipOn } from "./_tools.ts";
 
 testSandboxed("every metric changes with what it counts", async (t) => {
   await using lab = await buildLab({ nodes: 2, vips: [VIP4, VIP6] });
+  for (const vip of [VIP4, VIP6]) await lab.nobodyAnswers(vip);
   const step = stepsOf(t);
   const series = new Series(lab);
   lab.node("n1").startAgent();
