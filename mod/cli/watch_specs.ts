@@ -34,10 +34,14 @@ export function agentWatches(namespace: string): readonly WatchBinding[] {
     ),
     bindWatch(
       "eip",
-      spec(
-        { group: API_GROUP, version: API_VERSION, plural: EIP_PLURAL },
-        projectEip,
-      ),
+      {
+        ...spec(
+          { group: API_GROUP, version: API_VERSION, plural: EIP_PLURAL },
+          projectEip,
+        ),
+        remedy:
+          "create the CustomResourceDefinitions, deno task crds prints them",
+      },
       (news) => ({ watched: "eip", news }),
     ),
     bindWatch(

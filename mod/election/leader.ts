@@ -116,6 +116,8 @@ export type LeaderEvent =
     readonly lease?: LeaseFields;
     /** Its resourceVersion; without a Lease that of the list or the deletion, or empty. */
     readonly resourceVersion: string;
+    /** Whether it is so, however old its version: the cluster was set back. */
+    readonly isCertain?: boolean;
   }
   | WriteSucceeded
   | WriteFailed
@@ -273,10 +275,11 @@ function observe(
 ): LeaderStep {
   const seen = proven(state, event.nowMs);
   const { known, config } = seen;
-  const { nowMs, resourceVersion } = event;
-  if (known !== undefined && isOlder(resourceVersion, known.resourceVersion)) {
-    return [seen, []];
-  }
+  const { nowMs, resourceVersion, isCertain = false } = event;
+  if (
+    !isCertain && known !== undefined &&
+    isOlder(resourceVersion, known.resourceVersion)
+  ) return [seen, []];
   const same = known !== undefined &&
     known.resourceVersion === resourceVersion &&
     (known.lease === undefined) === (event.lease === undefined);

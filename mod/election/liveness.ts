@@ -104,6 +104,8 @@ export type LivenessEvent =
     readonly kind: "leases-listed";
     readonly nowMs: number;
     readonly leases: readonly ObservedNodeLease[];
+    /** Whether they are so, however old their versions: the cluster was set back. */
+    readonly isCertain?: boolean;
   }
   | {
     /** The watch shows a Lease; not for Leases that were read otherwise. */
@@ -278,32 +280,37 @@ function apply(
 
 function list(
   state: LivenessState,
-  { leases, nowMs }: LivenessEvent & { readonly kind: "leases-listed" },
+  event: LivenessEvent & { readonly kind: "leases-listed" },
   effects: LivenessEffect[],
 ): LivenessState {
+  const { leases, nowMs, isCertain = false } = event;
+  const telling: Telling = { nowMs, effects, isCertain };
   const present = new Set(leases.map(({ node }) => node));
   for (const node of [...state.nodes.keys()]) {
-    if (!present.has(node)) markDeleted(state, node, { nowMs, effects });
+    if (!present.has(node)) markDeleted(state, node, telling);
   }
-  for (const observed of leases) record(state, observed, { nowMs, effects });
+  for (const observed of leases) record(state, observed, telling);
   // A list may come from a cache and be old; what proves the view is a watch.
   return { ...state, listed: true, provenMs: undefined };
 }
 
 interface Telling {
   readonly nowMs: number;
+  /** Whether what is told is so, however old its version. */
+  readonly isCertain?: boolean;
   readonly effects: LivenessEffect[];
 }
 
 function record(
   state: LivenessState,
   { node, lease, resourceVersion, leaving }: ObservedNodeLease,
-  { nowMs, effects }: Telling,
+  { nowMs, effects, isCertain = false }: Telling,
 ): void {
   const old = state.nodes.get(node);
-  if (old !== undefined && isOlder(resourceVersion, old.resourceVersion)) {
-    return;
-  }
+  if (
+    !isCertain && old !== undefined &&
+    isOlder(resourceVersion, old.resourceVersion)
+  ) return;
   const released = (lease.holderIdentity ?? "") === "";
   const renewed = old === undefined || isRenewal(old.lease, lease);
   const live = !released && (renewed || old.live);

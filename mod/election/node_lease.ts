@@ -126,6 +126,8 @@ export type NodeLeaseEvent =
     readonly annotations: Readonly<Record<string, string>>;
     /** Its resourceVersion; without a Lease that of the list or the deletion, or empty. */
     readonly resourceVersion: string;
+    /** Whether it is so, however old its version: the cluster was set back. */
+    readonly isCertain?: boolean;
   }
   | WriteSucceeded
   | WriteFailed
@@ -299,9 +301,11 @@ function observe(
 ): NodeLeaseStep {
   const { known, config } = state;
   const { nowMs, lease, annotations, resourceVersion } = event;
-  if (known !== undefined && isOlder(resourceVersion, known.resourceVersion)) {
-    return [state, []];
-  }
+  const isSetBack = event.isCertain ?? false;
+  if (
+    !isSetBack && known !== undefined &&
+    isOlder(resourceVersion, known.resourceVersion)
+  ) return [state, []];
   const renewed = known === undefined || isRenewal(known.lease, lease);
   const fresher = known?.resourceVersion !== resourceVersion;
   const seen: NodeLeaseState = {
@@ -329,7 +333,8 @@ function observe(
   }
   if (holder === "") return [freed(seen, nowMs), []];
   const predecessor = holder.startsWith(`${config.machine}_`);
-  if (predecessor && state.renewedMs === undefined) {
+  // A cluster that was set back shows one that has long ended.
+  if (predecessor && (isSetBack || state.renewedMs === undefined)) {
     return [freed(seen, nowMs), []];
   }
   return wait(seen, {

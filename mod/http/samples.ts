@@ -5,7 +5,11 @@
  */
 
 import type { MetricSample } from "@/obs/metrics.ts";
-import type { Instant, MainView } from "@/node/mod.ts";
+import {
+  type Instant,
+  type MainView,
+  missingRightSentence,
+} from "@/node/mod.ts";
 import type { NotReady } from "./server.ts";
 
 /** The parts of a node that are not ready yet; empty when it is. */
@@ -31,6 +35,9 @@ export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
           "the API server has not answered"
       }`,
     });
+  }
+  for (const right of view.rights.missing(at)) {
+    missing.push({ part: "permission", message: missingRightSentence(right) });
   }
   const { duplicate } = view.membership;
   if (duplicate !== undefined) {

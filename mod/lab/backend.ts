@@ -1,6 +1,7 @@
 /**
  * The program that stands for a Pod: an HTTP server that says on which node it
- * runs. One for each node, in the node's namespace.
+ * runs, and under {@linkcode CLIENT_PATH} by which address it was asked. One for
+ * each node, in the node's namespace.
  *
  * @module
  */
@@ -19,13 +20,19 @@ export async function runBackend(name: string, port: number): Promise<void> {
     onListen: () => {
       Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
     },
-  }, (_request, { remoteAddr }) =>
-    new Response(`${name}\n`, {
+  }, ({ url }, { remoteAddr }) => {
+    const client = "hostname" in remoteAddr ? remoteAddr.hostname : "";
+    const body = new URL(url).pathname === CLIENT_PATH ? client : name;
+    return new Response(`${body}\n`, {
       headers: {
         "content-type": "text/plain",
         "x-node": name,
-        "x-client": "hostname" in remoteAddr ? remoteAddr.hostname : "",
+        "x-client": client,
       },
-    }));
+    });
+  });
   await server.finished;
 }
+
+/** Path under which a backend says by which address it was asked. */
+export const CLIENT_PATH = "/client";

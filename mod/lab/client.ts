@@ -17,6 +17,8 @@ import type { LabProgram } from "./program.ts";
 export interface RequestOptions {
   /** TCP port; 80 when absent. */
   readonly port?: number;
+  /** Path; `/` when absent. */
+  readonly path?: string;
   /** Time until the whole answer is there; 1000 when absent. */
   readonly timeoutMs?: number;
 }
@@ -221,7 +223,7 @@ class Stream implements RequestStream {
 
 function targetOf(
   address: string,
-  { port = 80, timeoutMs = 1000 }: RequestOptions,
+  { port = 80, path = "/", timeoutMs = 1000 }: RequestOptions,
 ): HttpTarget {
-  return { address, port, timeoutMs };
+  return { address, port, path, timeoutMs };
 }

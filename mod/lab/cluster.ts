@@ -5,13 +5,13 @@
  * @module
  */
 
-import { Capture, type CapturedFrame } from "./capture.ts";
 import { LabClient } from "./client.ts";
 import { LabApi } from "./lab_api.ts";
 import { addHost, buildSegments, removeSegments } from "./network.ts";
 import { LabNode, type NodeSetup } from "./node.ts";
 import type { ServiceOptions } from "./objects.ts";
 import type { LabProgram } from "./program.ts";
+import { askTheWire, type WireAnswer } from "./wire_answer.ts";
 
 /** What lab to build. */
 export interface LabClusterOptions {
@@ -23,16 +23,6 @@ export interface LabClusterOptions {
   readonly vips: readonly string[];
   /** Further arguments of every agent. */
   readonly agentFlags?: readonly string[];
-}
-
-/** What the wire showed when the client asked for an address. */
-export interface WireAnswer {
-  /** The hosts that answered, each once, in the order of their first answer. */
-  readonly hosts: readonly string[];
-  /** Their frames. */
-  readonly frames: readonly CapturedFrame[];
-  /** The node whose backend answered HTTP; absent when none did. */
-  readonly backend?: string;
 }
 
 /** The whole lab; one for each sandbox. */
@@ -122,22 +112,9 @@ export class LabCluster implements AsyncDisposable {
    * @param vip The address, in canonical form.
    * @param timeoutMs How long the client tries; 1000 when absent.
    */
-  async askTheWire(vip: string, timeoutMs = 1000): Promise<WireAnswer> {
+  askTheWire(vip: string, timeoutMs = 1000): Promise<WireAnswer> {
     const hosts = this.nodes.map(({ host }) => host);
-    await using capture = await Capture.start(hosts);
-    await this.client.forget(vip);
-    let { body: backend } = await this.client.request(vip, { timeoutMs });
-    if (backend !== undefined) {
-      // Whoever else would answer, too, has had as long as the first one.
-      await this.client.forget(vip);
-      backend = (await this.client.request(vip, { timeoutMs })).body;
-    }
-    const frames = capture.answersFor(vip);
-    return {
-      frames,
-      hosts: [...new Set(frames.map(({ host }) => host))],
-      ...(backend === undefined ? {} : { backend }),
-    };
+    return askTheWire(vip, { client: this.client, hosts, timeoutMs });
   }
 
   /**

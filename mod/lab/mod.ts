@@ -31,3 +31,4 @@ export * from "./probe.ts";
 export * from "./process.ts";
 export * from "./program.ts";
 export * from "./sandbox.ts";
+export * from "./wire_answer.ts";

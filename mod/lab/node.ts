@@ -74,7 +74,9 @@ export class LabNode {
 
   /** Takes traffic for the VIPs, and starts what answers HTTP there. */
   async startBackend(): Promise<void> {
-    await bindVips(this.name, this.#setup.vips);
+    const { vips } = this.#setup;
+    // None: somebody else on the node delivers, as kube-proxy does.
+    if (vips.length > 0) await bindVips(this.name, vips);
     const flags = ["--name", this.name, "--port", `${BACKEND_PORT}`];
     const command = [...this.#setup.program.helper, "lab-backend", ...flags];
     const name = `backend of ${this.name}`;

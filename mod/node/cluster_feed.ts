@@ -5,7 +5,7 @@
  * Such a list comes from an old cache, and taking it would withdraw addresses
  * that were given out since. Or the cluster was set back to an earlier state,
  * and every list to come is as old: after {@linkcode BEHIND_LISTS_MAX} of them
- * it is believed.
+ * it is believed, and at once where it is known that it was.
  *
  * @module
  */
@@ -26,6 +26,8 @@ export class ClusterFeed {
   readonly #cluster: ClusterState;
   /** Kinds whose last list was behind: how many were, and when to list again. */
   readonly #behind = new Map<TableKind, { count: number; dueMs: number }>();
+  /** Kinds whose next list is so, however old it is. */
+  readonly #believed = new Set<TableKind>();
 
   /** A feed of these tables. */
   constructor(cluster: ClusterState) {
@@ -44,8 +46,9 @@ export class ClusterFeed {
     switch (news.kind) {
       case "listed": {
         const count = this.#behind.get(watched)?.count ?? 0;
+        const isSetBack = this.#believed.delete(watched);
         if (
-          count < BEHIND_LISTS_MAX &&
+          !isSetBack && count < BEHIND_LISTS_MAX &&
           this.#cluster.isBehind(watched, news.resourceVersion)
         ) {
           const dueMs = at.nowMs + BEHIND_RETRY_MS;
@@ -53,7 +56,7 @@ export class ClusterFeed {
           return "behind";
         }
         this.#behind.delete(watched);
-        this.#replace(event);
+        this.#replace(event, isSetBack);
         return "taken";
       }
       case "changed":
@@ -67,6 +70,11 @@ export class ClusterFeed {
       case "unprojectable":
         return "taken";
     }
+  }
+
+  /** Takes the next list of every kind as it is: the cluster was set back. */
+  believeNextLists(): void {
+    for (const watched of TABLE_KINDS) this.#believed.add(watched);
   }
 
   /** The kinds to list again now. */
@@ -88,13 +96,14 @@ export class ClusterFeed {
     return first === Infinity ? undefined : first;
   }
 
-  #replace(event: TableNews): void {
+  #replace(event: TableNews, isSetBack: boolean): void {
     const { news, watched } = event;
     if (news.kind !== "listed") return;
     const gone = new Set(this.#cluster.keys(watched));
     for (const object of news.objects) gone.delete(keyOf(object.meta));
     putAll(this.#cluster, event, true);
-    for (const key of gone) this.#cluster.remove(watched, key, true);
+    // Where history is another one, what it does not have was never there.
+    for (const key of gone) this.#cluster.remove(watched, key, !isSetBack);
   }
 }
 
@@ -141,6 +150,14 @@ function objectsOf<T>(
   if (news.kind === "listed") return news.objects;
   return news.kind === "changed" ? [news.object] : [];
 }
+
+const TABLE_KINDS: readonly TableKind[] = [
+  "service",
+  "eip",
+  "node",
+  "namespace",
+  "endpointslice",
+];
 
 /** Lists in a row that are behind before one is believed. */
 export const BEHIND_LISTS_MAX = 3;

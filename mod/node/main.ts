@@ -26,10 +26,15 @@ import type {
 import type { WireReport } from "./wire_messages.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { Membership } from "./membership.ts";
+import {
+  type MissingRight,
+  MissingRights,
+  missingRightSentence,
+} from "./missing_rights.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { WireFeed } from "./wire_feed.ts";
-import { Watches } from "./watches.ts";
+import { WATCHED_KINDS, Watches } from "./watches.ts";
 
 /** What a node is told at birth. */
 export interface MainConfig {
@@ -62,6 +67,7 @@ export class MainCore {
   readonly #cluster = new ClusterState();
   readonly #news = new ClusterFeed(this.#cluster);
   readonly #watches = new Watches();
+  readonly #rights = new MissingRights();
   readonly #announcements: Announcements;
   readonly #membership: Membership;
   readonly #local: LocalView;
@@ -123,6 +129,7 @@ export class MainCore {
       node: this.#config.node,
       isLeader: this.#controller !== undefined,
       watches: this.#watches,
+      rights: this.#rights,
       membership: this.#membership,
       owners: this.#owners,
       local: this.#local,
@@ -165,6 +172,7 @@ export class MainCore {
   #takeNews(event: WatchNews, at: Instant): void {
     const { watched, news } = event;
     this.#watches.take(watched, news, at);
+    this.#tellMissing(this.#rights.takeNews(watched, news, at));
     if (news.kind === "lost") {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
     }
@@ -196,11 +204,21 @@ export class MainCore {
   ): void {
     const { write, outcome } = event;
     if (isOfController(write)) this.#unanswered--;
-    if (outcome.kind === "failed" && !isRace(outcome.reason)) {
+    const failure = outcome.kind === "failed" && !isRace(outcome.reason)
+      ? outcome
+      : undefined;
+    const refused = this.#rights.takeAnswer(
+      attemptOf(write),
+      failure?.message,
+      at,
+    );
+    // One line for the right, not one for each write that wants it.
+    if (refused !== undefined) this.#tellMissing(refused.fresh);
+    else if (failure !== undefined) {
       this.#log("warning", "Write failed", {
         write: write.id,
-        reason: outcome.reason,
-        error: outcome.message,
+        reason: failure.reason,
+        error: failure.message,
       });
     }
     if (write.id.startsWith("lease")) {
@@ -215,6 +233,7 @@ export class MainCore {
       this.#cluster.nodes.get(this.#config.node)?.meta.uid,
     );
     this.#membership.settle(at);
+    if (this.#membership.takeSetBack()) this.#startOver();
     this.#takeRole();
     for (const agent of this.#membership.takeChangedAgents()) {
       if (agent.record === undefined) this.#cluster.removeAgent(agent.node);
@@ -245,11 +264,30 @@ export class MainCore {
     this.#log("info", "Controller role changed", { leader: role === "leader" });
     this.#controller = undefined;
     this.#relisting = undefined;
-    if (role !== "leader") return;
     // What the leader before us wrote last may not have reached our watch yet:
     // nothing is decided before fresh lists.
+    if (role !== "leader") return;
     this.#relisting = new Set(RELISTED_BY_LEADER);
-    for (const watched of RELISTED_BY_LEADER) {
+    this.#relist(RELISTED_BY_LEADER);
+  }
+
+  /** Begins again from what there is: what was seen belongs to a history that is no more. */
+  #startOver(): void {
+    this.#log(
+      "warning",
+      "The cluster was set back to an earlier state, listing all again",
+      {},
+    );
+    const leads = this.#controller !== undefined ||
+      this.#relisting !== undefined;
+    this.#controller = undefined;
+    this.#relisting = leads ? new Set(WATCHED_KINDS) : undefined;
+    this.#news.believeNextLists();
+    this.#relist(WATCHED_KINDS);
+  }
+
+  #relist(kinds: readonly WatchedKind[]): void {
+    for (const watched of kinds) {
       this.#effects.push({ kind: "relist", watched });
     }
   }
@@ -334,6 +372,15 @@ export class MainCore {
     );
   }
 
+  #tellMissing(right: MissingRight | undefined): void {
+    if (right === undefined) return;
+    this.#log("error", "A right in Kubernetes is missing", {
+      verb: right.verb,
+      resource: right.resource,
+      remedy: missingRightSentence(right),
+    });
+  }
+
   #tellDuplicate(): void {
     const { duplicate } = this.#membership;
     if (duplicate === this.#duplicate) return;
@@ -395,7 +442,7 @@ export class MainCore {
   }
 
   #log(
-    level: "info" | "warning",
+    level: "info" | "warning" | "error",
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ): void {
@@ -406,6 +453,11 @@ export class MainCore {
 /** Whether a write is about an object that the controller decides on. */
 function isOfController({ id }: PlannedWrite): boolean {
   return id.startsWith("service/") || id.startsWith("eip");
+}
+
+/** What a write tries: those with the same text need the same right. */
+function attemptOf({ id, method }: PlannedWrite): string {
+  return `${method} ${id.split("/", 1)}`;
 }
 
 /** Whether a write failed because another was first: it is planned again on newer data. */
@@ -421,6 +473,8 @@ export interface MainView {
   readonly isLeader: boolean;
   /** The watches. */
   readonly watches: Watches;
+  /** Rights that the API server refused. */
+  readonly rights: MissingRights;
   /** Leases. */
   readonly membership: Membership;
   /** What this node answers for. */

@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
-import { ETH0, MainStage, type Raw } from "./_main_stage_test.ts";
+import { ETH0, listed, MainStage, type Raw } from "./_main_stage_test.ts";
 import { WATCHED_KINDS } from "./watches.ts";
 
 Deno.test("main transcript: start, first list to last, Lease, leadership, fresh lists, first address", async (t) => {
@@ -74,6 +74,37 @@ Deno.test("MainCore that becomes the leader plans on fresh lists only", () => {
   ok(stage.open.some(({ id }) => id === "service/default/web"));
 });
 
+Deno.test("MainCore names a missing right once, whatever wants it, and keeps what it has", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  const refused = (name: string): string =>
+    `Cannot PATCH /x/${name}: 403 services "${name}" is forbidden: User "u" cannot patch resource "services/status" in API group "" in the namespace "default"`;
+  stage.effects.length = 0;
+  for (const name of ["a", "b"]) {
+    stage.put(`service/default/${name}`, {
+      ...SERVICE,
+      metadata: { name, namespace: "default" },
+    });
+    stage.refuseAll({ reason: "forbidden", message: refused(name) });
+  }
+  const logged = stage.effects.flatMap((effect) =>
+    effect.kind === "log" ? [`${effect.level}: ${effect.message}`] : []
+  );
+  deepStrictEqual(logged, ["error: A right in Kubernetes is missing"]);
+  const missing = () =>
+    stage.core.view.rights.missing({ nowMs: stage.nowMs, nowIso: "" })
+      .map(({ verb, resource }) => `${verb} ${resource}`);
+  deepStrictEqual(missing(), ["patch services/status"]);
+  strictEqual(stage.core.view.isLeader, true);
+  deepStrictEqual(ingressOf(stage, "web"), ["192.0.2.91"]);
+  while (ingressOf(stage, "b").length === 0) {
+    stage.deadline();
+    stage.answerAll();
+  }
+  deepStrictEqual(missing(), []);
+});
+
 Deno.test("MainCore does not take a stale list for the fresh one it waits for", () => {
   const stage = new MainStage();
   stage.put("eip/pool", EIP);
@@ -101,6 +132,68 @@ Deno.test("MainCore does not take a stale list for the fresh one it waits for", 
   );
   stage.list("service");
   strictEqual(stage.core.view.isLeader, true);
+});
+
+Deno.test("MainCore begins again from what there is when the cluster was set back", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  const kept = [...stage.objects].filter(([path]) =>
+    !path.startsWith("service/")
+  );
+  const young = {
+    ...SERVICE,
+    metadata: { name: "young", namespace: "default" },
+  };
+  stage.put("service/default/young", young);
+  stage.answerAll();
+  stage.effects.length = 0;
+  // A backup from before the Services, whose Leases are as old.
+  stage.objects.clear();
+  for (const [path, raw] of kept) {
+    const metadata = raw["metadata"] as Raw;
+    stage.objects.set(path, {
+      ...raw,
+      metadata: { ...metadata, resourceVersion: "50" },
+    });
+  }
+  for (let i = 0; i < 100 && !relists(stage).includes("service"); i++) {
+    stage.deadline();
+    for (const write of stage.open.splice(0)) {
+      if (write.method === "GET") stage.answer(write);
+      else {
+        stage.step({
+          kind: "written",
+          write,
+          outcome: { kind: "failed", reason: "conflict", message: "old" },
+        });
+      }
+    }
+  }
+  deepStrictEqual(relists(stage).toSorted(), [...WATCHED_KINDS].toSorted());
+  ok(stage.text.includes("The cluster was set back to an earlier state"));
+  for (const watched of WATCHED_KINDS) {
+    stage.step(listed(
+      watched,
+      [...stage.objects].filter(([path]) => path.startsWith(`${watched}/`))
+        .map(([, raw]) => raw),
+      "60",
+    ));
+  }
+  const vips = stage.commands().findLast(({ kind }) => kind === "vips");
+  deepStrictEqual(vips, {
+    kind: "vips",
+    upserts: [],
+    removes: ["192.0.2.91", "192.0.2.92"],
+  });
+  // It renews its Leases, leads, and gives the address to whoever asks now.
+  stage.answerAll();
+  stage.put("service/default/again", {
+    ...SERVICE,
+    metadata: { name: "again", namespace: "default" },
+  });
+  stage.answerAll();
+  deepStrictEqual(ingressOf(stage, "again"), ["192.0.2.91"]);
 });
 
 Deno.test("MainCore that loses the lead writes no object any more", () => {
@@ -431,6 +524,20 @@ const SLICE: Raw = {
   addressType: "IPv4",
   endpoints: [{ addresses: ["10.0.0.1"], nodeName: "n1" }],
 };
+/** The addresses that the API server has for a Service. */
+function relists(stage: MainStage): readonly string[] {
+  return stage.effects.flatMap((effect) =>
+    effect.kind === "relist" ? [effect.watched] : []
+  );
+}
+
+function ingressOf(stage: MainStage, name: string): readonly unknown[] {
+  const service = stage.objects.get(`service/default/${name}`);
+  const { ingress } = ((service?.["status"] as Raw | undefined)
+    ?.["loadBalancer"] ?? {}) as { readonly ingress?: readonly Raw[] };
+  return (ingress ?? []).map(({ ip }) => ip);
+}
+
 const SERVICE: Raw = {
   metadata: { name: "web", namespace: "default" },
   spec: {

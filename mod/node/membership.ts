@@ -62,6 +62,7 @@ import {
   type PlannedWrite,
   type WriteOutcome,
 } from "@/reconcile/mod.ts";
+import { LeaseReads } from "./lease_reads.ts";
 import type { LocalPublication } from "./local_view.ts";
 import type { Instant, WatchNews } from "./main_events.ts";
 import type { NodeView } from "./wire_messages.ts";
@@ -123,6 +124,10 @@ export class Membership {
   /** Nodes whose Lease is gone; forgotten when they are judged dead. */
   readonly #gone = new Set<string>();
   #writes: PlannedWrite[] = [];
+  readonly #reads = new LeaseReads();
+  #isSetBack = false;
+  /** Whether the next list is so, however old its versions are. */
+  #believesList = false;
 
   /** A node that has seen no Lease yet. */
   constructor(config: MembershipConfig) {
@@ -202,7 +207,8 @@ export class Membership {
     this.#at = at;
     switch (news.kind) {
       case "listed":
-        this.#listed(news.objects);
+        this.#listed(news.objects, this.#believesList);
+        this.#believesList = false;
         break;
       case "changed":
         this.#observed(news.object);
@@ -315,6 +321,14 @@ export class Membership {
     return taken;
   }
 
+  /** Whether a read has shown, since this was last asked, that the cluster was set back; then the next list of Leases is believed. */
+  takeSetBack(): boolean {
+    const taken = this.#isSetBack;
+    this.#isSetBack = false;
+    if (taken) this.#believesList = true;
+    return taken;
+  }
+
   /** Takes a change of this agent's role, the last of several. */
   takeRole(): "leader" | "follower" | undefined {
     const taken = this.#role;
@@ -359,15 +373,15 @@ export class Membership {
     return this.hasLease(this.#at) ? liveUntilMs : undefined;
   }
 
-  #listed(leases: readonly Lease[]): void {
+  #listed(leases: readonly Lease[], isCertain: boolean): void {
     const observed: ObservedNodeLease[] = [];
     const controller = leases.find(({ meta }) =>
       meta.name === CONTROLLER_LEASE_NAME
     );
-    this.#observedController(controller);
+    this.#observedController(controller, isCertain);
     const ownName = nodeLeaseName(this.#config.node);
     const own = leases.find(({ meta }) => meta.name === ownName);
-    this.#observedOwn(own);
+    this.#observedOwn(own, isCertain);
     const gone = new Set(this.#known.keys());
     for (const lease of leases) {
       const node = nodeOfLease(lease.meta.name);
@@ -380,6 +394,7 @@ export class Membership {
       kind: "leases-listed",
       nowMs: this.#at.nowMs,
       leases: observed,
+      isCertain,
     });
     for (const node of gone) {
       this.#gone.add(node);
@@ -423,16 +438,17 @@ export class Membership {
     this.#stepLiveness({ kind: "lease-deleted", nowMs: this.#at.nowMs, node });
   }
 
-  #observedController(lease: Lease | undefined): void {
+  #observedController(lease: Lease | undefined, isCertain = false): void {
     this.#stepLeader({
       kind: "lease-observed",
       ...(lease === undefined ? {} : { lease: fieldsOf(lease) }),
       resourceVersion: lease?.meta.resourceVersion ?? "",
+      isCertain,
       ...this.#at,
     });
   }
 
-  #observedOwn(lease: Lease | undefined): void {
+  #observedOwn(lease: Lease | undefined, isCertain = false): void {
     if (this.#annotations === undefined) {
       this.#ownSeen = { lease };
       return;
@@ -442,6 +458,7 @@ export class Membership {
       ...(lease === undefined ? {} : { lease: fieldsOf(lease) }),
       annotations: lease?.meta.annotations ?? {},
       resourceVersion: lease?.meta.resourceVersion ?? "",
+      isCertain,
       ...this.#at,
     });
   }
@@ -452,8 +469,17 @@ export class Membership {
       ? projectLease(outcome.object)
       : undefined;
     if (lease?.ok === false) return;
-    if (name === CONTROLLER_LEASE_NAME) this.#observedController(lease?.value);
-    else this.#observedOwn(lease?.value);
+    const isController = name === CONTROLLER_LEASE_NAME;
+    const { known } = isController ? this.#leader : this.#own;
+    const verdict = this.#reads.judge(
+      name,
+      lease?.value.meta.resourceVersion,
+      known?.lease === undefined ? undefined : known.resourceVersion,
+    );
+    const isSetBack = verdict === "set-back";
+    if (isSetBack) this.#isSetBack = true;
+    if (isController) this.#observedController(lease?.value, isSetBack);
+    else this.#observedOwn(lease?.value, isSetBack);
   }
 
   /** Reads what an agent published, where its texts changed. */

@@ -13,6 +13,7 @@ export * from "./local_view.ts";
 export * from "./main.ts";
 export * from "./main_events.ts";
 export * from "./membership.ts";
+export * from "./missing_rights.ts";
 export * from "./owner_ledger.ts";
 export * from "./watches.ts";
 export * from "./wire.ts";

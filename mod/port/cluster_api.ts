@@ -31,6 +31,8 @@ export interface WatchSpec<T> {
   readonly fieldSelector?: string;
   /** Objects per page of a list, 1 to 10,000; 500 when absent. */
   readonly pageLimit?: number;
+  /** What to do when the server does not serve the kind, a phrase. */
+  readonly remedy?: string;
   /** Reads the part of an object we use; the rest is dropped at once. */
   readonly project: (raw: unknown) => Result<T, string>;
   /** Identity of an object within the collection. */
@@ -71,7 +73,8 @@ export type WatchEvent<T> =
   | {
     /**
      * Changes may be missed from here on. Ends with `alive` or `changed`
-     * (continued without a gap) or with `listed`. Told once per loss.
+     * (continued without a gap) or with `listed`. Told once per loss, and once
+     * more when the server, back again, does not let us in.
      */
     readonly kind: "lost";
     /** One sentence. */

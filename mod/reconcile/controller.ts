@@ -163,10 +163,22 @@ export class Controller {
       this.#queue.succeed(write.id);
       return;
     }
-    if (outcome.reason === "not-found") this.#queue.succeed(write.id);
+    // What is gone has nothing to be tried again. Until its watch has told so
+    // it is tried like anything else: at once would be a loop.
+    const isOver = outcome.reason === "not-found" && !this.#isKnown(write.id);
+    if (isOver) this.#queue.succeed(write.id);
     else this.#queue.fail(write.id, now.nowMs, outcome.retryAfterMs ?? 0);
     if (kind === "service") this.#services.failed(write, outcome, now);
     else this.#eips.failed(write);
+  }
+
+  /** Whether the tables have the object that a write is about. */
+  #isKnown(id: string): boolean {
+    const slash = id.indexOf("/");
+    const key = id.slice(slash + 1);
+    return id.slice(0, slash) === "service"
+      ? this.#state.services.has(key)
+      : this.#state.eips.has(key);
   }
 
   /** When to plan again although nothing changed, or undefined. */

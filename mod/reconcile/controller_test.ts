@@ -477,6 +477,30 @@ Deno.test("Controller refuses the younger of two overlapping Eips", () => {
   );
 });
 
+Deno.test("Controller does not loop over what the API server lacks and its watch still has", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.settleAll();
+  world.service("default/web");
+  world.settleAll();
+  const attempts: number[] = [];
+  world.edit("eips/pool", { metadata: { annotations: { touched: "yes" } } });
+  world.service("default/mail");
+  for (let i = 0; i < 200; i++) {
+    const writes = world.plan();
+    for (const write of writes) {
+      attempts.push(world.nowMs);
+      world.controller.written(write, {
+        kind: "failed",
+        reason: "not-found",
+        message: "gone",
+      }, world.now);
+    }
+    world.nowMs += 10;
+  }
+  ok(attempts.length > 1 && attempts.length < 20, `${attempts}`);
+});
+
 Deno.test("Controller waits for nothing once a failed write need not be tried again", () => {
   const world = new World();
   world.eip("pool", POOL, DEFAULT);

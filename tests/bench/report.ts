@@ -50,6 +50,10 @@ export interface PartReport {
 
 /** What a whole run found. */
 export interface Report {
+  /** Heading of the page. */
+  readonly title: string;
+  /** The command that writes it. */
+  readonly command: string;
   /** The machine, a phrase each. */
   readonly machine: readonly string[];
   /** What was measured, in order. */
@@ -68,9 +72,9 @@ export function formatReport(report: Report): string {
   const figures = report.parts.flatMap((part) => part.figures);
   const floors = report.parts.flatMap((part) => part.floors);
   return [
-    "# Figures",
+    `# ${report.title}`,
     "",
-    "Written by `deno task bench --write`; ratios compare figures of the same run.",
+    `Written by \`${report.command}\`; ratios compare figures of the same run.`,
     "",
     ...report.machine.map((line) => `- ${line}`),
     ...section("In short", figures.map(formatFigure)),

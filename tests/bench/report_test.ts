@@ -2,6 +2,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { formatReport, formatTable, type Report } from "./report.ts";
 
 const REPORT: Report = {
+  title: "Figures",
+  command: "deno task bench --write",
   machine: ["A processor, 2 cores"],
   parts: [{
     title: "ARP",

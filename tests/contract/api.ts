@@ -11,8 +11,8 @@ import { type Json, type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 export interface ContractTarget {
   /** Its address, without a slash at the end. */
   readonly baseUrl: string;
-  /** Header fields of every request, such as `Authorization`. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** The bearer token of one who may do everything. */
+  readonly token: string;
   /** Makes the connections; Deno's own client when absent. */
   readonly client?: Deno.HttpClient;
   /** Makes the server forget its history, where the test can do that. */
@@ -108,18 +108,19 @@ export class ContractApi implements AsyncDisposable {
     this.#leftovers.push(path);
   }
 
-  /** Makes a request and reads the answer. */
+  /** Makes a request and reads the answer; as another when a token is given. */
   async request(
     method: string,
     path: string,
     body?: Json,
     contentType = "application/json",
+    token: string = this.target.token,
   ): Promise<ContractAnswer> {
     const response = await fetch(this.target.baseUrl + path, {
       method,
       headers: {
         accept: "application/json",
-        ...this.target.headers,
+        authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { "content-type": contentType }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -183,7 +184,10 @@ export class ContractApi implements AsyncDisposable {
     const search = new URLSearchParams({ watch: "true", ...query });
     const abort = new AbortController();
     const response = await fetch(`${this.target.baseUrl}${path}?${search}`, {
-      headers: { accept: "application/json", ...this.target.headers },
+      headers: {
+        accept: "application/json",
+        authorization: `Bearer ${this.target.token}`,
+      },
       signal: abort.signal,
       ...(this.target.client === undefined
         ? {}

@@ -6,41 +6,31 @@
  */
 
 import { type ApiServer, serveApi } from "@/lab/apiserver/mod.ts";
-import { ContractApi, type ContractCase, type ContractTarget } from "./api.ts";
-import { CUSTOM_RESOURCE_CASES } from "./custom_resource_cases.ts";
-import { KIND_CASES } from "./kind_cases.ts";
-import { LIST_WATCH_CASES } from "./list_watch_cases.ts";
-import { OBJECT_CASES } from "./object_cases.ts";
+import type { ContractCase, ContractTarget } from "./api.ts";
+import { CONTRACT_CASES, runCase } from "./cases.ts";
 
 const url = Deno.env.get("FOGHORN_CONTRACT_URL");
 const token = Deno.env.get("FOGHORN_CONTRACT_TOKEN");
 const caFile = Deno.env.get("FOGHORN_CONTRACT_CA");
 
-const CASES: readonly ContractCase[] = [
-  ...OBJECT_CASES,
-  ...LIST_WATCH_CASES,
-  ...KIND_CASES,
-  ...CUSTOM_RESOURCE_CASES,
-];
-
-for (const { name, run, needsCompaction } of CASES) {
+for (const { name, run, needsCompaction } of CONTRACT_CASES) {
   Deno.test({
     name: `an API server keeps to the contract: ${name}`,
-    // A real server's history cannot be made to be forgotten from here.
+    // A server of somebody's cannot be made to forget its history from here.
     ignore: url !== undefined && needsCompaction === true,
     fn: () => url === undefined ? runEmbedded(run) : runReal(url, run),
   });
 }
 
 async function runEmbedded(run: ContractCase["run"]): Promise<void> {
-  await using server = await serveApi();
-  await runAgainst(embedded(server), run);
+  await using server = await serveApi({ tokens: [TOKEN] });
+  await runCase(embedded(server), run);
 }
 
 function embedded(server: ApiServer): ContractTarget {
   return {
     baseUrl: server.url,
-    headers: {},
+    token: TOKEN,
     compact: () => server.faults.compact(),
   };
 }
@@ -51,17 +41,7 @@ async function runReal(
 ): Promise<void> {
   const caCerts = caFile === undefined ? [] : [await Deno.readTextFile(caFile)];
   using client = Deno.createHttpClient({ caCerts });
-  await runAgainst({
-    baseUrl,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    client,
-  }, run);
+  await runCase({ baseUrl, token: token ?? "", client }, run);
 }
 
-async function runAgainst(
-  target: ContractTarget,
-  run: ContractCase["run"],
-): Promise<void> {
-  await using api = await ContractApi.open(target);
-  await run(api);
-}
+const TOKEN = "contract";

@@ -14,6 +14,7 @@ import {
   PATCH,
   revisionOf,
 } from "./api.ts";
+import { DEFINITIONS, establish } from "./definitions.ts";
 
 /** The cases. */
 export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
@@ -229,6 +230,21 @@ export const CUSTOM_RESOURCE_CASES: readonly ContractCase[] = [
     },
   },
   {
+    name: "a watch where nothing changed has no bookmark, also at its end",
+    run: async (api) => {
+      const path = await define(api);
+      await api.ok("POST", path, pool(api, "a", { address: "x" }));
+      const watch = await api.watch(path, {
+        resourceVersion: revisionOf(await api.ok("GET", path)),
+        allowWatchBookmarks: "true",
+        timeoutSeconds: "3",
+      });
+      // A change of something else does not count.
+      await api.ok("POST", api.core("secrets"), { metadata: { name: "a" } });
+      strictEqual(await watch.next(), undefined);
+    },
+  },
+  {
     name: "definitions that are not well-formed answer 422",
     run: async (api) => {
       const expected = { code: 422, reason: "Invalid" };
@@ -258,35 +274,9 @@ async function released(api: ContractApi, path: string): Promise<void> {
 }
 
 async function define(api: ContractApi): Promise<string> {
-  const body = definition(api);
-  const name = String(valueAt(body, "metadata", "name"));
-  const watch = await api.watch(DEFINITIONS, {
-    fieldSelector: `metadata.name=${name}`,
-  });
-  await api.ok("POST", DEFINITIONS, body);
-  api.cleansUp(`${DEFINITIONS}/${name}`);
-  for (let isServed = false; !isServed;) {
-    // deno-lint-ignore no-await-in-loop -- one event after the other
-    const event = await watch.next();
-    const conditions = valueAt(event?.object, "status", "conditions");
-    isServed = Array.isArray(conditions) &&
-      conditions.some((condition) =>
-        valueAt(condition, "type") === "Established" &&
-        valueAt(condition, "status") === "True"
-      );
-  }
   const path = `/apis/${groupOf(api)}/v1alpha2/pools`;
-  await servedAt(api, path);
+  await establish(api, definition(api), path);
   return path;
-}
-
-// A kube-apiserver establishes a definition before it serves it: 404, then 429.
-async function servedAt(api: ContractApi, path: string): Promise<void> {
-  for (let code = 0; code !== 200;) {
-    // deno-lint-ignore no-await-in-loop -- one try after the other
-    code = (await api.request("GET", path)).code;
-    ok([200, 404, 429, 503].includes(code), `${path}: ${code}`);
-  }
 }
 
 function groupOf(api: ContractApi): string {
@@ -370,5 +360,3 @@ function definition(api: ContractApi): JsonObject {
     },
   };
 }
-
-const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

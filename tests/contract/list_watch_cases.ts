@@ -251,11 +251,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
       const watch = await api.watch(api.core("secrets"), {
         resourceVersion: revisionOf(list),
       });
-      const other = "/api/v1/namespaces/default/secrets";
-      const made = await api.ok("POST", other, {
-        metadata: { generateName: "contract-" },
-      });
-      api.cleansUp(`${other}/${valueAt(made, "metadata", "name")}`);
+      await createElsewhere(api);
       await create(api, ["a"]);
       deepStrictEqual(await watch.names(1), ["ADDED a"]);
     },
@@ -289,8 +285,8 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         allowWatchBookmarks: "true",
         timeoutSeconds: "3",
       });
-      // A change elsewhere moves the bookmark past the object.
-      await createService(api, "a", "ClusterIP");
+      // A change in another namespace moves the bookmark past the object.
+      await createElsewhere(api);
       let last: JsonObject = {};
       for (let event = await watch.next(); event !== undefined;) {
         strictEqual(event.type, "BOOKMARK");
@@ -299,7 +295,7 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
         // deno-lint-ignore no-await-in-loop -- one event after the other
         event = await watch.next();
       }
-      ok(Number(revisionOf(last)) >= Number(revisionOf(made ?? {})));
+      ok(Number(revisionOf(last)) > Number(revisionOf(made ?? {})));
       const resumed = await api.watch(api.core("secrets"), {
         resourceVersion: revisionOf(last),
       });
@@ -326,13 +322,29 @@ export const LIST_WATCH_CASES: readonly ContractCase[] = [
     },
   },
   {
-    name: "a watch from a resourceVersion that is no number answers 400",
+    name: "a resourceVersion that is no number answers 400, of a watch 500",
     run: async (api) => {
-      await api.fails(
-        { code: 400 },
+      const path = `${api.core("secrets")}?resourceVersion=abc`;
+      await api.fails({ code: 400, reason: "BadRequest" }, "GET", path);
+      const status = await api.fails(
+        { code: 500 },
         "GET",
-        `${api.core("secrets")}?watch=true&resourceVersion=abc`,
+        `${path}&watch=true`,
       );
+      strictEqual(status["reason"], undefined);
+    },
+  },
+  {
+    name: "a watch from a resourceVersion to come is silent until then",
+    run: async (api) => {
+      const [made] = await create(api, ["a"]);
+      const watch = await api.watch(api.core("secrets"), {
+        resourceVersion: String(Number(revisionOf(made ?? {})) + 1_000_000),
+        allowWatchBookmarks: "true",
+        timeoutSeconds: "3",
+      });
+      await create(api, ["b"]);
+      strictEqual(await watch.next(), undefined);
     },
   },
   {
@@ -362,6 +374,14 @@ async function create(
     made.push(secret);
   }
   return made;
+}
+
+async function createElsewhere(api: ContractApi): Promise<void> {
+  const secrets = "/api/v1/namespaces/default/secrets";
+  const made = await api.ok("POST", secrets, {
+    metadata: { generateName: "contract-" },
+  });
+  api.cleansUp(`${secrets}/${valueAt(made, "metadata", "name")}`);
 }
 
 async function createService(

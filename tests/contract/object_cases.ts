@@ -187,17 +187,28 @@ export const OBJECT_CASES: readonly ContractCase[] = [
       const patched = await api.ok("PATCH", path, {
         metadata: {
           creationTimestamp: "2001-01-01T00:00:00Z",
-          deletionTimestamp: "2001-01-01T00:00:00Z",
+          deletionTimestamp: null,
         },
       }, PATCH.merge);
       deepStrictEqual(patched["metadata"], made["metadata"]);
       await api.fails(
-        { code: 409, reason: "Conflict" },
+        { code: 422, reason: "Invalid" },
         "PATCH",
         path,
-        { metadata: { uid: crypto.randomUUID() } },
+        { metadata: { deletionTimestamp: "2001-01-01T00:00:00Z" } },
         PATCH.merge,
       );
+      const uid = crypto.randomUUID();
+      await api.fails(
+        { code: 422, reason: "Invalid" },
+        "PATCH",
+        path,
+        { metadata: { uid } },
+        PATCH.merge,
+      );
+      await api.fails({ code: 409, reason: "Conflict" }, "PUT", path, {
+        metadata: { name: "a", uid },
+      });
     },
   },
   {

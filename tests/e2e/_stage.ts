@@ -8,7 +8,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { deepStrictEqual } from "node:assert/strict";
 import type { JsonObject } from "@/lab/apiserver/mod.ts";
 import {
@@ -19,7 +18,14 @@ import {
 } from "@/lab/mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import type { Need } from "../support/needs.ts";
+import { rankedNodes } from "../support/ranked_nodes.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
+import { type StepFunction, stepsOf } from "../support/steps.ts";
+import { until } from "../support/waiting.ts";
+
+export { rankedNodes } from "../support/ranked_nodes.ts";
+export { type StepFunction, stepsOf } from "../support/steps.ts";
+export { pass, until } from "../support/waiting.ts";
 
 /** A Service with its addresses, each from an Eip of its own. */
 export interface StageService {
@@ -231,63 +237,6 @@ export function testOnStage(
   }, options.needs);
 }
 
-/** Runs a step of a test; the steps after it run although it fails. */
-export type StepFunction = (
-  name: string,
-  run: () => Promise<void>,
-) => Promise<void>;
-
-/** The steps of a test. */
-export function stepsOf(t: Deno.TestContext): StepFunction {
-  return async (name, run) => {
-    await t.step({
-      name,
-      fn: run,
-      // The lab's programs live longer than a step; the test as a whole is checked.
-      sanitizeOps: false,
-      sanitizeResources: false,
-    });
-  };
-}
-
-/**
- * Nodes by their right to an address: SHA-256 of `node#ip`, lowest first.
- *
- * @param vip The address, in canonical form.
- * @param nodes Names of nodes.
- */
-export function rankedNodes(
-  vip: string,
-  nodes: readonly string[],
-): readonly string[] {
-  const rank = (node: string): string =>
-    createHash("sha256").update(`${node}#${vip}`).digest("hex");
-  return nodes.toSorted((a, b) => rank(a) < rank(b) ? -1 : 1);
-}
-
-/**
- * Waits until something holds that nothing tells of: it is looked at again and
- * again.
- *
- * @param holds What is waited for.
- * @param options How long, and what to say when it was in vain.
- */
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  options: { readonly timeoutMs: number; readonly what: () => string },
-): Promise<void> {
-  const deadlineMs = performance.now() + options.timeoutMs;
-  for (;;) {
-    // deno-lint-ignore no-await-in-loop -- one look after the other
-    if (await holds()) return;
-    if (performance.now() > deadlineMs) {
-      throw new Error(`${options.what()} after ${options.timeoutMs} ms`);
-    }
-    // deno-lint-ignore no-await-in-loop -- what is looked at cannot be watched
-    await pass(LOOK_INTERVAL_MS);
-  }
-}
-
 /**
  * Waits until the client reaches a node, without forgetting what its kernel
  * knows of the address.
@@ -309,11 +258,6 @@ export async function isReached(
     timeoutMs: MOVE_MS_MAX,
     what: () => `The client reaches ${reached} at ${vip}, not ${node}`,
   });
-}
-
-/** Lets time pass: to observe that something does not happen meanwhile. */
-export function pass(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
 
 /** How long a node Lease lasts with few agents. */
@@ -444,4 +388,3 @@ const SOCKET_TABLES = [
 
 /** How long the client tries, while a change is waited for. */
 const ASK_MS = 1000;
-const LOOK_INTERVAL_MS = 20;

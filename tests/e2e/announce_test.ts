@@ -19,7 +19,7 @@ import {
   ndisc6,
   startArping,
 } from "./_tools.ts";
-import { announcementsOf } from "./_wire.ts";
+import { announcementsOf } from "../support/wire_evidence.ts";
 
 const VIPS = ["192.168.0.91", "2001:db8::91"] as const;
 

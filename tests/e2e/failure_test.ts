@@ -28,7 +28,7 @@ import {
   movedInOrder,
   noneUnanswered,
   speakersOf,
-} from "./_wire.ts";
+} from "../support/wire_evidence.ts";
 
 const VIP4 = "192.168.0.91";
 const VIP6 = "2001:db8::92";

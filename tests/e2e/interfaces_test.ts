@@ -17,7 +17,7 @@ import {
 } from "@/lab/mod.ts";
 import { MOVE_MS_MAX, type Stage, testOnStage, until } from "./_stage.ts";
 import { ARPING, arping, ipOn, NDISC6, ndisc6 } from "./_tools.ts";
-import { announcementsOf } from "./_wire.ts";
+import { announcementsOf } from "../support/wire_evidence.ts";
 
 const PLACES = [
   { name: "by-name", vip: "192.168.0.91", interface: "eth0", on: ["eth0"] },

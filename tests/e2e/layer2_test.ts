@@ -19,7 +19,7 @@ import {
   onHost,
   startArping,
 } from "./_tools.ts";
-import { announcementsOf } from "./_wire.ts";
+import { announcementsOf } from "../support/wire_evidence.ts";
 
 testOnStage(
   "addresses are answered for by their owners, as others ask",

@@ -16,12 +16,19 @@ export interface Group {
   readonly limitMs: number;
   /** Whether it runs in a sandbox of namespaces, and tells of each test as it ends. */
   readonly lab: boolean;
+  /** Whether it runs only when it is named. */
+  readonly onRequest: boolean;
 }
 
 /** A folder of tests, and what they prove. */
 interface Folder {
   readonly name: string;
   readonly what: string;
+}
+
+/** A folder of tests that build networks. */
+interface LabFolder extends Folder {
+  readonly onRequest: boolean;
 }
 
 /**
@@ -61,25 +68,32 @@ export function groupsOf(
     ...(under("tools/")
       ? [group("tools", "how bundles are made", [...TEST, "tools"])]
       : []),
-    ...[...other, ...known].filter(({ name }) => name !== E2E)
+    ...[...other, ...known].filter(({ name }) =>
+      LAB_FOLDERS.every((folder) => folder.name !== name)
+    )
       .map(({ name, what }) => group(name, what, [...TEST, `tests/${name}`])),
-    ...labGroups(paths),
+    ...LAB_FOLDERS.flatMap((folder) => labGroups(folder, paths)),
   ];
 }
 
 function group(name: string, what: string, args: readonly string[]): Group {
-  return { name, what, args, lab: false, limitMs: 5 * MINUTE };
+  const limitMs = 5 * MINUTE;
+  return { name, what, args, lab: false, onRequest: false, limitMs };
 }
 
-/** End-to-end tests, each file in a sandbox of its own: what one leaves behind another does not meet. */
-function labGroups(paths: readonly string[]): readonly Group[] {
-  const folder = `tests/${E2E}/`;
+/** Tests that build networks, each file in a sandbox of its own: what one leaves behind another does not meet. */
+function labGroups(
+  { name, what, onRequest }: LabFolder,
+  paths: readonly string[],
+): readonly Group[] {
+  const folder = `tests/${name}/`;
   return paths.filter((path) => path.startsWith(folder)).toSorted()
     .map((path) => ({
-      name: `${E2E}.${path.slice(folder.length).replace(/_test\.ts$/, "")}`,
-      what: "real agents on real (virtual) Ethernet",
+      name: `${name}.${path.slice(folder.length).replace(/_test\.ts$/, "")}`,
+      what,
       args: [...TEST, path],
       lab: true,
+      onRequest,
       limitMs: 15 * MINUTE,
     }));
 }
@@ -101,7 +115,6 @@ function foldersOf(paths: readonly string[], root: string): readonly string[] {
 }
 
 const MINUTE = 60_000;
-const E2E = "e2e";
 const TEST = ["test", "-A", "--no-check"] as const;
 
 // In the order they run: what is quick and tells most comes first.
@@ -115,5 +128,19 @@ const FOLDERS: readonly Folder[] = [
   { name: "node", what: "the loops of a node over ports made by hand" },
   { name: "sim", what: "a whole cluster from one seed" },
   { name: "fuzz", what: "the committed corpus" },
-  { name: E2E, what: "real agents on real (virtual) Ethernet" },
+];
+
+// At the end, since they take longest.
+const LAB_FOLDERS: readonly LabFolder[] = [
+  {
+    name: "e2e",
+    what: "real agents on real (virtual) Ethernet",
+    onRequest: false,
+  },
+  {
+    name: "kubernetes",
+    what: "real agents on a real control plane",
+    // It builds Kubernetes first, where that was never done.
+    onRequest: true,
+  },
 ];

@@ -6,6 +6,7 @@ const PATHS = [
   "mod/wire/arp_test.ts",
   "mod/wire/ndp_test.ts",
   "tests/e2e/demo_test.ts",
+  "tests/kubernetes/faults_test.ts",
   "tests/novel/novel_test.ts",
   "tests/tidy/layers_test.ts",
   "tools/entry_points_test.ts",
@@ -23,7 +24,16 @@ Deno.test("groupsOf() leaves no folder with tests out", () => {
       ["novel", ["tests/novel"]],
       ["tidy", ["tests/tidy"]],
       ["e2e.demo", ["tests/e2e/demo_test.ts"]],
+      ["kubernetes.faults", ["tests/kubernetes/faults_test.ts"]],
     ],
+  );
+});
+
+Deno.test("groupsOf() leaves to be asked for what builds Kubernetes first", () => {
+  deepStrictEqual(
+    groupsOf(PATHS, []).filter(({ onRequest }) => onRequest)
+      .map(({ name, lab }) => [name, lab]),
+    [["kubernetes.faults", true]],
   );
 });
 

@@ -10,7 +10,12 @@
 export type Need =
   | { readonly kind: "command"; readonly command: string }
   | { readonly kind: "namespaces" }
-  | { readonly kind: "link-type"; readonly linkType: string };
+  | { readonly kind: "link-type"; readonly linkType: string }
+  | {
+    readonly kind: "told";
+    /** What lacks, a phrase with what to do; `undefined` when nothing does. */
+    readonly lack: string | undefined;
+  };
 
 /** A command of `tests/support/packages.txt`, and where it comes from. */
 export interface CommandPackage {
@@ -93,6 +98,8 @@ function probe(need: Need): string | undefined {
   switch (need.kind) {
     case "command":
       return probeCommand(need.command);
+    case "told":
+      return need.lack;
     case "namespaces":
       return inNamespace("true")
         ? undefined

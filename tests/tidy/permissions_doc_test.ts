@@ -5,18 +5,16 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { parseAllDocuments } from "yaml";
 import { agentWatches } from "@/cli/watch_specs.ts";
 import { NAMESPACE_DEFAULT } from "@/api/names.ts";
 import { AGENT_V8_FLAGS } from "@/lab/program.ts";
 import type { ClusterApi, Resource, WatchSpec } from "@/port/cluster_api.ts";
+import { PERMISSIONS_PAGE, shippedRoles } from "../support/shipped_role.ts";
 import { tasksOf } from "./tasks.ts";
-import { readTree, ROOT } from "./tree.ts";
-
-const PAGE = Deno.readTextFileSync(new URL("docs/permissions.md", ROOT));
+import { readTree } from "./tree.ts";
 
 Deno.test("docs/permissions.md grants list and watch of what is watched, and of nothing else", () => {
-  const granted = rulesOf(PAGE).flatMap(({ kind, rules }) =>
+  const granted = shippedRoles().flatMap(({ kind, rules }) =>
     rules.filter(({ verbs }) => verbs.includes("watch")).flatMap((rule) => {
       strictEqual(
         rule.verbs.includes("list"),
@@ -35,43 +33,34 @@ Deno.test("docs/permissions.md grants list and watch of what is watched, and of 
 });
 
 Deno.test("the tables of docs/permissions.md name every granted resource and flag", async () => {
-  for (const { rules } of rulesOf(PAGE)) {
+  for (const { rules } of shippedRoles()) {
     for (const { resources } of rules) {
       for (const resource of resources) {
-        strictEqual(tableNames(PAGE, resource), true, `Name ${resource}`);
+        strictEqual(
+          tableNames(PERMISSIONS_PAGE, resource),
+          true,
+          `Name ${resource}`,
+        );
       }
     }
   }
   const command = tasksOf(await readTree()).get("agent") ?? "";
   const flags = [...command.matchAll(/--allow-[a-z]+/g)].map(([flag]) => flag);
-  const listed = [...PAGE.matchAll(/^\| `(--allow-[a-z]+)`/gm)].map((
-    [, flag],
-  ) => flag);
+  const listed = [...PERMISSIONS_PAGE.matchAll(/^\| `(--allow-[a-z]+)`/gm)].map(
+    (
+      [, flag],
+    ) => flag,
+  );
   deepStrictEqual(listed, flags);
 });
 
 Deno.test("agents are started with the flags for V8 that docs/permissions.md names", async () => {
   const tasks = tasksOf(await readTree());
-  for (const text of [PAGE, tasks.get("agent"), tasks.get("announce")]) {
+  const texts = [PERMISSIONS_PAGE, tasks.get("agent"), tasks.get("announce")];
+  for (const text of texts) {
     strictEqual(text?.includes(AGENT_V8_FLAGS), true, text);
   }
 });
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-/** The ClusterRoles and Roles of the page. */
-function rulesOf(
-  page: string,
-): readonly { readonly kind: string; readonly rules: readonly Rule[] }[] {
-  const blocks = [...page.matchAll(/^```yaml\n(.*?)^```/gms)];
-  return blocks.flatMap(([, yaml = ""]) =>
-    parseAllDocuments(yaml).map((document) => document.toJS())
-  ).filter(({ rules }) => Array.isArray(rules));
-}
 
 function watchedResources(): readonly Resource[] {
   const resources: Resource[] = [];

@@ -67,7 +67,9 @@ function linesOf(text: string): readonly Line[] {
 
 function unknownTasks(tree: Tree, line: string): readonly string[] {
   const tasks = tasksOf(tree);
-  const named = [...line.matchAll(/\bdeno(?:@([\d.]+))? task ([a-z][\w-]*)/g)];
+  const named = [
+    ...line.matchAll(/\bdeno(?:@([\d.]+))? task ([a-z][\w-]*(?::[\w-]+)?)/g),
+  ];
   return named.flatMap(([, version, task = ""]) => [
     ...(tasks.has(task) ? [] : [`There is no task "${task}" in deno.json`]),
     ...(version === undefined || version === denoVersion(tree)

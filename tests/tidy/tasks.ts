@@ -40,7 +40,7 @@ export function brokenConfig(tree: Tree): readonly string[] {
         `deno.json: the task "${task}" runs the command "${name}", which mod/cli does not have`,
       );
     }
-    for (const [, other = ""] of command.matchAll(/deno task ([\w-]+)/g)) {
+    for (const [, other = ""] of command.matchAll(/deno task ([\w:-]+)/g)) {
       if (tasks.has(other)) continue;
       findings.push(
         `deno.json: the task "${task}" runs the task "${other}", which is not there`,

@@ -17,7 +17,8 @@
  * A watch proves itself by what arrives on it. Over HTTP/2 a dead connection is
  * found by {@linkcode Connection}, in 23 s at most; a stream that is dead on a
  * live connection by its missing bookmarks, which a kube-apiserver sends every
- * minute. Over HTTP/1.1 a silent watch is started again after
+ * minute once the collection has changed since the stream began, and not
+ * before. Over HTTP/1.1 a silent watch is started again after
  * {@linkcode H1_SILENCE_MS}, and has to answer within {@linkcode OPEN_TIMEOUT_MS}.
  *
  * @module
@@ -89,6 +90,8 @@ export class Reflector<T> implements Subscription {
   #isWorking = false;
   #resourceVersion: string | undefined;
   #isLost = false;
+  /** Whether the loss that was told is that we are not let in. */
+  #isRefused = false;
   #attempt = 0;
   #refusals = 0;
   #expiredLists = 0;
@@ -164,7 +167,7 @@ export class Reflector<T> implements Subscription {
         if (outcome.livedMs >= STEADY_MS) this.#attempt = 0;
         return outcome.livedMs >= STEADY_MS ? 0 : this.#backoffMs();
       case "failed": {
-        this.#lose(outcome.reason);
+        this.#lose(outcome);
         if (outcome.livedMs >= STEADY_MS) this.#attempt = 0;
         return Math.max(this.#backoffMs(), outcome.retryAfterMs ?? 0);
       }
@@ -181,10 +184,16 @@ export class Reflector<T> implements Subscription {
     if (!this.#isClosed) this.#sink(event);
   }
 
-  #lose(reason: string): void {
-    if (this.#isLost) return;
+  #lose({ reason, isRefusal = false }: Failed): void {
+    if (this.#isLost && (this.#isRefused || !isRefusal)) return;
     this.#isLost = true;
+    this.#isRefused = isRefusal;
     this.#emit({ kind: "lost", reason });
+  }
+
+  #live(): void {
+    this.#isLost = false;
+    this.#isRefused = false;
   }
 
   // List
@@ -198,7 +207,7 @@ export class Reflector<T> implements Subscription {
     }
     this.#expiredLists = 0;
     this.#resourceVersion = page.resourceVersion;
-    this.#isLost = false;
+    this.#live();
     this.#emit({
       kind: "listed",
       objects: collected.objects,
@@ -226,7 +235,7 @@ export class Reflector<T> implements Subscription {
       },
       timeoutMs: PAGE_TIMEOUT_MS,
     }, this.#closed.signal);
-    if (!answer.ok) return { kind: "failed", error: answer.error };
+    if (!answer.ok) return { kind: "failed", error: this.#told(answer.error) };
     const { items, metadata } = fieldsOf(answer.value.body);
     const { resourceVersion, continue: next } = fieldsOf(metadata);
     if (!Array.isArray(items) || typeof resourceVersion !== "string") {
@@ -238,6 +247,16 @@ export class Reflector<T> implements Subscription {
       return await this.#page(collected, next);
     }
     return { kind: "complete", resourceVersion };
+  }
+
+  /** An error in words that say what to do. */
+  #told(error: ApiError): ApiError {
+    const { resource: { group, version, plural }, remedy } = this.#spec;
+    if (error.reason !== "not-found" || group === "") return error;
+    const missing =
+      `The API server does not serve ${plural} of ${group}/${version}`;
+    const message = remedy === undefined ? missing : `${missing}: ${remedy}`;
+    return { ...error, message };
   }
 
   #collect(raw: unknown, collected: Collected<T>): void {
@@ -284,13 +303,13 @@ export class Reflector<T> implements Subscription {
     if (!opened.ok) return this.#refused(opened.error);
     this.#prove();
     const openedMs = this.#clock.nowMs();
+    const reading: Reading = { openedMs, hasNews: false, failure: undefined };
     const silence = new SilenceGuard(stream, {
       clock: this.#clock,
       endMs: openedMs + (seconds + WATCH_END_GRACE_SECONDS) * 1_000,
       isH1: opened.value.protocol === "http/1.1",
-      hasBookmarks: () => this.#hasBookmarks,
+      expectsBookmarks: () => this.#hasBookmarks && reading.hasNews,
     });
-    const reading: Reading = { openedMs, failure: undefined };
     try {
       await this.#read(opened.value, reading, silence);
       return reading.failure ?? this.#ended(openedMs);
@@ -345,7 +364,10 @@ export class Reflector<T> implements Subscription {
     }
     const { type, object } = fieldsOf(event);
     if (type === "ERROR") reading.failure = this.#errorEvent(object, reading);
-    else this.#objectEvent(type, object);
+    else {
+      reading.hasNews = true;
+      this.#objectEvent(type, object);
+    }
   }
 
   #objectEvent(type: unknown, raw: unknown): void {
@@ -354,7 +376,7 @@ export class Reflector<T> implements Subscription {
       this.#resourceVersion = resourceVersion;
       this.#refusals = 0;
     }
-    this.#isLost = false;
+    this.#live();
     if (type === "BOOKMARK") {
       this.#hasBookmarks = true;
       this.#emit({ kind: "alive" });
@@ -428,7 +450,7 @@ export class Reflector<T> implements Subscription {
   }
 
   #prove(): void {
-    this.#isLost = false;
+    this.#live();
     this.#emit({ kind: "alive" });
   }
 }
@@ -438,6 +460,8 @@ interface Failed {
   readonly reason: string;
   readonly livedMs: number;
   readonly retryAfterMs?: number;
+  /** Whether we are not let in: that is worth telling beside an outage. */
+  readonly isRefusal?: boolean;
 }
 
 type Outcome =
@@ -456,15 +480,18 @@ interface Collected<T> {
 
 interface Reading {
   readonly openedMs: number;
+  /** Whether the collection is known to have changed since it began. */
+  hasNews: boolean;
   failure: Outcome | undefined;
 }
 
 function failed(error: ApiError, livedMs: number): Failed {
-  const { message, retryAfterMs } = error;
+  const { reason, message, retryAfterMs } = error;
   return {
     kind: "failed",
     reason: message,
     livedMs,
+    isRefusal: reason === "forbidden" || reason === "unauthorized",
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }

@@ -201,6 +201,26 @@ Deno.test("Reflector starts a watch again whose bookmarks stop coming", async ()
   await stage.told.next((e) => e.kind === "alive");
 });
 
+Deno.test("Reflector leaves a watch alone where nothing changes, and no bookmark comes", async () => {
+  await using stage = await Stage.open({ protocol: "h2" });
+  const first = await stage.following();
+  // This server is known to send bookmarks.
+  first.send("BOOKMARK", { metadata: { resourceVersion: "20" } });
+  await stage.told.next((e) => e.kind === "alive");
+  stage.clock.advance(6_000);
+  first.end();
+  await stage.api.nextWatch();
+  await stage.told.next((e) => e.kind === "alive");
+  for (let silentMs = 0; silentMs < WATCH_SECONDS_MIN * 1_000;) {
+    // deno-lint-ignore no-await-in-loop -- the connection itself is alive
+    await stage.kube.request({ method: "GET", path: "/healthz" });
+    stage.clock.advance(PROBE_AFTER_MS - 1);
+    silentMs += PROBE_AFTER_MS;
+  }
+  deepStrictEqual(stage.kinds("lost"), []);
+  strictEqual(stage.watches(), 2);
+});
+
 Deno.test("Reflector ends a watch that outlives its time", async () => {
   await using stage = await Stage.open({ protocol: "h2" });
   const watch = await stage.following();
@@ -317,6 +337,40 @@ Deno.test("Reflector backs off further with each failure", async () => {
   deepStrictEqual(stage.kinds("lost").length, 1);
 });
 
+Deno.test("Reflector tells once more when a server that was away does not let it in", async () => {
+  const statuses = [500, 403, 403, 500, 401];
+  await using stage = await Stage.open({
+    eagerMs: 8_000,
+    answers: () => {
+      const status = statuses.shift();
+      return status === undefined
+        ? undefined
+        : Response.json({ message: "no" }, { status });
+    },
+  });
+  await stage.told.next((e) => e.kind === "listed");
+  deepStrictEqual(stage.kinds("lost"), [
+    { kind: "lost", reason: `Cannot GET ${PATH}: 500 no` },
+    { kind: "lost", reason: `Cannot GET ${PATH}: 403 no` },
+  ]);
+});
+
+Deno.test("Reflector says that a kind is not served and what to do, and waits for it", async () => {
+  let asked = 0;
+  await using stage = await Stage.open({
+    eagerMs: 8_000,
+    answers: ({ url }) =>
+      url.pathname === PATH && asked++ === 0
+        ? new Response("404 page not found\n", { status: 404 })
+        : undefined,
+  });
+  await stage.told.next((e) => e.kind === "listed");
+  deepStrictEqual(stage.kinds("lost"), [{
+    kind: "lost",
+    reason: "The API server does not serve things of test.io/v1: make some",
+  }]);
+});
+
 Deno.test("Reflector reports what cannot be projected, and goes on", async () => {
   await using stage = await Stage.open({
     answers: ({ url }) =>
@@ -385,6 +439,7 @@ function thing(name: string, size: number, resourceVersion: string): unknown {
 const SPEC: WatchSpec<Thing> = {
   resource: { group: "test.io", version: "v1", plural: "things" },
   pageLimit: 2,
+  remedy: "make some",
   project: projectThing,
   key: (object) => object.name,
 };

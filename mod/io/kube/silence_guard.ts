@@ -9,11 +9,8 @@ import type { Clock, Timer } from "@/port/clock.ts";
 /** Silence over HTTP/1.1 after which a watch is started again. */
 export const H1_SILENCE_MS = 20_000;
 
-/** Silence after which a watch is started again that has shown bookmarks. */
+/** Silence after which a watch is started again on which a bookmark is due every minute. */
 export const BOOKMARK_SILENCE_MS = 90_000;
-
-/** Silence after which one is that has shown none yet. */
-export const SILENCE_MS = 180_000;
 
 /** A watch said nothing for too long, or outlived its time. */
 export class SilenceError extends Error {
@@ -37,8 +34,8 @@ export interface SilenceGuardOptions {
   readonly endMs: number;
   /** Whether it has a TCP connection to itself. */
   readonly isH1: boolean;
-  /** Whether the server has shown that it sends bookmarks. */
-  readonly hasBookmarks: () => boolean;
+  /** Whether the server sends bookmarks, and has something to mark here. */
+  readonly expectsBookmarks: () => boolean;
 }
 
 /** Guards one watch. */
@@ -72,12 +69,13 @@ export class SilenceGuard {
   }
 
   #dueMs(): number {
-    const { endMs, isH1, hasBookmarks } = this.#options;
+    const { endMs, isH1, expectsBookmarks } = this.#options;
     const limitMs = isH1
       ? H1_SILENCE_MS
-      : hasBookmarks()
+      : expectsBookmarks()
       ? BOOKMARK_SILENCE_MS
-      : SILENCE_MS;
+      // Nothing may change for hours, and then nothing is said.
+      : Infinity;
     return Math.min(endMs, this.#heardMs + limitMs);
   }
 

@@ -19,6 +19,7 @@ import { ObjectDeleter } from "./object_deleter.ts";
 import { encodeJson, ObjectEncoder } from "./object_encoding.ts";
 import {
   checkIdentity,
+  checkUid,
   isDeleting,
   ObjectWriter,
   subjectOf,
@@ -305,7 +306,10 @@ export class ApiCore {
   ): Written {
     const body = parseObject(request);
     checkIdentity(target, body);
-    return this.#writer.update(target, () => body, options);
+    return this.#writer.update(target, (current) => {
+      checkUid(target, body, current);
+      return body;
+    }, options);
   }
 
   #delete(target: WriteTarget, request: CoreRequest): CoreReply {

@@ -19,7 +19,13 @@ import {
   type Selector,
 } from "./selectors.ts";
 import { tableOf } from "./table.ts";
-import { badRequest, expired, futureResourceVersion } from "./status.ts";
+import {
+  badRequest,
+  expired,
+  futureResourceVersion,
+  resourceVersionInvalid,
+  StatusError,
+} from "./status.ts";
 import type { Store, StoreEntry } from "./store.ts";
 
 /** Which objects of a resource. */
@@ -148,10 +154,18 @@ export function selectedObjects(
  */
 export function parseRevision(text: string | null): number | undefined {
   if (text === null || text === "") return undefined;
-  if (!/^\d{1,15}$/.test(text)) {
-    throw badRequest(`Invalid resource version: ${JSON.stringify(text)}`);
-  }
+  if (!/^\d{1,15}$/.test(text)) throw resourceVersionInvalid(text);
   return Number(text);
+}
+
+/** Of a list; a watch and a get answer 500, as a kube-apiserver does. */
+function parseListRevision(text: string | null): number | undefined {
+  try {
+    return parseRevision(text);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    throw badRequest(`invalid resource version: ${error.message}`);
+  }
 }
 
 interface Page {
@@ -235,7 +249,7 @@ function exactRevision(
   limit: number,
   current: number,
 ): number | undefined {
-  const wanted = parseRevision(query.get("resourceVersion"));
+  const wanted = parseListRevision(query.get("resourceVersion"));
   const match = query.get("resourceVersionMatch");
   if (match !== null && match !== "" && !MATCHES.has(match)) {
     throw badRequest(`resourceVersionMatch: Unsupported value: "${match}"`);

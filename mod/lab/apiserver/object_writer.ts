@@ -5,7 +5,11 @@
  * @module
  */
 
-import { forbiddenField, metadataErrors } from "./field_errors.ts";
+import {
+  forbiddenField,
+  invalidField,
+  metadataErrors,
+} from "./field_errors.ts";
 import {
   clone,
   ensureObject,
@@ -168,12 +172,14 @@ export class ObjectWriter {
     const { object, unknown } = decode(target, clone(change(old)));
     const warnings = unknownFields(unknown, options);
     checkPreconditions(object, old, { target, subject });
+    const immutable = immutableErrors(object, old);
     keepMetadata(object, old);
     const { strategy } = version;
     if (target.isStatus) strategy.prepareStatus(object, old);
     else strategy.prepareUpdate(object, old);
     const errors = [
       ...metadataErrors(object, () => undefined),
+      ...immutable,
       ...newFinalizerErrors(object, old),
       ...(target.isStatus
         ? strategy.validateStatus(object, old)
@@ -253,6 +259,28 @@ export function isDeleting(object: JsonObject): boolean {
 /** Whether something still holds an object. */
 export function hasFinalizers(object: JsonObject): boolean {
   return stringsAt(object, "metadata", "finalizers").length > 0;
+}
+
+/**
+ * Refuses a PUT of an object that has another uid than the one that is there: a
+ * client that means an earlier one of that name.
+ *
+ * @param target Which.
+ * @param body What is put.
+ * @param current What is there, if anything.
+ */
+export function checkUid(
+  target: WriteTarget,
+  body: JsonObject,
+  current: JsonObject | undefined,
+): void {
+  const uid = stringAt(body, "metadata", "uid");
+  const currentUid = stringAt(current, "metadata", "uid");
+  if (uid === "" || current === undefined || uid === currentUid) return;
+  throw conflict(
+    subjectOf(target, target.name),
+    `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${currentUid}`,
+  );
 }
 
 /** What a Status about an object says it is about. */
@@ -336,14 +364,6 @@ function checkPreconditions(
     readonly subject: StatusSubject;
   },
 ): void {
-  const uid = stringAt(object, "metadata", "uid");
-  const oldUid = stringAt(old, "metadata", "uid");
-  if (uid !== "" && uid !== oldUid) {
-    throw conflict(
-      subject,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${oldUid}`,
-    );
-  }
   const revision = stringAt(object, "metadata", "resourceVersion");
   if (revision === "" || revision === "0") {
     if (target.version.strategy.unconditionalUpdate) return;
@@ -367,6 +387,16 @@ function keepMetadata(object: JsonObject, old: JsonObject): void {
     if (value === undefined) delete metadata[key];
     else metadata[key] = clone(value);
   }
+}
+
+// What a client leaves out is kept.
+function immutableErrors(object: JsonObject, old: JsonObject): FieldError[] {
+  return ["uid", "deletionTimestamp"].flatMap((key) => {
+    const wanted = stringAt(object, "metadata", key);
+    return wanted === "" || wanted === stringAt(old, "metadata", key)
+      ? []
+      : [invalidField(`metadata.${key}`, wanted, "field is immutable")];
+  });
 }
 
 function newFinalizerErrors(

@@ -548,7 +548,7 @@ function open(
 ): Promise<ContractApi> {
   return ContractApi.open({
     baseUrl: server.url,
-    headers: {},
+    token: "anybody",
     ...(client === undefined ? {} : { client }),
   });
 }

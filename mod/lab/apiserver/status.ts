@@ -43,7 +43,7 @@ export class StatusError extends Error {
   override readonly name: string = "StatusError";
   /** HTTP status code. */
   readonly code: number;
-  /** `metav1.StatusReason`. */
+  /** `metav1.StatusReason`; empty: none. */
   readonly reason: string;
   /** `metav1.StatusDetails`, or nothing. */
   readonly details: JsonObject | undefined;
@@ -74,7 +74,7 @@ export class StatusError extends Error {
       metadata: {},
       status: "Failure",
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === "" ? {} : { reason: this.reason }),
       ...(this.details === undefined ? {} : { details: this.details }),
       code: this.code,
     };
@@ -244,6 +244,16 @@ export function internalError(message: string): StatusError {
     500,
     "InternalError",
     `Internal error occurred: ${message}`,
+  );
+}
+
+/** 500: a resourceVersion that is no number; it has no reason. */
+export function resourceVersionInvalid(text: string): StatusError {
+  const quoted = JSON.stringify(text);
+  return new StatusError(
+    500,
+    "",
+    `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`,
   );
 }
 

@@ -100,6 +100,10 @@ export class WatchSession {
   #state: "live" | "held" | "silent" | "closed" = "live";
   #held: Uint8Array[] = [];
   #bookmarks = false;
+  /** The revision it started from: nothing is told of what was before. */
+  #from = 0;
+  /** The newest change of the collection, shown or not. */
+  #seen = 0;
   #timers: ReturnType<typeof setTimeout>[] = [];
   #cutAfter: { readonly events: number; readonly how: CutKind } | undefined;
   #events = 0;
@@ -141,6 +145,7 @@ export class WatchSession {
     const { store } = this.#context;
     const collection = store.collection(this.#resource.type.collection);
     this.#bookmarks = options.bookmarks;
+    this.#from = options.revision ?? store.revision;
     this.#sink.onClose(() => this.#close());
     if (options.revision === undefined) this.#sendInitial(options);
     else {
@@ -221,6 +226,8 @@ export class WatchSession {
   }
 
   #deliver(change: Change): void {
+    if (change.revision <= this.#from) return;
+    this.#seen = change.revision;
     if (!change.key.startsWith(this.#prefix)) return;
     const selects = this.#selection.selects ?? everything;
     const { previous } = change;
@@ -247,10 +254,12 @@ export class WatchSession {
 
   #bookmark(annotations?: JsonObject): void {
     if (!this.#bookmarks || this.#state !== "live") return;
+    // As from a kube-apiserver: where nothing changed there is nothing to mark.
+    if (annotations === undefined && this.#seen === 0) return;
     const { type } = this.#resource;
     const apiVersion = apiVersionOf(this.#resource);
     const metadata: JsonObject = {
-      resourceVersion: String(this.#context.store.revision),
+      resourceVersion: String(Math.max(this.#seen, this.#from)),
       creationTimestamp: null,
       ...(annotations === undefined ? {} : { annotations }),
     };

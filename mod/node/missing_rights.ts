@@ -1,0 +1,157 @@
+/**
+ * The rights in Kubernetes that the API server refused to this agent.
+ *
+ * An agent goes on without them as far as it can; what an operator needs is the
+ * sentence that says which right to grant. The words of the refusal have it:
+ * every authorizer's are put together by the API server itself.
+ *
+ * @module
+ */
+
+import type { Instant } from "./main_events.ts";
+
+/** A right that an agent lacks. */
+export interface MissingRight {
+  /** Who lacks it, such as `system:serviceaccount:openelb-system:foghorn`. */
+  readonly user: string;
+  /** What is refused, such as `list`. */
+  readonly verb: string;
+  /** Of what, as a role names it: `services/status`. */
+  readonly resource: string;
+  /** Its API group; empty for the core group. */
+  readonly group: string;
+  /** The one namespace that was asked for; absent: all of them. */
+  readonly namespace?: string;
+}
+
+/** Remembers which rights were refused, until they are granted. */
+export class MissingRights {
+  /** By what was tried. */
+  readonly #refusals = new Map<string, Refusal>();
+
+  /**
+   * Notes what a watch told.
+   *
+   * @param watched The kind it watches.
+   * @param news What it told.
+   * @param at The time.
+   * @returns The right, when it was not known to be missing.
+   */
+  takeNews(
+    watched: string,
+    news: { readonly kind: string; readonly reason?: string },
+    at: Instant,
+  ): MissingRight | undefined {
+    const source = `watch ${watched}`;
+    if (news.kind === "lost") {
+      return this.#refused(source, news.reason ?? "", at, Infinity)?.fresh;
+    }
+    // What cannot be read says nothing about rights.
+    if (news.kind !== "unprojectable") this.#refusals.delete(source);
+    return undefined;
+  }
+
+  /**
+   * Notes the answer to a write.
+   *
+   * @param source What was tried; the same text for the same right.
+   * @param failure The words of a failure; undefined: it was let through.
+   * @param at The time.
+   * @returns Whether it failed for want of a right, and which one, when it was
+   * not known to be missing.
+   */
+  takeAnswer(
+    source: string,
+    failure: string | undefined,
+    at: Instant,
+  ): { readonly fresh: MissingRight | undefined } | undefined {
+    if (failure !== undefined) {
+      return this.#refused(source, failure, at, REFUSAL_REMEMBERED_MS);
+    }
+    this.#refusals.delete(source);
+    return undefined;
+  }
+
+  /** The rights that are missing now, each once. */
+  missing(at: Instant): readonly MissingRight[] {
+    const rights = new Map<string, MissingRight>();
+    for (const { right, untilMs } of this.#refusals.values()) {
+      if (at.nowMs < untilMs) rights.set(rightKey(right), right);
+    }
+    return [...rights.values()];
+  }
+
+  // A failure of another kind, such as an outage, says nothing about rights.
+  #refused(
+    source: string,
+    words: string,
+    at: Instant,
+    durationMs: number,
+  ): { readonly fresh: MissingRight | undefined } | undefined {
+    const right = parseMissingRight(words);
+    if (right === undefined) return undefined;
+    const isKnown = this.missing(at).some((other) =>
+      rightKey(other) === rightKey(right)
+    );
+    this.#refusals.set(source, { right, untilMs: at.nowMs + durationMs });
+    return { fresh: isKnown ? undefined : right };
+  }
+}
+
+/**
+ * Reads a refusal of the API server.
+ *
+ * @example Usage
+ * ```ts
+ * import { parseMissingRight } from "@/node/missing_rights.ts";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const words = 'nodes is forbidden: User "u" cannot list resource "nodes" in API group "" at the cluster scope';
+ * strictEqual(parseMissingRight(words)?.verb, "list");
+ * ```
+ *
+ * @param message The refusal's words, with anything around them.
+ * @returns The right; undefined when the refusal is about something else, such
+ * as a quota.
+ */
+export function parseMissingRight(message: string): MissingRight | undefined {
+  const match =
+    /User "([^"]*)" cannot (\S+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?/
+      .exec(message);
+  if (match === null) return undefined;
+  const [, user = "", verb = "", resource = "", group = "", namespace] = match;
+  return {
+    user,
+    verb,
+    resource,
+    group,
+    ...(namespace === undefined ? {} : { namespace }),
+  };
+}
+
+/**
+ * One sentence that says which right is missing and what to do.
+ *
+ * @param right The right.
+ */
+export function missingRightSentence(right: MissingRight): string {
+  const { user, verb, resource, group, namespace } = right;
+  const what = group === "" ? resource : `${resource} of ${group}`;
+  const where = namespace === undefined ? "" : ` in namespace ${namespace}`;
+  return `The API server does not let ${user} ${verb} ${what}${where}: add the verb to the role bound to that user, docs/permissions.md has them all`;
+}
+
+interface Refusal {
+  readonly right: MissingRight;
+  readonly untilMs: number;
+}
+
+function rightKey({ verb, resource, group }: MissingRight): string {
+  return `${verb} ${resource}.${group}`;
+}
+
+/**
+ * How long a refused write counts without another: whoever stops being the
+ * controller does not try again. One that is still due is tried sooner.
+ */
+export const REFUSAL_REMEMBERED_MS = 300_000;
