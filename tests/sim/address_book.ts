@@ -90,8 +90,9 @@ export class AddressBook {
       return;
     }
     this.#services.set(key, facts);
+    const had = [...before?.ips ?? [], ...this.promisedTo(key)];
     for (const ip of facts.ips) {
-      if (before?.ips.includes(ip) !== true) this.#checkAlone(facts, ip);
+      if (!had.includes(ip)) this.#checkAlone(facts, ip);
     }
     if (!facts.isServed) this.#promised.delete(key);
     else this.#checkKept(facts, before?.ips ?? []);
@@ -155,16 +156,16 @@ export class AddressBook {
   }
 }
 
-/** Whether two Services may have one address together. */
+/** Whether two Services may have one address together: one of them names it, which is the wish to share it. */
 export function mayShare(
   a: ServiceFacts,
   b: ServiceFacts,
   ip: string,
 ): boolean {
-  const bothNameIt = a.wantedIps.includes(ip) && b.wantedIps.includes(ip);
+  const isNamed = a.wantedIps.includes(ip) || b.wantedIps.includes(ip);
   const samePorts = a.ports.some((port) => b.ports.includes(port));
   const samePlaces = !a.isLocal && !b.isLocal || a.selector === b.selector;
-  return bothNameIt && !samePorts && samePlaces;
+  return isNamed && !samePorts && samePlaces;
 }
 
 /** For how long the addresses of an Eip that vanished are kept, less what clocks differ. */

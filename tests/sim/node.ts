@@ -69,15 +69,16 @@ export interface NodeOptions {
 export class SimNode implements Station {
   /** What it is called and which addresses it has. */
   readonly host: LabHost;
-  /** Its way to the API server. */
+  /** Its way to the API server; changed by whoever makes trouble. */
   readonly weather: ApiWeather;
+  /** What it is made of, and how it is without trouble. */
+  readonly base: NodeOptions;
   /** What its agent said in its log. */
   readonly log: string[] = [];
   readonly macNumber: number;
   /** Longest time from one isolate to the other. */
   isolateMsMax: number;
   readonly #world: NodeWorld;
-  readonly #options: NodeOptions;
   #offsetMs: number;
   #wallOffsetMs = 0;
   #agent: Agent | undefined;
@@ -91,9 +92,9 @@ export class SimNode implements Station {
   /** A node whose agent does not run. */
   constructor(world: NodeWorld, options: NodeOptions) {
     this.#world = world;
-    this.#options = options;
+    this.base = options;
     this.host = options.host;
-    this.weather = options.weather;
+    this.weather = { ...options.weather };
     this.isolateMsMax = options.isolateMsMax;
     this.macNumber = Number.parseInt(this.host.mac.replaceAll(":", ""), 16);
     // A monotonic clock starts anywhere.
@@ -108,6 +109,11 @@ export class SimNode implements Station {
   /** Whether its agent runs. */
   get isAlive(): boolean {
     return this.#agent !== undefined;
+  }
+
+  /** Whether its agent was asked to end, and has not. */
+  get isLeaving(): boolean {
+    return this.#agent?.isLeaving ?? false;
   }
 
   /** Whether its agent is the controller. */
@@ -158,7 +164,7 @@ export class SimNode implements Station {
           loadBalancerClass: "openelb.io/openelb",
           claimUnclassed: false,
         },
-        seed: this.#options.seed + this.#incarnation * 7,
+        seed: this.base.seed + this.#incarnation * 7,
       }),
       core,
       port,
@@ -302,7 +308,7 @@ export class SimNode implements Station {
           agent.witness.answered(addressOf(address), isOld, this.monoMs);
         }
       },
-    }, this.#options.isExact);
+    }, this.base.isExact);
   }
 
   #heard(agent: Agent, sayings: readonly Saying[]): void {
@@ -339,6 +345,7 @@ export class SimNode implements Station {
     agent.events = [];
     agent.told = [];
     const monoMs = this.monoMs;
+    agent.witness.runs(monoMs);
     for (const one of told) agent.witness.told(one, monoMs);
     const wallMs = START_MS + this.#world.timeline.nowMs + this.#wallOffsetMs;
     const effects = agent.main.step(events, {
@@ -402,6 +409,7 @@ export class SimNode implements Station {
         break;
       case "log":
         this.log.push(effect.message);
+        this.#world.trace(`${this.name} says: ${effect.message}`);
         break;
       case "exit":
         this.#world.trace(`${this.name}: its agent has ended`);
@@ -415,6 +423,10 @@ export class SimNode implements Station {
     this.#world.wrote(this, write);
     agent.api?.request(write, (outcome) => {
       agent.witness.written(write, outcome, sentMs);
+      if (outcome.kind === "failed") {
+        const { reason, message } = outcome;
+        this.#world.trace(`${this.name} ${write.id}: ${reason}, ${message}`);
+      }
       this.#push(
         agent,
         { kind: "written", write, outcome },

@@ -40,7 +40,10 @@ export class Referee {
   answers = 0;
   readonly #timeline: Timeline;
   readonly #nodeOfMac = new Map<number, string>();
-  readonly #disturbedMs = new Map<string, number>();
+  readonly #disturbed = new Map<
+    string,
+    { readonly count: number; readonly changedMs: number }
+  >();
 
   /** A referee of a simulation that has not begun. */
   constructor(timeline: Timeline) {
@@ -69,18 +72,27 @@ export class Referee {
 
   /** Stops everything. */
   broken(what: string): never {
-    throw new RuleBroken(`at ${seconds(this.nowMs)}: ${what}`);
+    const broken = new RuleBroken(`at ${seconds(this.nowMs)}: ${what}`);
+    this.#timeline.fail(broken);
+    throw broken;
   }
 
-  /** Notes that what a host says may not be heard, from or until now. */
-  disturb(host: string): void {
-    this.#disturbedMs.set(host, this.nowMs);
+  /** What a host says may not be heard from now on, or may be again; several users of one trouble are counted. */
+  disturb(host: string, isDisturbed: boolean): void {
+    const count = this.#disturbed.get(host)?.count ?? 0;
+    this.#disturbed.set(host, {
+      count: count + (isDisturbed ? 1 : -1),
+      changedMs: this.nowMs,
+    });
   }
 
   /** Whether a host could be heard all the time since. */
   isUndisturbed(host: string, sinceMs: number): boolean {
-    return (this.#disturbedMs.get(host) ?? -1) < sinceMs &&
-      (this.#disturbedMs.get(EVERYBODY) ?? -1) < sinceMs;
+    return [host, EVERYBODY].every((name) => {
+      const known = this.#disturbed.get(name);
+      return known === undefined ||
+        known.count === 0 && known.changedMs < sinceMs;
+    });
   }
 
   /** The node with a MAC address; undefined: no agent's. */
@@ -98,6 +110,8 @@ export class AgentWitness {
   readonly #moved: Moved;
   /** Until when it may take itself for live; undefined: it never held its Lease. */
   #liveUntilMs: number | undefined;
+  /** When its main core could know that its Lease has run out, on the clock of the simulation. */
+  #expiredMs: number | undefined;
   #leavesMs: number | undefined;
   /** Addresses it has to leave to the fellow it heard, and since when. */
   readonly #yields = new Map<
@@ -126,6 +140,12 @@ export class AgentWitness {
     this.view.take(told, monoMs, this.#referee.nowMs);
   }
 
+  /** Its main core has a turn. */
+  runs(monoMs: number): void {
+    if (monoMs < (this.#liveUntilMs ?? 0)) this.#expiredMs = undefined;
+    else this.#expiredMs ??= this.#referee.nowMs;
+  }
+
   /** It was asked to end. */
   leaves(monoMs: number): void {
     this.#leavesMs = monoMs;
@@ -151,6 +171,7 @@ export class AgentWitness {
     );
     if (holder === "") return;
     this.#liveUntilMs = sentMonoMs + LEASE_MS;
+    this.#expiredMs = undefined;
     this.#yields.clear();
   }
 
@@ -174,8 +195,9 @@ export class AgentWitness {
     const to = this.#referee.nodeOf(macNumber);
     if (to === undefined || to === this.#node.name) return;
     // What main knows of its own Lease has to reach the wire isolate.
-    const isLive = monoMs < (this.#liveUntilMs ?? 0) + this.#slackMs();
-    if (isLive || !this.#owned.has(ip) || this.#yields.has(ip)) return;
+    const isToldSo = this.#expiredMs !== undefined &&
+      this.#since(this.#expiredMs) > this.#slackMs();
+    if (!isToldSo || !this.#owned.has(ip) || this.#yields.has(ip)) return;
     if (!this.view.candidates(ip).includes(to)) return;
     if (!this.view.hasSuccessor(ip, monoMs)) return;
     this.#yields.set(ip, { sinceMs: this.#referee.nowMs, to });
@@ -194,7 +216,7 @@ export class AgentWitness {
       if (monoMs - this.#leavesMs <= LEAVING_MAX_MS) return;
       this.#broken(`${name} still answers for ${ip} long after SIGTERM`);
     }
-    if (this.#liveUntilMs === undefined) {
+    if (this.#liveUntilMs === undefined && !this.view.hasHeld) {
       this.#broken(`${name} answered for ${ip} before it held its Lease`);
     }
     const owed = this.#yields.get(ip);

@@ -30,8 +30,10 @@ export interface Carriage {
 
 /** A switch and its cables. */
 export class Segment {
-  /** How well it carries. */
+  /** How well it carries; changed by whoever makes trouble. */
   readonly carriage: Carriage;
+  /** How well it carries without trouble. */
+  readonly base: Readonly<Carriage>;
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #stations: Station[] = [];
@@ -42,7 +44,8 @@ export class Segment {
   constructor(timeline: Timeline, random: Random, carriage: Carriage) {
     this.#timeline = timeline;
     this.#random = random;
-    this.carriage = carriage;
+    this.carriage = { ...carriage };
+    this.base = carriage;
   }
 
   /** Plugs a host in. */

@@ -14,6 +14,7 @@ export class Timeline {
   );
   #order = 0;
   #nowMs = 0;
+  #failure: Error | undefined;
 
   /** Milliseconds since the start. */
   get nowMs(): number {
@@ -31,6 +32,11 @@ export class Timeline {
     this.#queue.push({ atMs: dueMs, order: this.#order++, run });
   }
 
+  /** Lets no more time pass: {@linkcode Timeline.run} throws this, whoever caught it before. */
+  fail(failure: Error): void {
+    this.#failure ??= failure;
+  }
+
   /** Lets time pass. */
   run(durationMs: number): void {
     const untilMs = this.#nowMs + durationMs;
@@ -40,6 +46,7 @@ export class Timeline {
       this.#queue.pop();
       this.#nowMs = next.atMs;
       next.run();
+      if (this.#failure !== undefined) throw this.#failure;
     }
     this.#nowMs = untilMs;
   }

@@ -73,6 +73,8 @@ export class ToldView {
   readonly #placesOf = new Map<string, Map<string, readonly string[]>>();
   readonly #fellows = new Map<string, Fellow>();
   readonly #behind = new Map<WatchedKind, number>();
+  /** Whether this agent was ever told that it holds its Lease. */
+  hasHeld = false;
   /** When an own renewal last came back by the watch. */
   #echoMs: number | undefined;
   #leasesListed = false;
@@ -327,6 +329,7 @@ export class ToldView {
       before.lease.isLeaving !== lease.isLeaving ||
       before.lease.isLinkUp !== lease.isLinkUp
     ) this.version++;
+    if (holder === this.#identity) this.hasHeld = true;
     const isEcho = !isSure && isRenewed && node === this.#node &&
       holder === this.#identity;
     if (isEcho) this.#echo(monoMs);

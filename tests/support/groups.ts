@@ -62,7 +62,10 @@ export function groupsOf(
       ? [group("tools", "how bundles are made", [...TEST, "tools"])]
       : []),
     ...[...other, ...known].filter(({ name }) => name !== E2E)
-      .map(({ name, what }) => group(name, what, [...TEST, `tests/${name}`])),
+      .map(({ name, what }) => ({
+        ...group(name, what, [...TEST, `tests/${name}`]),
+        ...(name === SIM ? { limitMs: SIM_LIMIT_MS } : {}),
+      })),
     ...labGroups(paths),
   ];
 }
@@ -102,6 +105,9 @@ function foldersOf(paths: readonly string[], root: string): readonly string[] {
 
 const MINUTE = 60_000;
 const E2E = "e2e";
+const SIM = "sim";
+/** A thousand seeds take less than five minutes of two quiet cores; what counts is their number. */
+const SIM_LIMIT_MS = 15 * MINUTE;
 const TEST = ["test", "-A", "--no-check"] as const;
 
 // In the order they run: what is quick and tells most comes first.
