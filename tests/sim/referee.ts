@@ -138,6 +138,8 @@ export class AgentWitness {
   /** Something reached its main core. */
   told(told: Told, monoMs: number): void {
     this.view.take(told, monoMs, this.#referee.nowMs);
+    // An address that comes anew has to be heard anew.
+    for (const ip of this.view.takeVanished()) this.#yields.delete(ip);
   }
 
   /** Its main core has a turn. */

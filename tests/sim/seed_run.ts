@@ -108,6 +108,7 @@ class SeedRun {
     this.#schedule();
     cluster.run(FAULTS_END_MS);
     for (const fault of [...this.#ongoing]) this.#end(fault);
+    cluster.calm();
     this.#operator.mend();
     cluster.trace("ALL MENDED");
     cluster.run(SETTLED_MS - FAULTS_END_MS);

@@ -79,6 +79,7 @@ export class ToldView {
   #echoMs: number | undefined;
   #leasesListed = false;
   readonly #entitled = new Map<string, number>();
+  #vanished: string[] = [];
 
   /** The view of an agent that was told nothing yet. */
   constructor(node: string, identity: string) {
@@ -129,6 +130,13 @@ export class ToldView {
     return this.candidates(ip).some((node) =>
       node !== this.#node && this.#counts(node)
     );
+  }
+
+  /** Takes the addresses that no Service has any more, by this view. */
+  takeVanished(): readonly string[] {
+    const taken = this.#vanished;
+    this.#vanished = [];
+    return taken;
   }
 
   /** The nodes that may answer for an address, whether or not their Leases are live. */
@@ -279,12 +287,12 @@ export class ToldView {
     if (!isSure && isOld(facts, before)) return key;
     this.#forgetIps(before);
     this.#putIn(this.#services, facts, true);
-    if (!facts.isServed) return key;
-    for (const ip of facts.ips) {
+    for (const ip of facts.isServed ? facts.ips : []) {
       const users = this.#byIp.get(ip);
       if (users === undefined) this.#byIp.set(ip, new Set([key]));
       else users.add(key);
     }
+    this.#noteVanished(before);
     return key;
   }
 
@@ -293,6 +301,12 @@ export class ToldView {
       const users = this.#byIp.get(ip);
       users?.delete(facts?.key ?? "");
       if (users?.size === 0) this.#byIp.delete(ip);
+    }
+  }
+
+  #noteVanished(facts: ServiceFacts | undefined): void {
+    for (const ip of facts?.ips ?? []) {
+      if (!this.#byIp.has(ip)) this.#vanished.push(ip);
     }
   }
 
@@ -384,7 +398,9 @@ export class ToldView {
     }
     const slice = kind === "endpointslice" ? this.#slices.get(key) : undefined;
     if (slice !== undefined) this.#placesOf.get(slice.service)?.delete(key);
-    if (kind === "service") this.#forgetIps(this.#services.get(key));
+    const service = kind === "service" ? this.#services.get(key) : undefined;
+    this.#forgetIps(service);
+    this.#noteVanished(service);
     if (this.#table(kind).delete(key)) this.version++;
   }
 
