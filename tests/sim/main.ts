@@ -7,6 +7,7 @@
  * deno task sim --from 1001          others
  * deno task sim --nodes 50           in clusters of this size
  * deno task sim --seed 4711          one seed, with everything that happens in it
+ * deno task sim --replay FILE        what an agent recorded with --record FILE
  * ```
  *
  * @module
@@ -14,6 +15,7 @@
 
 import { parseArgs } from "node:util";
 import { Coverage } from "./coverage.ts";
+import { replayRecording } from "./replay.ts";
 import { runSeed, type SeedResult } from "./seed_run.ts";
 import { ordersOf, runSeeds } from "./seeds.ts";
 import type { SwarmWishes } from "./swarm.ts";
@@ -38,6 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
       nodes: { type: "string" },
       services: { type: "string" },
       workers: { type: "string" },
+      replay: { type: "string" },
       "fail-fast": { type: "boolean" },
     },
   });
@@ -47,6 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
       ? {}
       : { services: Number(values.services) }),
   };
+  if (values.replay !== undefined) return await replay(values.replay);
   if (values.seed !== undefined) return trace(Number(values.seed), wishes);
   return await runMany({
     count: Number(values.seeds ?? SEEDS),
@@ -63,6 +67,17 @@ function trace(seed: number, wishes: SwarmWishes): number {
   const result = runSeed(seed, { ...wishes, trace: print });
   print(outcome(result));
   return result.broken === undefined ? 0 : 1;
+}
+
+async function replay(path: string): Promise<number> {
+  const text = await Deno.readTextFile(path);
+  const { turns, differences } = replayRecording(text.split("\n"));
+  for (const { line, recorded, replayed } of differences.slice(0, SHOWN_MAX)) {
+    print(`line ${line}: the agent asked for ${recorded}`);
+    print(`line ${line}: the replay asks for ${replayed}`);
+  }
+  print(`${turns} turns replayed, ${differences.length} with a difference`);
+  return differences.length === 0 && turns > 0 ? 0 : 1;
 }
 
 async function runMany(
@@ -112,6 +127,8 @@ function print(line: string): void {
 }
 
 const SEEDS = 1_000;
+/** Differences that are shown; the others follow from them. */
+const SHOWN_MAX = 3;
 /** After so many failures nothing is learned from more. */
 const FAILURES_MAX = 10;
 
