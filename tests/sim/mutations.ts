@@ -72,7 +72,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "release before allocate",
     patches: [{
       file: "mod/reconcile/service_planner.ts",
-      find: "this.#reserveDropped(key, before, after);",
+      find: "this.#reserveDropped(service, before, after);",
       replace: "",
     }, {
       file: "mod/reconcile/service_planner.ts",
