@@ -36,6 +36,7 @@ interface Fault {
 export type FaultKind =
   | "crash"
   | "reboot"
+  | "power lost"
   | "SIGTERM"
   | "SIGSTOP"
   | "VM frozen"
@@ -60,6 +61,7 @@ export type FaultKind =
 const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   "crash": { strike: crash, isBodily: true },
   "reboot": { strike: reboot, isBodily: true },
+  "power lost": { strike: losePower, isBodily: true },
   "SIGTERM": { strike: terminate, isBodily: true },
   "SIGSTOP": { strike: halt("stopped"), isBodily: true },
   "VM frozen": { strike: halt("frozen"), isBodily: true },
@@ -114,6 +116,10 @@ export function strike(
     able.some(({ name }) => roles[role].includes(name))
   );
   if (present.length === 0) return undefined;
+  const dead = cluster.nodes.filter(({ isAlive }) => !isAlive).length;
+  if (kind === "power lost" && dead >= cluster.nodes.length / 3) {
+    return undefined;
+  }
   const role = cluster.random.pick(present);
   const node = cluster.random.pick(
     able.filter(({ name }) => roles[role].includes(name)),
@@ -179,6 +185,15 @@ function reboot(cluster: SimCluster, node: SimNode): () => void {
     cluster.setReady(node.host, true);
     node.start();
   };
+}
+
+/** For good: its Lease runs out, and others have what it had. */
+function losePower(cluster: SimCluster, node: SimNode): () => void {
+  node.kill();
+  cluster.timeline.after(KUBELET_GRACE_MS, () => {
+    cluster.setReady(node.host, false);
+  });
+  return () => {};
 }
 
 function terminate(cluster: SimCluster, node: SimNode): () => void {
