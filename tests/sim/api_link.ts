@@ -236,7 +236,7 @@ export class ApiLink {
         this.#client.take(
           this.#server.changed(kind, change),
           change.type === "DELETED"
-            ? { kind, what: "deleted", key: change.key }
+            ? { kind, what: "deleted", raw: change.object }
             : { kind, what: "changed", raw: change.object },
         );
       });

@@ -177,7 +177,11 @@ export class ApiServer {
       kind: "watch",
       watched: kind,
       news: change.type === "DELETED"
-        ? { kind: "deleted", key: change.key }
+        ? {
+          kind: "deleted",
+          key: change.key,
+          object: this.#project(kind, change.object),
+        }
         : { kind: "changed", object: this.#project(kind, change.object) },
     } as MainEvent;
   }

@@ -262,7 +262,8 @@ function linkIsUp(text: string): boolean {
     links.some((link) => link.name === "eth0" && link.up === true);
 }
 
-function identityOf(raw: JsonObject): Identity {
+/** Reads what every object says of itself. */
+export function identityOf(raw: JsonObject): Identity {
   const { name, namespace, uid, resourceVersion } = objectAt(raw, "metadata");
   return {
     key: namespace === undefined ? `${name}` : `${namespace}/${name}`,

@@ -15,6 +15,7 @@ import {
   type EipFacts,
   eipFacts,
   type Identity,
+  identityOf,
   ipNumber,
   type LeaseFacts,
   leaseFacts,
@@ -42,8 +43,9 @@ export type Told =
   }
   | {
     readonly kind: WatchedKind;
+    /** What it was last. */
     readonly what: "deleted";
-    readonly key: string;
+    readonly raw: JsonObject;
   }
   | { readonly kind: WatchedKind; readonly what: "lost" };
 
@@ -79,6 +81,7 @@ export class ToldView {
   #echoMs: number | undefined;
   #leasesListed = false;
   readonly #entitled = new Map<string, number>();
+  readonly #ended = new Set<string>();
   #vanished: string[] = [];
 
   /** The view of an agent that was told nothing yet. */
@@ -101,7 +104,7 @@ export class ToldView {
         this.#answered(told.kind, told.raw, monoMs);
         break;
       case "deleted":
-        this.#remove(told.kind, told.key, monoMs);
+        this.#end(told.kind, told.raw, monoMs);
         break;
       case "lost":
         if (told.kind === "lease") this.#lapse(monoMs);
@@ -247,12 +250,25 @@ export class ToldView {
     this.#put(kind, raw, { monoMs, isSure: false });
   }
 
+  /** What has ended stays so, whatever a watch repeats; only a list can bring it back. */
+  #end(kind: WatchedKind, raw: JsonObject, monoMs: number): void {
+    const { key, uid, version } = identityOf(raw);
+    this.#ended.add(uid);
+    const known = this.#table(kind).get(key);
+    const isSuccessor = known !== undefined && known.uid !== uid &&
+      version < known.version;
+    if (!isSuccessor) this.#remove(kind, key, monoMs);
+  }
+
   /** Takes an object unless it is older than the known one; its key. */
   #put(
     kind: WatchedKind,
     raw: JsonObject,
     how: { readonly monoMs: number; readonly isSure: boolean },
   ): string {
+    const { key, uid } = identityOf(raw);
+    if (how.isSure) this.#ended.delete(uid);
+    else if (this.#ended.has(uid) && kind !== "lease") return key;
     switch (kind) {
       case "service":
         return this.#putService(serviceFacts(raw), how.isSure);
