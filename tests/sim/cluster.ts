@@ -59,7 +59,7 @@ export class SimCluster implements NodeWorld {
   readonly clients: readonly NeighborClient[];
   /** Which node began or ceased to answer for what, and when. */
   readonly moves: string[] = [];
-  /** Every write that an agent sent, in order; only counted when it is a Lease's. */
+  /** Every write that an agent sent, in order. */
   readonly writes: { readonly node: string; readonly write: PlannedWrite }[] =
     [];
   readonly timeline: Timeline = new Timeline();

@@ -154,7 +154,6 @@ export class SimNode implements Station {
     const core = new WireCore({ node: name });
     const port = this.#wirePort();
     const agent: Agent = {
-      name,
       main: new MainCore({
         node: name,
         machine,
@@ -491,7 +490,6 @@ export class SimNode implements Station {
 }
 
 interface Agent {
-  readonly name: string;
   readonly main: MainCore;
   readonly core: WireCore;
   readonly port: SimWirePort;
