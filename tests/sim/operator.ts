@@ -87,6 +87,7 @@ export class Operator {
   /** The nodes that have pods. */
   readonly #places: readonly SimNode[];
   #created = 0;
+  #losses = 0;
 
   /** An operator of a cluster without pools and Services. */
   constructor(cluster: SimCluster, plan: SwarmPlan) {
@@ -280,12 +281,15 @@ export class Operator {
 
   /** Statuses of Services are lost, as after a restore without them; sometimes the controller is, too. */
   loseStatus(): string | undefined {
+    // After the fourth time the agents take it for another controller's will.
+    if (this.#losses === LOSSES_MAX) return undefined;
     const { addresses } = this.#cluster.referee;
     const lost = [...addresses.services.values()].filter((service) =>
       service.isServed && service.ips.length > 0 &&
       this.#random.int(3) > 0 && this.#isRecorded(service)
     );
     if (lost.length === 0) return undefined;
+    this.#losses++;
     addresses.wiping(() => {
       for (const service of lost) {
         this.#cluster.ask("PATCH", `${pathOf(service)}/status`, {
@@ -307,6 +311,7 @@ export class Operator {
   loseUsed(): string | undefined {
     const pool = this.#drawEip();
     if (pool === undefined || this.#isAnyLost()) return undefined;
+    if (!this.#isAllTold()) return undefined;
     this.#cluster.ask("PATCH", `${EIPS_PATH}/${pool.name}/status`, {
       status: { used: null },
     });
@@ -388,6 +393,20 @@ export class Operator {
     );
   }
 
+  /** Whether the pool of every address can be told without `used`: by its range, or by the Service's label. */
+  #isAllTold(): boolean {
+    const eips = [...this.#cluster.server.values("eip")].map(eipFacts);
+    const { services } = this.#cluster.referee.addresses;
+    return [...services.values()].every(({ ips, label }) =>
+      ips.every((ip) =>
+        eips.some((eip) =>
+          isIn(eip, ip) ||
+          eip.key === label && eip.family === (ip.includes(":") ? 6 : 4)
+        )
+      )
+    );
+  }
+
   #addressOf(pool: Pool): string {
     return `${pool.prefix}0.${1 + this.#random.int(pool.size)}`;
   }
@@ -450,5 +469,7 @@ export function isIn({ first, last, family }: EipFacts, ip: string): boolean {
     number <= last;
 }
 
+/** Rewrites of a status that agents answer (docs/addresses.md). */
+const LOSSES_MAX = 3;
 const SLICES_PATH =
   "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
