@@ -22,6 +22,8 @@ interface Promised {
   readonly ips: readonly string[];
   /** What it asked for. */
   readonly request: string;
+  /** The Eip it was labelled with. */
+  readonly label: string;
   /** Whether it asks for something else since. */
   readonly isOpen: boolean;
 }
@@ -102,7 +104,8 @@ export class AddressBook {
     for (const other of this.#services.values()) {
       if (other.key === facts.key) continue;
       const has = other.ips.includes(ip) ||
-        this.promisedTo(other.key).includes(ip) && !this.#isGiven(ip);
+        this.promisedTo(other.key).includes(ip) &&
+          !this.#isGiven(ip, this.#promised.get(other.key)?.label);
       if (!has || mayShare(facts, other, ip)) continue;
       this.#broken(
         `${facts.key} was given ${ip}, which ${other.key} has and does not share`,
@@ -111,7 +114,7 @@ export class AddressBook {
   }
 
   #checkKept(facts: ServiceFacts, shown: readonly string[]): void {
-    const { key, ips, request, uid } = facts;
+    const { key, ips, request, uid, label } = facts;
     const known = this.#promised.get(key);
     const promised = known?.uid === uid ? known : undefined;
     const isOpen = promised !== undefined &&
@@ -119,7 +122,7 @@ export class AddressBook {
     const lost = promised?.ips.filter((ip) => !ips.includes(ip)) ?? [];
     const isLoss = lost.length > 0 && (ips.length > 0 || shown.length > 0);
     if (isLoss && !this.#isWiping && !isOpen) {
-      const taken = lost.find((ip) => !this.#isGiven(ip));
+      const taken = lost.find((ip) => !this.#isGiven(ip, promised?.label));
       if (taken !== undefined) {
         this.#broken(
           `${key} had ${taken} and shows ${
@@ -130,7 +133,13 @@ export class AddressBook {
     }
     if (ips.length > 0) {
       const isSame = lost.length === 0 && promised?.ips.length === ips.length;
-      this.#promised.set(key, { uid, ips, request, isOpen: isSame && isOpen });
+      this.#promised.set(key, {
+        uid,
+        ips,
+        request,
+        label,
+        isOpen: isSame && isOpen,
+      });
     } else if (promised !== undefined) {
       this.#promised.set(key, { ...promised, request, isOpen });
     }
@@ -146,12 +155,13 @@ export class AddressBook {
     });
   }
 
-  /** Whether an address may be given up because its Eip has been gone for long. */
-  #isGiven(ip: string): boolean {
+  /** Whether an address may be given up because its Eip has been gone for long: the one that had it, or that its Service is labelled with. */
+  #isGiven(ip: string, label: string | undefined): boolean {
     const number = ipNumber(ip);
     const { nowMs } = this.#timeline;
-    return this.#gaps.some(({ first, last, fromMs, untilMs }) =>
-      fromMs <= nowMs && nowMs < untilMs && first <= number && number <= last
+    return this.#gaps.some(({ name, first, last, fromMs, untilMs }) =>
+      fromMs <= nowMs && nowMs < untilMs &&
+      (name === label || first <= number && number <= last)
     );
   }
 }
