@@ -180,7 +180,7 @@ class SeedRun {
     const move = cluster.moves[moves];
     if (move !== undefined) cluster.referee.broken(`not at rest: ${move}`);
     const write = cluster.writes.slice(writes).find(({ write }) =>
-      !write.id.startsWith("lease/")
+      !write.id.startsWith("lease")
     );
     if (write === undefined) return;
     cluster.referee.broken(
