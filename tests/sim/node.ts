@@ -131,6 +131,11 @@ export class SimNode implements Station {
     return this.#isLinkUp;
   }
 
+  /** When its wire isolate has heard what main said last. */
+  get heardAllMs(): number {
+    return this.#agent?.toWireMs ?? 0;
+  }
+
   /** Its main core. */
   get main(): MainCore {
     assert(this.#agent !== undefined, `${this.name} has no agent`);

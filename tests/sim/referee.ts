@@ -25,6 +25,8 @@ export interface WatchedNode {
   readonly macNumber: number;
   /** Longest time from one isolate to the other. */
   readonly isolateMsMax: number;
+  /** When the wire isolate has heard what main said last. */
+  readonly heardAllMs: number;
 }
 
 /** Told that a node began or ceased to answer for an address, and why. */
@@ -198,7 +200,7 @@ export class AgentWitness {
     if (to === undefined || to === this.#node.name) return;
     // What main knows of its own Lease has to reach the wire isolate.
     const isToldSo = this.#expiredMs !== undefined &&
-      this.#since(this.#expiredMs) > this.#slackMs();
+      !this.#isOnItsWay(this.#expiredMs);
     if (!isToldSo || !this.#owned.has(ip) || this.#yields.has(ip)) return;
     if (!this.view.candidates(ip).includes(to)) return;
     if (!this.view.hasSuccessor(ip, monoMs)) return;
@@ -230,7 +232,7 @@ export class AgentWitness {
     const why = this.view.whyNot(ip, monoMs);
     if (why === undefined) return;
     // News may be on its way from one isolate to the other.
-    if (this.#since(this.view.changedMs) <= this.#slackMs()) return;
+    if (this.#isOnItsWay(this.view.changedMs)) return;
     this.#broken(`${name} answered for ${ip}, but ${why}`);
   }
 
@@ -245,8 +247,11 @@ export class AgentWitness {
     return this.#referee.nowMs - ms;
   }
 
-  #slackMs(): number {
-    return 2 * this.#node.isolateMsMax + SLACK_MS;
+  /** Whether what main knows since may not have reached the wire isolate. */
+  #isOnItsWay(knownMs: number): boolean {
+    const { isolateMsMax, heardAllMs } = this.#node;
+    return this.#since(knownMs) <= 2 * isolateMsMax + SLACK_MS ||
+      this.#since(heardAllMs) <= SLACK_MS;
   }
 
   #broken(what: string): never {
