@@ -92,7 +92,10 @@ function addAgent(program: Command): void {
       "where /healthz, /readyz and /metrics are served",
       "0.0.0.0:7473",
     )
-    .option("--record <file>", "record every event to a file, one JSON a line")
+    .option(
+      "--record <file>",
+      "record every event and its effects to a file, one JSON a line",
+    )
     .option("--log-level <level>", "debug, info, warning or error", "info")
     .option("--log-format <format>", "json, text or auto", "auto");
   for (const [flag, argument] of OPENELB_FLAGS) {
