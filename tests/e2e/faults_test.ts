@@ -55,7 +55,10 @@ async function arriving(lab: LabCluster, step: StepFunction): Promise<void> {
       for (const node of lab.nodes) node.startAgent();
       for (const node of lab.nodes) {
         await until(
-          async () => /^watch eip: .*not found/im.test(await readyz(node)),
+          async () =>
+            /^watch eip: .*does not serve eips .*deno task crds/im.test(
+              await readyz(node),
+            ),
           {
             timeoutMs: WAIT_MS,
             what: () => `${node.name} does not say what it waits for`,
