@@ -408,7 +408,8 @@ export class Operator {
   }
 
   #addressOf(pool: Pool): string {
-    return `${pool.prefix}0.${1 + this.#random.int(pool.size)}`;
+    const number = 1 + this.#random.int(pool.size);
+    return `${pool.prefix}${number >> 8}.${number & 0xff}`;
   }
 
   #createEip(pool: Pool): void {
