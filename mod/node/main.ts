@@ -209,7 +209,8 @@ export class MainCore {
       : undefined;
     const refused = this.#rights.takeAnswer(
       attemptOf(write),
-      failure?.message,
+      // What is looked for and not found was let through.
+      failure?.reason === "not-found" ? undefined : failure?.message,
       at,
     );
     // One line for the right, not one for each write that wants it.

@@ -28,6 +28,8 @@ export interface MissingRight {
 export class MissingRights {
   /** By what was tried. */
   readonly #refusals = new Map<string, Refusal>();
+  /** When something failed last that was not for want of a right. */
+  #troubleMs = -Infinity;
 
   /**
    * Notes what a watch told.
@@ -44,7 +46,9 @@ export class MissingRights {
   ): MissingRight | undefined {
     const source = `watch ${watched}`;
     if (news.kind === "lost") {
-      return this.#refused(source, news.reason ?? "", at, Infinity)?.fresh;
+      const refused = this.#refused(source, news.reason ?? "", at, Infinity);
+      if (refused === undefined) this.#troubleMs = at.nowMs;
+      return refused?.fresh;
     }
     // What cannot be read says nothing about rights.
     if (news.kind !== "unprojectable") this.#refusals.delete(source);
@@ -58,18 +62,25 @@ export class MissingRights {
    * @param failure The words of a failure; undefined: it was let through.
    * @param at The time.
    * @returns Whether it failed for want of a right, and which one, when it was
-   * not known to be missing.
+   * not known to be missing. An API server that has just started refuses what it
+   * has not read the roles of yet: that is no want, the write is tried again.
    */
   takeAnswer(
     source: string,
     failure: string | undefined,
     at: Instant,
   ): { readonly fresh: MissingRight | undefined } | undefined {
-    if (failure !== undefined) {
-      return this.#refused(source, failure, at, REFUSAL_REMEMBERED_MS);
+    if (failure === undefined) {
+      this.#refusals.delete(source);
+      return undefined;
     }
-    this.#refusals.delete(source);
-    return undefined;
+    if (parseMissingRight(failure) === undefined) {
+      this.#troubleMs = at.nowMs;
+      return undefined;
+    }
+    return at.nowMs - this.#troubleMs < SETTLE_MS
+      ? { fresh: undefined }
+      : this.#refused(source, failure, at, REFUSAL_REMEMBERED_MS);
   }
 
   /** The rights that are missing now, each once. */
@@ -155,3 +166,6 @@ function rightKey({ verb, resource, group }: MissingRight): string {
  * controller does not try again. One that is still due is tried sooner.
  */
 export const REFUSAL_REMEMBERED_MS = 300_000;
+
+/** How long after other trouble the refusal of a write says nothing. */
+export const SETTLE_MS = 10_000;

@@ -4,6 +4,7 @@ import {
   missingRightSentence,
   parseMissingRight,
   REFUSAL_REMEMBERED_MS,
+  SETTLE_MS,
 } from "./missing_rights.ts";
 
 const USER = "system:serviceaccount:openelb-system:foghorn";
@@ -48,6 +49,20 @@ Deno.test("missingRightSentence() says who lacks what, and where it stands", () 
   ]);
 });
 
+Deno.test("MissingRights takes no refusal of a write for a want just after other trouble", () => {
+  const rights = new MissingRights();
+  const at = (nowMs: number) =>
+    rights.takeAnswer("lease", PATCH, instant(nowMs));
+  // The server is away, starts again, and has not read the roles yet.
+  rights.takeNews("service", lost("the watch broke off"), instant(0));
+  rights.takeAnswer("lease", "the server is away", instant(60_000));
+  deepStrictEqual(at(60_000 + SETTLE_MS - 1), { fresh: undefined });
+  deepStrictEqual(rights.missing(instant(60_000 + SETTLE_MS)), []);
+  // Later it is one.
+  strictEqual(at(60_000 + SETTLE_MS)?.fresh?.verb, "patch");
+  strictEqual(rights.missing(instant(60_000 + SETTLE_MS)).length, 1);
+});
+
 Deno.test("MissingRights tells of a watch's right once, until it is granted", () => {
   const rights = new MissingRights();
   strictEqual(
@@ -89,7 +104,7 @@ Deno.test("MissingRights forgets a write's right when it is granted, or not aske
   deepStrictEqual(verbs(rights, 1_000 + REFUSAL_REMEMBERED_MS), []);
   rights.takeAnswer("PATCH lease", undefined, instant(2_000));
   deepStrictEqual(verbs(rights, 2_000), []);
-  const anew = rights.takeAnswer("PATCH lease", PATCH, instant(3_000));
+  const anew = rights.takeAnswer("PATCH lease", PATCH, instant(12_000));
   strictEqual(anew?.fresh?.verb, "patch");
 });
 

@@ -126,25 +126,29 @@ export class KubeClient implements Disposable {
     signal: AbortSignal,
   ): Promise<void> {
     const join = path.includes("?") ? "&" : "?";
-    try {
-      const response = await fetch(`${this.baseUrl}${path}${join}watch=true`, {
-        client: this.http,
-        headers: this.#headers,
-        signal,
-      });
-      if (!response.ok || response.body === null) {
-        throw new Error(`Cannot watch "${path}": ${await response.text()}`);
-      }
-      let rest = "";
-      const decoder = new TextDecoderStream();
-      for await (const text of response.body.pipeThrough(decoder)) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) heard(JSON.parse(line));
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
+    const response = await fetch(`${this.baseUrl}${path}${join}watch=true`, {
+      client: this.http,
+      headers: this.#headers,
+    });
+    if (!response.ok || response.body === null) {
+      throw new Error(`Cannot watch "${path}": ${await response.text()}`);
     }
+    const reader = response.body.pipeThrough(new TextDecoderStream())
+      .getReader();
+    // An aborted fetch would leave the body's reader waiting.
+    const cancel = (): void => void reader.cancel().catch(() => {});
+    if (signal.aborted) cancel();
+    signal.addEventListener("abort", cancel);
+    let rest = "";
+    for (;;) {
+      // deno-lint-ignore no-await-in-loop -- the parts come one after the other
+      const { done, value } = await reader.read();
+      if (done) break;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) heard(JSON.parse(line));
+    }
+    signal.removeEventListener("abort", cancel);
   }
 
   /** Closes its connections. */

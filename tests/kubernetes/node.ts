@@ -80,6 +80,18 @@ export class KubeNode extends LabNode {
     }, { timeoutMs: PROXY_START_MS_MAX, what: () => this.#proxyTail() });
   }
 
+  /** Ends kube-proxy; its rules stay. */
+  async stopProxy(): Promise<void> {
+    await this.#proxy?.stop("SIGKILL");
+  }
+
+  /** Starts kube-proxy anew, and waits until it has written its rules. */
+  async restartProxy(): Promise<void> {
+    await this.stopProxy();
+    this.#startProxy();
+    await this.proxyReady();
+  }
+
   /** Gives a Pod addresses here; those, IPv4 first. */
   async addPod(): Promise<readonly string[]> {
     let pod = 1;

@@ -1,0 +1,331 @@
+/**
+ * Thousands of Services at once: how far behind their creation the addresses and
+ * the announcements are, what it asks of the API server, and what the agents use
+ * afterwards while nothing happens.
+ *
+ * @module
+ */
+
+// deno-lint-ignore-file no-await-in-loop -- one crowd after the other
+import { Capture } from "@/lab/capture.ts";
+import {
+  createCrowd,
+  type CrowdTimes,
+  deleteCrowd,
+  prepareCrowd,
+} from "../../kubernetes/crowd.ts";
+import type { KubernetesLab } from "../../kubernetes/lab.ts";
+import { EIPS } from "../../kubernetes/objects.ts";
+import { pass, until } from "../../support/waiting.ts";
+import { cpuPercent, residentMib } from "../cpu.ts";
+import type { Floor, PartReport, Table } from "../report.ts";
+import {
+  formatCount,
+  formatDigits,
+  formatSpread,
+  spread,
+} from "../statistics.ts";
+import { type AuditedRequest, AuditTail, countRequests } from "./audit.ts";
+import { buildBenchLab, LAB_METHOD, leaderOf, OTHERS_METHOD } from "./lab.ts";
+
+/** What one crowd took. */
+interface CrowdReport {
+  readonly count: number;
+  /** How long their creation took. */
+  readonly creatingMs: number;
+  /** From the last creation until all had addresses. */
+  readonly addressedMs: number;
+  /** From the last creation until each address had been announced. */
+  readonly announcedMs: number;
+  /** Services that were ever seen with more than one address. */
+  readonly changed: number;
+  /** What the agents asked meanwhile. */
+  readonly requests: readonly AuditedRequest[];
+  /** Bytes of all Eips that were written meanwhile. */
+  readonly eipBytes: number;
+  /** What agents use afterwards. */
+  readonly rest: Rest;
+}
+
+/** What agents use while nothing happens. */
+interface Rest {
+  readonly mib: readonly number[];
+  readonly leaderMib: number;
+  readonly cpu: readonly number[];
+  readonly leaderCpu: number;
+  /** Requests in a minute, of the agent that gives out addresses and of the others. */
+  readonly leaderRequests: number;
+  readonly requests: readonly number[];
+}
+
+/** Measures it; inside a sandbox. */
+export async function benchCrowd(): Promise<PartReport> {
+  await using lab = await buildBenchLab();
+  await prepareCrowd(lab);
+  // As the others were measured: its rules for thousands are another matter.
+  await Promise.all(lab.nodes.map((node) => node.stopProxy()));
+  const reports: CrowdReport[] = [];
+  for (const count of COUNTS) {
+    reports.push(await measure(lab, count));
+    await deleteCrowd(lab);
+  }
+  return {
+    title: "Many Services",
+    method: [
+      LAB_METHOD,
+      OTHERS_METHOD,
+      "Services are created by eight connections at once; kube-proxies are stopped. Creating itself takes the API server and the endpoint controllers most of the two cores. Requests are those in the API server's audit log, bytes the JSON of every Eip its watch showed.",
+      `At rest: ${REST_MS / 1_000} s, beginning ${SETTLE_MS / 1_000} s later.`,
+    ],
+    tables: [timesTable(reports), restTable(reports), requestsTable(reports)],
+    figures: reports.flatMap(figuresOf),
+    floors: reports.flatMap(floorsOf),
+  };
+}
+
+async function measure(
+  lab: KubernetesLab,
+  count: number,
+): Promise<CrowdReport> {
+  const audit = await AuditTail.open(lab);
+  const end = new AbortController();
+  let eipBytes = 0;
+  const list = await lab.plane.admin.must("GET", EIPS);
+  const metadata = list["metadata"] as { readonly resourceVersion: string };
+  const watched = lab.plane.admin.watch(
+    `${EIPS}?resourceVersion=${metadata.resourceVersion}`,
+    ({ object }) => eipBytes += JSON.stringify(object).length,
+    end.signal,
+  );
+  await using capture = await Capture.start(lab.nodes.map(({ host }) => host));
+  const times = await createCrowd(lab, count, CREATED_MS_MAX);
+  const announcedMs = await allAnnounced(capture, times);
+  // Statuses of pools and Events come a little later.
+  await pass(SETTLE_MS);
+  end.abort();
+  await watched;
+  const requests = await audit.take();
+  return {
+    count,
+    creatingMs: times.createdMs - times.beganMs,
+    addressedMs: times.addressedMs - times.createdMs,
+    announcedMs: announcedMs - times.createdMs,
+    changed: [...times.addresses.values()].filter(({ size }) => size > 1)
+      .length,
+    requests,
+    eipBytes,
+    rest: await measureRest(lab, audit),
+  };
+}
+
+/** When the last of the addresses was announced for the first time. */
+async function allAnnounced(
+  capture: Capture,
+  { addresses }: CrowdTimes,
+): Promise<number> {
+  const missing = new Set([...addresses.values()].flatMap((all) => [...all]));
+  let lastMs = 0;
+  await until(() => {
+    for (const { atMs, message } of capture.frames()) {
+      if ("operation" in message && missing.delete(message.senderIp)) {
+        lastMs = Math.max(lastMs, atMs);
+      }
+    }
+    return missing.size === 0;
+  }, {
+    timeoutMs: ANNOUNCED_MS_MAX,
+    what: () => `${missing.size} addresses were not announced`,
+  });
+  return lastMs;
+}
+
+async function measureRest(
+  lab: KubernetesLab,
+  audit: AuditTail,
+): Promise<Rest> {
+  await audit.take();
+  const leader = await leaderOf(lab);
+  const used = await Promise.all(lab.nodes.map(async (node) => {
+    const pid = node.agent?.pid ?? 0;
+    const cpu = await cpuPercent(pid, () => pass(REST_MS));
+    return { node, cpu, mib: await residentMib(pid) };
+  }));
+  const requests = await audit.take();
+  const asked = used.map(({ node, cpu, mib }) => ({
+    isLeader: node === leader,
+    cpu,
+    mib,
+    requests: requests.filter(({ from }) => from === node.host.managementIp)
+      .length * 60_000 / REST_MS,
+  }));
+  const first = asked.find(({ isLeader }) => isLeader);
+  const others = asked.filter(({ isLeader }) => !isLeader);
+  return {
+    leaderMib: first?.mib ?? NaN,
+    leaderCpu: first?.cpu ?? NaN,
+    leaderRequests: first?.requests ?? NaN,
+    mib: others.map(({ mib }) => mib),
+    cpu: others.map(({ cpu }) => cpu),
+    requests: others.map((other) => other.requests),
+  };
+}
+
+function timesTable(reports: readonly CrowdReport[]): Table {
+  const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
+  return {
+    title: "Services created at once, in s",
+    columns: [
+      "Services",
+      "created within",
+      "all have addresses, after the last creation",
+      "all announced, after it",
+      "OpenELB, after it",
+      "MetalLB, after it",
+    ],
+    rows: reports.map((report) => [
+      formatCount(report.count),
+      seconds(report.creatingMs),
+      seconds(report.addressedMs),
+      seconds(report.announcedMs),
+      ...OTHERS_BEHIND.get(report.count) ?? ["", ""],
+    ]),
+  };
+}
+
+function restTable(reports: readonly CrowdReport[]): Table {
+  return {
+    title:
+      "Agents at rest: memory in MiB, processor time in percent of a core, requests a minute; the one that gives out addresses, and the others",
+    columns: [
+      "Services",
+      "its memory",
+      "the others'",
+      "its processor",
+      "the others'",
+      "its requests",
+      "the others'",
+    ],
+    rows: reports.map(({ count, rest }) => [
+      formatCount(count),
+      rest.leaderMib.toFixed(0),
+      formatSpread(spread(rest.mib), formatDigits(0)),
+      rest.leaderCpu.toFixed(2),
+      formatSpread(spread(rest.cpu), formatDigits(2)),
+      rest.leaderRequests.toFixed(0),
+      formatSpread(spread(rest.requests), formatDigits(0)),
+    ]),
+  };
+}
+
+function requestsTable(reports: readonly CrowdReport[]): Table {
+  const names = new Set(
+    reports.flatMap(({ requests }) => requests.map(({ what }) => what)),
+  );
+  const counts = reports.map(({ requests }) =>
+    new Map(countRequests(requests))
+  );
+  return {
+    title: "Requests of all agents, from the first creation on",
+    columns: [
+      "what",
+      ...reports.map(({ count }) => `${formatCount(count)} Services`),
+    ],
+    rows: [
+      ...[...names].toSorted().map((name) => [
+        name,
+        ...counts.map((count) => formatCount(count.get(name) ?? 0)),
+      ]),
+      [
+        "bytes of Eips written",
+        ...reports.map(({ eipBytes }) => formatCount(eipBytes)),
+      ],
+      [
+        "Services whose address changed",
+        ...reports.map(({ changed }) => formatCount(changed)),
+      ],
+    ],
+  };
+}
+
+function figuresOf(
+  { count, addressedMs, rest }: CrowdReport,
+): PartReport["figures"] {
+  return [
+    {
+      name: `kubernetes-addressed-${count}`,
+      what: `${
+        formatCount(count)
+      } Services at once, all have addresses after the last was created`,
+      value: `${(addressedMs / 1_000).toFixed(1)} s`,
+    },
+    {
+      name: `kubernetes-rss-${count}`,
+      what: `resident memory of an agent with ${formatCount(count)} Services`,
+      value: `${formatCount(spread(rest.mib).median)} MiB`,
+    },
+  ];
+}
+
+function floorsOf(report: CrowdReport): readonly Floor[] {
+  const { count, rest } = report;
+  const services = formatCount(count);
+  const floor = (
+    promise: string,
+    value: number,
+    max: number,
+    unit: string,
+  ): Floor => ({
+    promise: `${services} Services: ${promise} at most ${max}${unit}`,
+    measured: `${Number(value.toFixed(2))}${unit}`,
+    met: value <= max,
+  });
+  const counts = new Map(countRequests(report.requests));
+  const perService = (what: string): number => (counts.get(what) ?? 0) / count;
+  const behindSecondsMax = BEHIND_SECONDS_MAX.get(count);
+  return [
+    ...(behindSecondsMax === undefined ? [] : [
+      floor(
+        "all have addresses",
+        report.addressedMs / 1_000,
+        behindSecondsMax,
+        " s",
+      ),
+      floor(
+        "PATCHes per Service",
+        perService("patch services/status"),
+        1.02,
+        "",
+      ),
+      floor("Events per Service", perService("create events"), 2.02, ""),
+      floor("Eips written", report.eipBytes / 1e6, 10, " MB"),
+    ]),
+    ...(count === 1_000
+      ? [
+        floor(
+          "resident memory",
+          Math.max(...rest.mib, rest.leaderMib),
+          110,
+          " MiB",
+        ),
+      ]
+      : []),
+    floor("idle processor", Math.max(...rest.cpu, rest.leaderCpu), 0.5, " %"),
+    floor("requests of an idle agent", Math.max(...rest.requests), 21, "/min"),
+    floor("requests of the idle leader", rest.leaderRequests, 60, "/min"),
+  ];
+}
+
+const COUNTS = [1, 1_000, 5_000] as const;
+const BEHIND_SECONDS_MAX: ReadonlyMap<number, number> = new Map([
+  [1_000, 2],
+  [5_000, 5],
+]);
+// Seconds; of OpenELB at 5,000 only 3,900 were addressed after 500 s.
+const OTHERS_BEHIND: ReadonlyMap<number, readonly string[]> = new Map([
+  [1_000, ["76.2", "7.1"]],
+  [5_000, ["not done", "17.7"]],
+]);
+const CREATED_MS_MAX = 900_000;
+const ANNOUNCED_MS_MAX = 60_000;
+const SETTLE_MS = 15_000;
+const REST_MS = 60_000;
