@@ -22,8 +22,12 @@ import {
   trimNativeHeap,
 } from "@/io/ffi/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
-import { type Instant, MainCore } from "@/node/mod.ts";
-import type { MetricSample } from "@/obs/mod.ts";
+import { type Instant, type MainConfig, MainCore } from "@/node/mod.ts";
+import {
+  encodeRecordingLine,
+  type MetricSample,
+  RECORDING_FORMAT,
+} from "@/obs/mod.ts";
 import type { LogSink } from "@/port/log_sink.ts";
 import type { RecordingSink } from "@/port/node_ports.ts";
 import { CountingApi } from "./counting_api.ts";
@@ -157,7 +161,11 @@ async function buildAgent(
   const api = new CountingApi(
     new KubeApi(access, { clock, userAgent: `foghorn/${VERSION}` }),
   );
-  const core = buildCore(start);
+  const config = coreConfig(start);
+  recording?.sink.line(
+    encodeRecordingLine({ kind: "start", format: RECORDING_FORMAT, config }),
+  );
+  const core = new MainCore(config);
   const metrics = new MetricsPage((): readonly MetricSample[] => [
     { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
     ...samplesOf(core.view, instant()),
@@ -196,8 +204,8 @@ async function buildAgent(
   };
 }
 
-function buildCore({ node, namespace, options }: AgentStart): MainCore {
-  return new MainCore({
+function coreConfig({ node, namespace, options }: AgentStart): MainConfig {
+  return {
     node,
     namespace,
     machine: machineIdentity(),
@@ -207,7 +215,7 @@ function buildCore({ node, namespace, options }: AgentStart): MainCore {
       claimUnclassed: options.claimUnclassed,
     },
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1,
-  });
+  };
 }
 
 async function stopOnSignal(

@@ -45,6 +45,7 @@ function commands(): Command {
     .configureOutput({
       writeOut: (text) => write(Deno.stdout, text),
       writeErr: (text) => write(Deno.stderr, text),
+      outputError: (text) => write(Deno.stderr, usageText(text)),
     });
   addAgent(program);
   addAnnounce(program);
@@ -91,7 +92,10 @@ function addAgent(program: Command): void {
       "where /healthz, /readyz and /metrics are served",
       "0.0.0.0:7473",
     )
-    .option("--record <file>", "record every event to a file, one JSON a line")
+    .option(
+      "--record <file>",
+      "record every event and its effects to a file, one JSON a line",
+    )
     .option("--log-level <level>", "debug, info, warning or error", "info")
     .option("--log-format <format>", "json, text or auto", "auto");
   for (const [flag, argument] of OPENELB_FLAGS) {
@@ -149,6 +153,16 @@ function addLabHelpers(program: Command): void {
     const { runProbe } = await import("@/lab/probe.ts");
     await runProbe();
   });
+}
+
+/** commander's complaint as one sentence of ours, that says where to read on. */
+function usageText(text: string): string {
+  const [what = "", ...hints] = text.trim().split("\n");
+  const sentence = what.replace(
+    /^error: (.)(.*?)\.?$/,
+    (_, first: string, rest: string) => first.toUpperCase() + rest,
+  );
+  return `foghorn: ${[sentence, ...hints].join(" ")}, see --help\n`;
 }
 
 /** The name under which an option's value is kept. */

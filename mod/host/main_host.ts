@@ -3,8 +3,8 @@
  * through ports.
  *
  * Events that arrive in one turn are taken as one batch, so that a burst of
- * changes is planned once. Every batch can be recorded, with its time; replayed
- * through the core it gives the same effects.
+ * changes is planned once. Every batch can be recorded, with its time and what
+ * came of it: replayed through the core it gives the same effects.
  *
  * @module
  */
@@ -19,6 +19,7 @@ import type {
   WireCommand,
   WireReport,
 } from "@/node/mod.ts";
+import { encodeRecordingLine } from "@/obs/recording.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type {
   ApiResponse,
@@ -134,8 +135,11 @@ export class MainHost {
     const events = this.#queue;
     this.#queue = [];
     const at = this.#instant();
-    this.#ports.recording?.line(JSON.stringify({ at, events }, replaceMaps));
+    const { recording } = this.#ports;
+    // Before the step: the last thing one wants to know of a core that died.
+    recording?.line(encodeRecordingLine({ kind: "taken", at, events }));
     const effects = this.#core.step(events, at);
+    recording?.line(encodeRecordingLine({ kind: "asked", effects }));
     for (const effect of effects) this.#carryOut(effect);
     const seconds = (this.#ports.clock.nowMs() - at.nowMs) / 1000;
     this.#ports.observeSeconds(seconds);
@@ -261,10 +265,4 @@ export function bindWatch<T>(
 function localLink(link: LinkInfo): LocalLink {
   const { index, name, mac, up, running, prefixes } = link;
   return { index, name, mac, running: up && running, prefixes };
-}
-
-/** Maps and bigints, which JSON does not know. */
-function replaceMaps(_key: string, item: unknown): unknown {
-  if (item instanceof Map) return [...item];
-  return typeof item === "bigint" ? item.toString() : item;
 }

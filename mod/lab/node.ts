@@ -141,6 +141,32 @@ export class LabNode {
   }
 
   /**
+   * Waits until its agent takes as many agents for live, itself among them.
+   *
+   * @param agents How many.
+   * @param timeoutMs How long; 30 s when absent.
+   * @throws {Error} When it does not answer, or the time is over.
+   */
+  async waitAcquainted(
+    agents: number,
+    timeoutMs: number = START_MS_MAX,
+  ): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    for (;;) {
+      // deno-lint-ignore no-await-in-loop -- one question after the other
+      const live = (await this.metrics()).get("foghorn_agents_live") ?? 0;
+      if (live >= agents) return;
+      if (performance.now() > deadlineMs) {
+        throw new Error(
+          `The agent of ${this.name} knows ${live} of ${agents} agents after ${timeoutMs} ms`,
+        );
+      }
+      // deno-lint-ignore no-await-in-loop -- the agent cannot be watched
+      await new Promise((resolve) => setTimeout(resolve, READY_INTERVAL_MS));
+    }
+  }
+
+  /**
    * Asks its agent over the management segment.
    *
    * @param path `/readyz` and so on.
@@ -200,9 +226,12 @@ export class LabNode {
     await setPort(this.name, link, true);
   }
 
-  /** Takes the power away: no frame gets out any more, then everything on it is gone. */
+  /** Takes the power away: nothing happens on it any more, no frame gets out, then everything on it is gone. */
   async powerOff(): Promise<void> {
     this.#powered = false;
+    // Or the agent would see one cable go, and tell of it by the other.
+    this.#agent?.kill("SIGSTOP");
+    this.#backend?.kill("SIGSTOP");
     await Promise.all([this.linkDown("eth0"), this.linkDown("eth1")]);
     await Promise.all([
       this.#agent?.stop("SIGKILL"),
@@ -264,5 +293,5 @@ export const BACKEND_PORT = 80;
 
 // A cold start on a busy machine.
 const START_MS_MAX = 30_000;
-const ASK_MS_MAX = 2000;
+const ASK_MS_MAX = 10_000;
 const READY_INTERVAL_MS = 25;

@@ -60,18 +60,14 @@ export async function runSandboxed(
     grace = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
     child.stdin.close().catch(() => {});
   };
-  const ignore = (): void => {};
-  Deno.addSignalListener("SIGINT", ignore);
-  Deno.addSignalListener("SIGTERM", end);
-  Deno.addSignalListener("SIGHUP", end);
+  // A terminal sends SIGINT to the inside, too; others send it only here.
+  for (const signal of END_SIGNALS) Deno.addSignalListener(signal, end);
   try {
     const { code } = await child.status;
     return code;
   } finally {
     clearTimeout(grace);
-    Deno.removeSignalListener("SIGINT", ignore);
-    Deno.removeSignalListener("SIGTERM", end);
-    Deno.removeSignalListener("SIGHUP", end);
+    for (const signal of END_SIGNALS) Deno.removeSignalListener(signal, end);
     await child.stdin.close().catch(() => {});
   }
 }
@@ -173,6 +169,8 @@ export ${SANDBOX_VARIABLE}="$pid"
 exec "$@"`,
   "sh",
 ] as const;
+
+const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 // Time for the inside to tidy up before it is killed.
 const GRACE_MS = 10_000;

@@ -4,15 +4,17 @@
  * ```text
  *  claim by            do
  *  a fellow's MAC      tell the ownership core: a hand-over, or its echo
- *  any other MAC       report it; defend by one announcement, at most every 10 s
- *                      and three times in 10 minutes; then only answer
+ *  any other MAC       wait a second; then report it, and defend by one announcement,
+ *                      at most every 10 s and three times in 10 minutes
  * ```
  *
- * A fellow is another agent's host, known by the MAC addresses it publishes.
+ * A fellow is another agent's host, known by the MAC addresses it publishes. A
+ * node that joins may be heard on the link before it is heard of: whoever is
+ * known within a second was no stranger.
  *
  * Deviates from RFC 5227 §2.4, which lets a host defend and then give up its
  * address: a VIP is never given up to a stranger, for that would let any host
- * end a Service with two frames.
+ * end a Service with two frames. And it lets a host defend at once.
  *
  * @module
  */
@@ -43,6 +45,8 @@ export interface Conflict {
   readonly mac: MacAddr;
   /** When the first claim was heard. */
   readonly sinceMs: number;
+  /** Whether it is a stranger for certain; before, nothing is done about it. */
+  judged: boolean;
   /** How many claims were heard. */
   count: number;
   /** When the last one was. */
@@ -115,6 +119,9 @@ export type ConflictEffect =
 /** A state and what was asked for on the way to it. */
 export type ConflictStep = readonly [ConflictState, readonly ConflictEffect[]];
 
+/** How long an unknown MAC address may yet turn out to be a fellow's. */
+export const NEWCOMER_MS = 1_000;
+
 /** Least time between two defences of a VIP (RFC 5227 §1.1, DEFEND_INTERVAL). */
 export const DEFEND_INTERVAL_MS = 10_000;
 
@@ -165,7 +172,7 @@ export function stepConflicts(
     case "fellows":
       state.self = event.self;
       state.fellows = event.macs;
-      return [state, endConflicts(state, ({ mac }) => event.macs.has(mac))];
+      return [state, acquainted(state)];
     case "claim":
       return [state, claimed(state, event.vip, event)];
     case "vip-released":
@@ -174,7 +181,7 @@ export function stepConflicts(
       forgetDefences(state, nowMs);
       return [state, [
         ...endConflicts(state, (conflict) => endsMs(conflict) <= nowMs),
-        ...reportDue(state, nowMs),
+        ...pursueDue(state, nowMs),
       ]];
     default:
       return unreachable(event);
@@ -190,7 +197,7 @@ export function stepConflicts(
 export function conflictDeadlineMs(state: ConflictState): number | undefined {
   let earliest = Infinity;
   for (const conflict of state.conflicts.values()) {
-    earliest = Math.min(earliest, endsMs(conflict), reportMs(conflict));
+    earliest = Math.min(earliest, endsMs(conflict), pursueMs(conflict));
   }
   for (const defences of state.defences.values()) {
     earliest = Math.min(earliest, (defences.at(-1) ?? 0) + DEFEND_WINDOW_MS);
@@ -207,28 +214,42 @@ function claimed(
   // Another link of this node on the same segment.
   if (node === state.self) return [];
   if (node !== undefined) return [{ kind: "fellow-claim", vip, node }];
-  return [...noted(state, vip, { mac, nowMs }), ...defended(state, vip, nowMs)];
+  const conflict = noted(state, vip, { mac, nowMs });
+  if (conflict === undefined) return defended(state, vip, nowMs);
+  return conflict.judged ? pursued(state, conflict, nowMs) : [];
 }
 
+/** Counts a claim; undefined: there are too many conflicts to know one more. */
 function noted(
   state: ConflictState,
   vip: IpAddr,
   { mac, nowMs }: { readonly mac: MacAddr; readonly nowMs: number },
-): readonly ConflictEffect[] {
+): Conflict | undefined {
   const key = `${vip} ${mac}`;
   let conflict = state.conflicts.get(key);
   if (conflict === undefined) {
     if (state.conflicts.size >= CONFLICTS_MAX) {
       state.unlisted++;
-      return [];
+      return undefined;
     }
-    const never = { reportedMs: -Infinity, reportedCount: 0 };
+    const never = { judged: false, reportedMs: -Infinity, reportedCount: 0 };
     conflict = { vip, mac, sinceMs: nowMs, count: 0, lastMs: nowMs, ...never };
     state.conflicts.set(key, conflict);
   }
   conflict.count++;
   conflict.lastMs = nowMs;
-  return reportMs(conflict) <= nowMs ? [reported(conflict, nowMs)] : [];
+  return conflict;
+}
+
+/** Does what is to be done about a stranger, as far as it is time. */
+function pursued(
+  state: ConflictState,
+  conflict: Conflict,
+  nowMs: number,
+): readonly ConflictEffect[] {
+  const isDue = reportMs(conflict) <= nowMs;
+  const reports = isDue ? [reported(conflict, nowMs)] : [];
+  return [...reports, ...defended(state, conflict.vip, nowMs)];
 }
 
 function defended(
@@ -245,13 +266,17 @@ function defended(
   return [{ kind: "defend", vip }];
 }
 
-function reportDue(
+function pursueDue(
   state: ConflictState,
   nowMs: number,
 ): readonly ConflictEffect[] {
-  return [...state.conflicts.values()]
-    .filter((conflict) => reportMs(conflict) <= nowMs)
-    .map((conflict) => reported(conflict, nowMs));
+  const due = [...state.conflicts.values()]
+    .filter((conflict) => pursueMs(conflict) <= nowMs);
+  return due.flatMap((conflict) => {
+    if (conflict.judged) return [reported(conflict, nowMs)];
+    conflict.judged = true;
+    return pursued(state, conflict, nowMs);
+  });
 }
 
 function reported(conflict: Conflict, nowMs: number): ConflictEffect {
@@ -259,6 +284,18 @@ function reported(conflict: Conflict, nowMs: number): ConflictEffect {
   conflict.reportedMs = nowMs;
   conflict.reportedCount = count;
   return { kind: "report-conflict", vip, mac, sinceMs, count };
+}
+
+/** Takes those for fellows who have become known as such. */
+function acquainted(state: ConflictState): readonly ConflictEffect[] {
+  const { fellows, self } = state;
+  const claims: ConflictEffect[] = [];
+  for (const { vip, mac, judged } of state.conflicts.values()) {
+    const node = fellows.get(mac);
+    if (judged || node === undefined || node === self) continue;
+    claims.push({ kind: "fellow-claim", vip, node });
+  }
+  return [...endConflicts(state, ({ mac }) => fellows.has(mac)), ...claims];
 }
 
 function endConflicts(
@@ -269,8 +306,9 @@ function endConflicts(
   for (const [key, conflict] of state.conflicts) {
     if (!ends(conflict)) continue;
     state.conflicts.delete(key);
-    const { vip, mac, count } = conflict;
-    effects.push({ kind: "conflict-ended", vip, mac, count });
+    const { vip, mac, count, judged } = conflict;
+    // What was not reported needs no end.
+    if (judged) effects.push({ kind: "conflict-ended", vip, mac, count });
   }
   return effects;
 }
@@ -287,6 +325,11 @@ function reportMs(conflict: Conflict): number {
   return conflict.count === conflict.reportedCount
     ? Infinity
     : conflict.reportedMs + CONFLICT_REPORT_INTERVAL_MS;
+}
+
+/** When to do something about it. */
+function pursueMs(conflict: Conflict): number {
+  return conflict.judged ? reportMs(conflict) : conflict.sinceMs + NEWCOMER_MS;
 }
 
 function endsMs(conflict: Conflict): number {

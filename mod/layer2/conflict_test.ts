@@ -22,6 +22,7 @@ import {
 
 const VIP = ip4("192.0.2.1");
 const STRANGER = mac("02:00:00:00:00:66");
+const OTHER_STRANGER = mac("02:00:00:00:00:67");
 const FELLOW = mac("02:00:00:00:00:0b");
 const OWN_OTHER = mac("02:00:00:00:00:1a");
 const FELLOWS: ConflictEvent = {
@@ -55,13 +56,20 @@ Deno.test("fellows and own links are no conflict", async (t) => {
     { ...at, nowMs: 2_000, mac: OWN_OTHER },
     // A node whose Lease is seen only after its first announcement.
     { ...at, nowMs: 3_000, mac: STRANGER },
+    { ...at, nowMs: 3_000, mac: OTHER_STRANGER },
     {
       ...FELLOWS,
-      nowMs: 4_000,
+      nowMs: 3_900,
       macs: new Map([[FELLOW, "n2"], [STRANGER, "n3"]]),
     },
     { ...at, nowMs: 5_000, mac: STRANGER },
-  ], 10_000));
+    // And one whose Lease is seen later than that.
+    {
+      ...FELLOWS,
+      nowMs: 6_000,
+      macs: new Map([[FELLOW, "n2"], [OTHER_STRANGER, "n4"]]),
+    },
+  ], 100_000));
 });
 
 Deno.test("a conflict ends with the ownership of its VIP", async (t) => {
@@ -75,6 +83,9 @@ Deno.test("a conflict ends with the ownership of its VIP", async (t) => {
       mac: STRANGER,
     },
     { kind: "vip-released", nowMs: 2_000, vip: VIP },
+    // Nobody was told of this one.
+    { kind: "claim", nowMs: 3_000, vip: VIP, mac: STRANGER },
+    { kind: "vip-released", nowMs: 3_900, vip: VIP },
   ], 100_000));
 });
 

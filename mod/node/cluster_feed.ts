@@ -63,7 +63,7 @@ export class ClusterFeed {
         putAll(this.#cluster, event, false);
         return "taken";
       case "deleted":
-        this.#cluster.remove(watched, news.key);
+        this.#cluster.end(watched, news.key, news.object?.meta);
         return "taken";
       case "alive":
       case "lost":

@@ -86,7 +86,8 @@ export class LinkCore {
       vips: this.#table,
       mac: this.#link.mac,
     });
-    this.setFellows();
+    // Nobody was heard yet, so that there is nothing to do about anybody.
+    this.setFellows(0);
   }
 
   /** Follows a change of the interface. */
@@ -112,14 +113,18 @@ export class LinkCore {
     return effects.filter(({ kind }) => kind === "report");
   }
 
-  /** Takes the agents' MAC addresses. */
-  setFellows(): void {
-    [this.#conflicts] = stepConflicts(this.#conflicts, {
+  /** Takes the agents' MAC addresses; who was taken for a stranger may be one of them. */
+  setFellows(nowMs: number): readonly WireEffect[] {
+    const [next, asked] = stepConflicts(this.#conflicts, {
       kind: "fellows",
-      nowMs: 0,
+      nowMs,
       self: this.#shared.node,
       macs: this.#shared.fellows,
     });
+    this.#conflicts = next;
+    const effects: WireEffect[] = [];
+    this.#heedConflicts(asked, nowMs, effects);
+    return effects;
   }
 
   /** Looks again at VIPs, and at everything that all links share. */

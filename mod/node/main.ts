@@ -23,6 +23,7 @@ import type {
   MainEvent,
   WatchNews,
 } from "./main_events.ts";
+import type { WireReport } from "./wire_messages.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { Membership } from "./membership.ts";
 import {
@@ -155,6 +156,7 @@ export class MainCore {
       case "wire":
         this.#owners.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
+        else if (event.report.kind === "paused") this.#tellPause(event.report);
         break;
       case "written":
         this.#takeAnswer(event, at);
@@ -360,6 +362,14 @@ export class MainCore {
     }
     this.#membership.publish(
       this.#local.published(this.#announcements, this.#owners),
+    );
+  }
+
+  #tellPause({ gapMs }: Extract<WireReport, { kind: "paused" }>): void {
+    this.#log(
+      "info",
+      "Did not run for a while: what was asked meanwhile is not answered",
+      { gapMs: Math.round(gapMs) },
     );
   }
 

@@ -50,7 +50,12 @@ export type WatchNews = {
         readonly resourceVersion: string;
       }
       | { readonly kind: "changed"; readonly object: WatchedObjects[K] }
-      | { readonly kind: "deleted"; readonly key: string }
+      | {
+        readonly kind: "deleted";
+        readonly key: string;
+        /** What it was last, when that can be read. */
+        readonly object?: WatchedObjects[K];
+      }
       | { readonly kind: "alive" }
       | { readonly kind: "lost"; readonly reason: string }
       | {

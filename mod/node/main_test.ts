@@ -448,7 +448,7 @@ Deno.test("MainCore that is told to end without ever having had its Lease ends a
   deepStrictEqual(stage.effects.at(-1), { kind: "exit", code: 0 });
 });
 
-Deno.test("MainCore says what it cannot read and which watch it lost", () => {
+Deno.test("MainCore says what it cannot read, which watch it lost and that it did not run", () => {
   const stage = new MainStage();
   stage.step({
     kind: "watch",
@@ -464,6 +464,7 @@ Deno.test("MainCore says what it cannot read and which watch it lost", () => {
     watched: "node",
     news: { kind: "lost", reason: "connection refused" },
   });
+  stage.step({ kind: "wire", report: { kind: "paused", gapMs: 250.4 } });
   deepStrictEqual(stage.effects, [
     {
       kind: "log",
@@ -476,6 +477,13 @@ Deno.test("MainCore says what it cannot read and which watch it lost", () => {
       level: "warning",
       message: "Watch lost",
       fields: { watched: "node", reason: "connection refused" },
+    },
+    {
+      kind: "log",
+      level: "info",
+      message:
+        "Did not run for a while: what was asked meanwhile is not answered",
+      fields: { gapMs: 250 },
     },
   ]);
 });

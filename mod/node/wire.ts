@@ -136,8 +136,10 @@ export class WireCore {
       case "links":
         return this.#setLinks(command.links, nowMs);
       case "nodes":
-        this.#setNodes(command.nodes);
-        return this.#evaluateAll(nowMs);
+        return [
+          ...this.#setNodes(command.nodes, nowMs),
+          ...this.#evaluateAll(nowMs),
+        ];
       case "vips": {
         const changed = new Set<IpAddr>(command.removes);
         for (const vip of command.removes) this.#shared.vips.delete(vip);
@@ -243,14 +245,14 @@ export class WireCore {
     return true;
   }
 
-  #setNodes(nodes: readonly NodeView[]): void {
+  #setNodes(nodes: readonly NodeView[], nowMs: number): readonly WireEffect[] {
     this.#shared.nodes = new Map(nodes.map((view) => [view.node, view]));
     const fellows = new Map<MacAddr, string>();
     for (const { node, macs } of nodes) {
       for (const mac of macs) fellows.set(mac, node);
     }
     this.#shared.fellows = fellows;
-    for (const link of this.#links.values()) link.setFellows();
+    return [...this.#links.values()].flatMap((link) => link.setFellows(nowMs));
   }
 
   #setLinks(links: readonly WireLink[], nowMs: number): readonly WireEffect[] {

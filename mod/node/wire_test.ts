@@ -156,7 +156,10 @@ Deno.test("WireCore reports a stranger's claim and defends the address; a fellow
   stage.nowMs = 10_000;
   const from = stage.lines.length;
   stage.hear(stage.tag, claim(VIP4, mac("02:00:00:00:00:66")));
-  deepStrictEqual(stage.lines.slice(from), [
+  deepStrictEqual(stage.lines.slice(from), []);
+  stage.nowMs += 1_000;
+  stage.deadline();
+  deepStrictEqual(stage.lines.slice(from + 1, from + 4), [
     `  report conflict: 02:00:00:00:00:66 claims ${VIP4}`,
     `  send ARP who-has ${VIP4} tell ${VIP4} (${ETH0.mac}) to ff:ff:ff:ff:ff:ff`,
     `  send ARP ${VIP4} is-at ${ETH0.mac} to ff:ff:ff:ff:ff:ff`,
@@ -164,6 +167,32 @@ Deno.test("WireCore reports a stranger's claim and defends the address; a fellow
   const then = stage.lines.length;
   stage.hear(stage.tag, claim(VIP4, N2.macs[0] ?? ETH0.mac));
   deepStrictEqual(stage.lines.slice(then), []);
+});
+
+Deno.test("WireCore takes a node that joins for no stranger, though it is heard before it is heard of", () => {
+  const stage = new WireStage();
+  stage.begin([VIP4]);
+  stage.nowMs = 10_000;
+  stage.hear(stage.tag, claim(VIP4, mac("02:00:00:00:00:66")));
+  stage.nowMs += 900;
+  const joined = { ...N2, node: "n3", macs: [mac("02:00:00:00:00:66")] };
+  stage.command({ kind: "nodes", nodes: [N1, N2, joined] });
+  stage.passUntil(19_000);
+  deepStrictEqual(stage.lines.filter((line) => line.includes("conflict")), []);
+});
+
+Deno.test("WireCore says that a stranger was none when it turns out to be a fellow", () => {
+  const stage = new WireStage();
+  stage.begin([VIP4]);
+  stage.nowMs = 10_000;
+  stage.hear(stage.tag, claim(VIP4, mac("02:00:00:00:00:66")));
+  stage.passUntil(15_000);
+  const from = stage.lines.length;
+  const late = { ...N2, node: "n3", macs: [mac("02:00:00:00:00:66")] };
+  stage.command({ kind: "nodes", nodes: [N1, N2, late] });
+  deepStrictEqual(stage.lines.slice(from + 1), [
+    "  report conflict-ended",
+  ]);
 });
 
 Deno.test("WireCore that leaves says so at once when nobody is waited for", () => {

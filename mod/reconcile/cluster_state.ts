@@ -70,6 +70,8 @@ export class ClusterState {
   readonly #agents = new Map<string, AgentRecord>();
   /** Versions that only answers to writes have told of, by kind and key. */
   readonly #unconfirmed = new Map<string, string>();
+  /** Objects whose end was seen, by uid, the oldest end first. */
+  readonly #ended = new Set<string>();
   #changes: Change[] = [];
 
   /** Services by `namespace/name`. */
@@ -115,7 +117,7 @@ export class ClusterState {
   putService(service: Service, isCertain = false): void {
     const key = keyOf(service.meta);
     const known = this.#services.get(key);
-    if (!isCertain && isStale(service.meta, known?.meta)) return;
+    if (this.#isOld(service.meta, known?.meta, isCertain)) return;
     this.#services.set(key, service);
     this.#confirm(`service/${key}`, service.meta, isCertain);
     this.#note("service", key);
@@ -125,7 +127,7 @@ export class ClusterState {
   putEip(eip: Eip, isCertain = false): void {
     const { name } = eip.meta;
     const known = this.#eips.get(name);
-    if (!isCertain && isStale(eip.meta, known?.meta)) return;
+    if (this.#isOld(eip.meta, known?.meta, isCertain)) return;
     this.#eips.set(name, eip);
     this.#confirm(`eip/${name}`, eip.meta, isCertain);
     this.#note("eip", name);
@@ -168,7 +170,7 @@ export class ClusterState {
   /** Records a Node; noted as a change only when something we use changed. */
   putNode(node: Node, isCertain = false): void {
     const known = this.#nodes.get(node.meta.name);
-    if (!isCertain && isStale(node.meta, known?.meta)) return;
+    if (this.#isOld(node.meta, known?.meta, isCertain)) return;
     this.#nodes.set(node.meta.name, node);
     if (known === undefined || !sameNode(known, node)) {
       this.#note("node", node.meta.name);
@@ -178,7 +180,7 @@ export class ClusterState {
   /** Records a Namespace; noted as a change only when its labels changed. */
   putNamespace(namespace: Namespace, isCertain = false): void {
     const known = this.#namespaces.get(namespace.meta.name);
-    if (!isCertain && isStale(namespace.meta, known?.meta)) return;
+    if (this.#isOld(namespace.meta, known?.meta, isCertain)) return;
     this.#namespaces.set(namespace.meta.name, namespace);
     if (
       known === undefined ||
@@ -194,7 +196,7 @@ export class ClusterState {
     const service = `${slice.meta.namespace}/${slice.serviceName}`;
     const before = this.#sliceService.get(key);
     const known = this.#slices.get(before ?? service)?.get(key);
-    if (!isCertain && isStale(slice.meta, known?.meta)) return;
+    if (this.#isOld(slice.meta, known?.meta, isCertain)) return;
     if (before !== undefined && before !== service) {
       this.#dropSlice(key, before);
     }
@@ -255,6 +257,31 @@ export class ClusterState {
     if (table.delete(key)) this.#changes.push({ kind, key, vanished });
   }
 
+  /**
+   * Forgets an object whose end a watch showed.
+   *
+   * A watch that shows again what it showed before must neither bring it back
+   * nor take its successor of the same name away.
+   *
+   * @param kind Its kind.
+   * @param key Its key.
+   * @param last What it was last; undefined when that could not be read.
+   */
+  end(
+    kind: Exclude<WatchedKind, "lease">,
+    key: string,
+    last: ObjectMeta | undefined,
+  ): void {
+    if (last !== undefined) {
+      this.#noteEnd(last.uid);
+      const known = this.#metaOf(kind, key);
+      const isSuccessor = known !== undefined && known.uid !== last.uid &&
+        isOlderVersion(last.resourceVersion, known.resourceVersion);
+      if (isSuccessor) return;
+    }
+    this.remove(kind, key);
+  }
+
   /** The keys known of a kind, to find what a new list no longer has. */
   keys(kind: Exclude<WatchedKind, "lease">): Iterable<string> {
     return kind === "endpointslice"
@@ -284,6 +311,38 @@ export class ClusterState {
     if (isCertain || !isOlderVersion(meta.resourceVersion, claimed)) {
       this.#unconfirmed.delete(id);
     }
+  }
+
+  /** Whether what is told of an object is older than what is known of it: it has ended, or has changed since. */
+  #isOld(
+    meta: ObjectMeta,
+    known: ObjectMeta | undefined,
+    isCertain: boolean,
+  ): boolean {
+    if (!isCertain) return this.#ended.has(meta.uid) || isStale(meta, known);
+    // Set back to before its end.
+    this.#ended.delete(meta.uid);
+    return false;
+  }
+
+  #noteEnd(uid: string): void {
+    if (uid === "") return;
+    this.#ended.delete(uid);
+    this.#ended.add(uid);
+    if (this.#ended.size <= ENDS_REMEMBERED_MAX) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
+    }
+  }
+
+  #metaOf(
+    kind: Exclude<WatchedKind, "lease">,
+    key: string,
+  ): ObjectMeta | undefined {
+    if (kind !== "endpointslice") return this.#tableOf(kind).get(key)?.meta;
+    const service = this.#sliceService.get(key) ?? "";
+    return this.#slices.get(service)?.get(key)?.meta;
   }
 
   #tableOf(
@@ -331,6 +390,8 @@ export function isOlderVersion(a: string, b: string): boolean {
   return a.length === b.length ? a < b : a.length < b.length;
 }
 
+/** Objects that have ended and are remembered, so that a watch that repeats itself does not bring them back. */
+export const ENDS_REMEMBERED_MAX = 4_096;
 const DECIMAL = /^[1-9][0-9]*$/;
 
 function sameNode(a: Node, b: Node): boolean {

@@ -7,7 +7,11 @@ import type {
   ObjectMeta,
   Service,
 } from "@/api/mod.ts";
-import { ClusterState, isOlderVersion } from "./cluster_state.ts";
+import {
+  ClusterState,
+  ENDS_REMEMBERED_MAX,
+  isOlderVersion,
+} from "./cluster_state.ts";
 
 const VERSIONS: readonly {
   a: string;
@@ -48,6 +52,57 @@ Deno.test("ClusterState ignores a version of an object older than the known one"
   deepStrictEqual(state.takeChanges(), []);
   strictEqual(state.services.get("d/web")?.meta.resourceVersion, "20");
   strictEqual(state.nodes.get("n1")?.meta.resourceVersion, "20");
+});
+
+Deno.test("ClusterState is not misled by a watch that repeats itself", () => {
+  const state = new ClusterState();
+  const first = service("web", { resourceVersion: "20", uid: "first" });
+  const second = service("web", { resourceVersion: "40", uid: "second" });
+  const end = { ...first.meta, resourceVersion: "30" };
+  state.putService(first);
+  state.end("service", "d/web", end);
+  state.putService(first);
+  strictEqual(state.services.size, 0, "it is not brought back");
+  state.putService(second);
+  state.takeChanges();
+  state.putService(first);
+  state.end("service", "d/web", end);
+  strictEqual(state.services.get("d/web")?.meta.uid, "second");
+  deepStrictEqual(state.takeChanges(), []);
+  state.end("service", "d/web", { ...second.meta, resourceVersion: "50" });
+  strictEqual(state.services.size, 0);
+});
+
+Deno.test("ClusterState takes back what has ended when the cluster was set back, and what it cannot know", () => {
+  const state = new ClusterState();
+  const web = service("web", { resourceVersion: "20", uid: "first" });
+  state.putService(web);
+  state.end("service", "d/web", web.meta);
+  state.putService(web, true);
+  strictEqual(state.services.size, 1, "by a list that is certain");
+  state.putService(service("web", { resourceVersion: "21", uid: "first" }));
+  strictEqual(state.services.get("d/web")?.meta.resourceVersion, "21");
+  state.end("service", "d/web", undefined);
+  strictEqual(state.services.size, 0, "an end that cannot be read is an end");
+  const s = slice("s", "web", { resourceVersion: "5", uid: "slice" });
+  state.putEndpointSlice(s);
+  state.end("endpointslice", "d/s", s.meta);
+  state.putEndpointSlice(s);
+  deepStrictEqual([...state.slicesOf("d/web")], []);
+});
+
+Deno.test("ClusterState remembers a bounded number of ends", () => {
+  const state = new ClusterState();
+  const web = service("web", { resourceVersion: "20", uid: "first" });
+  state.end("service", "d/web", web.meta);
+  for (let i = 1; i < ENDS_REMEMBERED_MAX; i++) {
+    state.end("service", "d/web", { ...web.meta, uid: `uid-${i}` });
+  }
+  state.putService(web);
+  strictEqual(state.services.size, 0);
+  state.end("service", "d/web", { ...web.meta, uid: "one more" });
+  state.putService(web);
+  strictEqual(state.services.size, 1);
 });
 
 Deno.test("ClusterState takes an older version of another object of that name, and from a list that is certain", () => {

@@ -150,6 +150,32 @@ Deno.test("Controller frees an address only when the write that takes it away ha
   );
 });
 
+Deno.test("Controller does not share an address that is given up before that is written", () => {
+  const world = new World();
+  const annotation = "eip.openelb.kubesphere.io/v1alpha1";
+  world.eip("pool", { address: "192.168.0.91-192.168.0.93" }, DEFAULT);
+  world.service("default/web");
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
+  world.service("default/heir", {
+    annotations: { [annotation]: "192.168.0.91" },
+  });
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/heir"), []);
+  // Both have port 80: one may have it after the other, never both at once.
+  world.edit("services/default/web", {
+    metadata: { annotations: { [annotation]: "192.168.0.93" } },
+  });
+  const writes = world.plan();
+  const given = writes.filter(({ body }) =>
+    JSON.stringify(body).includes(`"ip":"192.168.0.91"`)
+  );
+  deepStrictEqual(given, []);
+  for (const write of writes) world.answer(write);
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/heir"), ["192.168.0.91"]);
+});
+
 const WAKERS: readonly {
   name: string;
   pool: Raw;

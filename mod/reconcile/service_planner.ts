@@ -305,7 +305,7 @@ export class ServicePlanner {
     const before = allocator.heldBy(key, families);
     const result = this.#allocate(service, state);
     const after = allocator.heldBy(key, families);
-    this.#reserveDropped(key, before, after);
+    this.#reserveDropped(service, before, after);
     const trouble = result.ok
       ? result.value.missing && troubleOf(result.value.missing)
       : result.error;
@@ -386,22 +386,28 @@ export class ServicePlanner {
     return { ok: false, error: troubleOf(result.error) };
   }
 
-  /** Keeps an address that a Service gives up until the write that shows so has succeeded. */
+  /**
+   * Keeps an address that a Service gives up until the write that shows so has
+   * succeeded: until then nobody may have it who may not share it with that
+   * Service.
+   */
   #reserveDropped(
-    key: string,
+    service: Service,
     before: readonly HeldAddress[],
     after: readonly HeldAddress[],
   ): void {
     const kept = new Set(after.map(({ address }) => address));
+    const holder = untilWritten(keyOf(service.meta));
+    const { ports, externalTrafficPolicy, selector } = service;
     for (const { address, pool } of before) {
       if (kept.has(address)) continue;
       this.#parts.allocator.adopt({
-        service: untilWritten(key),
+        service: holder,
         address,
         pool,
-        ports: [],
-        externalTrafficPolicy: "Cluster",
-        selector: {},
+        ports: ports.map(({ protocol, port }) => ({ protocol, port })),
+        externalTrafficPolicy,
+        selector,
       });
     }
   }

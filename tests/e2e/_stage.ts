@@ -17,6 +17,7 @@ import {
   type ServiceOptions,
 } from "@/lab/mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
+import type { Need } from "../support/needs.ts";
 import { rankedNodes } from "../support/ranked_nodes.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { type StepFunction, stepsOf } from "../support/steps.ts";
@@ -51,6 +52,8 @@ export interface StageOptions {
    * rank of all nodes, which is then checked at the start; yes when absent.
    */
   readonly plain?: boolean;
+  /** What it needs of the machine besides the sandbox. */
+  readonly needs?: readonly Need[];
 }
 
 /** A lab with Services. */
@@ -71,14 +74,13 @@ export class Stage implements AsyncDisposable {
     this.#undo = undo;
   }
 
-  /** Builds it; no agent runs afterwards, and the Services have no address yet. */
+  /** Builds it; no agent runs afterwards, and there is no Service yet. */
   static async build(options: StageOptions): Promise<Stage> {
     const { services, nodes = 3, prepare } = options;
     const vips = services.flatMap((service) => service.vips);
     const lab = await buildLab({ vips, nodes });
     try {
       const undo = await prepare?.(lab);
-      for (const service of services) createService(lab, service);
       return new Stage(lab, services, undo ?? (() => Promise.resolve()));
     } catch (error) {
       await lab[Symbol.asyncDispose]();
@@ -114,9 +116,13 @@ export class Stage implements AsyncDisposable {
     return serviceOptions(service);
   }
 
-  /** Starts the agents and waits until every Service has its addresses. */
+  /**
+   * Starts the agents, creates the Services when every agent knows every other,
+   * and waits until each has its addresses: none belongs to another node first.
+   */
   async start(): Promise<void> {
     await this.lab.startAgents();
+    for (const service of this.services) createService(this.lab, service);
     await this.haveAddresses();
   }
 
@@ -125,7 +131,10 @@ export class Stage implements AsyncDisposable {
     for (const { name, vips } of this.services) {
       const count = vips.length;
       // deno-lint-ignore no-await-in-loop -- they wait together
-      const got = await this.lab.api.waitForAddress(name, { count });
+      const got = await this.lab.api.waitForAddress(name, {
+        count,
+        timeoutMs: MOVE_MS_MAX,
+      });
       deepStrictEqual([...got].sort(), [...vips].sort());
     }
   }
@@ -151,6 +160,15 @@ export class Stage implements AsyncDisposable {
       { timeoutMs, what: () => `${node} does not answer for ${vip} alone` },
     );
     await lab.answeredBy(vip, node);
+  }
+
+  /**
+   * Waits until the client, asking as it is, reaches a node. Its kernel follows
+   * the announcements; when the address has just moved, the old owner's last one
+   * may have come after the new owner's first, and the next is a second away.
+   */
+  async isReached(vip: string, node: string): Promise<void> {
+    await isReached(this.lab, vip, node);
   }
 
   /** Waits until nobody answers for an address. */
@@ -216,6 +234,29 @@ export function testOnStage(
     const before = stage.descriptors();
     await run(stage, stepsOf(t));
     await leftAsBefore(stage, before);
+  }, options.needs);
+}
+
+/**
+ * Waits until the client reaches a node, without forgetting what its kernel
+ * knows of the address.
+ *
+ * @param lab The lab.
+ * @param vip The address.
+ * @param node The node's name.
+ */
+export async function isReached(
+  lab: LabCluster,
+  vip: string,
+  node: string,
+): Promise<void> {
+  let reached: string | undefined;
+  await until(async () => {
+    reached = (await lab.client.request(vip)).body;
+    return reached === node;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `The client reaches ${reached} at ${vip}, not ${node}`,
   });
 }
 
@@ -346,4 +387,4 @@ const SOCKET_TABLES = [
 ] as const;
 
 /** How long the client tries, while a change is waited for. */
-const ASK_MS = 300;
+const ASK_MS = 1000;

@@ -4,7 +4,15 @@
  * @module
  */
 
+import { deepStrictEqual } from "node:assert/strict";
 import { LabProcess, must } from "@/lab/mod.ts";
+import { command, type Need } from "../support/needs.ts";
+import { MOVE_MS_MAX, until } from "./_stage.ts";
+
+/** Asks by ARP. */
+export const ARPING: Need = command("arping");
+/** Asks by Neighbor Discovery. */
+export const NDISC6: Need = command("ndisc6");
 
 /** How `arping` asks. */
 export interface ArpingOptions {
@@ -46,6 +54,33 @@ export async function arping(
 }
 
 /**
+ * Waits until `arping` gets an answer to every request, and fails when any MAC
+ * address but the expected one answers. A busy machine may stop an agent longer
+ * than the 200 ms after which it throws away what has queued up: it is then asked
+ * again.
+ *
+ * @param vip The address.
+ * @param mac Who is to answer.
+ * @param options How it is asked.
+ */
+export async function allAnswered(
+  vip: string,
+  mac: string,
+  options: ArpingOptions = {},
+): Promise<void> {
+  let last: ArpingResult | undefined;
+  await until(async () => {
+    last = await arping(vip, options);
+    deepStrictEqual(last.macs.filter((other) => other !== mac), []);
+    return last.sent > 0 && last.answered === last.sent;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () =>
+      `${mac} answers ${last?.answered} of ${last?.sent} requests for ${vip}`,
+  });
+}
+
+/**
  * Starts to ask by ARP.
  *
  * @param vip The address.
@@ -58,7 +93,7 @@ export function startArping(
 ): LabProcess {
   const { host = "client", link = "eth0", count = 3, intervalMs = 100 } =
     options;
-  const command = [
+  const words = [
     "arping",
     ...["-i", link],
     ...["-c", `${count}`],
@@ -66,7 +101,7 @@ export function startArping(
     ...options.args ?? [],
     vip,
   ];
-  return new LabProcess(host, command, { name: `arping of ${host}` });
+  return new LabProcess(host, words, { name: `arping of ${host}` });
 }
 
 /**
@@ -112,9 +147,9 @@ export async function ndisc6(
 /** Runs a command on a host. */
 export function onHost(
   host: string,
-  ...command: readonly string[]
+  ...words: readonly string[]
 ): Promise<string> {
-  return must("ip", ["netns", "exec", host, ...command]);
+  return must("ip", ["netns", "exec", host, ...words]);
 }
 
 /** Runs a command of `ip` on a host. */
@@ -125,4 +160,4 @@ export function ipOn(
   return must("ip", ["-n", host, ...args]);
 }
 
-const NDISC6_WAIT_MS = 300;
+const NDISC6_WAIT_MS = 1_000;

@@ -52,7 +52,7 @@ async function serves(program: LabProgram): Promise<void> {
   const { agent } = lab.node("n1");
   ok(agent !== undefined);
   deepStrictEqual(permissionsOf(agent.pid), [...AGENT_PERMISSIONS].sort());
-  deepStrictEqual(writableMounts(agent.pid), []);
+  deepStrictEqual(await writableMounts(agent.pid), []);
   strictEqual(await lab.node("n1").stopAgent(), 0);
   const complaints = agent.lines.filter((line) =>
     /"level":"(WARN|ERROR)"|read-only|denied/i.test(line)
@@ -73,8 +73,8 @@ function permissionsOf(pid: number): readonly string[] {
 }
 
 /** The mounts a process could write files to. */
-function writableMounts(pid: number): readonly string[] {
-  const text = Deno.readTextFileSync(`/proc/${pid}/mountinfo`);
+async function writableMounts(pid: number): Promise<readonly string[]> {
+  const text = await Deno.readTextFile(`/proc/${pid}/mountinfo`);
   const isWritable = new Map<string, boolean>();
   for (const line of text.trim().split("\n")) {
     const fields = line.split(" ");
@@ -84,7 +84,13 @@ function writableMounts(pid: number): readonly string[] {
     // Of several mounts at one point the last one is seen.
     isWritable.set(point, !isReadOnly && !KERNEL_FILES.has(type));
   }
-  return [...isWritable].flatMap(([point, is]) => is ? [point] : []);
+  const found = [...isWritable].flatMap(([point, is]) => is ? [point] : []);
+  // Another mount may lie over the one it is in, as `ip netns exec` leaves /sys.
+  const stat = ["-t", `${pid}`, "-m", "stat", "-f", "-c", "%T"];
+  const seen = await Promise.all(
+    found.map((point) => must("nsenter", [...stat, point])),
+  );
+  return found.filter((_, i) => !KERNEL_FILES.has(seen[i]?.trim() ?? ""));
 }
 
 const ROOT = new URL("../../", import.meta.url);
@@ -107,6 +113,8 @@ const READ_ONLY = `
 mount --make-rprivate /
 while read -r id parent device root point flags rest; do
   case "$rest" in *"- proc "*|*"- sysfs "*|*"- devpts "*|*"- mqueue "*|*"- cgroup"*) continue;; esac
+  # Another mount may lie over the one it is in.
+  case "$(stat -f -c %T "$point")" in proc|sysfs|devpts|mqueue|cgroup*) continue;; esac
   mount -o remount,bind,ro "$point"
 done </proc/self/mountinfo
 exec "$@"

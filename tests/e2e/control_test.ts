@@ -30,6 +30,7 @@ import {
   gone,
   servicePath,
   used,
+  WAIT_MS,
 } from "../support/lab_services.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { rankedNodes, type StepFunction, stepsOf } from "./_stage.ts";
@@ -92,7 +93,7 @@ async function naming(lab: LabCluster, step: StepFunction): Promise<void> {
   });
   await step("and its Eip says so", async () => {
     await api.until(EIPS, () => eipStatus(api, "wire4")["usage"] === 1, {
-      timeoutMs: 5_000,
+      timeoutMs: WAIT_MS,
       what: () => `${JSON.stringify(eipStatus(api, "wire4"))}`,
     });
     deepStrictEqual(
@@ -459,7 +460,7 @@ async function waiting(api: LabApi, step: StepFunction): Promise<void> {
       await addressed(api, "holder");
       await condition(api, eipPath("one"), "Ready", /^True Ready$/);
       await api.until(EIPS, () => eipStatus(api, "one")["occupied"] === true, {
-        timeoutMs: 5_000,
+        timeoutMs: WAIT_MS,
         what: () => "The Eip is not occupied",
       });
       createOpenElbService(api, { key: "waiter", annotations });
@@ -634,7 +635,7 @@ async function rewriting(api: LabApi, step: StepFunction): Promise<void> {
         await api.until(
           "services",
           () => addressesOf(api, "fought")[0] === ours,
-          { timeoutMs: 10_000, what: () => `Rewrite ${rewrite} stands` },
+          { timeoutMs: WAIT_MS, what: () => `Rewrite ${rewrite} stands` },
         );
       }
       api.patch(`${servicePath("fought")}/status`, theirs);

@@ -11,10 +11,15 @@ import { MAIN, testSandboxed } from "../support/sandboxed.ts";
 testSandboxed(
   "the demo shows fail-over in half a minute and leaves nothing",
   async () => {
-    const startMs = performance.now();
+    const [startMs, startStalledMs] = [performance.now(), await stalledMs()];
     const { code, lines } = await demo(["--json"]);
     strictEqual(code, 0, lines.join("\n"));
-    ok(performance.now() - startMs < 30_000, "it takes less than 30 s");
+    const tookMs = performance.now() - startMs;
+    const waitedMs = await stalledMs() - startStalledMs;
+    ok(
+      tookMs - waitedMs < 30_000,
+      `${tookMs} ms, ${waitedMs} ms without a CPU`,
+    );
     const steps = lines.map((line) => JSON.parse(line));
     deepStrictEqual(steps.map(({ step }) => step), [
       "Network",
@@ -44,21 +49,23 @@ testSandboxed(
   },
 );
 
-testSandboxed(
-  "the demo ends at once when it is asked to, and leaves nothing",
-  async () => {
-    const { code, lines } = await demo(["--json"], "Agents");
-    strictEqual(code, 130, lines.join("\n"));
-    strictEqual(JSON.parse(lines.at(-1) ?? "").ok, false);
-    deepStrictEqual(await processes(), [], "nothing runs afterwards");
-  },
-);
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  testSandboxed(
+    `the demo ends at once upon ${signal}, and leaves nothing`,
+    async () => {
+      const { code, lines } = await demo(["--json"], "Agents", signal);
+      strictEqual(code, 130, lines.join("\n"));
+      strictEqual(JSON.parse(lines.at(-1) ?? "").ok, false);
+      deepStrictEqual(await processes(), [], "nothing runs afterwards");
+    },
+  );
+}
 
 testSandboxed("the demo of one that was killed ends, too", async () => {
   const { code } = await demo(["--json"], "Agents", "SIGKILL");
   strictEqual(code, 137);
   // Told by the end of stdin; the sandbox ends with its first process.
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + 30_000;
   while (performance.now() < deadlineMs) {
     if ((await processes()).length === 0) break;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -92,6 +99,23 @@ async function demo(
   }
   const { code } = await child.status;
   return { code, lines: text.trimEnd().split("\n") };
+}
+
+/**
+ * How long programs of this machine have waited for a processor that others
+ * held, since it was switched on; 0 where the kernel does not tell.
+ */
+async function stalledMs(): Promise<number> {
+  try {
+    const text = await Deno.readTextFile("/proc/pressure/cpu");
+    return Number(/^some .* total=(\d+)$/m.exec(text)?.[1] ?? 0) / 1000;
+  } catch (error) {
+    // Built without it, or switched off: EOPNOTSUPP.
+    const untold = error instanceof Deno.errors.NotFound ||
+      error instanceof Error && error.message.includes("os error 95");
+    if (!untold) throw error;
+    return 0;
+  }
 }
 
 async function processes(): Promise<readonly string[]> {

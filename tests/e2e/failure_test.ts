@@ -21,7 +21,7 @@ import {
   testOnStage,
   until,
 } from "./_stage.ts";
-import { arping, startArping } from "./_tools.ts";
+import { allAnswered, ARPING, arping, startArping } from "./_tools.ts";
 import {
   announcementsOf,
   answersOf,
@@ -38,6 +38,7 @@ const OTHER = "192.168.0.92";
 testOnStage(
   "addresses survive what breaks",
   {
+    needs: [ARPING],
     services: [
       { name: "four", vips: [VIP4] },
       { name: "six", vips: [VIP6] },
@@ -77,20 +78,28 @@ testOnStage(
 );
 
 async function comesBackInTime(stage: Stage, node: LabNode): Promise<void> {
-  const before = leaseOf(stage, node.name).holderIdentity;
-  await using capture = await stage.capture();
-  await node.killAgent();
-  node.startAgent();
-  await node.waitReady();
-  await stage.ownersAnswer();
-  // The others count its Lease from the new renewal on.
-  notStrictEqual(leaseOf(stage, node.name).holderIdentity, before);
-  for (const vip of stage.vips) {
-    const others = speakersOf(capture, vip).filter((host) =>
-      host !== stage.owner(vip)
-    );
-    deepStrictEqual(others, [], `${vip} moved`);
+  for (let attempt = 0; attempt < START_ATTEMPTS_MAX; attempt++) {
+    await using capture = await stage.capture();
+    await node.killAgent();
+    const before = leaseOf(stage, node.name);
+    node.startAgent();
+    await node.waitReady();
+    await stage.ownersAnswer();
+    const after = leaseOf(stage, node.name);
+    // The others count its Lease from the new renewal on.
+    notStrictEqual(after.holderIdentity, before.holderIdentity);
+    const goneMs = instantMs(after.acquireTime) - instantMs(before.renewTime);
+    // A busy machine may take longer to start it: then it may have moved.
+    if (goneMs >= LEASE_DURATION_MS - HEARD_MS_MAX) continue;
+    for (const vip of stage.vips) {
+      const others = speakersOf(capture, vip).filter((host) =>
+        host !== stage.owner(vip)
+      );
+      deepStrictEqual(others, [], `${vip} moved`);
+    }
+    return;
   }
+  throw new Error(`${node.name} never came back before its Lease ran out`);
 }
 
 async function forgetsWhatQueued(stage: Stage, node: LabNode): Promise<void> {
@@ -101,7 +110,7 @@ async function forgetsWhatQueued(stage: Stage, node: LabNode): Promise<void> {
       "operation" in message && message.targetIp === ip
     ).length;
   const asked = { args: ["-S", UNUSED_IP] };
-  strictEqual((await arping(VIP4, asked)).answered, 3);
+  await allAnswered(VIP4, node.host.mac, asked);
   const answered = answersTo(UNUSED_IP);
   node.pauseAgent();
   const { sent, answered: inPause } = await arping(VIP4, asked);
@@ -126,9 +135,10 @@ async function isKilled(
   next: string,
 ): Promise<void> {
   await using capture = await stage.capture();
-  const killedMs = performance.now();
   await node.killAgent();
-  const tookMs = await takenOverMs(capture, { next, sinceMs: killedMs });
+  const renewedMs = instantMs(leaseOf(stage, node.name).renewTime);
+  const sinceMs = renewedMs - performance.timeOrigin;
+  const tookMs = await takenOverMs(capture, { next, sinceMs });
   ok(tookMs > EXPIRY_MS_MIN, `${next} did not wait: ${tookMs} ms`);
   await onlyMovedTo(stage, capture, { from: node.name, next });
   node.startAgent();
@@ -180,7 +190,7 @@ async function isCutOff(
     await asking.stop("SIGINT");
     await node.linkUp("eth1");
   }
-  noneUnanswered(capture, VIP4, [from, next]);
+  noneUnanswered(capture, VIP4, [node, stage.lab.node(next)]);
   const overlapMsMax = 3 * SECOND_ANNOUNCEMENT_MS;
   movedInOrder(capture, VIP4, { from, to: next, overlapMsMax });
   await node.waitReady(EXPIRY_MS_MAX);
@@ -194,7 +204,9 @@ async function outlastsTheApi(stage: Stage): Promise<void> {
   await using capture = await stage.capture();
   const asking = startArping(VIP4, { count: 10_000, intervalMs: 200 });
   const streams = await Promise.all(
-    stage.vips.map((vip) => client.stream(vip, { intervalMs: 200 })),
+    stage.vips.map((vip) =>
+      client.stream(vip, { intervalMs: 200, timeoutMs: REQUEST_MS_MAX })
+    ),
   );
   await api.stop();
   await pass(OUTAGE_MS);
@@ -222,7 +234,7 @@ async function outlastsTheApi(stage: Stage): Promise<void> {
     deepStrictEqual(others, [], `${vip} moved`);
     await stage.lab.answeredBy(vip, stage.owner(vip));
   }
-  noneUnanswered(capture, VIP4, [stage.owner(VIP4)]);
+  noneUnanswered(capture, VIP4, [stage.lab.node(stage.owner(VIP4))]);
 }
 
 /** Waits until the next in rank has announced both addresses; how long it took. */
@@ -268,12 +280,24 @@ function leaseOf(stage: Stage, node: string): Lease {
   return lease.value;
 }
 
+function instantMs(text: string | undefined): number {
+  const ms = Date.parse(text ?? "");
+  if (Number.isNaN(ms)) throw new Error(`A Lease says "${text}"`);
+  return ms;
+}
+
 const PAUSES = "foghorn_wire_pauses_total";
 /** An address of the client's subnet that nobody has. */
 const UNUSED_IP = "192.168.0.66";
-/** A Lease that was renewed at once after the kill still lasts so long, two renewals less. */
-const EXPIRY_MS_MIN: number = LEASE_DURATION_MS / 2;
+/** From the last renewal on, which the others hear of a little later; the clocks of one machine may drift a little. */
+const EXPIRY_MS_MIN: number = LEASE_DURATION_MS - 200;
+/** How late the others may hear of a renewal. */
+const HEARD_MS_MAX = 2_000;
+/** How often the agent is started until it was quick enough. */
+const START_ATTEMPTS_MAX = 5;
 /** Two nodes that judge one Lease at the same moment need more than the first. */
 const SECOND_ANNOUNCEMENT_MS = 1000;
+/** Longest for one of many requests on a busy machine. */
+const REQUEST_MS_MAX = 3_000;
 /** How long there is no API server. */
 const OUTAGE_MS = 60_000;

@@ -18,11 +18,12 @@ import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
-import { type StepFunction, stepsOf, until } from "./_stage.ts";
+import { isReached, type StepFunction, stepsOf, until } from "./_stage.ts";
 import { ipOn } from "./_tools.ts";
 
 testSandboxed("every metric changes with what it counts", async (t) => {
   await using lab = await buildLab({ nodes: 2, vips: [VIP4, VIP6] });
+  for (const vip of [VIP4, VIP6]) await lab.nobodyAnswers(vip);
   const step = stepsOf(t);
   const series = new Series(lab);
   lab.node("n1").startAgent();
@@ -109,15 +110,17 @@ async function frames(
         );
         const before = await series.read("n1", of("answers_total", label)) ?? 0;
         const asked = await series.read("n1", of("requests_total", label)) ?? 0;
-        for (let i = 0; i < 3; i++) {
+        let answers = before;
+        // An announcement that comes just then spares the client its question.
+        await until(async () => {
           await lab.client.forget(vip);
-          strictEqual((await lab.client.request(vip)).body, "n1");
-        }
-        await series.reads(
-          "n1",
-          of("answers_total", label),
-          (value) => value >= before + 3,
-        );
+          await isReached(lab, vip, "n1");
+          answers = await series.read("n1", of("answers_total", label)) ?? 0;
+          return answers >= before + 3;
+        }, {
+          timeoutMs: WAIT_MS,
+          what: () => `${answers} answers are counted, ${before} were before`,
+        });
         await series.reads(
           "n1",
           of("requests_total", label),
@@ -154,11 +157,8 @@ async function strange(
   });
   await step("a pause, and frames lost meanwhile", async () => {
     const n1 = lab.node("n1");
-    await series.reads(
-      "n1",
-      "foghorn_wire_pauses_total",
-      (value) => value === 0,
-    );
+    // A busy machine may have stopped it before.
+    const pauses = await series.read("n1", "foghorn_wire_pauses_total") ?? 0;
     n1.pauseAgent();
     const resumeMs = performance.now() + PAUSE_MS;
     while (performance.now() < resumeMs) {
@@ -168,7 +168,7 @@ async function strange(
     await series.reads(
       "n1",
       "foghorn_wire_pauses_total",
-      (value) => value >= 1,
+      (value) => value > pauses,
     );
     await series.reads(
       "n1",

@@ -1,24 +1,16 @@
 /**
  * A cluster of whole nodes in one thread and in virtual time: both cores of
- * every node, one Ethernet segment, and the API server of the lab without its
- * network. Delays are drawn from one seed.
+ * every node, one Ethernet segment with clients on it, and the API server of the
+ * lab without its network. Delays are drawn from one seed.
  *
  * @module
  */
 
-import {
-  API_GROUP,
-  API_VERSION,
-  crdDocuments,
-  projectService,
-} from "@/api/mod.ts";
+import { API_GROUP, API_VERSION } from "@/api/names.ts";
 import { assert } from "@/lang/assert.ts";
-import { Heap } from "@/lang/heap.ts";
 import { Random } from "@/lang/random.ts";
-import { ApiCore } from "@/lab/apiserver/api_core.ts";
 import type { JsonObject } from "@/lab/apiserver/json.ts";
-import { parseResourceRequest } from "@/lab/apiserver/resource_request.ts";
-import type { Change } from "@/lab/apiserver/watch_cache.ts";
+import type { LabHost } from "@/lab/network.ts";
 import {
   eipObject,
   type EipOptions,
@@ -28,10 +20,16 @@ import {
   serviceObject,
   type ServiceOptions,
 } from "@/lab/objects.ts";
-import type { LabHost } from "@/lab/network.ts";
-import type { WatchedKind, WriteOutcome } from "@/reconcile/mod.ts";
+import { WATCHED_KINDS } from "@/node/mod.ts";
 import type { PlannedWrite } from "@/reconcile/mod.ts";
-import { SimNode } from "./node.ts";
+import type { ApiWeather } from "./api_link.ts";
+import { ApiServer } from "./api_server.ts";
+import { serviceFacts } from "./facts.ts";
+import { NeighborClient } from "./neighbor_client.ts";
+import { type NodeWorld, SimNode } from "./node.ts";
+import { type AgentWitness, Referee, seconds } from "./referee.ts";
+import { type Carriage, Segment } from "./segment.ts";
+import { Timeline } from "./timeline.ts";
 
 /** What to build. */
 export interface SimOptions {
@@ -41,65 +39,68 @@ export interface SimOptions {
   readonly nodes: number;
   /** On how many of them agents start by themselves; on all when absent. */
   readonly agents?: number;
-  /** Whether some requests take up to half a minute, and some watches stall as long; no when absent. */
-  readonly isSlow?: boolean;
-}
-
-/** All objects of a kind. */
-export interface SimList {
-  /** The objects as they are stored. */
-  readonly raws: readonly unknown[];
-  /** The state of the store. */
-  readonly resourceVersion: string;
+  /** How the API server is reached at first. */
+  readonly weather?: Partial<ApiWeather>;
+  /** How frames are carried at first; at once and all of them when absent. */
+  readonly carriage?: Partial<Carriage>;
+  /** Longest time from one isolate of a node to the other; a few milliseconds when absent. */
+  readonly isolateMsMax?: number;
+  /** Whether kernels have room for exact filters; yes when absent. */
+  readonly isExact?: boolean;
+  /** Told of what happens, for people. */
+  readonly trace?: (line: string) => void;
 }
 
 /** Nodes around one API server. */
-export class SimCluster {
+export class SimCluster implements NodeWorld {
   /** The nodes, `n1` first. */
   readonly nodes: readonly SimNode[];
+  /** Hosts that use the addresses. */
+  readonly clients: readonly NeighborClient[];
   /** Which node began or ceased to answer for what, and when. */
   readonly moves: string[] = [];
   /** Every write that an agent sent, in order. */
   readonly writes: { readonly node: string; readonly write: PlannedWrite }[] =
     [];
-  /** The virtual time. */
-  nowMs = 0;
-  readonly #random: Random;
-  readonly #api: ApiCore;
-  readonly #queue = new Heap<Task>((a, b) =>
-    a.atMs - b.atMs || a.order - b.order
-  );
-  #order = 0;
-  #isUp = true;
-  #isSlow: boolean;
+  readonly timeline: Timeline = new Timeline();
+  readonly random: Random;
+  readonly server: ApiServer;
+  readonly segment: Segment;
+  readonly referee: Referee;
+  readonly #trace: ((line: string) => void) | undefined;
 
   /** Agents that start within three seconds of each other. */
-  constructor(
-    { seed, nodes, agents = nodes, isSlow = false }: SimOptions,
-  ) {
-    this.#isSlow = isSlow;
-    this.#random = new Random(seed);
-    this.#api = new ApiCore({ changesMax: 1_000, random: this.#random });
-    for (const crd of crdDocuments()) {
-      this.ask("POST", CRDS, JSON.parse(JSON.stringify(crd)));
-    }
-    this.ask("POST", "/api/v1/namespaces", {
-      metadata: { name: "openelb-system" },
+  constructor(options: SimOptions) {
+    const { seed, nodes, agents = nodes } = options;
+    this.#trace = options.trace;
+    this.random = new Random(seed);
+    this.server = new ApiServer(this.timeline, this.random);
+    this.segment = new Segment(this.timeline, this.random, {
+      lossShare: 0,
+      doubleShare: 0,
+      delayMsMax: 0,
+      ...options.carriage,
     });
+    this.referee = new Referee(this.timeline);
     this.nodes = Array.from({ length: nodes }, (_, i) => {
       const host = hostOf(i + 1);
-      this.ask("POST", "/api/v1/nodes", nodeObject(host));
+      this.server.ask("POST", "/api/v1/nodes", nodeObject(host));
       this.setReady(host, true);
-      return new SimNode(host, this, seed * 1_000 + i);
+      return this.#makeNode(host, seed * 1_000 + i, options);
     });
-    for (const [watched, { collection }] of KINDS) {
-      this.#api.store.collection(collection).listeners.add((change) =>
-        this.#tell(watched, change)
-      );
-    }
+    this.clients = CLIENTS.map(({ name, isOld, asker }) =>
+      new NeighborClient(name, { ...this, asker, isOld })
+    );
+    for (const client of this.clients) this.segment.attach(client);
+    this.#listen();
     for (const node of this.nodes.slice(0, agents)) {
-      this.after(this.draw(3_000), () => node.start());
+      this.timeline.after(this.draw(3_000), () => node.start());
     }
+  }
+
+  /** The virtual time. */
+  get nowMs(): number {
+    return this.timeline.nowMs;
   }
 
   /** A node by its name. */
@@ -109,79 +110,36 @@ export class SimCluster {
     return node;
   }
 
-  /** Whether the API server can be reached. */
-  get apiIsUp(): boolean {
-    return this.#isUp;
-  }
-
   /** A number below a bound, from the seed. */
   draw(below: number): number {
-    return this.#random.int(below);
-  }
-
-  /** How long until a watch shows what happened. */
-  watchDelayMs(): number {
-    const stalls = this.#isSlow && this.draw(200) === 0;
-    return 1 + this.draw(stalls ? SLOW_MS_MAX : 30);
-  }
-
-  /** From here on everything is quick. */
-  hurry(): void {
-    this.#isSlow = false;
-  }
-
-  /** Does something later. */
-  after(delayMs: number, run: () => void): void {
-    this.#queue.push({
-      atMs: this.nowMs + delayMs,
-      order: this.#order++,
-      run,
-    });
+    return this.random.int(below);
   }
 
   /** Lets time pass. */
   run(durationMs: number): void {
-    const untilMs = this.nowMs + durationMs;
-    for (;;) {
-      const next = this.#queue.peek();
-      if (next === undefined || next.atMs > untilMs) break;
-      this.#queue.pop();
-      this.nowMs = Math.max(this.nowMs, next.atMs);
-      next.run();
-    }
-    this.nowMs = untilMs;
-  }
-
-  /** Asks the API server without an agent, and without its network. */
-  ask(method: string, path: string, body?: JsonObject): JsonObject {
-    const { code, object } = this.#answer({
-      method,
-      path,
-      body,
-      contentType: method === "PATCH" ? MERGE_PATCH : "application/json",
-    });
-    assert(code < 300, `${method} ${path}: ${code} ${object["message"]}`);
-    return object;
+    this.timeline.run(durationMs);
   }
 
   /** Creates a pool. */
   createEip(options: EipOptions): void {
-    this.ask("POST", EIPS, eipObject(options));
+    this.server.ask("POST", EIPS_PATH, eipObject(options));
   }
 
-  /** Creates a Service with a ready endpoint on every node. */
-  createService(options: ServiceOptions): void {
+  /** Creates a Service with a ready endpoint on every node, or on some. */
+  createService(
+    options: ServiceOptions,
+    places: readonly SimNode[] = this.nodes,
+  ): void {
     const namespace = options.namespace ?? "default";
-    const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}`;
-    const hosts = this.nodes.map(({ host }) => host);
+    const hosts = places.map(({ host }) => host);
     for (const family of options.families ?? ["IPv4"]) {
-      this.ask(
+      this.server.ask(
         "POST",
-        `${path}/endpointslices`,
+        `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
         endpointSliceObject(options, hosts, family),
       );
     }
-    this.ask(
+    this.server.ask(
       "POST",
       `/api/v1/namespaces/${namespace}/services`,
       serviceObject(options),
@@ -191,25 +149,20 @@ export class SimCluster {
   /** Writes a Node's status as its kubelet does, or as is done when that is silent. */
   setReady(host: LabHost, ready: boolean): void {
     const status = nodeStatus(host, ready);
-    this.ask("PATCH", `/api/v1/nodes/${host.name}/status`, { status });
+    this.server.ask("PATCH", `/api/v1/nodes/${host.name}/status`, { status });
   }
 
   /** The addresses of all Services, by name. */
   addresses(): Readonly<Record<string, readonly string[]>> {
-    const { items } = this.ask("GET", "/api/v1/services");
-    assert(Array.isArray(items), "A list has items");
     const found: Record<string, readonly string[]> = {};
-    for (const item of items) {
-      const service = projectService(item);
-      assert(service.ok, "A stored Service can be read");
-      const { meta, type, ingress } = service.value;
-      if (type !== "LoadBalancer") continue;
-      found[meta.name] = ingress.map(({ ip }) => ip ?? "");
+    for (const raw of this.server.values("service")) {
+      const { key, ips, isServed } = serviceFacts(raw);
+      if (isServed) found[key.slice(key.indexOf("/") + 1)] = ips;
     }
     return found;
   }
 
-  /** The nodes that answer an ARP request for a VIP at this moment. */
+  /** The nodes that answer a question for a VIP at this moment. */
   answerersOf(vip: string): readonly string[] {
     return this.nodes.filter((node) => node.answersArp(vip)).map(({ name }) =>
       name
@@ -218,126 +171,81 @@ export class SimCluster {
 
   /** Takes the API server away: some agents notice at once, some by silence. */
   takeApiAway(): void {
-    this.#isUp = false;
-    for (const node of this.nodes) node.loseWatches(this.noticedMs());
-  }
-
-  /** How long until an agent notices that its watches are dead: by their end, or by silence. */
-  noticedMs(): number {
-    return this.draw(2) === 0 ? this.draw(100) : this.draw(30_000);
+    for (const node of this.nodes) node.isolate(true);
   }
 
   /** Brings the API server back. */
   bringApiBack(): void {
-    this.#isUp = true;
+    for (const node of this.nodes) node.isolate(false);
   }
 
-  /** Carries out a write of an agent, if the server is there. */
-  send(node: SimNode, write: PlannedWrite): void {
+  /** From here on every request is quick and every answer arrives. */
+  calm(): void {
+    for (const { weather } of this.nodes) {
+      Object.assign(weather, { slowShare: 0, lostShare: 0, replays: 0 });
+    }
+  }
+
+  /** Asks the API server as an operator. */
+  ask(method: string, path: string, body?: JsonObject): JsonObject {
+    return this.server.ask(method, path, body);
+  }
+
+  /** Begins to watch over an agent that starts. */
+  witness(node: SimNode, identity: string): AgentWitness {
+    this.trace(`${node.name}: its agent starts as ${identity}`);
+    return this.referee.witness(node, identity, (ip, isOwned, reason) => {
+      const line = `${node.name} ${isOwned ? "answers for" : "leaves"} ${ip}`;
+      this.moves.push(line);
+      this.trace(`${line} (${reason})`);
+    });
+  }
+
+  /** Notes a write. */
+  wrote(node: SimNode, write: PlannedWrite): void {
     this.writes.push({ node: node.name, write });
-    let isAnswered = false;
-    const answer = (outcome: WriteOutcome): void => {
-      if (!isAnswered) node.answered(write, outcome);
-      isAnswered = true;
-    };
-    const isLate = this.#isSlow && this.draw(10) === 0;
-    this.after(1 + this.draw(isLate ? SLOW_MS_MAX : 20), () => {
-      // Whoever gave up has cancelled it.
-      if (isAnswered) return;
-      if (!this.#isUp || node.isIsolated) {
-        this.after(this.draw(2_000), () => answer(failed("unreachable")));
-        return;
-      }
-      const outcome = this.#carryOut(write);
-      this.after(1 + this.draw(5), () => answer(outcome));
+    if (this.#trace === undefined || write.id.startsWith("lease")) return;
+    const text = JSON.stringify(write.body).slice(0, 400);
+    this.trace(`${node.name} ${write.method} ${write.path} ${text}`);
+  }
+
+  /** Tells people. */
+  trace(line: string): void {
+    this.#trace?.(`${seconds(this.nowMs).padStart(10)}  ${line}`);
+  }
+
+  #makeNode(host: LabHost, seed: number, options: SimOptions): SimNode {
+    const node = new SimNode(this, {
+      host,
+      seed,
+      isolateMsMax: options.isolateMsMax ?? 3,
+      isExact: options.isExact ?? true,
+      weather: {
+        cuts: 0,
+        lagMs: 0,
+        slowShare: 0,
+        lostShare: 0,
+        replays: 0,
+        watchDelayMsMax: 30,
+        flushMs: 0,
+        ...options.weather,
+      },
     });
-    const timeoutMs = write.timeoutMs ?? REQUEST_TIMEOUT_MS;
-    this.after(timeoutMs, () => answer(failed("timeout")));
+    this.referee.meet(node);
+    this.segment.attach(node);
+    return node;
   }
 
-  /** Lists a kind, as it is now. */
-  list(watched: WatchedKind): SimList {
-    const { collection } = kindOf(watched);
-    const { store } = this.#api;
-    return {
-      raws: [...store.collection(collection).values()],
-      resourceVersion: `${store.revision}`,
-    };
+  #listen(): void {
+    const { addresses } = this.referee;
+    this.server.onChange("service", (change) => addresses.service(change));
+    this.server.onChange("eip", (change) => addresses.eip(change));
+    for (const kind of WATCHED_KINDS) {
+      this.server.onChange(kind, (change) => {
+        for (const node of this.nodes) node.show(kind, change);
+      });
+    }
   }
-
-  /** Carries a frame to every other node. */
-  carry(from: SimNode, frame: Uint8Array): void {
-    this.after(0, () => {
-      for (const node of this.nodes) if (node !== from) node.hear(frame);
-    });
-  }
-
-  #carryOut({ method, path, body, contentType }: PlannedWrite): WriteOutcome {
-    const { code, object } = this.#answer({
-      method,
-      path,
-      body: body === undefined ? undefined : JSON.parse(JSON.stringify(body)),
-      contentType,
-    });
-    return outcomeOf(code, object);
-  }
-
-  #tell(watched: WatchedKind, change: Change): void {
-    if (this.nodes === undefined || !this.#isUp) return;
-    for (const node of this.nodes) node.observe(watched, change);
-  }
-
-  #answer(
-    { method, path, body, contentType }: {
-      readonly method: string;
-      readonly path: string;
-      readonly body: JsonObject | undefined;
-      readonly contentType: string;
-    },
-  ): { readonly code: number; readonly object: JsonObject } {
-    const query = new URLSearchParams();
-    const request = parseResourceRequest(method, path, query);
-    assert(request !== undefined, `${path} names no resource`);
-    const answer = this.#api.answer({
-      request,
-      query,
-      contentType,
-      body: body === undefined
-        ? new Uint8Array()
-        : new TextEncoder().encode(JSON.stringify(body)),
-    });
-    assert(answer.kind === "reply", "A watch needs the network");
-    return {
-      code: answer.code,
-      object: JSON.parse(new TextDecoder().decode(answer.body)),
-    };
-  }
-}
-
-interface Task {
-  readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
-
-/** The collection of a kind in the store. */
-function kindOf(watched: WatchedKind): { readonly collection: string } {
-  const kind = KINDS.get(watched);
-  assert(kind !== undefined, `Nobody watches ${watched}`);
-  return kind;
-}
-
-function outcomeOf(code: number, object: JsonObject): WriteOutcome {
-  if (code < 300) return { kind: "written", object };
-  return {
-    kind: "failed",
-    reason: REASONS.get(`${object["reason"]}`) ?? "server-error",
-    message: `${object["message"]}`,
-  };
-}
-
-function failed(reason: string): WriteOutcome {
-  return { kind: "failed", reason, message: `the request failed: ${reason}` };
 }
 
 function hostOf(number: number): LabHost {
@@ -350,25 +258,25 @@ function hostOf(number: number): LabHost {
   };
 }
 
-/** When an agent gives a request up. */
-const REQUEST_TIMEOUT_MS = 10_000;
-/** Longest that something slow takes. */
-const SLOW_MS_MAX = 30_000;
-const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const EIPS = `/apis/${API_GROUP}/${API_VERSION}/eips`;
-const MERGE_PATCH = "application/merge-patch+json";
-const KINDS: ReadonlyMap<WatchedKind, { readonly collection: string }> =
-  new Map([
-    ["service", { collection: "services" }],
-    ["eip", { collection: `eips.${API_GROUP}` }],
-    ["node", { collection: "nodes" }],
-    ["namespace", { collection: "namespaces" }],
-    ["endpointslice", { collection: "endpointslices.discovery.k8s.io" }],
-    ["lease", { collection: "leases.coordination.k8s.io" }],
-  ]);
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ["Conflict", "conflict"],
-  ["AlreadyExists", "already-exists"],
-  ["NotFound", "not-found"],
-  ["Invalid", "invalid"],
-]);
+/** Path of the Eips. */
+export const EIPS_PATH: string = `/apis/${API_GROUP}/${API_VERSION}/eips`;
+const CLIENTS = [
+  {
+    name: "client-new",
+    isOld: false,
+    asker: {
+      mac: "02:00:00:00:00:05",
+      ipv4: "192.168.0.5",
+      ipv6: "2001:db8::5",
+    },
+  },
+  {
+    name: "client-old",
+    isOld: true,
+    asker: {
+      mac: "02:00:00:00:00:06",
+      ipv4: "192.168.0.6",
+      ipv6: "2001:db8::6",
+    },
+  },
+] as const;

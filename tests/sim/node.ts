@@ -1,66 +1,104 @@
 /**
- * One node of the simulation: a main core, a wire core, and what is between
- * them and the world.
+ * One node of the simulation: both isolates of its agent, its clocks, and the
+ * ways to stop them.
  *
  * @module
  */
 
-import {
-  projectEip,
-  projectEndpointSlice,
-  projectLease,
-  projectNamespace,
-  projectNode,
-  projectService,
-} from "@/api/mod.ts";
-import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
-import { BROADCAST_MAC, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
+import { parseMacAddr } from "@/addr/mac_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
+import { WireHost } from "@/host/mod.ts";
 import { assert } from "@/lang/assert.ts";
-import type { Result } from "@/lang/result.ts";
-import type { Change } from "@/lab/apiserver/watch_cache.ts";
+import type { Random } from "@/lang/random.ts";
+import type { JsonObject } from "@/lab/apiserver/json.ts";
 import type { LabHost } from "@/lab/network.ts";
 import {
   type LocalLink,
   MainCore,
   type MainEffect,
   type MainEvent,
-  WATCHED_KINDS,
   WireCore,
-  type WireEffect,
   type WireReport,
 } from "@/node/mod.ts";
-import type {
-  PlannedWrite,
-  WatchedKind,
-  WriteOutcome,
-} from "@/reconcile/mod.ts";
-import { encodeArp } from "@/wire/arp.ts";
-import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
-import { heapFrameBatch, setFrame } from "@/wire/frame_batch.ts";
-import type { SimCluster, SimList } from "./cluster.ts";
+import type { PlannedWrite, WriteOutcome } from "@/reconcile/mod.ts";
+import { setFrame } from "@/wire/frame_batch.ts";
+import { ApiLink, type ApiWeather } from "./api_link.ts";
+import type { ApiServer } from "./api_server.ts";
+import { addressOf, question, type Saying } from "./frames.ts";
+import type { AgentWitness } from "./referee.ts";
+import type { Segment, Station } from "./segment.ts";
+import { START_MS, type Timeline } from "./timeline.ts";
+import type { Told } from "./told_view.ts";
+import { SimWirePort } from "./wire_port.ts";
+
+/** How a node stands still. */
+export type Standstill =
+  /** The process is stopped (SIGSTOP); the clocks go on. */
+  | "stopped"
+  /** The virtual machine is, and its clocks with it; frames to it are lost. */
+  | "frozen"
+  /** Only main is: garbage, or no CPU. The wire isolate goes on. */
+  | "stalled";
+
+/** What a node is part of. */
+export interface NodeWorld {
+  readonly timeline: Timeline;
+  readonly server: ApiServer;
+  readonly segment: Segment;
+  readonly random: Random;
+  /** Begins to watch over an agent that starts. */
+  witness(node: SimNode, identity: string): AgentWitness;
+  /** Told of every write an agent sends. */
+  wrote(node: SimNode, write: PlannedWrite): void;
+  /** Told of what happens, for people. */
+  trace(line: string): void;
+}
+
+/** How a node is made. */
+export interface NodeOptions {
+  readonly host: LabHost;
+  readonly seed: number;
+  /** Longest time from one isolate to the other. */
+  readonly isolateMsMax: number;
+  /** Whether its kernel has room for exact filters. */
+  readonly isExact: boolean;
+  readonly weather: ApiWeather;
+}
 
 /** A node with an agent. */
-export class SimNode {
+export class SimNode implements Station {
   /** What it is called and which addresses it has. */
   readonly host: LabHost;
+  /** Its way to the API server; changed by whoever makes trouble. */
+  readonly weather: ApiWeather;
+  /** What it is made of, and how it is without trouble. */
+  readonly base: NodeOptions;
   /** What its agent said in its log. */
   readonly log: string[] = [];
-  readonly #cluster: SimCluster;
-  readonly #seed: number;
-  /** Its monotonic clock starts anywhere. */
-  readonly #offsetMs: number;
-  readonly #memory = { rx: heapFrameBatch(1), tx: heapFrameBatch(1) };
+  readonly macNumber: number;
+  /** Longest time from one isolate to the other. */
+  isolateMsMax: number;
+  readonly #world: NodeWorld;
+  #offsetMs: number;
+  #wallOffsetMs = 0;
   #agent: Agent | undefined;
   #incarnation = 0;
-  #isIsolated = false;
+  #boots = 0;
+  #isLinkUp = true;
+  #still: { readonly how: Standstill; readonly sinceMs: number } | undefined;
+  #backlog: (() => void)[] = [];
+  #mainBacklog: (() => void)[] = [];
 
   /** A node whose agent does not run. */
-  constructor(host: LabHost, cluster: SimCluster, seed: number) {
-    this.host = host;
-    this.#cluster = cluster;
-    this.#seed = seed;
-    this.#offsetMs = cluster.draw(1_000_000);
+  constructor(world: NodeWorld, options: NodeOptions) {
+    this.#world = world;
+    this.base = options;
+    this.host = options.host;
+    this.weather = { ...options.weather };
+    this.isolateMsMax = options.isolateMsMax;
+    this.macNumber = Number.parseInt(this.host.mac.replaceAll(":", ""), 16);
+    // A monotonic clock starts anywhere.
+    this.#offsetMs = world.random.int(1_000_000);
   }
 
   /** Its name. */
@@ -73,14 +111,29 @@ export class SimNode {
     return this.#agent !== undefined;
   }
 
+  /** Whether its agent was asked to end, and has not. */
+  get isLeaving(): boolean {
+    return this.#agent?.isLeaving ?? false;
+  }
+
   /** Whether its agent is the controller. */
   get isLeader(): boolean {
     return this.#agent?.main.view.isLeader ?? false;
   }
 
-  /** Whether it cannot reach the API server, although others can. */
-  get isIsolated(): boolean {
-    return this.#isIsolated;
+  /** How it stands still, if it does. */
+  get standstill(): Standstill | undefined {
+    return this.#still?.how;
+  }
+
+  /** Whether its interface has a carrier. */
+  get isLinkUp(): boolean {
+    return this.#isLinkUp;
+  }
+
+  /** When its wire isolate has heard what main said last. */
+  get heardAllMs(): number {
+    return this.#agent?.toWireMs ?? 0;
   }
 
   /** Its main core. */
@@ -89,195 +142,262 @@ export class SimNode {
     return this.#agent.main;
   }
 
+  /** Its monotonic clock. */
+  get monoMs(): number {
+    const still = this.#still?.how === "frozen" ? this.#still : undefined;
+    const nowMs = still?.sinceMs ?? this.#world.timeline.nowMs;
+    return nowMs + this.#offsetMs;
+  }
+
   /** Starts its agent, under a name. */
   start(name: string = this.name): void {
     assert(this.#agent === undefined, `The agent of ${this.name} runs`);
     const incarnation = `${++this.#incarnation}`;
+    const boots = this.#boots === 0 ? "" : `-${this.#boots}`;
+    const machine = `boot-${this.name}${boots}`;
+    const identity = `${machine}_${incarnation}`;
+    const core = new WireCore({ node: name });
+    const port = this.#wirePort();
     const agent: Agent = {
       main: new MainCore({
         node: name,
-        machine: `boot-${this.name}`,
+        machine,
         incarnation,
         namespace: "openelb-system",
         claim: {
           loadBalancerClass: "openelb.io/openelb",
           claimUnclassed: false,
         },
-        seed: this.#seed + this.#incarnation * 7,
+        seed: this.base.seed + this.#incarnation * 7,
       }),
-      wire: new WireCore({ node: name }),
+      core,
+      port,
+      wire: new WireHost(core, port),
+      api: undefined,
+      witness: this.#world.witness(this, identity),
       events: [],
-      connection: 0,
-      connected: false,
-      shownMs: 0,
+      told: [],
       mainDueMs: undefined,
       wireDueMs: undefined,
-      tag: 0,
+      toWireMs: 0,
+      toMainMs: 0,
+      isLeaving: false,
     };
     this.#agent = agent;
+    agent.api = new ApiLink({ ...this.#world, weather: this.weather }, {
+      run: (task) => this.#inMain(agent, task),
+      take: (event, told) => this.#push(agent, event, told),
+    });
     this.#push(agent, { kind: "links", links: [this.#link()] });
     this.#report(agent, { kind: "ready" });
-    this.#connect(agent);
+    agent.api.open();
   }
 
   /** Ends its agent at once. */
   kill(): void {
+    this.#agent?.witness.end();
     this.#agent = undefined;
+    this.#still = undefined;
+    this.#backlog = [];
+    this.#mainBacklog = [];
+  }
+
+  /** The machine starts anew: another boot, another monotonic clock. */
+  reboot(): void {
+    this.kill();
+    this.#boots++;
+    this.#offsetMs = this.#world.random.int(10_000) -
+      this.#world.timeline.nowMs;
   }
 
   /** Asks its agent to end. */
   shutDown(): void {
-    if (this.#agent !== undefined) {
-      this.#push(this.#agent, { kind: "shutdown" });
-    }
+    const agent = this.#agent;
+    if (agent === undefined || agent.isLeaving) return;
+    agent.isLeaving = true;
+    this.#inMain(agent, () => {
+      agent.witness.leaves(this.monoMs);
+      this.#push(agent, { kind: "shutdown" });
+    });
+  }
+
+  /** Stops it. */
+  halt(how: Standstill): void {
+    assert(this.#still === undefined, `${this.name} stands still already`);
+    this.#still = { how, sinceMs: this.#world.timeline.nowMs };
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    const still = this.#still;
+    if (still === undefined) return;
+    const standMs = this.#world.timeline.nowMs - still.sinceMs;
+    if (still.how === "frozen") {
+      this.#offsetMs -= standMs;
+      this.#wallOffsetMs -= standMs;
+    } else if (still.how === "stopped") this.#agent?.witness.slept(standMs);
+    this.#still = undefined;
+    const backlog = [...this.#backlog, ...this.#mainBacklog];
+    this.#backlog = [];
+    this.#mainBacklog = [];
+    for (const task of backlog) task();
+  }
+
+  /** Sets its wall clock. */
+  jumpWall(byMs: number): void {
+    this.#wallOffsetMs += byMs;
+  }
+
+  /** Gives its interface a carrier, or takes it. */
+  setLink(isUp: boolean): void {
+    this.#isLinkUp = isUp;
+    const agent = this.#agent;
+    if (agent === undefined) return;
+    this.#inMain(agent, () => {
+      this.#push(agent, { kind: "links", links: [this.#link()] });
+    });
   }
 
   /** Takes the API server away from this node alone, or brings it back. */
   isolate(isIsolated: boolean): void {
-    this.#isIsolated = isIsolated;
-    if (isIsolated) this.loseWatches(this.#cluster.noticedMs());
+    this.weather.cuts += isIsolated ? 1 : -1;
+    if (isIsolated) this.loseWatches();
   }
 
-  /** Its watches show nothing any more, and it notices so later. */
-  loseWatches(noticedMs: number): void {
+  /** Its watches are dead: it is told by their end, or finds out by silence. */
+  loseWatches(isClean = false): void {
+    const { random } = this.#world;
+    const noticeMs = random.int(2) === 0 || isClean ? 100 : SILENCE_MS;
+    this.#agent?.api?.drop(() => random.int(noticeMs), isClean);
+  }
+
+  /** The API server shows a change to those who watch. */
+  show(...change: Parameters<ApiLink["show"]>): void {
+    this.#agent?.api?.show(...change);
+  }
+
+  /** Its interface receives frames. */
+  hear(frames: readonly Uint8Array[]): void {
     const agent = this.#agent;
-    if (agent === undefined) return;
-    agent.connected = false;
-    agent.connection++;
-    this.#later(agent, noticedMs, () => {
-      for (const watched of WATCHED_KINDS) {
-        this.#push(agent, {
-          kind: "watch",
-          watched,
-          news: { kind: "lost", reason: "the server is away" },
-        });
-      }
-      this.#connect(agent);
-    });
+    if (agent === undefined || !this.#isLinkUp) return;
+    if (this.#still?.how === "frozen") return;
+    if (agent.port.receive(frames)) this.#turn(agent);
   }
 
-  /** Takes the answer to a write. */
-  answered(write: PlannedWrite, outcome: WriteOutcome): void {
-    const agent = this.#agent;
-    if (agent !== undefined) {
-      this.#push(agent, { kind: "written", write, outcome });
-    }
-  }
-
-  /** Its watch shows a change, after what it showed before. */
-  observe(watched: WatchedKind, change: Change): void {
-    const agent = this.#agent;
-    if (agent?.connected !== true) return;
-    const { connection } = agent;
-    const delayMs = Math.max(
-      this.#cluster.watchDelayMs(),
-      agent.shownMs - this.#cluster.nowMs,
-    );
-    agent.shownMs = this.#cluster.nowMs + delayMs;
-    this.#later(agent, delayMs, () => {
-      if (agent.connection !== connection) return;
-      this.#push(
-        agent,
-        change.type === "DELETED"
-          ? {
-            kind: "watch",
-            watched,
-            news: { kind: "deleted", key: change.key },
-          }
-          : changed(watched, change.object),
-      );
-    });
-  }
-
-  /** Its interface hears a frame. */
-  hear(frame: Uint8Array): void {
-    const agent = this.#agent;
-    if (agent === undefined || agent.tag === 0) return;
-    this.#answer(agent, frame);
-    this.#heed(agent, agent.wire.takeClaims(agent.tag, this.#nowMs));
-  }
-
-  /** Whether it answers a broadcast ARP request for a VIP. */
+  /** Whether it answers a broadcast question for a VIP at this moment. */
   answersArp(vip: string): boolean {
     const agent = this.#agent;
-    if (agent === undefined || agent.tag === 0) return false;
-    return this.#answer(agent, arpRequest(vip)) === 1;
+    const memory = agent?.port.memory;
+    if (agent === undefined || memory === undefined) return false;
+    setFrame(memory.rx, 0, question(PASSER_BY, vip));
+    return agent.core.answer(memory.tag, 1) === 1;
   }
 
-  get #nowMs(): number {
-    return this.#cluster.nowMs + this.#offsetMs;
+  #wirePort(): SimWirePort {
+    const owner = (): Agent => {
+      assert(this.#agent !== undefined, "Only a live agent has a turn");
+      return this.#agent;
+    };
+    return new SimWirePort({
+      monoMs: () => this.monoMs,
+      worldMs: () => this.#world.timeline.nowMs,
+      send: (frames) => {
+        if (this.#isLinkUp) this.#world.segment.send(this, frames);
+      },
+      report: (report) => this.#report(owner(), report),
+      heard: (sayings) => this.#heard(owner(), sayings),
+      answered: (sayings, isOld) => {
+        const agent = owner();
+        for (const { address } of sayings) {
+          agent.witness.answered(addressOf(address), isOld, this.monoMs);
+        }
+      },
+    }, this.base.isExact);
+  }
+
+  #heard(agent: Agent, sayings: readonly Saying[]): void {
+    for (const { kind, address, macNumber } of sayings) {
+      if (kind !== "announce") continue;
+      agent.witness.heard(addressOf(address), macNumber, this.monoMs);
+    }
   }
 
   #link(): LocalLink {
     const mac = parseMacAddr(this.host.mac);
-    const prefix = parsePrefix(`${this.host.ipv4}/24`);
-    assert(mac !== undefined && prefix !== undefined, "The host has addresses");
-    return { index: 2, name: "eth0", mac, running: true, prefixes: [prefix] };
+    const prefixes = [`${this.host.ipv4}/24`, `${this.host.ipv6}/64`].map(
+      (text) => {
+        const prefix = parsePrefix(text);
+        assert(prefix !== undefined, "The host has addresses");
+        return prefix;
+      },
+    );
+    const running = this.#isLinkUp;
+    return { index: 2, name: "eth0", mac, running, prefixes };
   }
 
-  #connect(agent: Agent): void {
-    if (agent !== this.#agent || agent.connected) return;
-    if (!this.#cluster.apiIsUp || this.#isIsolated) {
-      this.#later(agent, 100 + this.#cluster.draw(5_000), () => {
-        this.#connect(agent);
-      });
-      return;
-    }
-    agent.connected = true;
-    for (const watched of WATCHED_KINDS) this.#list(agent, watched);
-  }
-
-  #list(agent: Agent, watched: WatchedKind): void {
-    const { connection } = agent;
-    this.#later(agent, 1 + this.#cluster.draw(30), () => {
-      if (agent.connection !== connection) return;
-      this.#push(agent, listed(watched, this.#cluster.list(watched)));
-    });
-  }
-
-  #push(agent: Agent, event: MainEvent): void {
+  #push(agent: Agent, event: MainEvent, told?: Told): void {
     agent.events.push(event);
+    if (told !== undefined) agent.told.push(told);
     if (agent.events.length > 1) return;
-    this.#later(agent, 0, () => {
-      const events = agent.events;
-      agent.events = [];
-      const at = {
-        nowMs: this.#nowMs,
-        nowIso: new Date(START_MS + this.#cluster.nowMs).toISOString(),
-      };
-      for (const effect of agent.main.step(events, at)) {
-        this.#carryOut(agent, effect);
-      }
-      this.#armMain(agent);
+    this.#world.timeline.after(0, () => {
+      this.#inMain(agent, () => this.#drain(agent));
     });
+  }
+
+  #drain(agent: Agent): void {
+    const { events, told } = agent;
+    agent.events = [];
+    agent.told = [];
+    const monoMs = this.monoMs;
+    agent.witness.runs(monoMs);
+    for (const one of told) agent.witness.told(one, monoMs);
+    const wallMs = START_MS + this.#world.timeline.nowMs + this.#wallOffsetMs;
+    const effects = agent.main.step(events, {
+      nowMs: monoMs,
+      nowIso: new Date(wallMs).toISOString(),
+    });
+    for (const effect of effects) this.#carryOut(agent, effect);
+    if (agent === this.#agent) this.#armMain(agent);
   }
 
   #armMain(agent: Agent): void {
     const dueMs = agent.main.deadlineMs();
     if (dueMs === agent.mainDueMs) return;
     agent.mainDueMs = dueMs;
-    if (dueMs === undefined) return;
-    this.#later(agent, Math.max(0, dueMs - this.#nowMs), () => {
-      if (agent.mainDueMs !== dueMs) return;
-      agent.mainDueMs = undefined;
-      this.#push(agent, { kind: "deadline" });
+    if (dueMs !== undefined) this.#waitMain(agent, dueMs);
+  }
+
+  #waitMain(agent: Agent, dueMs: number): void {
+    this.#world.timeline.after(Math.max(0, dueMs - this.monoMs), () => {
+      this.#inMain(agent, () => {
+        if (agent.mainDueMs !== dueMs) return;
+        // A frozen clock has not come so far yet.
+        if (this.monoMs < dueMs) this.#waitMain(agent, dueMs);
+        else {
+          agent.mainDueMs = undefined;
+          this.#push(agent, { kind: "deadline" });
+        }
+      });
     });
   }
 
   #carryOut(agent: Agent, effect: MainEffect): void {
     switch (effect.kind) {
       case "write":
-        this.#cluster.send(this, effect.write);
+        this.#write(agent, effect.write);
         break;
       case "wire": {
         const { command } = effect;
-        this.#later(agent, 1, () => {
-          this.#heed(agent, agent.wire.step(command, this.#nowMs));
+        agent.toWireMs = this.#hopMs(agent.toWireMs);
+        this.#world.timeline.at(agent.toWireMs, () => {
+          if (agent !== this.#agent) return;
+          agent.port.post(command);
+          this.#turn(agent);
         });
         break;
       }
       case "relist":
-        this.#list(agent, effect.watched);
+        agent.api?.relist(effect.watched);
         break;
       case "resolve-routes":
         this.#push(agent, {
@@ -293,166 +413,128 @@ export class SimNode {
         break;
       case "log":
         this.log.push(effect.message);
+        this.#world.trace(`${this.name} says: ${effect.message}`);
         break;
       case "exit":
-        this.#agent = undefined;
+        this.#world.trace(`${this.name}: its agent has ended`);
+        this.kill();
         break;
     }
   }
 
-  /** Carries out what the wire core asks for, as its host does. */
-  #heed(agent: Agent, effects: readonly WireEffect[]): void {
-    for (const effect of effects) {
-      switch (effect.kind) {
-        case "open":
-          agent.tag = effect.tag;
-          this.#heed(
-            agent,
-            agent.wire.opened(effect.tag, this.#memory, this.#nowMs),
-          );
-          break;
-        case "close":
-          if (agent.tag === effect.tag) agent.tag = 0;
-          break;
-        case "send":
-          this.#cluster.carry(this, effect.frame);
-          break;
-        case "report":
-          this.#report(agent, effect.report);
-          break;
-        case "filter":
-        case "group":
-        case "count-overruns":
-          break;
+  #write(agent: Agent, write: PlannedWrite): void {
+    const sentMs = this.monoMs;
+    this.#world.wrote(this, write);
+    agent.api?.request(write, (outcome) => {
+      agent.witness.written(write, outcome, sentMs);
+      if (outcome.kind === "failed") {
+        const { reason, message } = outcome;
+        this.#world.trace(`${this.name} ${write.id}: ${reason}, ${message}`);
       }
-    }
-    this.#armWire(agent);
+      this.#push(
+        agent,
+        { kind: "written", write, outcome },
+        toldByAnswer(write, outcome),
+      );
+    });
+  }
+
+  /** When what is said between the isolates now arrives: in order, after a drawn delay. */
+  #hopMs(lastMs: number): number {
+    const delayMs = 1 + this.#world.random.int(this.isolateMsMax);
+    return Math.max(lastMs, this.#world.timeline.nowMs + delayMs);
+  }
+
+  /** Gives the wire isolate a turn. */
+  #turn(agent: Agent): void {
+    this.#inProcess(agent, () => {
+      if (agent.port.isStopped) return;
+      agent.wire.turn();
+      this.#armWire(agent);
+    });
   }
 
   #armWire(agent: Agent): void {
-    const dueMs = agent.wire.deadlineMs();
+    const dueMs = agent.core.deadlineMs();
     if (dueMs === agent.wireDueMs) return;
     agent.wireDueMs = dueMs;
     if (dueMs === undefined) return;
-    this.#later(agent, Math.max(0, dueMs - this.#nowMs), () => {
-      if (agent.wireDueMs !== dueMs) return;
-      agent.wireDueMs = undefined;
-      this.#heed(agent, [
-        ...agent.wire.wake(this.#nowMs),
-        ...agent.wire.deadline(this.#nowMs),
-      ]);
+    this.#world.timeline.after(Math.max(0, dueMs - this.monoMs), () => {
+      this.#inProcess(agent, () => {
+        if (agent.wireDueMs !== dueMs) return;
+        agent.wireDueMs = undefined;
+        this.#turn(agent);
+      });
     });
   }
 
   #report(agent: Agent, report: WireReport): void {
     if (report.kind === "owned") {
-      const verb = report.owned ? "answers for" : "leaves";
-      this.#cluster.moves.push(`${this.name} ${verb} ${report.vip}`);
+      agent.witness.owns(report.vip, report.owned, report.reason);
     }
-    this.#later(agent, 1, () => this.#push(agent, { kind: "wire", report }));
-  }
-
-  #answer(agent: Agent, frame: Uint8Array): number {
-    setFrame(this.#memory.rx, 0, frame);
-    return agent.wire.answer(agent.tag, 1);
-  }
-
-  /** Does something later, if this agent still runs then. */
-  #later(agent: Agent, delayMs: number, run: () => void): void {
-    this.#cluster.after(delayMs, () => {
-      if (agent === this.#agent) run();
+    agent.toMainMs = this.#hopMs(agent.toMainMs);
+    this.#world.timeline.at(agent.toMainMs, () => {
+      this.#inMain(agent, () => this.#push(agent, { kind: "wire", report }));
     });
+  }
+
+  /** Does something in the process: now, or when it runs again; never once it is dead. */
+  #inProcess(agent: Agent, task: () => void): void {
+    if (agent !== this.#agent) return;
+    const how = this.#still?.how;
+    if (how === undefined || how === "stalled") task();
+    else this.#backlog.push(() => this.#inProcess(agent, task));
+  }
+
+  /** The same in its main isolate. */
+  #inMain(agent: Agent, task: () => void): void {
+    if (agent !== this.#agent) return;
+    if (this.#still === undefined) task();
+    else this.#mainBacklog.push(() => this.#inMain(agent, task));
   }
 }
 
 interface Agent {
   readonly main: MainCore;
-  readonly wire: WireCore;
+  readonly core: WireCore;
+  readonly port: SimWirePort;
+  readonly wire: WireHost;
+  api: ApiLink | undefined;
+  readonly witness: AgentWitness;
   /** Not taken yet. */
   events: MainEvent[];
-  /** Counts connections, so that what an old one had to say is dropped. */
-  connection: number;
-  connected: boolean;
-  /** When the watches show what they show last. */
-  shownMs: number;
+  told: Told[];
   mainDueMs: number | undefined;
   wireDueMs: number | undefined;
-  /** Of the open link; 0: none. */
-  tag: number;
+  /** When what was said last to the other isolate arrives. */
+  toWireMs: number;
+  toMainMs: number;
+  isLeaving: boolean;
 }
 
-function changed(watched: WatchedKind, raw: unknown): MainEvent {
-  const news = <T>(object: T) => ({ kind: "changed", object }) as const;
-  const kind = "watch";
-  switch (watched) {
-    case "service":
-      return { kind, watched, news: news(read(projectService(raw))) };
-    case "eip":
-      return { kind, watched, news: news(read(projectEip(raw))) };
-    case "node":
-      return { kind, watched, news: news(read(projectNode(raw))) };
-    case "namespace":
-      return { kind, watched, news: news(read(projectNamespace(raw))) };
-    case "endpointslice":
-      return { kind, watched, news: news(read(projectEndpointSlice(raw))) };
-    case "lease":
-      return { kind, watched, news: news(read(projectLease(raw))) };
-  }
+/** What the answer to a write tells of an object. */
+function toldByAnswer(
+  write: PlannedWrite,
+  outcome: WriteOutcome,
+): Told | undefined {
+  if (outcome.kind !== "written") return undefined;
+  const kind = write.id.startsWith("service/")
+    ? "service"
+    : write.id.startsWith("eip")
+    ? "eip"
+    : undefined;
+  return kind && {
+    kind,
+    what: "answered",
+    raw: outcome.object as JsonObject,
+  };
 }
 
-function listed(
-  watched: WatchedKind,
-  { raws, resourceVersion }: SimList,
-): MainEvent {
-  const news = <T>(project: (raw: unknown) => Result<T, string>) =>
-    ({
-      kind: "listed",
-      objects: raws.map((raw) => read(project(raw))),
-      resourceVersion,
-    }) as const;
-  const kind = "watch";
-  switch (watched) {
-    case "service":
-      return { kind, watched, news: news(projectService) };
-    case "eip":
-      return { kind, watched, news: news(projectEip) };
-    case "node":
-      return { kind, watched, news: news(projectNode) };
-    case "namespace":
-      return { kind, watched, news: news(projectNamespace) };
-    case "endpointslice":
-      return { kind, watched, news: news(projectEndpointSlice) };
-    case "lease":
-      return { kind, watched, news: news(projectLease) };
-  }
-}
-
-function read<T>(projected: Result<T, string>): T {
-  if (!projected.ok) throw new Error(projected.error);
-  return projected.value;
-}
-
-function arpRequest(vip: string): Uint8Array {
-  const senderMac = parseMacAddr("02:00:00:00:00:05");
-  const senderIp = parseIpv4Addr("192.168.0.5");
-  const targetIp = parseIpv4Addr(vip);
-  assert(
-    senderMac !== undefined && senderIp !== undefined && targetIp !== undefined,
-    "Addresses of a test can be read",
-  );
-  return encodeEthernet({
-    destination: BROADCAST_MAC,
-    source: senderMac,
-    etherType: ETHER_TYPE.arp,
-    payload: encodeArp({
-      operation: "request",
-      senderMac,
-      senderIp,
-      targetMac: ZERO_MAC,
-      targetIp,
-    }),
-  });
-}
-
-/** What the wall clock of every node says when the simulation starts. */
-const START_MS = Date.UTC(2026, 0, 1);
+/** Whose question it is when somebody only looks. */
+const PASSER_BY = {
+  mac: "02:00:00:00:00:fe",
+  ipv4: "192.168.0.4",
+  ipv6: "2001:db8::4",
+};
+/** After how long a silent connection is given up. */
+const SILENCE_MS = 30_000;

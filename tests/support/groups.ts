@@ -71,7 +71,10 @@ export function groupsOf(
     ...[...other, ...known].filter(({ name }) =>
       LAB_FOLDERS.every((folder) => folder.name !== name)
     )
-      .map(({ name, what }) => group(name, what, [...TEST, `tests/${name}`])),
+      .map(({ name, what }) => ({
+        ...group(name, what, [...TEST, `tests/${name}`]),
+        ...(name === SIM ? { limitMs: SIM_LIMIT_MS } : {}),
+      })),
     ...LAB_FOLDERS.flatMap((folder) => labGroups(folder, paths)),
   ];
 }
@@ -115,6 +118,9 @@ function foldersOf(paths: readonly string[], root: string): readonly string[] {
 }
 
 const MINUTE = 60_000;
+const SIM = "sim";
+/** A thousand seeds take less than five minutes of two quiet cores; what counts is their number. */
+const SIM_LIMIT_MS = 15 * MINUTE;
 const TEST = ["test", "-A", "--no-check"] as const;
 
 // In the order they run: what is quick and tells most comes first.

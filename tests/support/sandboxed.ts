@@ -19,24 +19,29 @@ import {
   runSandboxed,
 } from "@/lab/mod.ts";
 import { leavesNoDescriptor } from "./descriptors.ts";
-import { SKIPPED_MARK } from "./needs.ts";
+import { lackOf, type Need, SKIPPED_MARK } from "./needs.ts";
 
 /**
- * Registers a test that needs the sandbox; outside it is skipped, and says what
- * to do. What it leaves open fails it.
+ * Registers a test that needs the sandbox; outside it, or where something of the
+ * machine is missing, it is skipped, and says what to do. What it leaves open
+ * fails it.
  *
  * @param name The test's name.
  * @param run The test.
+ * @param needs What it needs of the machine besides.
  */
 export function testSandboxed(
   name: string,
   run: (t: Deno.TestContext) => Promise<void>,
+  needs: readonly Need[] = [],
 ): void {
-  const inside = isSandboxed();
-  const reason = "outside the sandbox: run deno task test e2e";
+  const missing = isSandboxed()
+    ? needs.map(lackOf).filter((lack) => lack !== undefined)
+    : ["outside the sandbox: run deno task test e2e"];
+  const isIgnored = missing.length > 0;
   Deno.test({
-    name: inside ? name : `${name}${SKIPPED_MARK}${reason})`,
-    ignore: !inside,
+    name: isIgnored ? `${name}${SKIPPED_MARK}${missing.join("; ")})` : name,
+    ignore: isIgnored,
     fn: (t) => leavesNoDescriptor(() => run(t)),
   });
 }

@@ -187,9 +187,8 @@ function mergeable(raw: unknown, path: string): Mergeable {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = issue?.path.join(".") ?? "";
-    throw new KubeconfigError(
-      `Cannot use kubeconfig "${path}": ${where}: ${issue?.message}`,
-    );
+    const what = `${where === "" ? "" : `${where}: `}${issue?.message}`;
+    throw new KubeconfigError(`Cannot use kubeconfig "${path}": ${what}`);
   }
   const folder = posix.dirname(path);
   const { data } = parsed;

@@ -100,7 +100,11 @@ Deno.test("parseKubeconfig() reads inline data, files, tokens and plugins", () =
 });
 
 Deno.test.each([
-  { name: "is a text", raw: "hello", message: /it is not a kubeconfig/ },
+  {
+    name: "is a text",
+    raw: "hello",
+    message: /^Cannot use kubeconfig "[^"]+": it is not a kubeconfig$/,
+  },
   { name: "has no context", raw: {}, message: /no current-context/ },
   {
     name: "names an unknown context",

@@ -39,6 +39,7 @@ import type { Exchange } from "./exchange.ts";
 import { LineSplitter, type SplitLine } from "./line_splitter.ts";
 import { resourcePath } from "./resource_path.ts";
 import { SilenceError, SilenceGuard } from "./silence_guard.ts";
+import { WatchCursor } from "./watch_cursor.ts";
 
 /** Objects per page of a list, unless told otherwise. */
 export const PAGE_LIMIT = 500;
@@ -57,9 +58,6 @@ export const WATCH_SECONDS_MAX = 600;
 
 /** Time for the head of a watch's answer; grows with repeated failure. */
 export const OPEN_TIMEOUT_MS = 8_000;
-
-/** Refusals of a watch in a row after which the collection is listed again. */
-export const WATCH_REFUSALS_MAX = 5;
 
 /** Bounds of the waits between attempts, in milliseconds. */
 export const RETRY_BACKOFF: {
@@ -88,12 +86,11 @@ export class Reflector<T> implements Subscription {
   readonly #closed = new AbortController();
   readonly #done = Promise.withResolvers<void>();
   #isWorking = false;
-  #resourceVersion: string | undefined;
+  readonly #cursor = new WatchCursor();
   #isLost = false;
   /** Whether the loss that was told is that we are not let in. */
   #isRefused = false;
   #attempt = 0;
-  #refusals = 0;
   #expiredLists = 0;
   #hasBookmarks = false;
   #pause: Timer | undefined;
@@ -149,7 +146,7 @@ export class Reflector<T> implements Subscription {
 
   async #turn(): Promise<void> {
     this.#isWorking = true;
-    const resourceVersion = this.#resourceVersion;
+    const { resourceVersion } = this.#cursor;
     const outcome = resourceVersion === undefined
       ? await this.#list()
       : await this.#watch(resourceVersion);
@@ -206,7 +203,7 @@ export class Reflector<T> implements Subscription {
       return failed(page.error, 0);
     }
     this.#expiredLists = 0;
-    this.#resourceVersion = page.resourceVersion;
+    this.#cursor.listed(page.resourceVersion);
     this.#live();
     this.#emit({
       kind: "listed",
@@ -373,8 +370,7 @@ export class Reflector<T> implements Subscription {
   #objectEvent(type: unknown, raw: unknown): void {
     const { resourceVersion } = fieldsOf(fieldsOf(raw)["metadata"]);
     if (typeof resourceVersion === "string" && resourceVersion !== "") {
-      this.#resourceVersion = resourceVersion;
-      this.#refusals = 0;
+      this.#cursor.advance(resourceVersion);
     }
     this.#live();
     if (type === "BOOKMARK") {
@@ -401,7 +397,7 @@ export class Reflector<T> implements Subscription {
     const { code, reason, message, retryAfterSeconds } = statusOf(raw);
     const text = message ?? reason ?? "no reason given";
     if (code === 410 || reason === "Expired" || reason === "Gone") {
-      this.#resourceVersion = undefined;
+      this.#cursor.expire();
       return this.#failed(`the watch expired: ${text}`, reading.openedMs);
     }
     const outcome = this.#refusedWatch(
@@ -414,24 +410,17 @@ export class Reflector<T> implements Subscription {
   }
 
   #refused(error: ApiError): Outcome {
-    if (error.reason === "gone") this.#resourceVersion = undefined;
+    if (error.reason === "gone") this.#cursor.expire();
     // What says nothing about our resourceVersion does not count against it.
     else if (error.status !== undefined && !PASSING.has(error.reason)) {
-      this.#countRefusal();
+      this.#cursor.refuse();
     }
     return failed(error, 0);
   }
 
   #refusedWatch(reason: string, reading: Reading): Failed {
-    this.#countRefusal();
+    this.#cursor.refuse();
     return this.#failed(reason, reading.openedMs);
-  }
-
-  #countRefusal(): void {
-    this.#refusals += 1;
-    if (this.#refusals < WATCH_REFUSALS_MAX) return;
-    this.#refusals = 0;
-    this.#resourceVersion = undefined;
   }
 
   #failed(what: string, openedMs: number): Failed {

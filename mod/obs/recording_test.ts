@@ -1,0 +1,45 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import {
+  decodeRecordingLine,
+  encodeRecordingLine,
+  type RecordingLine,
+} from "./recording.ts";
+
+const LINES: readonly RecordingLine[] = [
+  { kind: "start", format: 1, config: { node: "n1", seed: 7 } },
+  { kind: "taken", at: { nowMs: 1.5 }, events: [{ kind: "deadline" }] },
+  {
+    kind: "asked",
+    effects: [new Map([["a", new Map([[1, 2n]])]]), 2n ** 70n, null, "x\n"],
+  },
+];
+
+Deno.test("encodeRecordingLine() is read back as it was, in one line", () => {
+  for (const line of LINES) {
+    const text = encodeRecordingLine(line);
+    strictEqual(text.includes("\n"), false);
+    const read = decodeRecordingLine(text);
+    deepStrictEqual(read.ok && read.value, line);
+    strictEqual(read.ok && encodeRecordingLine(read.value), text);
+  }
+});
+
+Deno.test("decodeRecordingLine() refuses what is no line", () => {
+  for (
+    const text of [
+      "",
+      "{",
+      "null",
+      "1",
+      `{"kind":"else"}`,
+      `{"kind":"start","format":2,"config":{}}`,
+      `{"kind":"start","format":1}`,
+      `{"kind":"taken","at":{}}`,
+      `{"kind":"asked","effects":{}}`,
+      `{"at":{"nowMs":1},"events":[]}`,
+    ]
+  ) {
+    const read = decodeRecordingLine(text);
+    match(read.ok ? "it was read" : read.error, /^Cannot read a line/, text);
+  }
+});

@@ -1,0 +1,111 @@
+/**
+ * One Ethernet segment: it carries frames from host to host, late, twice, or
+ * not at all, as it is told.
+ *
+ * @module
+ */
+
+import type { Random } from "@/lang/random.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** A host on the segment. */
+export interface Station {
+  /** Its name. */
+  readonly name: string;
+  /** MAC address of its interface, as the last 48 bits of a number. */
+  readonly macNumber: number;
+  /** Takes frames that arrived together; not to be changed. */
+  hear(frames: readonly Uint8Array[]): void;
+}
+
+/** How well frames are carried. */
+export interface Carriage {
+  /** Share of the frames that is lost, per receiver. */
+  lossShare: number;
+  /** Share of the frames that arrives twice. */
+  doubleShare: number;
+  /** Longest time on the way. */
+  delayMsMax: number;
+}
+
+/** A switch and its cables. */
+export class Segment {
+  /** How well it carries; changed by whoever makes trouble. */
+  readonly carriage: Carriage;
+  /** How well it carries without trouble. */
+  readonly base: Readonly<Carriage>;
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #stations: Station[] = [];
+  /** Directions that carry nothing: `from>to`, and how many wanted it so. */
+  readonly #cuts = new Map<string, number>();
+
+  /** A segment without hosts. */
+  constructor(timeline: Timeline, random: Random, carriage: Carriage) {
+    this.#timeline = timeline;
+    this.#random = random;
+    this.carriage = { ...carriage };
+    this.base = carriage;
+  }
+
+  /** Plugs a host in. */
+  attach(station: Station): void {
+    this.#stations.push(station);
+  }
+
+  /** Cuts a direction, or mends it; several users of one cut are counted. */
+  cut(from: string, to: string, isCut: boolean): void {
+    const key = `${from}>${to}`;
+    const count = (this.#cuts.get(key) ?? 0) + (isCut ? 1 : -1);
+    if (count > 0) this.#cuts.set(key, count);
+    else this.#cuts.delete(key);
+  }
+
+  /** Whether frames from one host to another are carried at all. */
+  carries(from: string, to: string): boolean {
+    return this.#cuts.size === 0 || !this.#cuts.has(`${from}>${to}`);
+  }
+
+  /** The hosts. */
+  get stations(): readonly Station[] {
+    return this.#stations;
+  }
+
+  /** Carries frames that are sent together, each to whom it is for. */
+  send(from: Station, frames: readonly Uint8Array[]): void {
+    for (const station of this.#stations) {
+      if (station === from || !this.carries(from.name, station.name)) continue;
+      const arriving = frames.filter((frame) =>
+        isFor(frame, station) && !this.#happens(this.carriage.lossShare)
+      );
+      if (arriving.length === 0) continue;
+      this.#deliver(station, arriving);
+      if (this.#happens(this.carriage.doubleShare)) {
+        this.#deliver(station, arriving);
+      }
+    }
+  }
+
+  #deliver(station: Station, frames: readonly Uint8Array[]): void {
+    const { delayMsMax } = this.carriage;
+    const delayMs = delayMsMax === 0 ? 0 : this.#random.int(delayMsMax + 1);
+    this.#timeline.after(delayMs, () => station.hear(frames));
+  }
+
+  #happens(share: number): boolean {
+    return share > 0 && this.#random.next() < share;
+  }
+}
+
+/** Whether a switch hands a frame to a host: broadcast, multicast, or its own. */
+function isFor(frame: Uint8Array, station: Station): boolean {
+  return ((frame[0] ?? 0) & 1) === 1 ||
+    macNumberAt(frame, 0) === station.macNumber;
+}
+
+/** A MAC address in a frame, as a number. */
+export function macNumberAt(frame: Uint8Array, offset: number): number {
+  let number = 0;
+  for (let i = 0; i < 6; i++) number = number * 256 + (frame[offset + i] ?? 0);
+  return number;
+}
