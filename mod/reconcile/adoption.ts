@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { IpAddr, IpFamily } from "@/addr/ip_addr.ts";
 import type { Service } from "@/api/mod.ts";
-import { EIP_NAME_LABEL } from "@/api/names.ts";
+import { EIP_NAME_LABEL, SECOND_EIP_LABEL } from "@/api/names.ts";
 import {
   type Allocator,
   planRecovery,
@@ -94,7 +94,7 @@ function candidates(input: AdoptionInput): Map<string, RecordedService> {
   const found = new Map<string, RecordedService>();
   const add = (service: Service): void => {
     const key = keyOf(service.meta);
-    if (!found.has(key)) found.set(key, recordOf(service, state, claim));
+    if (!found.has(key)) found.set(key, recordOf(service, input));
   };
   const look = (service: Service): void => {
     if (allocator.heldBy(keyOf(service.meta)).length > 0) return;
@@ -122,8 +122,7 @@ function candidates(input: AdoptionInput): Map<string, RecordedService> {
 
 function recordOf(
   service: Service,
-  state: ClusterState,
-  claim: ClaimConfig,
+  { state, claim, allocator }: AdoptionInput,
 ): RecordedService {
   const request = allocationRequest(
     service,
@@ -135,10 +134,23 @@ function recordOf(
     statusIps: ingressAddresses(service),
     optedIn: wantsAddress(service, claim),
     marked: carriesOurMarks(service),
-    labelPool: service.meta.labels[EIP_NAME_LABEL],
+    labelPools: labelPoolsOf(service, allocator),
     wantedIps: request.ok ? request.value.wantedIps : [],
     ports: service.ports.map(({ protocol, port }) => ({ protocol, port })),
     externalTrafficPolicy: service.externalTrafficPolicy,
     selector: service.selector,
   };
+}
+
+/** The Eips named by the labels of a Service; of one family the first counts. */
+function labelPoolsOf(
+  { meta }: Service,
+  allocator: Allocator,
+): RecordedService["labelPools"] {
+  const found: Partial<Record<IpFamily, string>> = {};
+  for (const label of [EIP_NAME_LABEL, SECOND_EIP_LABEL]) {
+    const pool = allocator.pool(meta.labels[label] ?? "");
+    if (pool !== undefined) found[pool.family] ??= pool.name;
+  }
+  return found;
 }

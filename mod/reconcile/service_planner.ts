@@ -1,6 +1,6 @@
 /**
- * What is written about the Services: their address, label and finalizer in one
- * PATCH, conditions, and Events.
+ * What is written about the Services: their addresses, labels and finalizer in
+ * one PATCH, conditions, and Events.
  *
  * @module
  */
@@ -15,11 +15,7 @@ import {
   withoutCondition,
 } from "@/api/conditions.ts";
 import type { Service } from "@/api/mod.ts";
-import {
-  EIP_NAME_LABEL,
-  EVENT_REASON,
-  SERVICE_FINALIZER,
-} from "@/api/names.ts";
+import { EVENT_REASON, SERVICE_FINALIZER } from "@/api/names.ts";
 import { sameIngress } from "@/api/ingress.ts";
 import {
   type Allocation,
@@ -47,6 +43,7 @@ import type { PoolBook } from "./pool_book.ts";
 import { RewriteWatch } from "./rewrite_watch.ts";
 import {
   type DesiredService,
+  eipLabels,
   foreignIngress,
   ingressOf,
   readsAs,
@@ -290,7 +287,11 @@ export class ServicePlanner {
       dropped: shown.filter((address) => ours.has(address)),
     });
     writes.push(
-      serviceStatusPatch(service, { ingress, eip: undefined, conditions }),
+      serviceStatusPatch(service, {
+        ingress,
+        ...eipLabels(service, []),
+        conditions,
+      }),
     );
   }
 
@@ -338,7 +339,7 @@ export class ServicePlanner {
       ingress: rewriter === undefined && addresses.length > 0
         ? ingressOf(addresses)
         : service.ingress,
-      eip: this.#labelOf(service, after),
+      ...eipLabels(service, after),
       conditions: this.#conditions(
         service,
         after,
@@ -410,15 +411,6 @@ export class ServicePlanner {
         selector,
       });
     }
-  }
-
-  #labelOf(
-    service: Service,
-    held: readonly HeldAddress[],
-  ): string | undefined {
-    const [first] = held;
-    if (first === undefined) return undefined;
-    return first.pool ?? service.meta.labels[EIP_NAME_LABEL] ?? "";
   }
 
   #conditions(

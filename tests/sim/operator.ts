@@ -311,7 +311,7 @@ export class Operator {
   loseUsed(): string | undefined {
     const pool = this.#drawEip();
     if (pool === undefined || this.#isAnyLost()) return undefined;
-    if (!this.#isAllTold()) return undefined;
+    if (!this.#isEveryPoolThere()) return undefined;
     this.#cluster.ask("PATCH", `${EIPS_PATH}/${pool.name}/status`, {
       status: { used: null },
     });
@@ -393,17 +393,14 @@ export class Operator {
     );
   }
 
-  /** Whether the pool of every address can be told without `used`: by its range, or by the Service's label. */
-  #isAllTold(): boolean {
-    const eips = [...this.#cluster.server.values("eip")].map(eipFacts);
-    const { services } = this.#cluster.referee.addresses;
-    return [...services.values()].every(({ ips, label }) =>
-      ips.every((ip) =>
-        eips.some((eip) =>
-          isIn(eip, ip) ||
-          eip.key === label && eip.family === (ip.includes(":") ? 6 : 4)
-        )
-      )
+  /** Whether the pools that gave the Services their addresses are all there, however small by now. */
+  #isEveryPoolThere(): boolean {
+    const { referee, server } = this.#cluster;
+    const gone = this.#pools.filter(({ name }) =>
+      server.get("eip", name) === undefined
+    );
+    return [...referee.addresses.services.values()].every(({ ips }) =>
+      ips.every((ip) => gone.every(({ prefix }) => !ip.startsWith(prefix)))
     );
   }
 
