@@ -80,10 +80,20 @@ async function restoresEtcd(lab: KubernetesLab): Promise<void> {
   await lab.hasAddresses(old);
   await isOwned(lab, OLD);
   const copy = await lab.plane.copyEtcd();
+  const before = await Promise.all(
+    lab.nodes.map((node) => renewTime(lab, node)),
+  );
   const young = { name: "young", vips: [NEW], on: ["n1", "n2"] };
   await lab.expose(young);
   await lab.hasAddresses(young);
   await isOwned(lab, NEW);
+  // A backup is older than the last renewal of a Lease.
+  for (const [i, node] of lab.nodes.entries()) {
+    await until(async () => await renewTime(lab, node) !== before[i], {
+      timeoutMs: WAIT_MS_MAX,
+      what: () => `${node.name} does not renew its Lease`,
+    });
+  }
   await using capture = await lab.capture();
   await lab.plane.restoreEtcd(copy);
   // As everybody has to who watches by client-go; the agents go on.
