@@ -340,6 +340,24 @@ Deno.test("Controller reports a true double use on both, and the older keeps the
   );
 });
 
+Deno.test("Controller shows no address any more that a Service had to leave to another, also when there is no other", () => {
+  const world = new World();
+  const status = {
+    loadBalancer: { ingress: [{ ip: "192.168.0.92" }] },
+  };
+  const meta = {
+    labels: { "eip.openelb.kubesphere.io/v1alpha2": "pool" },
+    finalizers: ["finalizer.lb.kubesphere.io/v1alpha1"],
+  };
+  world.service("default/old", { status, meta });
+  world.nowMs = 5_000;
+  world.service("default/young", { status, meta });
+  world.restart();
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/old"), ["192.168.0.92"]);
+  deepStrictEqual(world.addresses("default/young"), []);
+});
+
 Deno.test("Controller keeps the addresses of an Eip that is deleted and created again", () => {
   const world = new World();
   world.eip("pool", POOL, DEFAULT);

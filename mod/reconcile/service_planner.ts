@@ -336,9 +336,11 @@ export class ServicePlanner {
     }
     const desired: DesiredService = {
       // After three rewrites the other one may have it its way.
-      ingress: rewriter === undefined && addresses.length > 0
+      ingress: rewriter !== undefined
+        ? service.ingress
+        : addresses.length > 0
         ? ingressOf(addresses)
-        : service.ingress,
+        : this.#ingressOfOthers(service),
       ...eipLabels(service, after),
       conditions: this.#conditions(
         service,
@@ -362,6 +364,15 @@ export class ServicePlanner {
         ),
     });
     writes.push(serviceStatusPatch(service, desired));
+  }
+
+  /** What a Service shows that holds nothing: what others wrote, not what it had to leave to another Service. */
+  #ingressOfOthers(service: Service): Service["ingress"] {
+    const lost = this.#doubles.get(keyOf(service.meta))?.address;
+    const ours = ingressAddresses(service).filter((address) =>
+      carriesOurMarks(service) || address === lost
+    );
+    return foreignIngress(service, new Set(ours));
   }
 
   #allocate(
