@@ -33,6 +33,7 @@ import {
 } from "./missing_rights.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
+import { Outbox } from "./outbox.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { WATCHED_KINDS, Watches } from "./watches.ts";
 
@@ -74,6 +75,10 @@ export class MainCore {
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
   #controller: Controller | undefined;
+  /** The controller's writes. */
+  readonly #outbox = new Outbox();
+  /** Events of this node. */
+  readonly #sayings = new Outbox();
   /** Writes of objects without an answer, also those of an earlier controller. */
   #unanswered = 0;
   #hasResigned = false;
@@ -204,6 +209,8 @@ export class MainCore {
   ): void {
     const { write, outcome } = event;
     if (isOfController(write)) this.#unanswered--;
+    this.#outbox.answered(write);
+    this.#sayings.answered(write);
     const failure = outcome.kind === "failed" && !isRace(outcome.reason)
       ? outcome
       : undefined;
@@ -264,6 +271,7 @@ export class MainCore {
     if (role === undefined) return;
     this.#log("info", "Controller role changed", { leader: role === "leader" });
     this.#controller = undefined;
+    this.#outbox.clear();
     this.#relisting = undefined;
     // What the leader before us wrote last may not have reached our watch yet:
     // nothing is decided before fresh lists.
@@ -282,6 +290,7 @@ export class MainCore {
     const leads = this.#controller !== undefined ||
       this.#relisting !== undefined;
     this.#controller = undefined;
+    this.#outbox.clear();
     this.#relisting = leads ? new Set(WATCHED_KINDS) : undefined;
     this.#news.believeNextLists();
     this.#relist(WATCHED_KINDS);
@@ -313,7 +322,8 @@ export class MainCore {
       WRITE_TIMEOUT_MAX_MS,
       this.#membership.leadsForMs(at),
     );
-    for (const write of this.#controller.plan(at)) {
+    this.#outbox.put(this.#controller.plan(at));
+    for (const write of this.#outbox.take()) {
       if (isOfController(write)) this.#unanswered++;
       this.#write({ ...write, timeoutMs });
     }
@@ -340,11 +350,10 @@ export class MainCore {
     for (const command of commands) {
       this.#effects.push({ kind: "wire", command });
     }
-    for (
-      const write of this.#owners.events(this.#announcements, this.#cluster, at)
-    ) {
-      this.#write(write);
-    }
+    this.#sayings.put(
+      this.#owners.events(this.#announcements, this.#cluster, at),
+    );
+    for (const write of this.#sayings.take()) this.#write(write);
   }
 
   /** Finds out what others must know of this node, and puts it into its Lease. */

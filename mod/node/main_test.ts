@@ -2,6 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
 import { ETH0, listed, MainStage, type Raw } from "./_main_stage_test.ts";
+import { UNDER_WAY_MAX } from "./outbox.ts";
 import { WATCHED_KINDS } from "./watches.ts";
 
 Deno.test("main transcript: start, first list to last, Lease, leadership, fresh lists, first address", async (t) => {
@@ -366,6 +367,33 @@ Deno.test("MainCore that is told to end stays the controller until what it sent 
   stage.open.push(...sent);
   stage.answerAll();
   strictEqual(released(), true);
+});
+
+Deno.test("MainCore sends a bounded number of writes at once, and the others as these are answered", () => {
+  const stage = new MainStage();
+  stage.lead();
+  for (let i = 0; i < 200; i++) {
+    stage.put(`service/default/s${i}`, {
+      ...SERVICE,
+      metadata: { name: `s${i}`, namespace: "default" },
+    });
+  }
+  stage.answerAll();
+  // All get an address at once: a pool comes.
+  stage.put("eip/pool", {
+    ...EIP,
+    spec: { ...EIP["spec"] as Raw, address: "192.0.2.0/24" },
+  });
+  const patches = () =>
+    stage.open.filter(({ id }) => id.startsWith("service/"));
+  ok(patches().length > 0 && patches().length <= UNDER_WAY_MAX);
+  for (const write of stage.open.splice(0)) {
+    stage.answer(write);
+    ok(patches().length <= UNDER_WAY_MAX);
+  }
+  stage.answerAll();
+  const got = Array.from({ length: 200 }, (_, i) => ingressOf(stage, `s${i}`));
+  strictEqual(new Set(got.flat()).size, 200);
 });
 
 Deno.test("MainCore gives its writes no longer than nobody else can lead", () => {

@@ -66,8 +66,8 @@ export async function benchCrowd(): Promise<PartReport> {
   await Promise.all(lab.nodes.map((node) => node.stopProxy()));
   const reports: CrowdReport[] = [];
   for (const count of COUNTS) {
+    if (reports.length > 0) await deleteCrowd(lab);
     reports.push(await measure(lab, count));
-    await deleteCrowd(lab);
   }
   return {
     title: "Many Services",
