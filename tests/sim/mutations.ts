@@ -53,14 +53,6 @@ export const MUTATIONS: readonly Mutation[] = [
     }],
   },
   {
-    name: "Eip of the second address forgotten",
-    patches: [{
-      file: "mod/reconcile/adoption.ts",
-      find: "of [EIP_NAME_LABEL, SECOND_EIP_LABEL]",
-      replace: "of [EIP_NAME_LABEL]",
-    }],
-  },
-  {
     name: "sort order reversed",
     patches: [{
       file: "mod/layer2/rank.ts",

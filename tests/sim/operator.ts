@@ -297,17 +297,10 @@ export class Operator {
         });
       }
     });
-    const leader = this.#cluster.nodes.find((node) => node.isLeader);
-    const isLeaderLost = this.#random.int(2) === 0 &&
-      leader?.standstill === undefined && leader?.isLeaving === false;
-    if (isLeaderLost) {
-      leader.kill();
-      leader.start();
-    }
-    return `${lost.length} Services${isLeaderLost ? " and the leader" : ""}`;
+    return `${lost.length} Services${this.#loseLeader()}`;
   }
 
-  /** `status.used` of an Eip is lost. */
+  /** `status.used` of an Eip is lost; sometimes the controller is, too, before it wrote it anew. */
   loseUsed(): string | undefined {
     const pool = this.#drawEip();
     if (pool === undefined || this.#isAnyLost()) return undefined;
@@ -315,7 +308,18 @@ export class Operator {
     this.#cluster.ask("PATCH", `${EIPS_PATH}/${pool.name}/status`, {
       status: { used: null },
     });
-    return pool.name;
+    return `${pool.name}${this.#loseLeader()}`;
+  }
+
+  /** Restarts the controller half of the time, where that can be done; says so. */
+  #loseLeader(): string {
+    const leader = this.#cluster.nodes.find((node) => node.isLeader);
+    const isLost = this.#random.int(2) === 0 &&
+      leader?.standstill === undefined && leader?.isLeaving === false;
+    if (!isLost) return "";
+    leader.kill();
+    leader.start();
+    return " and the leader";
   }
 
   /** A node is taken out of load balancing, or comes back. */
