@@ -141,7 +141,11 @@ function wrongFigures(
   line: string,
 ): readonly string[] {
   if (path !== "README.md") return [];
-  const measured = figuresOf(tree.get(FIGURES) ?? "");
+  const measured = figuresOf(
+    [FIGURES, KUBERNETES_FIGURES].map((page) => tree.get(page) ?? "").join(
+      "\n",
+    ),
+  );
   const wrong = [...figuresOf(line)].filter(([name, value]) =>
     measured.get(name) !== value
   ).map(([name, value]) =>
@@ -185,6 +189,7 @@ function denoVersion(tree: Tree): string {
 }
 
 const FIGURES = "docs/figures.md";
+const KUBERNETES_FIGURES = "docs/figures-kubernetes.md";
 const FIGURE = /<!-- figure: ([\w-]+) -->(.*?)<!-- \/figure -->/g;
 // Figures that a bench measures carry one of these units.
 const MEASURED = /\d[\d.,]*\s?(µs|MiB|\/s\b|per second)/;

@@ -228,7 +228,7 @@ function requestsTable(reports: readonly CrowdReport[]): Table {
     title: "Requests of all agents, from the first creation on",
     columns: [
       "what",
-      ...reports.map(({ count }) => `${formatCount(count)} Services`),
+      ...reports.map(({ count }) => servicesText(count)),
     ],
     rows: [
       ...[...names].toSorted().map((name) => [
@@ -250,32 +250,36 @@ function requestsTable(reports: readonly CrowdReport[]): Table {
 function figuresOf(
   { count, addressedMs, rest }: CrowdReport,
 ): PartReport["figures"] {
+  const services = servicesText(count);
   return [
-    {
+    ...(count === 1 ? [] : [{
       name: `kubernetes-addressed-${count}`,
-      what: `${
-        formatCount(count)
-      } Services at once, all have addresses after the last was created`,
+      what:
+        `${services} at once: from the creation of the last until all have addresses`,
       value: `${(addressedMs / 1_000).toFixed(1)} s`,
-    },
+    }]),
     {
       name: `kubernetes-rss-${count}`,
-      what: `resident memory of an agent with ${formatCount(count)} Services`,
+      what: `resident memory of an agent with ${services}`,
       value: `${formatCount(spread(rest.mib).median)} MiB`,
     },
   ];
 }
 
+function servicesText(count: number): string {
+  return count === 1 ? "1 Service" : `${formatCount(count)} Services`;
+}
+
 function floorsOf(report: CrowdReport): readonly Floor[] {
   const { count, rest } = report;
-  const services = formatCount(count);
+  const services = servicesText(count);
   const floor = (
     promise: string,
     value: number,
     max: number,
     unit: string,
   ): Floor => ({
-    promise: `${services} Services: ${promise} at most ${max}${unit}`,
+    promise: `${services}: ${promise} at most ${max}${unit}`,
     measured: `${Number(value.toFixed(2))}${unit}`,
     met: value <= max,
   });
