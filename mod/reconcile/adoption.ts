@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { IpAddr, IpFamily } from "@/addr/ip_addr.ts";
+import { familyOf, type IpAddr, type IpFamily } from "@/addr/ip_addr.ts";
 import type { Service } from "@/api/mod.ts";
 import { EIP_NAME_LABEL, SECOND_EIP_LABEL } from "@/api/names.ts";
 import {
@@ -142,15 +142,28 @@ function recordOf(
   };
 }
 
-/** The Eips named by the labels of a Service; of one family the first counts. */
+/**
+ * The Eips named by the labels of a Service, for the families of its addresses.
+ * One whose range was edited to the other family still counts for the address
+ * that no other label speaks of.
+ */
 function labelPoolsOf(
-  { meta }: Service,
+  service: Service,
   allocator: Allocator,
 ): RecordedService["labelPools"] {
+  const named = [EIP_NAME_LABEL, SECOND_EIP_LABEL].flatMap((label) => {
+    const pool = allocator.pool(service.meta.labels[label] ?? "");
+    return pool === undefined ? [] : [pool];
+  });
   const found: Partial<Record<IpFamily, string>> = {};
-  for (const label of [EIP_NAME_LABEL, SECOND_EIP_LABEL]) {
-    const pool = allocator.pool(meta.labels[label] ?? "");
-    if (pool !== undefined) found[pool.family] ??= pool.name;
+  const shown = new Set(ingressAddresses(service).map(familyOf));
+  for (const pool of named) {
+    if (shown.has(pool.family)) found[pool.family] ??= pool.name;
+  }
+  const spoken = new Set(Object.values(found));
+  for (const family of shown) {
+    const left = named.find(({ name }) => !spoken.has(name));
+    if (left !== undefined) found[family] ??= left.name;
   }
   return found;
 }

@@ -156,6 +156,7 @@ export class ServicePlanner {
       this.#doubles.delete(key);
       this.#dirty.add(key);
     }
+    for (const key of this.#parts.pools.takeBereft()) this.#dirty.add(key);
     for (
       const [key, double] of adoptAddresses({
         ...this.#parts,
@@ -480,14 +481,14 @@ export class ServicePlanner {
     if (double !== undefined) {
       return claim(CONDITION_REASON.doubleUse, double.message);
     }
-    if (held.length > 0 && found.trouble !== undefined) {
-      return claim(found.trouble.reason, found.trouble.message);
-    }
     if (held.some(({ pool }) => pool === undefined)) {
       return claim(
         CONDITION_REASON.eipNotFound,
         "The Eip of this address is gone and nobody announces it: create the Eip again, or name another one",
       );
+    }
+    if (held.length > 0 && found.trouble !== undefined) {
+      return claim(found.trouble.reason, found.trouble.message);
     }
     return found.conflict === undefined
       ? undefined

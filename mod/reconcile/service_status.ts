@@ -36,9 +36,7 @@ export function eipLabels(
   if (first === undefined) return { eip: undefined, secondEip: undefined };
   const eip = first.pool ?? labels[EIP_NAME_LABEL] ?? "";
   const secondEip = second && (second.pool ?? labels[SECOND_EIP_LABEL]);
-  const isSaid = secondEip !== undefined && secondEip !== eip &&
-    secondEip.length <= LABEL_VALUE_MAX;
-  return { eip, secondEip: isSaid ? secondEip : undefined };
+  return { eip, secondEip: secondEip === eip ? undefined : secondEip };
 }
 
 /** What the ingress of a released Service keeps: what is not ours. */
@@ -111,6 +109,3 @@ export function ingressOf(
 ): readonly { readonly ip: IpAddr; readonly ipMode: "VIP" }[] {
   return addresses.map((ip) => ({ ip, ipMode: "VIP" }));
 }
-
-/** Kubernetes takes no longer value of a label, while an Eip's name may have 253 characters. */
-const LABEL_VALUE_MAX = 63;

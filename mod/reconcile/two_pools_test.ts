@@ -108,16 +108,6 @@ Deno.test("Controller keeps the second label while the Eip it names is gone", ()
   deepStrictEqual(labels(world), { [FIRST]: "four", [SECOND]: "six" });
 });
 
-Deno.test("Controller gives both addresses though no label can hold the name of the second Eip", () => {
-  const world = new World();
-  world.eip("four", { address: "10.0.0.1" }, DEFAULT);
-  world.eip("s".repeat(64), { address: "2001:db8::1" }, DEFAULT);
-  world.service("default/web", { spec: DUAL });
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/web"), ["10.0.0.1", "2001:db8::1"]);
-  deepStrictEqual(labels(world), { [FIRST]: "four" });
-});
-
 /** Services as they may be, from three pools. */
 const SERVICE = fc.record({
   families: fc.constantFrom(["IPv4"], ["IPv6"], ["IPv4", "IPv6"], [
