@@ -44,6 +44,8 @@ export const CONDITION_REASON = {
   asExpected: "AsExpected",
   /** The address of an Eip, or the one a Service asks for, cannot be parsed. */
   addressInvalid: "AddressInvalid",
+  /** The Eip's name does not fit into a label. */
+  nameTooLong: "NameTooLong",
   /** A Service asks for more addresses than it has families. */
   tooManyAddresses: "TooManyAddresses",
   /** The Eip overlaps another one. */

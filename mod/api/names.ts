@@ -96,8 +96,14 @@ export const NODE_PROXY_EXTERNAL_IP_ANNOTATION =
 export const NODE_PROXY_INTERNAL_IP_ANNOTATION =
   "node-proxy.openelb.kubesphere.io/internal-ip";
 
-/** Service label: the Eip its address is from. */
+/** Service label: the Eip its address is from, of two the first. */
 export const EIP_NAME_LABEL = "eip.openelb.kubesphere.io/v1alpha2";
+
+/**
+ * Service label, ours: the Eip its second address is from. OpenELB, which gives
+ * no second one, has no name for it and passes it by.
+ */
+export const SECOND_EIP_LABEL = "foghorn.openelb.io/second-eip";
 
 /** Label on BgpConf, BgpPeer and Eip that leaves them to the CNI. */
 export const CNI_LABEL = "openelb.kubesphere.io/cni";

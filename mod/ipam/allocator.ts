@@ -146,7 +146,8 @@ export class Allocator {
    * Registers that a Service has an address, wherever it came from: even if its
    * pool is disabled, changed or gone, and even if others have it. Set the
    * pools first: the address counts for the pool it is said to be from if that
-   * exists, else for the one that contains it.
+   * has its family, else for the one that contains it, else for the one it is
+   * said to be from all the same, if that exists.
    *
    * @param holding Who has what.
    * @returns The collision with one who has the address already, which stays as it is.
@@ -155,10 +156,10 @@ export class Allocator {
     const { service, address } = holding;
     const family = familyOf(address);
     const value = ipAddrBigint(address);
-    const home = holding.pool !== undefined &&
-        this.#pools.get(holding.pool)?.pool.family === family
-      ? holding.pool
-      : this.#pools.containing(family, value)[0]?.pool.name;
+    const said = this.#pools.get(holding.pool ?? "")?.pool;
+    const home = said?.family === family
+      ? said.name
+      : (this.#pools.containing(family, value)[0]?.pool ?? said)?.name;
     const entry = this.#entryAt(address, home);
     if (entry.home === undefined && home !== undefined) {
       this.#settle(entry, home);

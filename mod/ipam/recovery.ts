@@ -12,7 +12,12 @@
  * @module
  */
 
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import {
+  familyOf,
+  type IpAddr,
+  type IpFamily,
+  parseIpAddr,
+} from "@/addr/ip_addr.ts";
 import type { Holding } from "./request.ts";
 import type { SharingFacts } from "./sharing.ts";
 import { parseUsedServices } from "./used_map.ts";
@@ -30,8 +35,8 @@ export interface RecordedService extends SharingFacts {
   readonly optedIn: boolean;
   /** Whether it carries our label or finalizer: its addresses are ours until it is released. */
   readonly marked: boolean;
-  /** The Eip named by its label. */
-  readonly labelPool?: string | undefined;
+  /** The Eips named by its labels, by the family of their addresses. */
+  readonly labelPools: Readonly<Partial<Record<IpFamily, string>>>;
   /** The addresses it names. */
   readonly wantedIps: readonly IpAddr[];
 }
@@ -92,7 +97,8 @@ export function planRecovery(
     for (const address of new Set(service.statusIps)) {
       const pool = records.poolOf(service.service, address);
       if (!service.marked && pool === undefined && !isPooled(address)) continue;
-      claim({ service, address, pool: pool ?? service.labelPool });
+      const labelPool = service.labelPools[familyOf(address)];
+      claim({ service, address, pool: pool ?? labelPool });
     }
   }
   for (const service of ordered) {

@@ -28,8 +28,8 @@ const ROWS: readonly Row[] = [
   {
     name: "takes the Service status alone",
     services: [
-      { service: "n/b", statusIps: ["10.0.0.2"], labelPool: "a" },
-      { service: "n/a", statusIps: ["10.0.0.1"], labelPool: "a" },
+      { service: "n/b", statusIps: ["10.0.0.2"], labelPools: { 4: "a" } },
+      { service: "n/a", statusIps: ["10.0.0.1"], labelPools: { 4: "a" } },
     ],
     adopts: ["n/a 10.0.0.1 a", "n/b 10.0.0.2 a"],
   },
@@ -42,7 +42,7 @@ const ROWS: readonly Row[] = [
   {
     name: "takes both when they agree, and the pool on record before the label",
     services: [
-      { service: "n/a", statusIps: ["10.0.0.1"], labelPool: "old" },
+      { service: "n/a", statusIps: ["10.0.0.1"], labelPools: { 4: "old" } },
     ],
     used: { a: { "10.0.0.1": "n/a" } },
     adopts: ["n/a 10.0.0.1 a"],
@@ -63,6 +63,30 @@ const ROWS: readonly Row[] = [
     adopts: ["n/a 10.0.0.1 a", "n/a 2001:db8::1 six"],
   },
   {
+    name: "takes each of two addresses for the label of its family",
+    services: [
+      {
+        service: "n/a",
+        statusIps: ["10.0.0.1", "2001:db8::1"],
+        marked: true,
+        labelPools: { 4: "a", 6: "six" },
+      },
+      {
+        service: "n/b",
+        statusIps: ["2001:db8::2", "10.0.0.2"],
+        marked: true,
+        labelPools: { 6: "six" },
+      },
+    ],
+    used: { b: { "10.0.0.2": "n/b" } },
+    adopts: [
+      "n/a 10.0.0.1 a",
+      "n/a 2001:db8::1 six",
+      "n/b 2001:db8::2 six",
+      "n/b 10.0.0.2 b",
+    ],
+  },
+  {
     name: "restores two addresses from Eip statuses",
     services: [{ service: "n/a" }],
     used: {
@@ -74,7 +98,11 @@ const ROWS: readonly Row[] = [
   {
     name: "counts an address once that is recorded twice",
     services: [
-      { service: "n/a", statusIps: ["10.0.0.1", "10.0.0.1"], labelPool: "a" },
+      {
+        service: "n/a",
+        statusIps: ["10.0.0.1", "10.0.0.1"],
+        labelPools: { 4: "a" },
+      },
       { service: "n/b" },
     ],
     used: {
@@ -238,7 +266,7 @@ Deno.test("an allocator rebuilt from either record, or both, is the one before",
         const statusIps = got.ok && source !== "used"
           ? got.value.addresses.map(({ address }) => address)
           : [];
-        services.push({ ...one, statusIps, labelPool: "a" });
+        services.push({ ...one, statusIps, labelPools: { 4: "a" } });
       });
       const used = Object.fromEntries(
         before.usedOf("a").map(({ address, services }) => [
@@ -287,6 +315,7 @@ function recorded(one: Recorded): RecordedService {
     createdAt: day(1),
     optedIn: true,
     marked: false,
+    labelPools: {},
     ports: [],
     externalTrafficPolicy: "Cluster",
     selector: {},

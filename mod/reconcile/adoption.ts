@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { IpAddr } from "@/addr/ip_addr.ts";
+import { familyOf, type IpAddr, type IpFamily } from "@/addr/ip_addr.ts";
 import type { Service } from "@/api/mod.ts";
-import { EIP_NAME_LABEL } from "@/api/names.ts";
+import { EIP_NAME_LABEL, SECOND_EIP_LABEL } from "@/api/names.ts";
 import {
   type Allocator,
   planRecovery,
@@ -94,7 +94,7 @@ function candidates(input: AdoptionInput): Map<string, RecordedService> {
   const found = new Map<string, RecordedService>();
   const add = (service: Service): void => {
     const key = keyOf(service.meta);
-    if (!found.has(key)) found.set(key, recordOf(service, state, claim));
+    if (!found.has(key)) found.set(key, recordOf(service, input));
   };
   const look = (service: Service): void => {
     if (allocator.heldBy(keyOf(service.meta)).length > 0) return;
@@ -122,8 +122,7 @@ function candidates(input: AdoptionInput): Map<string, RecordedService> {
 
 function recordOf(
   service: Service,
-  state: ClusterState,
-  claim: ClaimConfig,
+  { state, claim, allocator }: AdoptionInput,
 ): RecordedService {
   const request = allocationRequest(
     service,
@@ -135,10 +134,36 @@ function recordOf(
     statusIps: ingressAddresses(service),
     optedIn: wantsAddress(service, claim),
     marked: carriesOurMarks(service),
-    labelPool: service.meta.labels[EIP_NAME_LABEL],
+    labelPools: labelPoolsOf(service, allocator),
     wantedIps: request.ok ? request.value.wantedIps : [],
     ports: service.ports.map(({ protocol, port }) => ({ protocol, port })),
     externalTrafficPolicy: service.externalTrafficPolicy,
     selector: service.selector,
   };
+}
+
+/**
+ * The Eips named by the labels of a Service, for the families of its addresses.
+ * One whose range was edited to the other family still counts for the address
+ * that no other label speaks of.
+ */
+function labelPoolsOf(
+  service: Service,
+  allocator: Allocator,
+): RecordedService["labelPools"] {
+  const named = [EIP_NAME_LABEL, SECOND_EIP_LABEL].flatMap((label) => {
+    const pool = allocator.pool(service.meta.labels[label] ?? "");
+    return pool === undefined ? [] : [pool];
+  });
+  const found: Partial<Record<IpFamily, string>> = {};
+  const shown = new Set(ingressAddresses(service).map(familyOf));
+  for (const pool of named) {
+    if (shown.has(pool.family)) found[pool.family] ??= pool.name;
+  }
+  const spoken = new Set(Object.values(found));
+  for (const family of shown) {
+    const left = named.find(({ name }) => !spoken.has(name));
+    if (left !== undefined) found[family] ??= left.name;
+  }
+  return found;
 }

@@ -8,9 +8,13 @@
  * @module
  */
 
-import { EIP_NAME_LABEL, LAYER2_PROTOCOL } from "@/api/names.ts";
+import {
+  EIP_NAME_LABEL,
+  LAYER2_PROTOCOL,
+  SECOND_EIP_LABEL,
+} from "@/api/names.ts";
 import type { Eip, Service } from "@/api/mod.ts";
-import type { IpAddr } from "@/addr/ip_addr.ts";
+import { familyOf, type IpAddr } from "@/addr/ip_addr.ts";
 import {
   type AddrRange,
   parseAddrRange,
@@ -165,7 +169,8 @@ export class Announcements {
 
   /**
    * The Eip of a VIP: the one its Service is labelled with if that has it, else
-   * the oldest whose range has it, whatever order they were seen in.
+   * the oldest whose range has it, whatever order they were seen in, else the
+   * one it is labelled with that may have had it once.
    */
   #eipOf(
     state: ClusterState,
@@ -174,8 +179,10 @@ export class Announcements {
   ): Eip | undefined {
     const labelled: Eip[] = [];
     for (const { meta } of services) {
-      const eip = state.eips.get(meta.labels[EIP_NAME_LABEL] ?? "");
-      if (eip !== undefined) labelled.push(eip);
+      for (const label of [EIP_NAME_LABEL, SECOND_EIP_LABEL]) {
+        const eip = state.eips.get(meta.labels[label] ?? "");
+        if (eip !== undefined) labelled.push(eip);
+      }
     }
     const holds = ({ meta }: Eip): boolean => {
       const known = this.#ranges.get(meta.name);
@@ -190,7 +197,13 @@ export class Announcements {
       if (eip === undefined) continue;
       if (oldest === undefined || isOlder(eip, oldest)) oldest = eip;
     }
-    return oldest ?? labelled[0];
+    if (oldest !== undefined) return oldest;
+    const family = familyOf(vip);
+    const mayHaveHeld = ({ meta }: Eip): boolean => {
+      const known = this.#ranges.get(meta.name);
+      return known === undefined || known.range.family === family;
+    };
+    return labelled.find(mayHaveHeld) ?? labelled[0];
   }
 
   #planVip(state: ClusterState, vip: IpAddr): VipPlan | undefined {

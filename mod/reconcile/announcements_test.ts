@@ -212,6 +212,19 @@ Deno.test("Announcements: an address stays with the Eip its Service is labelled 
   strictEqual(world.planned()?.eip, "pool");
 });
 
+Deno.test("Announcements: an address that no Eip has any more is announced as the Eip of its family says", () => {
+  const world = new World();
+  world.eip("four", { protocol: "bgp", address: "10.0.0.0/24" });
+  world.eip("six", { interface: "eth9", address: "2001:db8::/64" });
+  const ips = ["10.0.9.1", "2001:db8:9::1"];
+  world.service("web", { ips, label: "four", second: "six" });
+  world.plan();
+  const eips = [...world.announcements.plans].map(([vip, { eip }]) =>
+    `${vip} ${eip}`
+  );
+  deepStrictEqual(eips, ["2001:db8:9::1 six"]);
+});
+
 Deno.test("Announcements: step by step they come to the same as from scratch", () => {
   fc.assert(
     fc.property(
@@ -255,6 +268,7 @@ const STEPS: fc.Arbitrary<(world: World) => void> = fc.oneof(
     ips: VIPS,
     externalTrafficPolicy: fc.constantFrom("Local", "Cluster"),
     label: fc.constantFrom(undefined, "pool", "other"),
+    second: fc.constantFrom(undefined, "pool", "other"),
   }).map(({ name, ...options }) => (world: World) =>
     world.service(name, options)
   ),
@@ -364,15 +378,21 @@ class World {
       ips = ["192.0.2.91"],
       deletionTimestamp,
       label,
+      second,
       ...spec
     } = options;
     this.state.putService(value(projectService({
       metadata: this.#meta(name, {
         namespace: "d",
         ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-        ...(label === undefined
-          ? {}
-          : { labels: { "eip.openelb.kubesphere.io/v1alpha2": label } }),
+        labels: {
+          ...(label === undefined
+            ? {}
+            : { "eip.openelb.kubesphere.io/v1alpha2": label }),
+          ...(second === undefined
+            ? {}
+            : { "foghorn.openelb.io/second-eip": second }),
+        },
       }),
       spec: {
         type: "LoadBalancer",

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { type Raw, World } from "./_world_test.ts";
+import { POOL_GONE_GRACE_MS } from "./pool_book.ts";
 
 const POOL = { address: "192.168.0.91-192.168.0.93" };
 const DEFAULT = {
@@ -340,6 +341,24 @@ Deno.test("Controller reports a true double use on both, and the older keeps the
   );
 });
 
+Deno.test("Controller shows no address any more that a Service had to leave to another, also when there is no other", () => {
+  const world = new World();
+  const status = {
+    loadBalancer: { ingress: [{ ip: "192.168.0.92" }] },
+  };
+  const meta = {
+    labels: { "eip.openelb.kubesphere.io/v1alpha2": "pool" },
+    finalizers: ["finalizer.lb.kubesphere.io/v1alpha1"],
+  };
+  world.service("default/old", { status, meta });
+  world.nowMs = 5_000;
+  world.service("default/young", { status, meta });
+  world.restart();
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/old"), ["192.168.0.92"]);
+  deepStrictEqual(world.addresses("default/young"), []);
+});
+
 Deno.test("Controller keeps the addresses of an Eip that is deleted and created again", () => {
   const world = new World();
   world.eip("pool", POOL, DEFAULT);
@@ -353,6 +372,63 @@ Deno.test("Controller keeps the addresses of an Eip that is deleted and created 
   world.settleAll();
   deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
   deepStrictEqual(world.used("pool"), { "192.168.0.91": "default/a" });
+});
+
+const EDITS: readonly { readonly name: string; readonly address: string }[] = [
+  { name: "a text that is no address", address: "192.168.0.nine" },
+  { name: "a range of the other family", address: "2001:db8::/64" },
+  { name: "a range without the address", address: "192.168.7.0/24" },
+];
+
+Deno.test.each(EDITS)(
+  "Controller that begins anew keeps the addresses of an Eip whose range became $name",
+  ({ address }) => {
+    const world = new World();
+    world.eip("pool", POOL, DEFAULT);
+    world.service("default/a");
+    world.settleAll();
+    world.eip("other", { address: "10.0.0.0/24" }, DEFAULT);
+    world.edit("eips/pool", { spec: { address } });
+    world.settleAll();
+    world.edit("eips/pool", { status: { used: null } });
+    world.restart();
+    world.settleAll();
+    deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+    deepStrictEqual(world.used("pool"), { "192.168.0.91": "default/a" });
+  },
+);
+
+Deno.test("Controller looks at the Services of an Eip that vanished in use when its time is over", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  world.remove("eips/pool");
+  world.settleAll();
+  strictEqual(world.condition("services/default/a", "Degraded"), "");
+  world.nowMs += POOL_GONE_GRACE_MS;
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  strictEqual(
+    world.condition("services/default/a", "Degraded"),
+    "True EipNotFound",
+  );
+  world.eip("other", { address: "10.0.0.7" }, DEFAULT);
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), ["10.0.0.7"]);
+});
+
+Deno.test("Controller gives nothing out of an Eip whose name fits into no label, and says so", () => {
+  const world = new World();
+  const name = "p".repeat(64);
+  world.eip(name, POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), []);
+  strictEqual(world.condition(`eips/${name}`, "Ready"), "False NameTooLong");
+  world.eip("p".repeat(63), POOL, DEFAULT);
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
 });
 
 Deno.test("Controller lets the deletion of an Eip wait for its Services, and says so", () => {

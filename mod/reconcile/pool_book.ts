@@ -30,6 +30,7 @@ export class PoolBook {
   /** Pools whose Eip is gone while Services still have addresses of them. */
   readonly #goneUntilMs = new Map<string, number>();
   #adopt = new Set<string>();
+  #bereft = new Set<string>();
 
   /** A book over the Eips of a cluster. */
   constructor(state: ClusterState, allocator: Allocator) {
@@ -59,6 +60,13 @@ export class PoolBook {
     return taken;
   }
 
+  /** Takes the Services whose addresses have lost their pool. */
+  takeBereft(): ReadonlySet<string> {
+    const taken = this.#bereft;
+    this.#bereft = new Set();
+    return taken;
+  }
+
   /** Reads the Eips that changed. */
   read(now: Now): void {
     this.#forgetGone(now);
@@ -84,6 +92,10 @@ export class PoolBook {
   #readEip(eip: Eip): void {
     const { name } = eip.meta;
     this.#goneUntilMs.delete(name);
+    if (name.length > LABEL_VALUE_MAX) {
+      this.#errors.set(name, NAME_TOO_LONG);
+      return;
+    }
     const parsed = parsePool(poolInput(eip));
     const before = this.#pools.get(name);
     let pool: Pool | undefined;
@@ -95,7 +107,10 @@ export class PoolBook {
       this.#errors.set(name, { reason, message });
       // Who has an address keeps it while the mistake stands.
       pool = fallback ??
-        (before === undefined ? undefined : { ...before, disabled: true });
+        (before === undefined ? recordedPool(eip) : {
+          ...before,
+          disabled: true,
+        });
     }
     if (pool === undefined) return;
     this.#pools.set(name, pool);
@@ -129,7 +144,9 @@ export class PoolBook {
 
   #drop(name: string): void {
     this.#pools.delete(name);
-    this.#allocator.removePool(name);
+    for (const service of this.#allocator.removePool(name)) {
+      this.#bereft.add(service);
+    }
   }
 
   /** What can only be judged with all pools in view: overlaps and several defaults. */
@@ -204,6 +221,20 @@ export function poolInput(eip: Eip): Parameters<typeof parsePool>[0] {
   };
 }
 
+/** The pool that an Eip had when it could be read last, by its status: it gives nothing out, and who has an address of it keeps that. */
+function recordedPool(eip: Eip): Pool | undefined {
+  const { firstIP, lastIP } = eip.status;
+  if (firstIP === undefined || lastIP === undefined) return undefined;
+  const recorded = parsePool({
+    name: eip.meta.name,
+    address: `${firstIP}-${lastIP}`,
+    protocol: eip.spec.protocol,
+    createdAt: eip.meta.creationTimestamp,
+    disabled: true,
+  });
+  return recorded.ok ? recorded.value : undefined;
+}
+
 function byAge(a: Pool, b: Pool): number {
   if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
   return a.name < b.name ? -1 : 1;
@@ -220,3 +251,11 @@ const JOINT_REASONS: ReadonlySet<string> = new Set([
 
 /** How long the addresses of an Eip that vanished while in use are kept for its return. */
 export const POOL_GONE_GRACE_MS = 30_000;
+
+/** Kubernetes takes no longer value of a label, and Services are labelled with the names of their Eips. */
+const LABEL_VALUE_MAX = 63;
+const NAME_TOO_LONG: PoolProblem = {
+  reason: CONDITION_REASON.nameTooLong,
+  message:
+    `The name has more than ${LABEL_VALUE_MAX} characters, which no label of a Service can carry: create the Eip under a shorter one`,
+};

@@ -1,6 +1,6 @@
 /**
- * What is written about the Services: their address, label and finalizer in one
- * PATCH, conditions, and Events.
+ * What is written about the Services: their addresses, labels and finalizer in
+ * one PATCH, conditions, and Events.
  *
  * @module
  */
@@ -15,11 +15,7 @@ import {
   withoutCondition,
 } from "@/api/conditions.ts";
 import type { Service } from "@/api/mod.ts";
-import {
-  EIP_NAME_LABEL,
-  EVENT_REASON,
-  SERVICE_FINALIZER,
-} from "@/api/names.ts";
+import { EVENT_REASON, SERVICE_FINALIZER } from "@/api/names.ts";
 import { sameIngress } from "@/api/ingress.ts";
 import {
   type Allocation,
@@ -47,6 +43,7 @@ import type { PoolBook } from "./pool_book.ts";
 import { RewriteWatch } from "./rewrite_watch.ts";
 import {
   type DesiredService,
+  eipLabels,
   foreignIngress,
   ingressOf,
   readsAs,
@@ -159,6 +156,7 @@ export class ServicePlanner {
       this.#doubles.delete(key);
       this.#dirty.add(key);
     }
+    for (const key of this.#parts.pools.takeBereft()) this.#dirty.add(key);
     for (
       const [key, double] of adoptAddresses({
         ...this.#parts,
@@ -290,7 +288,11 @@ export class ServicePlanner {
       dropped: shown.filter((address) => ours.has(address)),
     });
     writes.push(
-      serviceStatusPatch(service, { ingress, eip: undefined, conditions }),
+      serviceStatusPatch(service, {
+        ingress,
+        ...eipLabels(service, []),
+        conditions,
+      }),
     );
   }
 
@@ -335,10 +337,12 @@ export class ServicePlanner {
     }
     const desired: DesiredService = {
       // After three rewrites the other one may have it its way.
-      ingress: rewriter === undefined && addresses.length > 0
+      ingress: rewriter !== undefined
+        ? service.ingress
+        : addresses.length > 0
         ? ingressOf(addresses)
-        : service.ingress,
-      eip: this.#labelOf(service, after),
+        : this.#ingressOfOthers(service),
+      ...eipLabels(service, after),
       conditions: this.#conditions(
         service,
         after,
@@ -361,6 +365,15 @@ export class ServicePlanner {
         ),
     });
     writes.push(serviceStatusPatch(service, desired));
+  }
+
+  /** What a Service shows that holds nothing: what others wrote, not what it had to leave to another Service. */
+  #ingressOfOthers(service: Service): Service["ingress"] {
+    const lost = this.#doubles.get(keyOf(service.meta))?.address;
+    const ours = ingressAddresses(service).filter((address) =>
+      carriesOurMarks(service) || address === lost
+    );
+    return foreignIngress(service, new Set(ours));
   }
 
   #allocate(
@@ -410,15 +423,6 @@ export class ServicePlanner {
         selector,
       });
     }
-  }
-
-  #labelOf(
-    service: Service,
-    held: readonly HeldAddress[],
-  ): string | undefined {
-    const [first] = held;
-    if (first === undefined) return undefined;
-    return first.pool ?? service.meta.labels[EIP_NAME_LABEL] ?? "";
   }
 
   #conditions(
@@ -477,14 +481,14 @@ export class ServicePlanner {
     if (double !== undefined) {
       return claim(CONDITION_REASON.doubleUse, double.message);
     }
-    if (held.length > 0 && found.trouble !== undefined) {
-      return claim(found.trouble.reason, found.trouble.message);
-    }
     if (held.some(({ pool }) => pool === undefined)) {
       return claim(
         CONDITION_REASON.eipNotFound,
         "The Eip of this address is gone and nobody announces it: create the Eip again, or name another one",
       );
+    }
+    if (held.length > 0 && found.trouble !== undefined) {
+      return claim(found.trouble.reason, found.trouble.message);
     }
     return found.conflict === undefined
       ? undefined

@@ -125,7 +125,10 @@ export const AGENT_CASES: readonly ContractCase[] = [
       const given = await api.ok("PATCH", `${path}/a/status`, {
         metadata: {
           resourceVersion: revisionOf(made),
-          labels: { "eip.openelb.kubesphere.io/v1alpha2": "pool" },
+          labels: {
+            "eip.openelb.kubesphere.io/v1alpha2": "pool",
+            "foghorn.openelb.io/second-eip": "six",
+          },
           finalizers: ["finalizer.lb.kubesphere.io/v1alpha1"],
         },
         status: {
@@ -137,7 +140,10 @@ export const AGENT_CASES: readonly ContractCase[] = [
       const taken = await api.ok("PATCH", `${path}/a/status`, {
         metadata: {
           resourceVersion: revisionOf(given),
-          labels: { "eip.openelb.kubesphere.io/v1alpha2": null },
+          labels: {
+            "eip.openelb.kubesphere.io/v1alpha2": null,
+            "foghorn.openelb.io/second-eip": null,
+          },
           finalizers: [],
         },
         status: {

@@ -13,6 +13,7 @@ import {
   EIP_NAME_ANNOTATION,
   EIP_NAME_LABEL,
   OPENELB_ANNOTATION,
+  SECOND_EIP_LABEL,
   SERVICE_FINALIZER,
 } from "@/api/names.ts";
 import type { JsonObject } from "@/lab/apiserver/mod.ts";
@@ -403,6 +404,10 @@ async function families(api: LabApi, step: StepFunction): Promise<void> {
       "2001:db8:4::",
     ]);
     await used(api, "six", { "2001:db8:4::": "default/dual" });
+    const { metadata } = api.read(servicePath("dual"));
+    deepStrictEqual(pick(metadata, "labels"), {
+      labels: { [EIP_NAME_LABEL]: "four", [SECOND_EIP_LABEL]: "six" },
+    });
   });
   await step("Prefer takes what there is, Require waits for both", async () => {
     const annotations = { [EIP_NAME_ANNOTATION]: "four" };

@@ -22,8 +22,8 @@ interface Promised {
   readonly ips: readonly string[];
   /** What it asked for. */
   readonly request: string;
-  /** The Eip it was labelled with. */
-  readonly label: string;
+  /** The Eips it was labelled with. */
+  readonly labels: readonly string[];
   /** Whether it asks for something else since. */
   readonly isOpen: boolean;
 }
@@ -31,6 +31,7 @@ interface Promised {
 /** Addresses whose Eip is gone, and from when until when they may be given up. */
 interface Gap {
   readonly name: string;
+  readonly family: number;
   readonly first: bigint;
   readonly last: bigint;
   readonly fromMs: number;
@@ -105,7 +106,7 @@ export class AddressBook {
       if (other.key === facts.key) continue;
       const has = other.ips.includes(ip) ||
         this.promisedTo(other.key).includes(ip) &&
-          !this.#isGiven(ip, this.#promised.get(other.key)?.label);
+          !this.#isGiven(ip, this.#promised.get(other.key)?.labels);
       if (!has || mayShare(facts, other, ip)) continue;
       this.#broken(
         `${facts.key} was given ${ip}, which ${other.key} has and does not share`,
@@ -114,7 +115,7 @@ export class AddressBook {
   }
 
   #checkKept(facts: ServiceFacts, shown: readonly string[]): void {
-    const { key, ips, request, uid, label } = facts;
+    const { key, ips, request, uid, labels } = facts;
     const known = this.#promised.get(key);
     const promised = known?.uid === uid ? known : undefined;
     const isOpen = promised !== undefined &&
@@ -122,7 +123,7 @@ export class AddressBook {
     const lost = promised?.ips.filter((ip) => !ips.includes(ip)) ?? [];
     const isLoss = lost.length > 0 && (ips.length > 0 || shown.length > 0);
     if (isLoss && !this.#isWiping && !isOpen) {
-      const taken = lost.find((ip) => !this.#isGiven(ip, promised?.label));
+      const taken = lost.find((ip) => !this.#isGiven(ip, promised?.labels));
       if (taken !== undefined) {
         this.#broken(
           `${key} had ${taken} and shows ${
@@ -137,7 +138,7 @@ export class AddressBook {
         uid,
         ips,
         request,
-        label,
+        labels,
         isOpen: isSame && isOpen,
       });
     } else if (promised !== undefined) {
@@ -145,9 +146,10 @@ export class AddressBook {
     }
   }
 
-  #openGap({ key, first, last }: EipFacts): void {
+  #openGap({ key, family, first, last }: EipFacts): void {
     this.#gaps.push({
       name: key,
+      family,
       first,
       last,
       fromMs: this.#timeline.nowMs + GONE_MS,
@@ -156,12 +158,13 @@ export class AddressBook {
   }
 
   /** Whether an address may be given up because its Eip has been gone for long: the one that had it, or that its Service is labelled with. */
-  #isGiven(ip: string, label: string | undefined): boolean {
+  #isGiven(ip: string, labels: readonly string[] = []): boolean {
     const number = ipNumber(ip);
+    const familyOfIp = ip.includes(":") ? 6 : 4;
     const { nowMs } = this.#timeline;
-    return this.#gaps.some(({ name, first, last, fromMs, untilMs }) =>
-      fromMs <= nowMs && nowMs < untilMs &&
-      (name === label || first <= number && number <= last)
+    return this.#gaps.some(({ name, family, first, last, fromMs, untilMs }) =>
+      fromMs <= nowMs && nowMs < untilMs && family === familyOfIp &&
+      (labels.includes(name) || first <= number && number <= last)
     );
   }
 }

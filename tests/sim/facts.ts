@@ -48,8 +48,8 @@ export interface ServiceFacts extends Identity {
   readonly ports: readonly string[];
   /** Its pods. */
   readonly selector: string;
-  /** The Eip it is labelled with. */
-  readonly label: string;
+  /** The Eips it is labelled with, of its addresses in their order. */
+  readonly labels: readonly string[];
 }
 
 /** A pool. */
@@ -134,7 +134,9 @@ export const serviceFacts: (raw: JsonObject) => ServiceFacts = remembered(
       selector: JSON.stringify(
         Object.entries(objectAt(spec, "selector")).sort(),
       ),
-      label: stringAt(raw, "metadata", "labels", POOL),
+      labels: [POOL, SECOND_POOL].map((label) =>
+        stringAt(raw, "metadata", "labels", label)
+      ).filter((name) => name !== ""),
     };
   },
 );
@@ -299,6 +301,7 @@ const RANKS = new Map<string, string>();
 const OUR_CLASS = "openelb.io/openelb";
 const ADDRESS = "eip.openelb.kubesphere.io/v1alpha1";
 const POOL = "eip.openelb.kubesphere.io/v1alpha2";
+const SECOND_POOL = "foghorn.openelb.io/second-eip";
 const DEFAULT = "eip.openelb.kubesphere.io/is-default-eip";
 const EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers";
 const SLICE_SERVICE = "kubernetes.io/service-name";

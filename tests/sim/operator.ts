@@ -297,25 +297,29 @@ export class Operator {
         });
       }
     });
-    const leader = this.#cluster.nodes.find((node) => node.isLeader);
-    const isLeaderLost = this.#random.int(2) === 0 &&
-      leader?.standstill === undefined && leader?.isLeaving === false;
-    if (isLeaderLost) {
-      leader.kill();
-      leader.start();
-    }
-    return `${lost.length} Services${isLeaderLost ? " and the leader" : ""}`;
+    return `${lost.length} Services${this.#loseLeader()}`;
   }
 
-  /** `status.used` of an Eip is lost. */
+  /** `status.used` of an Eip is lost; sometimes the controller is, too, before it wrote it anew. */
   loseUsed(): string | undefined {
     const pool = this.#drawEip();
     if (pool === undefined || this.#isAnyLost()) return undefined;
-    if (!this.#isAllTold()) return undefined;
+    if (!this.#isEveryPoolThere()) return undefined;
     this.#cluster.ask("PATCH", `${EIPS_PATH}/${pool.name}/status`, {
       status: { used: null },
     });
-    return pool.name;
+    return `${pool.name}${this.#loseLeader()}`;
+  }
+
+  /** Restarts the controller half of the time, where that can be done; says so. */
+  #loseLeader(): string {
+    const leader = this.#cluster.nodes.find((node) => node.isLeader);
+    const isLost = this.#random.int(2) === 0 &&
+      leader?.standstill === undefined && leader?.isLeaving === false;
+    if (!isLost) return "";
+    leader.kill();
+    leader.start();
+    return " and the leader";
   }
 
   /** A node is taken out of load balancing, or comes back. */
@@ -393,17 +397,14 @@ export class Operator {
     );
   }
 
-  /** Whether the pool of every address can be told without `used`: by its range, or by the Service's label. */
-  #isAllTold(): boolean {
-    const eips = [...this.#cluster.server.values("eip")].map(eipFacts);
-    const { services } = this.#cluster.referee.addresses;
-    return [...services.values()].every(({ ips, label }) =>
-      ips.every((ip) =>
-        eips.some((eip) =>
-          isIn(eip, ip) ||
-          eip.key === label && eip.family === (ip.includes(":") ? 6 : 4)
-        )
-      )
+  /** Whether the pools that gave the Services their addresses are all there, however small by now. */
+  #isEveryPoolThere(): boolean {
+    const { referee, server } = this.#cluster;
+    const gone = this.#pools.filter(({ name }) =>
+      server.get("eip", name) === undefined
+    );
+    return [...referee.addresses.services.values()].every(({ ips }) =>
+      ips.every((ip) => gone.every(({ prefix }) => !ip.startsWith(prefix)))
     );
   }
 

@@ -169,7 +169,9 @@ export class ToldView {
   #whyNot(ip: string): string | undefined {
     const users = this.#byIp.get(ip);
     if (users === undefined) return "no Service has it";
-    const labels = [...users].map((key) => this.#services.get(key)?.label);
+    const labels = [...users].flatMap((key) =>
+      this.#services.get(key)?.labels ?? []
+    );
     const number = ipNumber(ip);
     const family = ip.includes(":") ? 6 : 4;
     const pooled = [...this.#eips.values()].some((eip) =>
