@@ -4,6 +4,7 @@
  * @module
  */
 
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, Timer } from "@/port/clock.ts";
 
 /** The clock of the machine this process runs on. */
@@ -18,8 +19,13 @@ export class SystemClock implements Clock {
     return Date.now();
   }
 
-  /** Calls back once when the monotonic clock has reached a deadline. */
+  /** Calls back once when the monotonic clock has reached a deadline; not within this turn of the loop. */
   setTimer(deadlineMs: number, fire: () => void): Timer {
+    if (deadlineMs <= performance.now()) {
+      // A setTimeout of 0 takes 2 ms, and every batch of events waits for one.
+      const id = setImmediate(fire);
+      return { cancel: () => clearImmediate(id) };
+    }
     let id: ReturnType<typeof setTimeout> | undefined;
     const arm = (): void => {
       const leftMs = Math.ceil(deadlineMs - performance.now());
