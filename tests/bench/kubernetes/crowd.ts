@@ -71,7 +71,10 @@ export async function benchCrowd(): Promise<PartReport> {
   await Promise.all(lab.nodes.map((node) => node.stopProxy()));
   const reports: CrowdReport[] = [];
   for (const count of COUNTS) {
-    if (reports.length > 0) await deleteCrowd(lab);
+    if (reports.length > 0) {
+      await deleteCrowd(lab);
+      await allSaid(lab);
+    }
     reports.push(await measure(lab, count));
   }
   return {
@@ -92,6 +95,16 @@ export async function benchCrowd(): Promise<PartReport> {
     figures: reports.flatMap(figuresOf),
     floors: reports.flatMap(floorsOf),
   };
+}
+
+/** Waits until the agents have written all Events of the crowd that is gone: they are none of the next one's. */
+async function allSaid(lab: KubernetesLab): Promise<void> {
+  const audit = await AuditTail.open(lab);
+  for (;;) {
+    await pass(SAID_MS);
+    const requests = await audit.take();
+    if (!requests.some(({ what }) => what === "create events")) return;
+  }
 }
 
 async function measure(
@@ -378,5 +391,7 @@ const OTHERS_BEHIND: ReadonlyMap<number, readonly string[]> = new Map([
 const CREATED_MS_MAX = 900_000;
 const ANNOUNCED_MS_MAX = 60_000;
 const SETTLE_MS = 15_000;
+/** Longer than a batch of the audit log is held back. */
+const SAID_MS = 5_000;
 const WATCHES = WATCHED_KINDS.length;
 const REST_MS = 60_000;
