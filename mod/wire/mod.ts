@@ -15,6 +15,8 @@ export * from "./arp.ts";
 export * from "./checksum.ts";
 export * from "./decode_error.ts";
 export * from "./ethernet.ts";
+export * from "./fellow.ts";
+export type * from "./fellow_frame.ts";
 export * from "./frame_batch.ts";
 export * from "./iana.ts";
 export * from "./ipv6.ts";
