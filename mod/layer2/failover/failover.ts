@@ -1,0 +1,282 @@
+/**
+ * The fail-over core of one link: one event in, effects out.
+ *
+ * The order of work within a step is part of the protocol: the gap check comes
+ * before anything received is answered, then the event, the link, the fellows,
+ * the VIPs, and last the frames, so that a changed list is sent once per step.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { unreachable } from "@/lang/assert.ts";
+import { orderCandidates } from "../rank.ts";
+import { LIST_PAUSE_MS, LIST_REFRESH_MS, OUT_OF_TURN_MS } from "./constants.ts";
+import type {
+  CandidateNode,
+  CandidateVip,
+  FailoverEffect,
+  FailoverEvent,
+  FellowReport,
+} from "./events.ts";
+import { fellowNamed, forget, heedFrame } from "./fellows.ts";
+import { foreignDueMs, heedClaim, watchForeign } from "./foreign.ts";
+import { beaconIntervalMs, sendBeacon, sendList, sendQuery } from "./out.ts";
+import { hasSuccessor } from "./plan.ts";
+import {
+  advanceLink,
+  checkGap,
+  isUp,
+  linkDown,
+  linkDueMs,
+  linkUp,
+} from "./standing.ts";
+import {
+  type FailoverState,
+  type Fellow,
+  isPresent,
+  newVip,
+  type Step,
+} from "./state.ts";
+import { advanceFellows } from "./verification.ts";
+import { advanceVips, release, removeVip } from "./vips.ts";
+import { rememberWitness } from "./witness.ts";
+
+/** A state and what was asked for on the way to it. */
+export type FailoverStep = readonly [FailoverState, readonly FailoverEffect[]];
+
+/**
+ * Advances by one event.
+ *
+ * @param state Where it is; changed in place.
+ * @param event What happened.
+ * @returns The same state, and what it asks for.
+ */
+export function stepFailover(
+  state: FailoverState,
+  event: FailoverEvent,
+): FailoverStep {
+  const effects: FailoverEffect[] = [];
+  const step: Step = { state, nowMs: event.nowMs, effects };
+  if (state.phase.kind === "stopped") return [state, effects];
+  if (state.lastStepMs === undefined) state.startMs = event.nowMs;
+  checkGap(step);
+  heed(step, event);
+  advanceLink(step);
+  advanceFellows(step);
+  watchForeign(step);
+  advanceVips(step);
+  sendFrames(step);
+  return [state, effects];
+}
+
+/**
+ * When to deliver the next `deadline` event.
+ *
+ * @param state The core.
+ * @returns A time on the monotonic clock; `undefined` while the link is down and nothing waits.
+ */
+export function failoverDeadlineMs(state: FailoverState): number | undefined {
+  if (!isUp(state)) return undefined;
+  return Math.min(
+    linkDueMs(state),
+    state.fellowAgenda.firstMs(),
+    state.vipAgenda.firstMs(),
+    foreignDueMs(state),
+    framesDueMs(state),
+  );
+}
+
+/**
+ * The VIPs that are answered for.
+ *
+ * @param state The core.
+ * @returns The set, as it changes.
+ */
+export function answering(state: FailoverState): ReadonlySet<IpAddr> {
+  return state.answering;
+}
+
+/**
+ * How many VIPs a leaving node still answers for until their followers are
+ * heard, the last list included; when it is 0, nothing is gained by waiting.
+ *
+ * @param state The core.
+ * @returns The number; VIPs that nobody else could serve are not in it.
+ */
+export function pendingHandOvers(state: FailoverState): number {
+  if (!isUp(state)) return 0;
+  let pending = state.listUnsent ? 1 : 0;
+  for (const vip of state.owned.values()) {
+    if (vip.leavingMs !== undefined && hasSuccessor(vip, state.self)) pending++;
+  }
+  return pending;
+}
+
+/**
+ * What is known of the other agents; {@linkcode FailoverState.fellowsVersion}
+ * changes when it does.
+ *
+ * @param state The core.
+ * @returns A report per agent, by id.
+ */
+export function fellowReports(state: FailoverState): readonly FellowReport[] {
+  return [...state.fellows.values()]
+    .filter((fellow) => fellow.inView || fellow.incarnation >= 0n)
+    .sort((a, b) => a.id < b.id ? -1 : 1)
+    .map(({ node, presence, list }) => ({ node, presence, vips: list.size }));
+}
+
+function heed(step: Step, event: FailoverEvent): void {
+  const { state, nowMs } = step;
+  switch (event.kind) {
+    case "view":
+      heedView(step, event);
+      break;
+    case "synced":
+      state.synced = true;
+      state.allDirty = true;
+      break;
+    case "gateways":
+      state.gateways = event.gateways;
+      break;
+    case "link-up":
+      linkUp(step);
+      break;
+    case "link-down":
+      linkDown(step);
+      break;
+    case "frame":
+      if (isUp(state)) heedFrame(step, event.mac, event.frame);
+      break;
+    case "heard":
+      state.lastProofMs = nowMs;
+      rememberWitness(state, event.ip, event.mac);
+      break;
+    case "claim":
+      if (isUp(state)) heedClaim(step, event);
+      break;
+    case "vetted": {
+      const vip = state.vips.get(event.vip);
+      if (vip !== undefined) vip.vettedMs = nowMs;
+      break;
+    }
+    case "leave":
+      state.leaveMs ??= nowMs;
+      state.beaconWanted = true;
+      state.listUnsent = true;
+      state.allDirty = true;
+      break;
+    case "stop":
+      stop(step);
+      break;
+    case "turn":
+    case "deadline":
+      break;
+    default:
+      unreachable(event);
+  }
+}
+
+type View = FailoverEvent & { readonly kind: "view" };
+
+function heedView(step: Step, view: View): void {
+  const { state } = step;
+  if (view.frozen !== undefined && view.frozen !== state.frozen) {
+    state.frozen = view.frozen;
+    state.beaconWanted = true;
+    state.allDirty = true;
+  }
+  if (view.nodes !== undefined) heedNodes(step, view.nodes);
+  for (const addr of view.removes ?? []) {
+    const vip = state.vips.get(addr);
+    if (vip !== undefined) removeVip(step, vip);
+  }
+  for (const vip of view.upserts ?? []) heedVip(state, vip);
+}
+
+function heedNodes(step: Step, nodes: readonly CandidateNode[]): void {
+  const { state } = step;
+  for (const fellow of state.fellows.values()) {
+    fellow.inView = false;
+    fellow.live = false;
+    fellow.viewLeaving = false;
+  }
+  for (const { node, live, leaving } of nodes) {
+    const fellow = fellowNamed(state, node);
+    fellow.inView = true;
+    fellow.live = live;
+    fellow.viewLeaving = leaving;
+  }
+  for (const fellow of [...state.fellows.values()]) {
+    if (!fellow.inView && !isPresent(fellow)) drop(step, fellow);
+  }
+  state.fellowsVersion++;
+  state.allDirty = true;
+}
+
+/** Forgets an agent that neither the view nor the wire knows. */
+function drop(step: Step, fellow: Fellow): void {
+  const { state } = step;
+  if (fellow.incarnation < 0n) return;
+  forget(step, fellow);
+  state.heardCount--;
+  fellow.incarnation = -1n;
+  fellow.presence = "unknown";
+}
+
+function heedVip(state: FailoverState, { vip: addr, eligible }: CandidateVip) {
+  let vip = state.vips.get(addr);
+  if (vip === undefined) {
+    vip = newVip(addr, state.holders.get(addr) ?? []);
+    state.vips.set(addr, vip);
+  } else if (isSameList(vip.eligible, eligible)) return;
+  vip.eligible = eligible;
+  vip.order = orderCandidates(eligible, addr)
+    .map((node) => fellowNamed(state, node));
+  vip.selfAt = vip.order.indexOf(state.self);
+  state.dirty.add(vip);
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, at) => item === b[at]);
+}
+
+function stop(step: Step): void {
+  const { state } = step;
+  const wasUp = isUp(state);
+  for (const vip of [...state.owned.values()]) release(step, vip, "stopped");
+  state.leaveMs ??= step.nowMs;
+  if (wasUp) sendList(step);
+  state.phase = { kind: "stopped" };
+}
+
+function sendFrames(step: Step): void {
+  const { state, nowMs } = step;
+  if (!isUp(state)) return;
+  for (const fellow of state.defending) {
+    sendList(step, fellow);
+    fellow.queriedMs = -Infinity;
+    sendQuery(step, fellow);
+  }
+  state.defending.clear();
+  const changed = state.listUnsent && nowMs >= state.listSentMs + LIST_PAUSE_MS;
+  if (changed || nowMs >= state.listSentMs + LIST_REFRESH_MS) {
+    state.listUnsent = false;
+    state.listSentMs = nowMs;
+    state.beaconMs = nowMs;
+    state.beaconWanted = false;
+    sendList(step);
+  } else if (nowMs >= beaconDueMs(state)) sendBeacon(step);
+}
+
+function framesDueMs(state: FailoverState): number {
+  const listMs = state.listSentMs +
+    (state.listUnsent ? LIST_PAUSE_MS : LIST_REFRESH_MS);
+  return Math.min(listMs, beaconDueMs(state));
+}
+
+function beaconDueMs(state: FailoverState): number {
+  const pauseMs = state.beaconWanted ? OUT_OF_TURN_MS : beaconIntervalMs(state);
+  return state.beaconMs + pauseMs;
+}

@@ -1,0 +1,203 @@
+/**
+ * Hosts that answer for a VIP and are no agent that lists it: a static host,
+ * another load balancer. A VIP is not claimed while one does.
+ *
+ * Each such host is asked for one of its VIPs every 500 ms, by unicast; when
+ * three answers in a row are missed, its VIPs are probed for anew.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+import { compareClaims, ownClaim, strongestHolder } from "./claim.ts";
+import {
+  FOREIGN_HOSTS_MAX,
+  FOREIGN_MISSES_MAX,
+  FOREIGN_WATCH_MS,
+} from "./constants.ts";
+import { ask } from "./out.ts";
+import {
+  type FailoverState,
+  type Fellow,
+  type ForeignHost,
+  isOwned,
+  isPresent,
+  type Step,
+  type Vip,
+} from "./state.ts";
+import { takeSteadyAsk } from "./witness.ts";
+
+/** Somebody answered for a VIP, or announced it. */
+export interface HostClaim {
+  readonly vip: IpAddr;
+  readonly mac: MacAddr;
+  /** The node that has this MAC address by its Lease. */
+  readonly node?: string;
+}
+
+/**
+ * Heeds a claim by ARP or ND.
+ *
+ * @param step The step.
+ * @param claim The claim.
+ */
+export function heedClaim(step: Step, claim: HostClaim): void {
+  const { state, nowMs } = step;
+  state.lastProofMs = nowMs;
+  const host = state.foreign.get(claim.mac);
+  if (host !== undefined) {
+    host.heardMs = nowMs;
+    host.misses = 0;
+  }
+  const fellow = fellowOf(state, claim);
+  if (fellow?.list.has(claim.vip) === true) {
+    fellow.arpAnsweredMs = nowMs;
+    return;
+  }
+  const vip = state.vips.get(claim.vip);
+  if (vip === undefined) return;
+  if (isOwned(vip)) heedRival(step, vip, fellow);
+  else if (strongestHolder(vip) === undefined) {
+    hold(step, vip, claim.mac, fellow);
+  }
+}
+
+/**
+ * Forgets that a foreign host answers for a VIP.
+ *
+ * @param step The step.
+ * @param vip The VIP.
+ */
+export function unhold(step: Step, vip: Vip): void {
+  const { heldBy } = vip;
+  if (heldBy === undefined) return;
+  vip.heldBy = undefined;
+  const host = step.state.foreign.get(heldBy.mac);
+  host?.vips.delete(vip);
+  if (host?.vips.size === 0) step.state.foreign.delete(heldBy.mac);
+  if (!vip.heldTold) return;
+  vip.heldTold = false;
+  const { mac } = heldBy;
+  step.effects.push({ kind: "held", vip: vip.vip, mac, held: false });
+}
+
+/**
+ * Tells that a VIP is not claimed because a foreign host answers for it.
+ *
+ * @param step The step.
+ * @param vip The VIP.
+ */
+export function tellHeld(step: Step, vip: Vip): void {
+  if (vip.heldBy === undefined || vip.heldTold) return;
+  vip.heldTold = true;
+  const { mac } = vip.heldBy;
+  step.effects.push({ kind: "held", vip: vip.vip, mac, held: true });
+}
+
+/**
+ * Asks the hosts that are due.
+ *
+ * @param step The step.
+ */
+export function watchForeign(step: Step): void {
+  const { state, nowMs } = step;
+  if (state.foreign.size === 0 || state.phase.kind === "down") return;
+  for (const host of [...state.foreign.values()]) {
+    if (nowMs >= host.nextMs) watch(step, host);
+  }
+}
+
+/**
+ * When the next host is asked.
+ *
+ * @param state The state.
+ * @returns The time, or `Infinity`.
+ */
+export function foreignDueMs(state: FailoverState): number {
+  let dueMs = Infinity;
+  for (const { nextMs } of state.foreign.values()) {
+    dueMs = Math.min(dueMs, nextMs);
+  }
+  return dueMs;
+}
+
+function watch(step: Step, host: ForeignHost): void {
+  const { nowMs } = step;
+  if (host.askedMs > host.heardMs) host.misses++;
+  if (host.misses >= FOREIGN_MISSES_MAX) {
+    for (const vip of [...host.vips]) {
+      unhold(step, vip);
+      step.state.dirty.add(vip);
+    }
+    return;
+  }
+  host.nextMs = nowMs + FOREIGN_WATCH_MS;
+  if (!takeSteadyAsk(step)) {
+    // Not asked is not missed.
+    host.askedMs = -Infinity;
+    return;
+  }
+  host.askedMs = nowMs;
+  for (const vip of host.vips) {
+    host.vips.delete(vip);
+    host.vips.add(vip);
+    ask(step, vip.vip, host.mac);
+    return;
+  }
+}
+
+/**
+ * A node whose frames are not heard claims what this node owns: the weaker rank
+ * stops, for nothing else can settle it.
+ */
+function heedRival(step: Step, vip: Vip, fellow: Fellow | undefined): void {
+  if (fellow === undefined || isPresent(fellow) || !fellow.live) return;
+  if (!vip.order.includes(fellow)) return;
+  const theirs = { standing: 0, fellow } as const;
+  if (compareClaims(vip, theirs, ownClaim(step.state, vip)) >= 0) return;
+  vip.claimedBy = fellow;
+  step.state.dirty.add(vip);
+}
+
+function hold(
+  step: Step,
+  vip: Vip,
+  mac: MacAddr,
+  fellow: Fellow | undefined,
+): void {
+  const { state, nowMs } = step;
+  if (vip.heldBy?.mac === mac) {
+    vip.heldBy.heardMs = nowMs;
+    if (vip.phase.kind === "probing") state.dirty.add(vip);
+    return;
+  }
+  unhold(step, vip);
+  vip.heldBy = { mac, fellow, sinceMs: nowMs, heardMs: nowMs };
+  vip.movedMs = nowMs;
+  state.dirty.add(vip);
+  const host = state.foreign.get(mac);
+  if (host !== undefined) host.vips.add(vip);
+  else if (state.foreign.size < FOREIGN_HOSTS_MAX) {
+    state.foreign.set(mac, {
+      mac,
+      vips: new Set([vip]),
+      nextMs: nowMs + FOREIGN_WATCH_MS,
+      askedMs: -Infinity,
+      heardMs: nowMs,
+      misses: 0,
+    });
+  }
+}
+
+/** The agent that a MAC address belongs to, by its frames or by its Lease. */
+function fellowOf(
+  state: FailoverState,
+  { mac, node }: HostClaim,
+): Fellow | undefined {
+  for (const fellow of state.fellows.values()) {
+    if (fellow.mac === mac) return fellow;
+  }
+  if (node === undefined) return undefined;
+  return state.fellows.get(state.config.nodeIdOf(node));
+}

@@ -1,0 +1,570 @@
+/**
+ * What the fail-over core of a link remembers; changed in place.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { FellowState, ListEntry, NodeId } from "@/wire/fellow_frame.ts";
+import { Agenda, type Scheduled } from "./agenda.ts";
+import {
+  ASK_MS,
+  BEACON_INTERVAL_MIN_MS,
+  GRACE_MS,
+  STEADY_ASKS_PER_SECOND,
+} from "./constants.ts";
+import type { FailoverEffect, FailoverReason, FellowReport } from "./events.ts";
+
+/** What a core is told at its birth. */
+export interface FailoverConfig {
+  /** Name of this node. */
+  readonly node: string;
+  /** Its id. */
+  readonly nodeId: NodeId;
+  /** The id of any node. */
+  readonly nodeIdOf: (node: string) => NodeId;
+  /** Microseconds of the wall clock at the start of this agent. */
+  readonly incarnation: bigint;
+  /** How much longer than 300 ms a silent fellow is verified. */
+  readonly patienceMs: number;
+}
+
+/** How a node stands on its link; see `standing.ts`. */
+export type LinkPhase =
+  | { readonly kind: "down" }
+  | { readonly kind: "listening"; readonly untilMs: number }
+  | { readonly kind: "good" }
+  | { readonly kind: "unsure"; readonly sinceMs: number }
+  | { readonly kind: "settling"; readonly sinceMs: number }
+  | {
+    readonly kind: "suspended";
+    /** When the gap was noticed, or the link came up. */
+    readonly sinceMs: number;
+    /** Whether it is the link that came up. */
+    readonly linkUp: boolean;
+    /** When settling began; after a gap at once, after link-up by the first proof. */
+    readonly settlingMs: number | undefined;
+  }
+  | { readonly kind: "stopped" };
+
+/** How a fellow is known; all but `unknown` and `silent` are *present*. */
+export type Presence = FellowReport["presence"];
+
+/** A verification that goes on. */
+export interface Verification {
+  /** When its first PROBE was sent. */
+  readonly startedMs: number;
+  /** How the fellow was known before. */
+  readonly from: Presence;
+  /** How many were sent. */
+  sent: number;
+  /** When the next one is due, or the conclusion. */
+  nextMs: number;
+}
+
+/** Parts of a list that came in so far. */
+export interface Assembly {
+  readonly version: number;
+  /** The parts in order; holes are not here yet. */
+  readonly parts: (readonly ListEntry[] | undefined)[];
+  missing: number;
+}
+
+/** A PROBE that may be answered. */
+export interface Probe {
+  readonly nonce: bigint;
+  readonly sentMs: number;
+}
+
+/** Another agent, or the node itself among candidates. */
+export interface Fellow extends Scheduled {
+  readonly id: NodeId;
+  /** Its name, once it is known. */
+  node: string | undefined;
+  /** Whether main knows the node as one that runs an agent. */
+  inView: boolean;
+  /** Whether its Lease is live. */
+  live: boolean;
+  /** Whether its node said to main that it is about to stop. */
+  viewLeaving: boolean;
+
+  /** Where its last frame came from. */
+  mac: MacAddr | undefined;
+  /** Its newest incarnation; -1 before any. */
+  incarnation: bigint;
+  presence: Presence;
+  /** What it said last of itself; its `listVersion` is the announced one. */
+  said: FellowState;
+  /** When it said so: BEACON, LIST or REPLY. */
+  heardMs: number;
+  /** How many of them came. */
+  frames: number;
+  /** From when its silence counts. */
+  silenceFromMs: number;
+  /** When `said.uptimeMs` was received; `undefined` before. */
+  uptimeAtMs: number | undefined;
+  /** Since when it is FROZEN. */
+  frozenSinceMs: number | undefined;
+
+  /** Its VIPs, and whether each is leaving. */
+  list: Map<IpAddr, boolean>;
+  /** The version `list` has. */
+  heldVersion: number;
+  assembly: Assembly | undefined;
+  relayed: Assembly | undefined;
+  queriedMs: number;
+
+  /** The last PROBEs sent to it. */
+  probes: Probe[];
+  probedMs: number;
+  /** When the last REPLY came, when its PROBE was sent and what it named. */
+  repliedMs: number;
+  repliedSentMs: number;
+  repliedVersion: number;
+
+  verification: Verification | undefined;
+  /** When the last verification began. */
+  verifiedMs: number;
+  /** When it is looked at again while arp-only, vouched or silent. */
+  recheckMs: number;
+  arpAnsweredMs: number;
+  /** Since when only ARP is answered. */
+  vetoSinceMs: number | undefined;
+  vouchedMs: number;
+  silentSinceMs: number;
+  /** Who asked about it, and until when they are told. */
+  suspecters: Map<Fellow, number>;
+  /** When it was last told of a claim of ours that is stronger. */
+  defendedMs: number;
+  /** VIPs that ask it to hand over. */
+  readonly asking: Set<Vip>;
+}
+
+/** A claim that is about to be made, and by which right. */
+export interface Plan {
+  /** A silent owner's VIP, nobody's, or one whose owner is relieved. */
+  readonly kind: "takeover" | "dad" | "relieve";
+  /** The former owner. */
+  readonly from: Fellow | undefined;
+  /** Why an owner is relieved; `unheard`: its frames are filtered. */
+  readonly why: "leaving" | "frozen" | "rank" | "unheard" | undefined;
+  /** When. */
+  readonly dueMs: number;
+}
+
+/** Where a VIP is in the table of `vips.ts`. */
+export type VipPhase =
+  | { readonly kind: "idle" }
+  | { readonly kind: "waiting"; readonly plan: Plan; readonly dueMs: number }
+  | { readonly kind: "proving"; readonly plan: Plan }
+  | {
+    readonly kind: "probing";
+    readonly plan: Plan;
+    readonly sent: number;
+    readonly nextMs: number;
+  }
+  | {
+    readonly kind: "asking";
+    readonly plan: Plan;
+    readonly of: Fellow;
+    readonly askedMs: number;
+  }
+  | { readonly kind: "held"; readonly againMs: number }
+  | { readonly kind: "owner"; readonly lookMs: number }
+  | {
+    readonly kind: "defending";
+    readonly against: Fellow;
+    readonly tries: number;
+    /** Frames of it when the defence began. */
+    readonly frames: number;
+    readonly nextMs: number;
+  };
+
+/** A foreign host that answers for a VIP. */
+export interface Holding {
+  readonly mac: MacAddr;
+  /** The agent that has this MAC address, when it is one. */
+  readonly fellow: Fellow | undefined;
+  readonly sinceMs: number;
+  heardMs: number;
+}
+
+/** A VIP of the link. */
+export interface Vip extends Scheduled {
+  readonly vip: IpAddr;
+  eligible: readonly string[];
+  /** Who may own it, this node among them, the one most entitled first. */
+  order: readonly Fellow[];
+  /** Where this node is in the order; -1 when it is no candidate. */
+  selfAt: number;
+  /** Fellows that list it, present or not; shared with {@linkcode FailoverState.holders}. */
+  holders: Fellow[];
+  phase: VipPhase;
+  /** When it was claimed by this node. */
+  claimedMs: number;
+  /** Since when this node should not own it and waits to be relieved. */
+  leavingMs: number | undefined;
+  /** When it is released unheard. */
+  leaveDueMs: number;
+  /** A node whose frames are not heard, and that was heard to claim it just now. */
+  claimedBy: Fellow | undefined;
+  /** Why this node owns it. */
+  ownedReason: FailoverReason;
+  /** What was told last. */
+  reported:
+    | { readonly owned: boolean; readonly reason: FailoverReason }
+    | undefined;
+
+  /** Its last present holder; this node's record when it was this node. */
+  lastHolder: Fellow | undefined;
+  /** When the owner changed last. */
+  movedMs: number;
+  /** Since when nobody has it. */
+  orphanMs: number | undefined;
+  /** Since when its owner is leaving. */
+  ownerLeavingMs: number | undefined;
+  /** When the weaker is told next. */
+  arbitrateMs: number;
+  /** Not asked before. */
+  retryMs: number;
+  /** When a move that is not urgent has its turn. */
+  slotMs: number | undefined;
+  vettedMs: number;
+  heldBy: Holding | undefined;
+  /** Whether `held` was told. */
+  heldTold: boolean;
+}
+
+/** A host that answers for VIPs and is no agent that lists them. */
+export interface ForeignHost {
+  readonly mac: MacAddr;
+  readonly vips: Set<Vip>;
+  nextMs: number;
+  askedMs: number;
+  heardMs: number;
+  misses: number;
+}
+
+/** Everything of one link. */
+export interface FailoverState {
+  readonly config: FailoverConfig;
+  phase: LinkPhase;
+  /** Whether the link was up before: only the first time one listens. */
+  started: boolean;
+  synced: boolean;
+  /** Own Lease not renewed, as main says. */
+  frozen: boolean;
+  /** When this process was asked to leave. */
+  leaveMs: number | undefined;
+  startMs: number;
+  lastStepMs: number | undefined;
+  lastProofMs: number;
+  /** Since when this node claims: good without a break. */
+  readySinceMs: number;
+  /** Since when it has standing 0. */
+  standingSinceMs: number | undefined;
+  /** Start, last gap, last carrier. */
+  stableSinceMs: number;
+  /** Times of involuntary losses in the last 10 minutes. */
+  losses: number[];
+
+  /** This node among the candidates. */
+  readonly self: Fellow;
+  readonly fellows: Map<NodeId, Fellow>;
+  readonly fellowAgenda: Agenda<Fellow>;
+  /** How many fellows are present. */
+  presentCount: number;
+  /** How many were ever heard and are remembered. */
+  heardCount: number;
+  /** Frames of agents for which there was no room. */
+  refusedFrames: number;
+  /** Changes when {@linkcode FellowReport}s change. */
+  fellowsVersion: number;
+
+  readonly vips: Map<IpAddr, Vip>;
+  readonly vipAgenda: Agenda<Vip>;
+  /** Who lists what, whether it is a VIP of this link or not. */
+  readonly holders: Map<IpAddr, Fellow[]>;
+  /** VIPs to be looked at in this step. */
+  readonly dirty: Set<Vip>;
+  allDirty: boolean;
+  /** VIPs that wait for a proof. */
+  readonly proving: Set<Vip>;
+  /** VIPs that wait until lists are whole. */
+  readonly gated: Set<Vip>;
+  /** Fellows that are told in this step of stronger claims of ours. */
+  readonly defending: Set<Fellow>;
+  /** VIPs for which there is no room. */
+  readonly refused: Set<Vip>;
+  readonly foreign: Map<MacAddr, ForeignHost>;
+  /** Start of the window of moves, and how many are in it. */
+  moveWindowMs: number;
+  moves: number;
+
+  readonly owned: Map<IpAddr, Vip>;
+  readonly answering: Set<IpAddr>;
+  listVersion: number;
+  /** Whether a frame said that version. */
+  listPublished: boolean;
+  /** Whether a change was not sent yet. */
+  listUnsent: boolean;
+  listSentMs: number;
+  /** The entries by parts, while they are right. */
+  listParts: readonly (readonly ListEntry[])[] | undefined;
+  beaconMs: number;
+  /** Whether a beacon is wanted out of turn. */
+  beaconWanted: boolean;
+  nonce: bigint;
+
+  gateways: readonly IpAddr[];
+  /** Hosts heard, the last one last. */
+  readonly witnesses: Map<IpAddr, MacAddr>;
+  witnessTurn: number;
+  witnessedMs: number;
+  /** Steady asks that may be sent at `asksAtMs`. */
+  asks: number;
+  asksAtMs: number;
+}
+
+/** One step: the state, its time, and what it asks for. */
+export interface Step {
+  readonly state: FailoverState;
+  readonly nowMs: number;
+  readonly effects: FailoverEffect[];
+}
+
+/**
+ * A fellow of which nothing is known.
+ *
+ * @param id Its id.
+ * @param node Its name, when it is known.
+ * @returns The record.
+ */
+export function newFellow(id: NodeId, node?: string): Fellow {
+  return {
+    id,
+    node,
+    inView: false,
+    live: false,
+    viewLeaving: false,
+    mac: undefined,
+    incarnation: -1n,
+    presence: "unknown",
+    said: SAID_NOTHING,
+    heardMs: -Infinity,
+    frames: 0,
+    silenceFromMs: Infinity,
+    uptimeAtMs: undefined,
+    frozenSinceMs: undefined,
+    list: new Map(),
+    heldVersion: 0,
+    assembly: undefined,
+    relayed: undefined,
+    queriedMs: -Infinity,
+    probes: [],
+    probedMs: -Infinity,
+    repliedMs: -Infinity,
+    repliedSentMs: -Infinity,
+    repliedVersion: 0,
+    verification: undefined,
+    verifiedMs: -Infinity,
+    recheckMs: Infinity,
+    arpAnsweredMs: -Infinity,
+    vetoSinceMs: undefined,
+    vouchedMs: -Infinity,
+    silentSinceMs: -Infinity,
+    suspecters: new Map(),
+    defendedMs: -Infinity,
+    asking: new Set(),
+    queuedMs: Infinity,
+  };
+}
+
+/**
+ * A VIP that was just told of.
+ *
+ * @param vip The VIP.
+ * @param holders Who lists it.
+ * @returns The record.
+ */
+export function newVip(vip: IpAddr, holders: Fellow[]): Vip {
+  return {
+    vip,
+    eligible: [],
+    order: [],
+    selfAt: -1,
+    holders,
+    phase: IDLE,
+    claimedMs: -Infinity,
+    leavingMs: undefined,
+    leaveDueMs: Infinity,
+    claimedBy: undefined,
+    ownedReason: "claimed",
+    reported: undefined,
+    lastHolder: undefined,
+    movedMs: -Infinity,
+    orphanMs: undefined,
+    ownerLeavingMs: undefined,
+    arbitrateMs: Infinity,
+    retryMs: -Infinity,
+    slotMs: undefined,
+    vettedMs: -Infinity,
+    heldBy: undefined,
+    heldTold: false,
+    queuedMs: Infinity,
+  };
+}
+
+/**
+ * The state of a link that is down, before anything is known.
+ *
+ * @param config What does not change.
+ * @returns The state.
+ */
+export function initialFailover(config: FailoverConfig): FailoverState {
+  return {
+    config,
+    phase: { kind: "down" },
+    started: false,
+    synced: false,
+    frozen: false,
+    leaveMs: undefined,
+    startMs: 0,
+    lastStepMs: undefined,
+    lastProofMs: -Infinity,
+    readySinceMs: Infinity,
+    standingSinceMs: undefined,
+    stableSinceMs: 0,
+    losses: [],
+    self: newFellow(config.nodeId, config.node),
+    fellows: new Map(),
+    fellowAgenda: new Agenda(fellowDueMs),
+    presentCount: 0,
+    heardCount: 0,
+    refusedFrames: 0,
+    fellowsVersion: 0,
+    vips: new Map(),
+    vipAgenda: new Agenda(vipDueMs),
+    holders: new Map(),
+    dirty: new Set(),
+    allDirty: false,
+    proving: new Set(),
+    gated: new Set(),
+    defending: new Set(),
+    refused: new Set(),
+    foreign: new Map(),
+    moveWindowMs: -Infinity,
+    moves: 0,
+    owned: new Map(),
+    answering: new Set(),
+    listVersion: 0,
+    listPublished: false,
+    listUnsent: false,
+    listSentMs: -Infinity,
+    listParts: undefined,
+    beaconMs: -Infinity,
+    beaconWanted: false,
+    nonce: BigInt.asUintN(64, config.incarnation << 16n),
+    gateways: [],
+    witnesses: new Map(),
+    witnessTurn: 0,
+    witnessedMs: -Infinity,
+    asks: STEADY_ASKS_PER_SECOND,
+    asksAtMs: -Infinity,
+  };
+}
+
+/**
+ * Whether a fellow counts as there: its claims are respected.
+ *
+ * @param fellow The fellow.
+ * @returns True unless it is unknown or silent.
+ */
+export function isPresent(fellow: Fellow): boolean {
+  return fellow.presence !== "silent" && fellow.presence !== "unknown";
+}
+
+/**
+ * Whether this node owns a VIP, answered for or not.
+ *
+ * @param vip The VIP.
+ * @returns True when it is in this node's list.
+ */
+export function isOwned(vip: Vip): boolean {
+  return vip.phase.kind === "owner" || vip.phase.kind === "defending";
+}
+
+/**
+ * When the silence of a fellow that is up is noticed.
+ *
+ * @param fellow The fellow.
+ * @returns The time.
+ */
+export function overdueMs(fellow: Fellow): number {
+  return fellow.silenceFromMs + fellow.said.beaconIntervalMs + GRACE_MS;
+}
+
+/**
+ * Marks every VIP of a fellow's list to be looked at.
+ *
+ * @param state The state.
+ * @param fellow The fellow.
+ */
+export function dirtyList(state: FailoverState, fellow: Fellow): void {
+  for (const addr of fellow.list.keys()) {
+    const vip = state.vips.get(addr);
+    if (vip !== undefined) state.dirty.add(vip);
+  }
+}
+
+function fellowDueMs(fellow: Fellow): number {
+  switch (fellow.presence) {
+    case "unknown":
+      return Infinity;
+    case "up":
+      return overdueMs(fellow);
+    case "verifying":
+      return fellow.verification?.nextMs ?? Infinity;
+    default:
+      return fellow.recheckMs;
+  }
+}
+
+function vipDueMs(vip: Vip): number {
+  return Math.min(phaseDueMs(vip), vip.arbitrateMs);
+}
+
+function phaseDueMs(vip: Vip): number {
+  const { phase } = vip;
+  switch (phase.kind) {
+    case "waiting":
+      return phase.dueMs;
+    case "probing":
+      return phase.nextMs;
+    case "asking":
+      return phase.askedMs + ASK_MS;
+    case "held":
+      return phase.againMs;
+    case "owner":
+      return Math.min(phase.lookMs, vip.leaveDueMs);
+    case "defending":
+      return Math.min(phase.nextMs, vip.leaveDueMs);
+    default:
+      return Infinity;
+  }
+}
+
+/** What is assumed of a fellow that said nothing yet. */
+export const SAID_NOTHING: FellowState = {
+  listVersion: 0,
+  uptimeMs: 0,
+  beaconIntervalMs: BEACON_INTERVAL_MIN_MS,
+  unsure: false,
+  frozen: false,
+  listening: false,
+  leaving: false,
+  vips: 0,
+};
+
+const IDLE: VipPhase = { kind: "idle" };
