@@ -2,10 +2,12 @@
  * Classic BPF programs that keep frames nobody here would answer in the kernel.
  *
  * A filter is attached to a packet socket of one EtherType with
- * `SO_ATTACH_FILTER`. It lets through what concerns a VIP: ARP requests for one
- * and ARP packets from one (somebody else's claim), Neighbor Solicitations and
- * Advertisements for one. The VIPs are compared in a binary search over the
- * ends of their ranges, so neighboring addresses cost no more than one:
+ * `SO_ATTACH_FILTER`. It lets through what concerns a VIP, whoever answers for
+ * it: ARP requests for one and ARP packets from one (somebody else's claim),
+ * Neighbor Solicitations and Advertisements for one; and replies and
+ * advertisements sent to this host alone, which may answer a question of ours.
+ * The VIPs are compared in a binary search over the ends of their ranges, so
+ * neighboring addresses cost no more than one:
  *
  * ```text
  *        A ≥ 192.0.2.2 ──no──▶ A ≥ 192.0.2.1 ──no──▶ drop
@@ -27,6 +29,8 @@ import { type Ipv4Addr, ipv4AddrNumber } from "@/addr/ipv4_addr.ts";
 import { type Ipv6Addr, ipv6AddrBytes } from "@/addr/ipv6_addr.ts";
 import { assert } from "@/lang/assert.ts";
 import { ETHERNET_HEADER_BYTES } from "@/wire/ethernet.ts";
+import { FELLOW_MAGIC } from "@/wire/fellow.ts";
+import type { ClusterId, NodeId } from "@/wire/fellow_frame.ts";
 import {
   ARP_OPERATION,
   ETHER_TYPE,
@@ -68,7 +72,7 @@ export const FILTER_INSTRUCTION_BYTES = 8;
  * strictEqual(arpFilter(vip ? [vip] : []).mode, "exact");
  * ```
  *
- * @param vips The VIPs this node answers for on the link, in any order.
+ * @param vips The VIPs of the link, in any order.
  * @returns The program.
  */
 export function arpFilter(vips: Iterable<Ipv4Addr>): PacketFilter {
@@ -77,6 +81,7 @@ export function arpFilter(vips: Iterable<Ipv4Addr>): PacketFilter {
   return smallest(
     [
       ...head,
+      ...sentToUs(LOAD_HALF, OPERATION_AT, ARP_OPERATION.reply),
       // RFC 5227 §2.4: whoever sends from a VIP claims it, in a request too.
       load(LOAD_WORD, SENDER_AT),
       ...search(ranges, "next"),
@@ -91,14 +96,19 @@ export function arpFilter(vips: Iterable<Ipv4Addr>): PacketFilter {
 /**
  * The filter of the Neighbor Discovery socket of a link.
  *
- * @param vips The VIPs this node answers for on the link, in any order.
+ * @param vips The VIPs of the link, in any order.
  * @returns The program.
  */
 export function ndpFilter(vips: Iterable<Ipv6Addr>): PacketFilter {
   const ranges = boundaries([...vips].map(lastWord));
   const head = ndpHead();
   return smallest(
-    [...head, load(LOAD_WORD, NDP_TARGET_AT), ...search(ranges, "drop")],
+    [
+      ...head,
+      ...sentToUs(LOAD_BYTE, ICMPV6_AT, ICMPV6_TYPE.neighborAdvertisement),
+      load(LOAD_WORD, NDP_TARGET_AT),
+      ...search(ranges, "drop"),
+    ],
     plainNdp(),
   );
 }
@@ -120,6 +130,38 @@ export function plainArpFilter(): PacketFilter {
  */
 export function plainNdpFilter(): PacketFilter {
   return filterOf("plain", plainNdp());
+}
+
+/**
+ * The filter of the socket that receives the frames of other agents.
+ *
+ * It drops frames of other clusters and this node's own, as far as two words
+ * tell them; the decoder compares the rest.
+ *
+ * @param identity The cluster and this node.
+ * @returns The program.
+ */
+export function fellowFilter(
+  identity: { readonly cluster: ClusterId; readonly node: NodeId },
+): PacketFilter {
+  const word = (id: string): number => Number.parseInt(id.slice(0, 8), 16);
+  return filterOf("exact", [
+    ...foreignFrames(),
+    ...expect(LOAD_HALF, TYPE_AT, [ETHER_TYPE.foghorn]),
+    ...expect(LOAD_HALF, ETHERNET_HEADER_BYTES, [FELLOW_MAGIC]),
+    ...expect(LOAD_WORD, FELLOW_CLUSTER_AT, [word(identity.cluster)]),
+    load(LOAD_WORD, FELLOW_NODE_AT),
+    jump(JUMP_EQUAL, word(identity.node), { yes: 1, no: 0 }),
+    ACCEPT,
+    load(LOAD_WORD, FELLOW_NODE_AT + 4),
+    jump(
+      JUMP_EQUAL,
+      Number.parseInt(identity.node.slice(8), 16),
+      { yes: 1, no: 0 },
+    ),
+    ACCEPT,
+    DROP,
+  ]);
 }
 
 /** A `struct sock_filter`: jumps count the instructions they skip. */
@@ -212,6 +254,21 @@ function foreignFrames(): readonly Instruction[] {
     { code: AND, jt: 0, jf: 0, k: VLAN_ID_MASK },
     jump(JUMP_EQUAL, 0, { yes: 1, no: 0 }),
     DROP,
+  ];
+}
+
+/** Accepts what has a value at an offset and was sent to this host alone. */
+function sentToUs(
+  code: number,
+  offset: number,
+  value: number,
+): readonly Instruction[] {
+  return [
+    load(code, offset),
+    jump(JUMP_EQUAL, value, { yes: 0, no: 3 }),
+    load(LOAD_WORD, ANCILLARY.packetType),
+    jump(JUMP_EQUAL, PACKET_HOST, { yes: 0, no: 1 }),
+    ACCEPT,
   ];
 }
 
@@ -346,6 +403,7 @@ const ANCILLARY = {
   vlanTagPresent: 0xffff_f000 + 48,
 } as const;
 // <linux/if_packet.h>
+const PACKET_HOST = 0;
 const PACKET_OTHERHOST = 3;
 const PACKET_OUTGOING = 4;
 const VLAN_ID_MASK = 0xfff;
@@ -358,6 +416,8 @@ const NEXT_HEADER_AT = ETHERNET_HEADER_BYTES + 6;
 const HOP_LIMIT_AT = ETHERNET_HEADER_BYTES + 7;
 const ICMPV6_AT = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES;
 const NDP_TARGET_AT = ICMPV6_AT + 8 + 12;
+const FELLOW_CLUSTER_AT = ETHERNET_HEADER_BYTES + 4;
+const FELLOW_NODE_AT = ETHERNET_HEADER_BYTES + 12;
 
 // Longest jump of a leaf: over all its ends but the first, and one verdict.
 const LEAF_ENDS_MAX = 255;
