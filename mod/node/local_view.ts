@@ -237,9 +237,15 @@ export class LocalView {
 
   #publishedLinks(): readonly PublishedLink[] {
     const links: PublishedLink[] = [];
-    for (const { name, mac, running, prefixes } of this.#links) {
+    for (const { name, mac, running, prefixes, gateways } of this.#links) {
       if (mac === undefined) continue;
-      links.push({ name, up: running, mac, prefixes });
+      links.push({
+        name,
+        up: running,
+        mac,
+        prefixes,
+        ...(gateways === undefined ? {} : { gateways }),
+      });
     }
     return links;
   }
