@@ -26,6 +26,8 @@ export interface PublishedLink {
   readonly mac: MacAddr;
   /** Its addresses with the lengths of their subnets. */
   readonly prefixes: readonly Prefix[];
+  /** The node's gateways on it, which are nobody's VIP; absent: none. */
+  readonly gateways?: readonly IpAddr[];
 }
 
 /** Something an agent found wrong on its own node. */
@@ -43,6 +45,9 @@ export const LINKS_PUBLISHED_MAX = 64;
 
 /** Most prefixes an agent publishes of one link. */
 export const PREFIXES_PUBLISHED_MAX = 32;
+
+/** Most gateways an agent publishes of one link. */
+export const GATEWAYS_PUBLISHED_MAX = 8;
 
 /** Most `can_reach:` results an agent publishes. */
 export const CAN_REACH_PUBLISHED_MAX = 256;
@@ -71,11 +76,14 @@ export function publishedLinks(
     .toSorted((a, b) => Number(b.up) - Number(a.up) || byText(a.name, b.name))
     .slice(0, LINKS_PUBLISHED_MAX)
     .toSorted((a, b) => byText(a.name, b.name))
-    .map((link) => ({
+    .map(({ gateways = [], ...link }) => ({
       ...link,
       prefixes: link.prefixes
         .toSorted((a, b) => byText(formatPrefix(a), formatPrefix(b)))
         .slice(0, PREFIXES_PUBLISHED_MAX),
+      ...(gateways.length === 0 ? {} : {
+        gateways: gateways.toSorted(byText).slice(0, GATEWAYS_PUBLISHED_MAX),
+      }),
     }));
 }
 
@@ -95,11 +103,12 @@ export function publishedLinks(
  */
 export function encodeLinks(links: readonly PublishedLink[]): string {
   return JSON.stringify(
-    publishedLinks(links).map(({ name, up, mac, prefixes }) => ({
+    publishedLinks(links).map(({ name, up, mac, prefixes, gateways }) => ({
       name,
       up,
       mac,
       prefixes: prefixes.map(formatPrefix),
+      gateways,
     })),
   );
 }
@@ -202,13 +211,14 @@ export function decodeProblems(
 }
 
 function readLink(
-  { name, up, mac, prefixes }: Json,
+  { name, up, mac, prefixes, gateways = [] }: Json,
 ): PublishedLink | undefined {
   const address = typeof mac === "string" ? parseMacAddr(mac) : undefined;
   if (
     typeof name !== "string" || name === "" || typeof up !== "boolean" ||
     address === undefined || !Array.isArray(prefixes) ||
-    prefixes.length > PREFIXES_PUBLISHED_MAX
+    prefixes.length > PREFIXES_PUBLISHED_MAX || !Array.isArray(gateways) ||
+    gateways.length > GATEWAYS_PUBLISHED_MAX
   ) return undefined;
   const read: Prefix[] = [];
   for (const text of prefixes) {
@@ -216,7 +226,19 @@ function readLink(
     if (prefix === undefined) return undefined;
     read.push(prefix);
   }
-  return { name, up, mac: address, prefixes: read };
+  const routers: IpAddr[] = [];
+  for (const text of gateways) {
+    const router = typeof text === "string" ? parseIpAddr(text) : undefined;
+    if (router === undefined) return undefined;
+    routers.push(router);
+  }
+  return {
+    name,
+    up,
+    mac: address,
+    prefixes: read,
+    ...(routers.length === 0 ? {} : { gateways: routers }),
+  };
 }
 
 function decodeList<T>(

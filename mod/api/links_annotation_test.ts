@@ -11,6 +11,7 @@ import {
   encodeCanReach,
   encodeLinks,
   encodeProblems,
+  GATEWAYS_PUBLISHED_MAX,
   LINKS_PUBLISHED_MAX,
   PREFIXES_PUBLISHED_MAX,
   PROBLEM_MESSAGE_MAX,
@@ -48,6 +49,26 @@ Deno.test("encodeLinks() writes the same text for the same links in any order", 
     text,
   );
   deepStrictEqual(decodeLinks(text), { ok: true, value: [ETH0, ETH1] });
+});
+
+Deno.test("encodeLinks() and decodeLinks() keep the gateways of a link, a bounded number", () => {
+  const gateways = [address("2001:db8::1"), address("192.168.0.1")];
+  const text = encodeLinks([{ ...ETH0, gateways }]);
+  match(text, /"gateways":\["192\.168\.0\.1","2001:db8::1"\]/);
+  deepStrictEqual(decodeLinks(text), {
+    ok: true,
+    value: [{ ...ETH0, gateways: gateways.toReversed() }],
+  });
+  const many = Array.from({ length: 20 }, (_, i) => address(`10.0.0.${i}`));
+  const read = decodeLinks(encodeLinks([{ ...ETH0, gateways: many }]));
+  strictEqual(
+    read.ok && read.value[0]?.gateways?.length,
+    GATEWAYS_PUBLISHED_MAX,
+  );
+  for (const wrong of ['"192.168.0.1"', "[1]", '["router"]']) {
+    const refused = decodeLinks(text.replace(/(?<="gateways":)\[.*?\]/, wrong));
+    strictEqual(refused.ok, false, wrong);
+  }
 });
 
 Deno.test("encodeLinks() stays within its bounds, and keeps the links that are up", () => {

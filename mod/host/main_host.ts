@@ -263,6 +263,6 @@ export function bindWatch<T>(
 }
 
 function localLink(link: LinkInfo): LocalLink {
-  const { index, name, mac, up, running, prefixes } = link;
-  return { index, name, mac, running: up && running, prefixes };
+  const { index, name, mac, up, running, prefixes, gateways } = link;
+  return { index, name, mac, running: up && running, prefixes, gateways };
 }

@@ -407,6 +407,7 @@ function listed(objects: readonly unknown[]): Raw {
 }
 
 const ETH0: LinkInfo = {
+  gateways: [],
   index: 2,
   name: "eth0",
   kind: "veth",

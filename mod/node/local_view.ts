@@ -5,14 +5,19 @@
  * @module
  */
 
+import { type AddrRange, parseAddrRange } from "@/addr/addr_range.ts";
 import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
-import type { Eip } from "@/api/mod.ts";
-import { type Announcements, canReachTargets } from "@/reconcile/mod.ts";
+import { type Eip, LAYER2_PROTOCOL } from "@/api/mod.ts";
+import {
+  type Announcements,
+  canReachTargets,
+  selectPoolLinks,
+} from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
 import type { Conflict, OwnerLedger } from "./owner_ledger.ts";
 import type { WireLink } from "./wire_messages.ts";
@@ -44,6 +49,9 @@ export class LocalView {
   #routes: ReadonlyMap<IpAddr, string> = new Map();
   #routesKnown = false;
   #arpIgnore: ReadonlyMap<string, number> = new Map();
+  /** The pools that are answered for, and their text, by which a change is told. */
+  #pools: readonly ActivePool[] = [];
+  #poolsText = "";
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
   #conflicts: readonly Conflict[] = [];
@@ -100,7 +108,34 @@ export class LocalView {
     this.#arpIgnore = new Map(values);
   }
 
-  /** The links that VIPs are answered on, as the wire core wants them. */
+  /**
+   * Takes the Eips after one of them changed. What most changes are about, the
+   * usage in their status, makes no difference here.
+   */
+  setEips(eips: Iterable<Eip>): void {
+    const active = [...eips].filter(isActiveLayer2);
+    const text = JSON.stringify(
+      active.map(({ meta, spec }) =>
+        `${meta.name} ${spec.address} ${spec.interface ?? ""}`
+      ).sort(),
+    );
+    if (text === this.#poolsText) return;
+    this.#poolsText = text;
+    this.#version++;
+    this.#pools = active.flatMap(({ spec }) => {
+      const range = parseAddrRange(spec.address);
+      return range === undefined
+        ? []
+        : [{ interface: spec.interface ?? "", range }];
+    });
+  }
+
+  /**
+   * The links that VIPs are or may be answered on, as the wire core wants them:
+   * those of every active Eip, before there is any VIP, so that the agents on
+   * the link know each other by then; and those of the VIPs there are, also of
+   * an Eip that gives out no more.
+   */
   links(announcements: Announcements): readonly WireLink[] {
     return this.#derive(announcements).links;
   }
@@ -172,7 +207,7 @@ export class LocalView {
       version: this.#version,
       announced: announcements.version,
       used: [...used].sort(),
-      links: this.#wireLinks(used),
+      links: this.#wireLinks(new Set([...used, ...this.#selected()])),
       publication: {
         links: this.#publishedLinks(),
         canReach: this.#routes,
@@ -181,6 +216,14 @@ export class LocalView {
     };
     this.#derived = derived;
     return derived;
+  }
+
+  /** The names of the links that the active pools select on this node. */
+  #selected(): ReadonlySet<string> {
+    const context = { links: this.#links, routes: this.#routes };
+    return new Set(
+      this.#pools.flatMap((pool) => selectPoolLinks(pool, context)),
+    );
   }
 
   #wireLinks(used: ReadonlySet<string>): readonly WireLink[] {
@@ -194,9 +237,15 @@ export class LocalView {
 
   #publishedLinks(): readonly PublishedLink[] {
     const links: PublishedLink[] = [];
-    for (const { name, mac, running, prefixes } of this.#links) {
+    for (const { name, mac, running, prefixes, gateways } of this.#links) {
       if (mac === undefined) continue;
-      links.push({ name, up: running, mac, prefixes });
+      links.push({
+        name,
+        up: running,
+        mac,
+        prefixes,
+        ...(gateways === undefined ? {} : { gateways }),
+      });
     }
     return links;
   }
@@ -244,6 +293,12 @@ export class LocalView {
   }
 }
 
+/** A pool whose addresses are answered for. */
+interface ActivePool {
+  readonly interface: string;
+  readonly range: AddrRange;
+}
+
 /** What is derived from all VIPs. */
 interface Derived {
   readonly version: number;
@@ -251,6 +306,11 @@ interface Derived {
   readonly used: readonly string[];
   readonly links: readonly WireLink[];
   readonly publication: LocalPublication;
+}
+
+function isActiveLayer2({ meta, spec }: Eip): boolean {
+  return spec.protocol === LAYER2_PROTOCOL && !spec.disable &&
+    meta.deletionTimestamp === undefined;
 }
 
 function namesUsed(announcements: Announcements): ReadonlySet<string> {

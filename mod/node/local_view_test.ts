@@ -2,6 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parseMacAddr } from "@/addr/mac_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
+import { type Eip, projectEip } from "@/api/mod.ts";
 import { assert } from "@/lang/assert.ts";
 import { Announced } from "./_announced_test.ts";
 import { LocalView } from "./local_view.ts";
@@ -21,6 +22,58 @@ Deno.test("LocalView names the links that are answered on, with what the wire co
   ]);
   view.setLinks([link("eth0", 7), link("eth1", 3)]);
   strictEqual(view.links(world.announcements)[0]?.index, 7);
+});
+
+Deno.test("LocalView opens the links of an active Eip before it has a VIP", () => {
+  const world = new Announced();
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2), link("eth1", 3), LOOPBACK]);
+  const opened = (...eips: readonly object[]) => {
+    view.setEips(eips.map((spec, i) => eip(`pool-${i}`, spec)));
+    return view.links(world.announcements).map(({ name }) => name);
+  };
+  deepStrictEqual(opened(), []);
+  deepStrictEqual(opened({ interface: "eth1" }), ["eth1"]);
+  deepStrictEqual(opened({ interface: "eth1" }, { interface: "eth*" }), [
+    "eth0",
+    "eth1",
+  ]);
+  deepStrictEqual(opened({}), ["eth0", "eth1"]);
+  deepStrictEqual(opened({ address: "198.51.100.1" }), []);
+  for (
+    const idle of [
+      { disable: true },
+      { protocol: "bgp" },
+      { protocol: "vip" },
+      { protocol: "none of these" },
+      { deleted: true },
+    ]
+  ) deepStrictEqual(opened({ interface: "eth0", ...idle }), []);
+  const byRoute = { interface: "can_reach:192.0.2.1" };
+  deepStrictEqual(opened(byRoute), []);
+  view.setRoutes([[ip("192.0.2.1"), "eth1"]]);
+  deepStrictEqual(opened(byRoute), ["eth1"]);
+  view.setLinks([{ ...link("eth1", 3), running: false }]);
+  strictEqual(view.links(world.announcements)[0]?.running, false);
+});
+
+Deno.test("LocalView keeps the links of VIPs open whose Eip gives out no more", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  view.setEips([eip("pool", { interface: "eth0", disable: true })]);
+  strictEqual(view.links(world.announcements).length, 1);
+});
+
+Deno.test("LocalView computes nothing again when only the usage of an Eip changed", () => {
+  const world = new Announced();
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  view.setEips([eip("pool", { interface: "eth0" })]);
+  const before = view.links(world.announcements);
+  view.setEips([eip("pool", { interface: "eth0" }, { usage: 7 })]);
+  strictEqual(view.links(world.announcements), before);
 });
 
 Deno.test("LocalView asks for routes when targets or links changed", () => {
@@ -127,6 +180,20 @@ function link(name: string, index: number): LocalLink {
   const prefix = parsePrefix("192.0.2.11/24");
   assert(prefix !== undefined, "A prefix is expected");
   return { name, index, mac: MAC, running: true, prefixes: [prefix] };
+}
+
+function eip(name: string, spec: object, status: object = {}): Eip {
+  const { deleted, ...rest } = spec as { deleted?: boolean };
+  const projected = projectEip({
+    metadata: {
+      name,
+      ...(deleted ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}),
+    },
+    spec: { address: "192.0.2.91-192.0.2.95", protocol: "layer2", ...rest },
+    status,
+  });
+  assert(projected.ok, "An Eip is expected");
+  return projected.value;
 }
 
 function ip(text: string) {

@@ -251,6 +251,9 @@ export class MainCore {
       this.#effects.push({ kind: "relist", watched });
     }
     const changes = this.#cluster.takeChanges();
+    if (changes.some(({ kind }) => kind === "eip")) {
+      this.#local.setEips(this.#cluster.eips.values());
+    }
     this.#announcements.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     if (this.#watches.allListed()) {

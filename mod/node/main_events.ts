@@ -78,6 +78,8 @@ export interface LocalLink {
   readonly running: boolean;
   /** Addresses with the lengths of their subnets. */
   readonly prefixes: readonly Prefix[];
+  /** Next hops of default routes that are reached by it, sorted; absent: none. */
+  readonly gateways?: readonly IpAddr[];
 }
 
 /** What can happen to the main core. */

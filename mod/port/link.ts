@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 
@@ -30,4 +31,6 @@ export interface LinkInfo {
    * doubt (tentative, or refused by duplicate address detection) are left out.
    */
   readonly prefixes: readonly Prefix[];
+  /** Next hops of default routes that are reached by it, of both families, sorted; bounded. */
+  readonly gateways: readonly IpAddr[];
 }

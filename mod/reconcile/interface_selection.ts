@@ -17,6 +17,7 @@
  * @module
  */
 
+import { type AddrRange, rangesOverlap } from "@/addr/addr_range.ts";
 import {
   addrBits,
   familyOf,
@@ -24,7 +25,7 @@ import {
   parseIpAddr,
 } from "@/addr/ip_addr.ts";
 import { type MacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
-import { type Prefix, prefixContains } from "@/addr/prefix.ts";
+import { type Prefix, prefixContains, prefixRange } from "@/addr/prefix.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 
 /** A link of this node. */
@@ -162,7 +163,40 @@ export function selectLinks(
   context: SelectionContext,
 ): Result<readonly string[], SelectionRefusal> {
   const text = (request.interface ?? "").trim();
-  if (text === "") return selectBySubnet(request.vip, context.links);
+  return text === ""
+    ? selectBySubnet(request.vip, context.links)
+    : selectByText(text, context);
+}
+
+/**
+ * The links that any address of a pool may be answered on.
+ *
+ * @param pool `Eip.spec.interface`, empty when absent, and the pool's addresses.
+ * @param context What this node has.
+ * @returns Names of links, sorted: at least those that {@linkcode selectLinks}
+ *   chooses for some address of it.
+ */
+export function selectPoolLinks(
+  pool: { readonly interface: string; readonly range: AddrRange },
+  context: SelectionContext,
+): readonly string[] {
+  const text = pool.interface.trim();
+  if (text !== "") {
+    const selected = selectByText(text, context);
+    return selected.ok ? selected.value : [];
+  }
+  return context.links.filter((link) =>
+    !isVirtualLink(link.name) && isEthernet(link) &&
+    link.prefixes.some((prefix) =>
+      hasOthers(prefix) && rangesOverlap(prefixRange(prefix), pool.range)
+    )
+  ).map(({ name }) => name).sort();
+}
+
+function selectByText(
+  text: string,
+  context: SelectionContext,
+): Result<readonly string[], SelectionRefusal> {
   const parts = text.split(",").map((part) => part.trim());
   if (parts.length > INTERFACE_PARTS_MAX) {
     return refuse(
@@ -311,10 +345,13 @@ function selectBySubnet(
   );
 }
 
-/** An address alone, without others beside it, says nothing of a link's subnet. */
 function isSubnet(prefix: Prefix, vip: IpAddr): boolean {
-  return prefix.lengthBits < addrBits(familyOf(prefix.addr)) &&
-    prefixContains(prefix, vip);
+  return hasOthers(prefix) && prefixContains(prefix, vip);
+}
+
+/** An address alone, without others beside it, says nothing of a link's subnet. */
+function hasOthers({ addr, lengthBits }: Prefix): boolean {
+  return lengthBits < addrBits(familyOf(addr));
 }
 
 function isEthernet({ mac }: SelectableLink): boolean {

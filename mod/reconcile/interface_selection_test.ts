@@ -4,6 +4,7 @@ import {
   ok,
   strictEqual as equal,
 } from "node:assert/strict";
+import { parseAddrRange } from "@/addr/addr_range.ts";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { type MacAddr, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
 import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
@@ -11,6 +12,7 @@ import {
   canReachTargets,
   isVirtualLink,
   selectLinks,
+  selectPoolLinks,
 } from "./interface_selection.ts";
 
 const MAC = mac("02:00:00:00:00:0a");
@@ -61,6 +63,40 @@ const SELECTED = [
   },
   { text: "eth0,eth*", vip: ip("192.0.2.91"), links: ["eth0", "eth1"] },
 ];
+
+const POOLS = [
+  { text: "", pool: "192.0.2.91-192.0.2.99", links: ["eth0"] },
+  { text: "", pool: "2001:db8::/112", links: ["eth0"] },
+  // Each address is in one subnet only, but the pool in several.
+  {
+    text: "",
+    pool: "192.0.2.200-198.51.100.20",
+    links: ["ens3", "eth0", "eth1"],
+  },
+  { text: "", pool: "203.0.113.0/24", links: [] },
+  // The subnets of links that are chosen by name only.
+  { text: "", pool: "10.244.0.0/24", links: [] },
+  { text: " eth* ", pool: "203.0.113.0/24", links: ["eth0", "eth1"] },
+  { text: "cni0", pool: "203.0.113.9", links: ["cni0"] },
+  { text: "can_reach:192.0.2.254", pool: "203.0.113.9", links: ["eth0"] },
+  { text: "eth9", pool: "192.0.2.91", links: [] },
+  { text: "eth[", pool: "192.0.2.91", links: [] },
+];
+
+Deno.test.each(POOLS)(
+  'selectPoolLinks() finds all links for "$text" and $pool',
+  ({ text, pool, links }) => {
+    const range = parseAddrRange(pool);
+    ok(range !== undefined);
+    deepEqual(
+      selectPoolLinks({ interface: text, range }, {
+        links: LINKS,
+        routes: ROUTES,
+      }),
+      links,
+    );
+  },
+);
 
 Deno.test.each(SELECTED)(
   "selectLinks() chooses $links for '$text' and $vip",

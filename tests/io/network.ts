@@ -88,6 +88,8 @@ class Watched implements AsyncDisposable {
   }
 }
 
+const QUIET = { links: false, routes: false, gateways: false };
+
 await runCase({
   async "follows links and addresses"() {
     const before = ownDescriptors();
@@ -112,6 +114,7 @@ await runCase({
         mtu: 1500,
         masterIndex: undefined,
         prefixes: [],
+        gateways: [],
       });
 
       ip("link set va up");
@@ -221,11 +224,13 @@ await runCase({
       routes: true,
       receiveBufferBytes: 2_048,
     });
-    deepEqual(events.drain(), { links: false, routes: false });
+    deepEqual(events.drain(), QUIET);
     ip("address add 192.0.2.7/24 dev va");
     equal(events.drain().links, true);
     ip("route add 198.51.100.0/24 dev va");
-    deepEqual(events.drain(), { links: false, routes: true });
+    deepEqual(events.drain(), { ...QUIET, routes: true });
+    ip("route add default via 192.0.2.1");
+    deepEqual(events.drain(), { ...QUIET, routes: true, gateways: true });
     const routes = Array.from(
       { length: 200 },
       (_, i) => `route add 10.0.${i}.0/24 dev va`,
@@ -233,9 +238,9 @@ await runCase({
     // Routes fill the buffer, and the news of the address is lost.
     shell(`ip -batch - <<END\n${routes}\naddress add 192.0.2.8/24 dev va\nEND`);
     equal(events.overflows, 0);
-    deepEqual(events.drain(), { links: true, routes: true });
+    deepEqual(events.drain(), { links: true, routes: true, gateways: true });
     equal(events.overflows, 1);
-    deepEqual(events.drain(), { links: false, routes: false });
+    deepEqual(events.drain(), QUIET);
   },
 
   async "leaves out addresses in doubt"() {
@@ -410,6 +415,75 @@ await runCase({
     equal(table.arpIgnore("va"), 2);
     write("va", 8);
     equal(table.arpIgnore("va"), 8);
+  },
+
+  "finds the next hops of default routes"() {
+    cable();
+    ip(`link set va up
+        link set vb up
+        address add 192.0.2.7/24 dev va
+        address add 198.51.100.7/24 dev vb
+        address add 2001:db8::7/64 dev va nodad`);
+    using netlink = new Netlink();
+    deepEqual(netlink.gateways(), []);
+    ip(
+      `route add default metric 9 nexthop via 192.0.2.1 nexthop via 198.51.100.1
+        route add default metric 7 via 192.0.2.2
+        -4 route add default table 7 via inet6 fe80::7 dev vb
+        route add default metric 5 dev va
+        route add unreachable default metric 99
+        route add 203.0.113.0/24 via 192.0.2.3
+        route add default via 2001:db8::1
+        route add default metric 9 via fe80::1 dev vb`,
+    );
+    const names = new Map(
+      netlink.links().map(({ index, name }) => [index, name] as const),
+    );
+    const told = netlink.gateways().map(({ linkIndex, address }) =>
+      `${names.get(linkIndex)} ${address}`
+    );
+    deepEqual(told.toSorted(), [
+      "va 192.0.2.1",
+      "va 192.0.2.2",
+      "va 2001:db8::1",
+      "vb 198.51.100.1",
+      "vb fe80::1",
+      "vb fe80::7",
+    ]);
+  },
+
+  async "follows gateways"() {
+    cable();
+    ip(`link set va up
+        link set vb up
+        address add 192.0.2.7/24 dev va`);
+    await using reactor = new Reactor();
+    using table = new KernelLinkTable(reactor);
+    let now: string | undefined;
+    let check = (): void => {};
+    const until = async (wanted: string): Promise<void> => {
+      if (now === wanted) return;
+      await new Promise<void>((resolve) => {
+        check = () => now === wanted ? resolve() : undefined;
+      });
+    };
+    table.watch((links) => {
+      const va = links.find(({ name }) => name === "va");
+      now = va?.gateways.join(" ");
+      check();
+    });
+    await until("");
+    ip("route add default via 192.0.2.1");
+    await until("192.0.2.1");
+    ip("route replace default via 192.0.2.2");
+    await until("192.0.2.2");
+    ip("route del default");
+    await until("");
+    ip("route add default via 192.0.2.3");
+    await until("192.0.2.3");
+    // The kernel says nothing of the routes that go with the link.
+    ip("link set va down");
+    await until("");
   },
 
   "knows neighbors"() {

@@ -11,6 +11,7 @@ import { ipv6Addr } from "@/addr/ipv6_addr.ts";
 import { type MacAddr, macAddr } from "@/addr/mac_addr.ts";
 import {
   decodeAttributes,
+  type NetlinkAttributes,
   type NetlinkMessage,
   RTM,
   text,
@@ -71,6 +72,14 @@ export interface KernelRoute {
   readonly local: boolean;
 }
 
+/** A next hop of a default route. */
+export interface KernelGateway {
+  /** The interface it is reached by. */
+  readonly linkIndex: number;
+  /** Its address; IPv6 for some IPv4 routes, too (RFC 5549). */
+  readonly address: IpAddr;
+}
+
 /** What the kernel knows of a neighbor. */
 export interface KernelNeighbor {
   /** The interface it is seen on. */
@@ -103,8 +112,14 @@ export const HEADER_BYTES = {
 /** Address families as the kernel numbers them (AF_INET, AF_INET6). */
 export const KERNEL_FAMILY = { ipv4: 2, ipv6: 10 } as const;
 
-/** Attributes a route is asked by, or told with (RTA_DST, RTA_OIF). */
-export const RTA = { destination: 1, link: 4 } as const;
+/** Attributes a route is asked by, or told with (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA). */
+export const RTA = {
+  destination: 1,
+  link: 4,
+  gateway: 5,
+  multipath: 9,
+  via: 18,
+} as const;
 
 /** Attribute of a request for interfaces that leaves things out (IFLA_EXT_MASK). */
 export const IFLA_EXT_MASK = 29;
@@ -211,6 +226,76 @@ export function decodeRoute(
     : { linkIndex, local: body[7] === RTN_LOCAL };
 }
 
+/**
+ * Whether a message is about a default route: one to everywhere (`rtm_dst_len` 0).
+ *
+ * @param message A message of rtnetlink.
+ */
+export function isDefaultRoute({ type, body }: NetlinkMessage): boolean {
+  return (type === RTM.newRoute || type === RTM.delRoute) && body[1] === 0;
+}
+
+/**
+ * Reads the next hops of a default route, of any table: one that only some
+ * packets take is a router all the same.
+ *
+ * @param message A message of rtnetlink.
+ * @returns The next hops, of all paths; none when it is about something else,
+ *   has none (a link without routers), or refuses.
+ */
+export function decodeGateways(
+  message: NetlinkMessage,
+): readonly KernelGateway[] {
+  const { type, body } = message;
+  const family = body[0];
+  if (
+    type !== RTM.newRoute || !isDefaultRoute(message) ||
+    body[7] !== RTN_UNICAST ||
+    (family !== KERNEL_FAMILY.ipv4 && family !== KERNEL_FAMILY.ipv6)
+  ) return [];
+  const attributes = decodeAttributes(body.subarray(HEADER_BYTES.route));
+  const gateways: KernelGateway[] = [];
+  const add = (
+    linkIndex: number | undefined,
+    hop: NetlinkAttributes,
+  ): void => {
+    const address = ipAddrFrom(family, hop.get(RTA.gateway)) ??
+      viaFrom(hop.get(RTA.via));
+    if (linkIndex !== undefined && address !== undefined) {
+      gateways.push({ linkIndex, address });
+    }
+  };
+  add(word(attributes.get(RTA.link)), attributes);
+  for (const { linkIndex, hop } of nextHops(attributes.get(RTA.multipath))) {
+    add(linkIndex, hop);
+  }
+  return gateways;
+}
+
+/** Paths of a route that has several (struct rtnexthop); what is cut is left out. */
+function* nextHops(
+  bytes: Uint8Array = new Uint8Array(),
+): Generator<
+  { readonly linkIndex: number | undefined; readonly hop: NetlinkAttributes }
+> {
+  for (let at = 0; at + NEXT_HOP_BYTES <= bytes.length;) {
+    const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    if (length < NEXT_HOP_BYTES || at + length > bytes.length) return;
+    yield {
+      linkIndex: word(bytes, at + 4),
+      hop: decodeAttributes(bytes.subarray(at + NEXT_HOP_BYTES, at + length)),
+    };
+    at += (length + 3) & ~3;
+  }
+}
+
+/** A next hop of another family than the route's (struct rtvia). */
+function viaFrom(bytes: Uint8Array | undefined): IpAddr | undefined {
+  return bytes === undefined || bytes[1] !== 0
+    ? undefined
+    : ipAddrFrom(bytes[0], bytes.subarray(2));
+}
+
 function ipAddrFrom(
   family: number | undefined,
   bytes: Uint8Array | undefined,
@@ -243,7 +328,9 @@ const IFA_F_SECONDARY = 0x01;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_DEPRECATED = 0x20;
 const IFA_F_TENTATIVE = 0x40;
+const RTN_UNICAST = 1;
 const RTN_LOCAL = 2;
+const NEXT_HOP_BYTES = 8;
 const NDA = { destination: 1, linkLayer: 2 } as const;
 const SCOPES: ReadonlyMap<number, KernelAddress["scope"]> = new Map([
   [0, "global"],

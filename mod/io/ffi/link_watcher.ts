@@ -10,9 +10,13 @@
  */
 
 import type { Prefix } from "@/addr/prefix.ts";
-import { addrBits, familyOf } from "@/addr/ip_addr.ts";
+import { addrBits, familyOf, type IpAddr } from "@/addr/ip_addr.ts";
 import type { LinkInfo } from "@/port/link.ts";
-import type { KernelAddress, KernelLink } from "./kernel_network.ts";
+import type {
+  KernelAddress,
+  KernelGateway,
+  KernelLink,
+} from "./kernel_network.ts";
 import { Netlink } from "./netlink.ts";
 import { NetlinkEvents } from "./netlink_events.ts";
 import type { Reactor } from "./reactor.ts";
@@ -23,6 +27,7 @@ export class LinkWatcher implements Disposable {
   readonly #events: NetlinkEvents;
   readonly #netlink = new Netlink();
   readonly #onChange: (links: readonly LinkInfo[]) => void;
+  readonly #routes: boolean;
   #links: readonly LinkInfo[];
   #closed = false;
 
@@ -32,8 +37,9 @@ export class LinkWatcher implements Disposable {
    * @param reactor Waits for the announcements; has to outlive the watcher.
    * @param onChange Called with the whole list soon after this returns, then
    * once for every burst of changes, never with the same list twice.
-   * @param options `routes`: calls back when routes change, too, with the list
-   * as it is; not for routers with full tables. `receiveBufferBytes`: room for
+   * @param options `routes`: tells the gateways of each link, and calls back
+   * when any route changes, with the list as it is; not for routers with full
+   * tables. `receiveBufferBytes`: room for
    * announcements that are not read yet.
    */
   constructor(
@@ -46,6 +52,7 @@ export class LinkWatcher implements Disposable {
   ) {
     this.#reactor = reactor;
     this.#onChange = onChange;
+    this.#routes = options.routes ?? false;
     // Heard before asked: what changes in between is announced.
     this.#events = new NetlinkEvents(options);
     this.#links = this.#read();
@@ -81,14 +88,19 @@ export class LinkWatcher implements Disposable {
 
   #changed(): void {
     const news = this.#events.drain();
-    const links = news.links ? this.#read() : this.#links;
+    // A link that goes down takes its IPv4 routes along without a word.
+    const links = news.links || news.gateways ? this.#read() : this.#links;
     const same = JSON.stringify(links) === JSON.stringify(this.#links);
     if (!same) this.#links = links;
     if (!same || news.routes) this.#onChange(this.#links);
   }
 
   #read(): readonly LinkInfo[] {
-    return linkInfos(this.#netlink.links(), this.#netlink.addresses());
+    return linkInfos(
+      this.#netlink.links(),
+      this.#netlink.addresses(),
+      this.#routes ? this.#netlink.gateways() : [],
+    );
   }
 }
 
@@ -97,11 +109,14 @@ export class LinkWatcher implements Disposable {
  *
  * @param links All interfaces.
  * @param addresses All addresses.
- * @returns The interfaces with the addresses that are good to use.
+ * @param gateways The next hops of all default routes.
+ * @returns The interfaces with the addresses that are good to use, and at most
+ *   {@linkcode GATEWAYS_PER_LINK_MAX} gateways, the first by text.
  */
 export function linkInfos(
   links: readonly KernelLink[],
   addresses: readonly KernelAddress[],
+  gateways: readonly KernelGateway[] = [],
 ): readonly LinkInfo[] {
   const prefixes = Map.groupBy(
     addresses.filter(({ tentative, dadFailed }) => !tentative && !dadFailed),
@@ -117,7 +132,17 @@ export function linkInfos(
     mtu: link.mtu,
     masterIndex: link.masterIndex,
     prefixes: (prefixes.get(link.index) ?? []).map(prefixOf),
+    gateways: gatewaysOf(gateways, link.index),
   }));
+}
+
+function gatewaysOf(
+  gateways: readonly KernelGateway[],
+  index: number,
+): readonly IpAddr[] {
+  const own = gateways.filter(({ linkIndex }) => linkIndex === index);
+  return [...new Set(own.map(({ address }) => address))].sort()
+    .slice(0, GATEWAYS_PER_LINK_MAX);
 }
 
 function prefixOf(address: KernelAddress): Prefix {
@@ -127,3 +152,6 @@ function prefixOf(address: KernelAddress): Prefix {
     : addrBits(familyOf(address.address));
   return { addr: address.address, lengthBits };
 }
+
+/** Most gateways told of one link; a route may have hundreds of paths. */
+export const GATEWAYS_PER_LINK_MAX = 8;

@@ -2,7 +2,7 @@ import { deepStrictEqual as deepEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import type { KernelAddress, KernelLink } from "./kernel_network.ts";
-import { linkInfos } from "./link_watcher.ts";
+import { GATEWAYS_PER_LINK_MAX, linkInfos } from "./link_watcher.ts";
 
 Deno.test("linkInfos() gives each link its own addresses, those in doubt left out", () => {
   const infos = linkInfos([link(1), link(2), link(3)], [
@@ -22,6 +22,27 @@ Deno.test("linkInfos() gives each link its own addresses, those in doubt left ou
       [3, []],
     ],
   );
+});
+
+Deno.test("linkInfos() gives each link its gateways once, a bounded number of them", () => {
+  const gateway = (linkIndex: number, text: string) => ({
+    linkIndex,
+    address: address(text, {}).address,
+  });
+  const [first, second, third] = linkInfos(
+    [link(1), link(2), link(3)],
+    [],
+    [
+      gateway(1, "192.0.2.254"),
+      gateway(1, "192.0.2.253"),
+      gateway(1, "192.0.2.254"),
+      gateway(2, "fe80::1"),
+      ...Array.from({ length: 20 }, (_, i) => gateway(3, `10.0.0.${i}`)),
+    ],
+  );
+  deepEqual(first?.gateways, ["192.0.2.253", "192.0.2.254"]);
+  deepEqual(second?.gateways, ["fe80::1"]);
+  deepEqual(third?.gateways.length, GATEWAYS_PER_LINK_MAX);
 });
 
 function link(index: number): KernelLink {

@@ -16,6 +16,7 @@ import { MSG_DONTWAIT } from "./_sockets.ts";
 import { openNetlink } from "./_netlink_socket.ts";
 import {
   decodeAddress,
+  decodeGateways,
   decodeLink,
   decodeNeighbor,
   decodeRoute,
@@ -23,6 +24,7 @@ import {
   IFLA_EXT_MASK,
   KERNEL_FAMILY,
   type KernelAddress,
+  type KernelGateway,
   type KernelLink,
   type KernelNeighbor,
   type KernelRoute,
@@ -73,6 +75,12 @@ export class Netlink implements Disposable {
   addresses(): readonly KernelAddress[] {
     const body = new Uint8Array(HEADER_BYTES.address);
     return this.#dump(RTM.getAddress, body, decodeAddress);
+  }
+
+  /** The next hops of all default routes, of both families. */
+  gateways(): readonly KernelGateway[] {
+    const body = new Uint8Array(HEADER_BYTES.route);
+    return this.#dump(RTM.getRoute, body, decodeGateways).flat();
   }
 
   /** All neighbors, of both families. */

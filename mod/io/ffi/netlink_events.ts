@@ -16,6 +16,7 @@ import {
   type OffHeapMemory,
   outcome,
 } from "./libc.ts";
+import { isDefaultRoute } from "./kernel_network.ts";
 import { decodeNetlinkMessages, RTM } from "./netlink_message.ts";
 import { ERRNO } from "./os_error.ts";
 
@@ -25,6 +26,8 @@ export interface NetlinkNews {
   readonly links: boolean;
   /** A route. */
   readonly routes: boolean;
+  /** A default route among them. */
+  readonly gateways: boolean;
 }
 
 /** A socket that hears of changes. */
@@ -67,6 +70,7 @@ export class NetlinkEvents implements Disposable {
   drain(): NetlinkNews {
     let links = false;
     let routes = false;
+    let gateways = false;
     for (;;) {
       const length = outcome(
         libc().recv(
@@ -76,17 +80,20 @@ export class NetlinkEvents implements Disposable {
           MSG_DONTWAIT,
         ),
       );
-      if (length === -ERRNO.EAGAIN) return { links, routes };
+      if (length === -ERRNO.EAGAIN) return { links, routes, gateways };
       if (length === -ERRNO.EINTR) continue;
       if (length === -ERRNO.ENOBUFS) {
         this.#overflows++;
         links = true;
         routes = true;
+        gateways = true;
         continue;
       }
       check(length, "recv", "hear of changes of the network");
       const heard = this.#bytes.subarray(0, length);
-      for (const { type } of decodeNetlinkMessages(heard)) {
+      for (const message of decodeNetlinkMessages(heard)) {
+        const { type } = message;
+        if (isDefaultRoute(message)) gateways = true;
         if (type === RTM.newRoute || type === RTM.delRoute) routes = true;
         else links = true;
       }

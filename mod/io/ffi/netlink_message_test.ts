@@ -5,6 +5,7 @@ import {
 import fc from "fast-check";
 import {
   decodeAddress,
+  decodeGateways,
   decodeLink,
   decodeNeighbor,
   decodeRoute,
@@ -92,6 +93,7 @@ Deno.test("decoders never throw, whatever was cut or flipped", () => {
         decodeLink(message_);
         decodeAddress(message_);
         decodeRoute(message_);
+        decodeGateways(message_);
         decodeNeighbor(message_);
       }
     },

@@ -18,6 +18,8 @@ const CASES: readonly (readonly [string, string])[] = [
   ["Netlink", "tells what a link stands on"],
   ["Netlink", "asks for routes"],
   ["Netlink", "knows neighbors"],
+  ["Netlink", "finds the next hops of default routes"],
+  ["KernelLinkTable", "follows gateways"],
   ["KernelLinkTable", "calls back when a route changes"],
   ["KernelLinkTable", "reads arp_ignore"],
   ["MulticastGroups", "joins groups, over several sockets"],
