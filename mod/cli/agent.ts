@@ -45,6 +45,7 @@ export interface AgentOptions {
   readonly loadBalancerClass: string;
   readonly claimUnclassed: boolean;
   readonly httpAddress: string;
+  readonly failoverPatience: string;
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
@@ -67,6 +68,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     );
   }
   const address = listenAddress(options.httpAddress);
+  failoverPatienceMs(options.failoverPatience);
   const logs = await startLogs(
     logOptions(options.logLevel, options.logFormat),
   );
@@ -86,6 +88,17 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   } finally {
     await logs.close();
   }
+}
+
+/** How much longer than 300 ms a silent agent is verified. */
+function failoverPatienceMs(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9]+$/.test(text) || value > FAILOVER_PATIENCE_MS_MAX) {
+    throw new UsageError(
+      `Cannot use --failover-patience "${text}": write milliseconds, 0 to ${FAILOVER_PATIENCE_MS_MAX}`,
+    );
+  }
+  return value;
 }
 
 interface AgentStart {
@@ -179,7 +192,11 @@ async function buildAgent(
   });
   const reactor = new Reactor();
   const links = new KernelLinkTable(reactor);
-  const wire = new WorkerWireIsolate(node);
+  const wire = new WorkerWireIsolate({
+    node,
+    incarnation: BigInt(Math.round(performance.timeOrigin * 1_000)),
+    patienceMs: failoverPatienceMs(start.options.failoverPatience),
+  });
   const host = new MainHost(core, {
     clock,
     cluster: api,
@@ -294,4 +311,5 @@ function listenAddress(
 }
 
 /** How often memory that a burst has freed is given back. */
+const FAILOVER_PATIENCE_MS_MAX = 60_000;
 const TRIM_INTERVAL_MS = 15_000;

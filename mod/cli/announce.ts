@@ -29,7 +29,11 @@ export async function runAnnounce(
   const done = Promise.withResolvers<number>();
   const reactor = new Reactor();
   const table = new KernelLinkTable(reactor);
-  const wire = new WorkerWireIsolate(SELF);
+  const wire = new WorkerWireIsolate({
+    node: SELF,
+    incarnation: 0n,
+    isAlone: true,
+  });
   const announcer = new Announcer(link, vips, (code) => done.resolve(code));
   wire.onReport((report) => announcer.take(report));
   wire.onFailure((message) => announcer.fail(message));
@@ -83,10 +87,10 @@ class Announcer {
       }
       return [{ kind: "links", links: [] }];
     }
-    const { index, name, mac, up, running } = found;
+    const { index, name, mac, up, running, gateways } = found;
     const commands: WireCommand[] = [{
       kind: "links",
-      links: [{ index, name, mac, running: up && running }],
+      links: [{ index, name, mac, running: up && running, gateways }],
     }];
     if (!this.#started) {
       this.#started = true;
@@ -127,12 +131,20 @@ class Announcer {
           `conflict: ${report.mac} claims ${report.vip} on ${report.link}`,
         );
         break;
+      case "held":
+        if (!report.held) break;
+        print(
+          Deno.stderr,
+          `held: ${report.mac} answers for ${report.vip} on ${report.link}: it is answered here when that host no longer does`,
+        );
+        break;
       case "link-failed":
         this.fail(report.message);
         break;
       case "ready":
       case "link-ready":
       case "paused":
+      case "fellows":
       case "counters":
       case "left":
         break;

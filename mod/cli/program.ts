@@ -96,6 +96,11 @@ function addAgent(program: Command): void {
       "--record <file>",
       "record every event and its effects to a file, one JSON a line",
     )
+    .option(
+      "--failover-patience <ms>",
+      "how much longer than 300 ms an agent that is not heard is verified before its addresses are taken over",
+      "0",
+    )
     .option("--log-level <level>", "debug, info, warning or error", "info")
     .option("--log-format <format>", "json, text or auto", "auto");
   for (const [flag, argument] of OPENELB_FLAGS) {

@@ -6,13 +6,13 @@
  */
 
 import { EventFd } from "@/io/ffi/mod.ts";
-import type { WireCommand, WireReport } from "@/node/mod.ts";
+import type { WireCommand, WireConfig, WireReport } from "@/node/mod.ts";
 import type { WireIsolate } from "@/port/node_ports.ts";
 
 /** What the Worker is started with. */
 export interface WireStart {
-  /** Name of the Node. */
-  readonly node: string;
+  /** What its core is told at its birth. */
+  readonly config: WireConfig;
   /** The descriptor that wakes it. */
   readonly wakeFd: number;
   /** Where commands arrive. */
@@ -33,7 +33,7 @@ export class WorkerWireIsolate implements WireIsolate<WireCommand, WireReport> {
   readonly #ended = Promise.withResolvers<void>();
 
   /** Starts the Worker. */
-  constructor(node: string) {
+  constructor(config: WireConfig) {
     const channel = new MessageChannel();
     this.#port = channel.port1;
     this.#worker = new Worker(new URL("./wire_worker.ts", import.meta.url), {
@@ -41,7 +41,7 @@ export class WorkerWireIsolate implements WireIsolate<WireCommand, WireReport> {
       name: "wire",
     });
     const start: WireStart = {
-      node,
+      config,
       wakeFd: this.#wake.fd,
       commands: channel.port2,
     };

@@ -30,7 +30,7 @@ scope.onmessage = ({ data }) => {
     data.commands as MessagePort & NodeMessagePort,
     (report) => scope.postMessage(report),
   );
-  new WireHost(new WireCore({ node: data.node }), port).run();
+  new WireHost(new WireCore(data.config), port).run();
   scope.postMessage({ kind: "ended" });
   scope.close();
 };

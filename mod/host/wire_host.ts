@@ -53,23 +53,34 @@ export class WireHost {
       if (command.kind === "stop") this.#stopped = true;
       this.#carryOut(this.#core.step(command, nowMs));
     }
+    // What agents say to each other comes first: a PROBE is answered before any other work.
+    for (const tag of ready) this.#hear(tag, nowMs);
+    for (const [tag, link] of this.#links) {
+      if (this.#core.takeStale(tag)) link.discard();
+    }
     for (const tag of ready) this.#receive(tag, nowMs);
     this.#carryOut(this.#core.deadline(nowMs));
+  }
+
+  #hear(tag: number, nowMs: number): void {
+    const link = this.#links.get(tag);
+    if (link === undefined) return;
+    for (let batch = 0; batch < FELLOW_BATCHES_PER_TURN_MAX; batch++) {
+      const frames = link.receiveFellows();
+      if (frames.length === 0) return;
+      this.#carryOut(this.#core.takeFrames(tag, frames, nowMs));
+    }
   }
 
   #receive(tag: number, nowMs: number): void {
     const link = this.#links.get(tag);
     if (link === undefined) return;
-    if (this.#core.isListening(nowMs)) {
-      link.discard();
-      return;
-    }
     for (let batch = 0; batch < BATCHES_PER_TURN_MAX; batch++) {
       const received = link.receive();
       if (received <= 0) return;
       const answers = this.#core.answer(tag, received);
       if (answers > 0) link.send(answers);
-      const effects = this.#core.takeClaims(tag, nowMs);
+      const effects = this.#core.takeSightings(tag, nowMs);
       if (effects.length > 0) this.#carryOut(effects);
       if (received < link.rx.slots) return;
     }
@@ -130,6 +141,8 @@ export class WireHost {
     const link = this.#links.get(effect.tag);
     if (link === undefined) return;
     let exact = effect.exact;
+    const { fellow } = effect.programs;
+    if (fellow !== undefined) link.setFilter("fellow", fellow);
     for (const protocol of ["arp", "ndp"] as const) {
       if (link.setFilter(protocol, effect.programs[protocol])) continue;
       // The kernel had no room for the long one: it lets more pass.
@@ -146,3 +159,5 @@ export class WireHost {
 
 /** Batches of one link before the other links and commands have their turn. */
 const BATCHES_PER_TURN_MAX = 16;
+/** The same of what agents say: a minute's worth of many of them is read before anything is answered. */
+const FELLOW_BATCHES_PER_TURN_MAX = 256;

@@ -9,8 +9,10 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
 import { ETHER_TYPE } from "@/wire/ethernet.ts";
+import { FELLOW_FRAME_BYTES_MAX, FELLOW_GROUP } from "@/wire/fellow.ts";
 import {
   Epoll,
+  ETH_P_ALL,
   type EventFd,
   LINK_DOWN,
   monotonicMs,
@@ -18,6 +20,7 @@ import {
   PacketSocket,
   ReceiveBatch,
   SendBatch,
+  WholeFrames,
 } from "./ffi/mod.ts";
 
 /** An interface to open. */
@@ -28,12 +31,18 @@ export interface OpenableLink {
   readonly name: string;
 }
 
-/** ARP and NDP on one interface. */
+/** ARP, NDP and the protocol between agents on one interface. */
 export class KernelPacketLink implements PacketLink {
   readonly #rx: ReceiveBatch = new ReceiveBatch();
   readonly #tx: SendBatch = new SendBatch();
   readonly #arp: PacketSocket;
   readonly #ndp: PacketSocket;
+  /** Bound to every EtherType and filtered: programs that a CNI hangs in front of a protocol do not see its frames first. */
+  readonly #fellows: PacketSocket;
+  readonly #heard: WholeFrames = new WholeFrames(
+    FELLOW_FRAMES_PER_BATCH,
+    FELLOW_FRAME_BYTES_MAX,
+  );
   readonly #groups: MulticastGroups;
   #overruns = 0;
   /** Where the frames in `rx` came from: their answers leave by the same socket, whose protocol the kernel puts on them. */
@@ -41,11 +50,19 @@ export class KernelPacketLink implements PacketLink {
 
   /** Opens an interface; nothing is received before the filters are set. */
   constructor(link: OpenableLink) {
-    this.#arp = openSocket(link, ETHER_TYPE.arp);
+    const opened: PacketSocket[] = [];
+    const open = (etherType: number): PacketSocket => {
+      const socket = openSocket(link, etherType);
+      opened.push(socket);
+      return socket;
+    };
     try {
-      this.#ndp = openSocket(link, ETHER_TYPE.ipv6);
+      this.#arp = open(ETHER_TYPE.arp);
+      this.#ndp = open(ETHER_TYPE.ipv6);
+      this.#fellows = open(ETH_P_ALL);
+      this.#fellows.setGroup(FELLOW_GROUP, true);
     } catch (error) {
-      this.#arp.close();
+      for (const socket of opened) socket.close();
       throw error;
     }
     this.#asked = this.#arp;
@@ -54,7 +71,7 @@ export class KernelPacketLink implements PacketLink {
 
   /** Its descriptors, to wait on. */
   get fds(): readonly number[] {
-    return [this.#arp.fd, this.#ndp.fd];
+    return [this.#arp.fd, this.#ndp.fd, this.#fellows.fd];
   }
 
   /** Frames received. */
@@ -85,17 +102,26 @@ export class KernelPacketLink implements PacketLink {
   }
 
   sendFrame(frame: Uint8Array<ArrayBuffer>): boolean {
-    const isArp = frame[12] === 0x08 && frame[13] === 0x06;
-    return (isArp ? this.#arp : this.#ndp).sendFrame(frame);
+    const type = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
+    if (type === ETHER_TYPE.foghorn) return this.#fellows.sendFrame(frame);
+    return (type === ETHER_TYPE.arp ? this.#arp : this.#ndp).sendFrame(frame);
+  }
+
+  receiveFellows(): readonly Uint8Array[] {
+    const received = this.#fellows.receive(this.#heard);
+    return received <= 0 ? NONE : this.#heard.take(received);
   }
 
   discard(): number {
     return this.#arp.discard(this.#rx) + this.#ndp.discard(this.#rx);
   }
 
-  setFilter(protocol: "arp" | "ndp", instructions: Uint8Array): boolean {
-    const socket = protocol === "arp" ? this.#arp : this.#ndp;
-    return socket.attachFilter(instructions);
+  setFilter(
+    protocol: "arp" | "ndp" | "fellow",
+    instructions: Uint8Array,
+  ): boolean {
+    const sockets = { arp: this.#arp, ndp: this.#ndp, fellow: this.#fellows };
+    return sockets[protocol].attachFilter(instructions);
   }
 
   setGroup(group: Ipv6Addr, wanted: boolean): void {
@@ -105,14 +131,16 @@ export class KernelPacketLink implements PacketLink {
 
   overruns(): number {
     this.#overruns += this.#arp.statistics().drops +
-      this.#ndp.statistics().drops;
+      this.#ndp.statistics().drops + this.#fellows.statistics().drops;
     return this.#overruns;
   }
 
   close(): void {
     this.#arp.close();
     this.#ndp.close();
+    this.#fellows.close();
     this.#groups.close();
+    this.#heard.close();
     this.#rx.close();
     this.#tx.close();
   }
@@ -124,6 +152,7 @@ function openSocket(link: OpenableLink, etherType: number): PacketSocket {
     etherType,
     filter: REFUSE_ALL,
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+    qdiscBypass: etherType === ETH_P_ALL,
   });
 }
 
@@ -200,6 +229,7 @@ export class KernelWirePort<Command, Report>
       send: (count) => opened.send(count),
       sendFrame: (frame) => opened.sendFrame(frame),
       discard: () => opened.discard(),
+      receiveFellows: () => opened.receiveFellows(),
       setFilter: (protocol, instructions) =>
         opened.setFilter(protocol, instructions),
       setGroup: (group, wanted) => opened.setGroup(group, wanted),
@@ -238,6 +268,7 @@ const REFUSE_ALL = new Uint8Array([0x06, 0, 0, 0, 0, 0, 0, 0]);
 /** Room for about 10,000 small frames that are not read yet. */
 const RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024;
 const NONE: readonly never[] = [];
+const FELLOW_FRAMES_PER_BATCH = 16;
 /** Lists of one tag, made once: the hot path allocates nothing. */
 const TAGS_ALONE: readonly (readonly number[])[] = Array.from(
   { length: 64 },

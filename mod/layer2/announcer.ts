@@ -2,8 +2,8 @@
  * Announces VIPs this node has just come to own, so that every neighbor on the
  * link replaces its stale cache entry at once instead of when it times out.
  *
- * A VIP is announced at once and again after 1, 2 and 5 seconds: an
- * announcement may be lost, and a neighbor whose entry changed less than a
+ * A VIP is announced at once and again after 0.2, 1, 2 and 5 seconds: an
+ * announcement may be lost, which must not cost a second, and a neighbor whose entry changed less than a
  * second before may ignore it. Thousands of VIPs are announced in batches of
  * {@linkcode ANNOUNCEMENTS_PER_STEP_MAX}, {@linkcode ANNOUNCEMENT_PACE_MS}
  * apart, and their repetitions are spread over
@@ -13,7 +13,7 @@
  * do, see {@linkcode announcerDeadlineMs}. It changes its state in place, for
  * there may be thousands of VIPs.
  *
- * Deviates from RFC 5227 §1.1 (ANNOUNCE_NUM 2, ANNOUNCE_INTERVAL 2 s): two
+ * Deviates from RFC 5227 §1.1 (ANNOUNCE_NUM 2, ANNOUNCE_INTERVAL 2 s): three
  * announcements more, because a moved address has stale entries to replace; and
  * from RFC 4861 §7.2.6 (at most 3 advertisements) likewise.
  *
@@ -98,6 +98,7 @@ export type AnnouncerStep = readonly [
 /** When a VIP is announced, counted from its acquisition. */
 export const ANNOUNCEMENT_OFFSETS_MS: readonly number[] = [
   0,
+  200,
   1_000,
   2_000,
   5_000,

@@ -28,6 +28,7 @@ import {
   FRAME_OFFSET_BYTES,
   FRAME_SLOT_BYTES,
   type FrameBatch,
+  frameOf,
 } from "@/wire/frame_batch.ts";
 import {
   ARP_OPERATION,
@@ -54,11 +55,15 @@ import {
 } from "./_native_order.ts";
 import { DROP_REASONS, type DropReason } from "./drop_reason.ts";
 import type { Claim } from "./responder.ts";
+import { type Sighting, sightingOf } from "./sighting.ts";
 import { RESPONDER_COUNTER, responderCounters } from "./responder_counters.ts";
 import type { VipTable } from "./vip_table.ts";
 
 /** Claims of a VIP by others that are listed per batch; more are counted only. */
 export const CONFLICTS_PER_BATCH_MAX = 16;
+
+/** Frames of a batch that are looked at for what they say of their senders. */
+export const SIGHTINGS_PER_BATCH_MAX = 16;
 
 /** What a {@linkcode FastResponder} works on. */
 export interface FastResponderOptions {
@@ -85,6 +90,9 @@ export class FastResponder {
   readonly #vips: VipTable;
   readonly #own: Uint16Array = new Uint16Array(3);
   #conflicts: Claim[] = [];
+  /** Which frames say something of others, and how many of them. */
+  readonly #seen: Uint16Array = new Uint16Array(SIGHTINGS_PER_BATCH_MAX);
+  #seenCount = 0;
 
   /**
    * Makes a responder.
@@ -110,6 +118,23 @@ export class FastResponder {
   }
 
   /**
+   * What the last batch says of other hosts: those that claim addresses this
+   * node does not answer for, and of those that asked, the first that was
+   * answered and some that were not. To be read before the next batch.
+   *
+   * @returns The sightings, at most {@linkcode SIGHTINGS_PER_BATCH_MAX}.
+   */
+  sightings(): readonly Sighting[] {
+    if (this.#seenCount === 0) return NONE;
+    const sightings: Sighting[] = [];
+    for (let i = 0; i < this.#seenCount; i++) {
+      const sighting = sightingOf(frameOf(this.#rx, this.#seen[i] as number));
+      if (sighting !== undefined) sightings.push(sighting);
+    }
+    return sightings;
+  }
+
+  /**
    * Follows a change of the interface's address.
    *
    * @param mac The new address.
@@ -127,10 +152,13 @@ export class FastResponder {
   answer(count: number): number {
     if (this.#conflicts.length > 0) this.#conflicts = [];
     let answers = 0;
+    this.#seenCount = 0;
     for (let i = 0; i < count; i++) {
       const verdict = this.#judge(i, answers);
-      if (verdict >= 0) this.#count(RESPONDER_COUNTER.drops + verdict);
-      else if (verdict === CONFLICT) this.#count(RESPONDER_COUNTER.conflicts);
+      if (verdict >= 0) {
+        this.#count(RESPONDER_COUNTER.drops + verdict);
+        if (verdict === NOT_A_REQUEST || verdict === NOT_OWNER) this.#see(i);
+      } else if (verdict === CONFLICT) this.#count(RESPONDER_COUNTER.conflicts);
       else {
         const arp = verdict === ARP_ANSWER;
         this.#count(
@@ -139,10 +167,15 @@ export class FastResponder {
         this.#count(
           arp ? RESPONDER_COUNTER.arpAnswers : RESPONDER_COUNTER.ndpAnswers,
         );
-        answers++;
+        if (answers++ === 0) this.#see(i);
       }
     }
     return answers;
+  }
+
+  #see(index: number): void {
+    if (this.#seenCount === SIGHTINGS_PER_BATCH_MAX) return;
+    this.#seen[this.#seenCount++] = index;
   }
 
   #count(counter: number): void {
@@ -444,6 +477,8 @@ function folded(sum: number): number {
 function codeOf(reason: DropReason): number {
   return DROP_REASONS.indexOf(reason);
 }
+
+const NONE: readonly Sighting[] = [];
 
 // Verdicts: a drop is the index of its reason; these are none.
 const ACCEPTED = -1;

@@ -5,12 +5,9 @@
  * - what is said: `responder.ts` for reading, `fast_responder.ts` for a batch in
  *   place, over the VIPs in `vip_table.ts`; `packet_filter.ts` keeps the rest of
  *   the link's chatter in the kernel; `announcement_frames.ts`
- * - when it is said: `announcer.ts`, `conflict.ts`, `pause_guard.ts`
- * - who says it: `ownership.ts` by the order of `rank.ts`
  *
  * Everything here is pure: time arrives in events, what is to be done leaves as
- * effects. Not done: failure detection on the link itself (ownership follows
- * Leases alone), Secure Neighbor Discovery (RFC 3971).
+ * effects. Not done: Secure Neighbor Discovery (RFC 3971).
  *
  * @module
  */
@@ -20,10 +17,10 @@ export * from "./announcer.ts";
 export * from "./conflict.ts";
 export * from "./drop_reason.ts";
 export * from "./fast_responder.ts";
-export * from "./ownership.ts";
 export * from "./packet_filter.ts";
-export * from "./pause_guard.ts";
+export * from "./question_frames.ts";
 export * from "./rank.ts";
 export * from "./responder.ts";
 export * from "./responder_counters.ts";
+export * from "./sighting.ts";
 export * from "./vip_table.ts";

@@ -8,37 +8,54 @@
 import { type IpAddr, isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { type Ipv6Addr, solicitedNodeMulticast } from "@/addr/ipv6_addr.ts";
+import { type MacAddr, macAddr } from "@/addr/mac_addr.ts";
 import {
   announcerDeadlineMs,
   type AnnouncerEffect,
   type AnnouncerState,
   arpFilter,
-  type CandidateVip,
+  arpProbe,
+  arpQuestion,
   conflictDeadlineMs,
   type ConflictEffect,
   type ConflictState,
+  dadSolicitation,
   dropsOf,
   FastResponder,
+  fellowFilter,
   gratuitousArpReply,
   gratuitousArpRequest,
   initialAnnouncer,
   initialConflicts,
-  initialOwnership,
   ndpFilter,
-  ownershipDeadlineMs,
-  type OwnershipEffect,
-  type OwnershipEvent,
-  type OwnershipState,
-  pendingHandOvers,
+  neighborQuestion,
   plainArpFilter,
   plainNdpFilter,
   RESPONDER_COUNTER,
   stepAnnouncer,
   stepConflicts,
-  stepOwnership,
   unsolicitedNaFrame,
   VipTable,
 } from "@/layer2/mod.ts";
+import {
+  type CandidateVip,
+  failoverDeadlineMs,
+  type FailoverEffect,
+  type FailoverEvent,
+  type FailoverState,
+  fellowReports,
+  initialFailover,
+  pendingHandOvers,
+  stepFailover,
+} from "@/layer2/failover/mod.ts";
+import { ETHERNET_HEADER_BYTES } from "@/wire/ethernet.ts";
+import {
+  decodeFellow,
+  encodeFellow,
+  FELLOW_GROUP,
+  nodeIdOf,
+} from "@/wire/fellow.ts";
+import type { FellowFrame, FellowMessage } from "@/wire/fellow_frame.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import type { WireEffect, WireShared } from "./wire.ts";
 import type { LinkCounters, WireLink } from "./wire_messages.ts";
@@ -51,14 +68,27 @@ export class LinkCore {
   readonly #announced = { arp: 0, ndp: 0 };
   #link: WireLink;
   #responder: FastResponder | undefined;
-  #ownership: OwnershipState;
+  readonly #failover: FailoverState;
   #announcer: AnnouncerState = initialAnnouncer();
   #conflicts: ConflictState;
+  /** Where fellows were heard, besides what their Leases say. */
+  readonly #heard = new Map<MacAddr, string>();
   /** VIPs that main has told of on this link. */
   readonly #known = new Set<IpAddr>();
   #nodesSeen: unknown;
+  #frozenSeen = false;
+  #gatewaysSeen = "";
+  #identitySeen: unknown;
+  #isUp = false;
   #synced = false;
   #leaving = false;
+  #isStale = false;
+  #fellowsReported = -1;
+  readonly #frames = {
+    received: emptyFrameCounts(),
+    sent: emptyFrameCounts(),
+    refused: new Map<string, number>(),
+  };
   #filterDueMs: number | undefined;
   #filteredMs = -Infinity;
   /** VIPs to announce when the kernel lets requests for them through. */
@@ -70,7 +100,13 @@ export class LinkCore {
     this.#tag = tag;
     this.#link = link;
     this.#shared = shared;
-    this.#ownership = initialOwnership(shared.node);
+    this.#failover = initialFailover({
+      node: shared.node,
+      nodeId: nodeIdOf(shared.node),
+      nodeIdOf,
+      incarnation: shared.incarnation,
+      patienceMs: shared.patienceMs,
+    });
     this.#conflicts = initialConflicts(shared.node);
   }
 
@@ -98,32 +134,22 @@ export class LinkCore {
     const otherMac = before.mac !== link.mac;
     if (otherMac) this.#responder?.setMac(link.mac);
     if (this.#responder === undefined) return effects;
-    if (link.running && (otherMac || !before.running)) {
-      this.#stepOwnership({ kind: "link-up", nowMs }, effects);
-    } else if (!link.running && before.running) {
-      this.#stepOwnership({ kind: "link-down", nowMs }, effects);
-    }
+    if (otherMac && this.#isUp) this.#goUp(nowMs, effects);
+    this.#follow(nowMs, effects);
     return effects;
   }
 
   /** Gives everything up: the interface is gone, or not used any more. */
   closing(nowMs: number): readonly WireEffect[] {
     const effects: WireEffect[] = [];
-    this.#stepOwnership({ kind: "stop", nowMs }, effects);
-    return effects.filter(({ kind }) => kind === "report");
+    this.#step({ kind: "stop", nowMs }, effects);
+    return effects.filter(({ kind }) => kind === "report" || kind === "send");
   }
 
   /** Takes the agents' MAC addresses; who was taken for a stranger may be one of them. */
   setFellows(nowMs: number): readonly WireEffect[] {
-    const [next, asked] = stepConflicts(this.#conflicts, {
-      kind: "fellows",
-      nowMs,
-      self: this.#shared.node,
-      macs: this.#shared.fellows,
-    });
-    this.#conflicts = next;
     const effects: WireEffect[] = [];
-    this.#heedConflicts(asked, nowMs, effects);
+    this.#tellFellows(nowMs, effects);
     return effects;
   }
 
@@ -133,32 +159,37 @@ export class LinkCore {
     if (this.#responder === undefined) return effects;
     const upserts: CandidateVip[] = [];
     const removes: IpAddr[] = [];
+    let isChanged = false;
     for (const vip of vips) {
       const view = this.#shared.vips.get(vip);
       if (view?.links.includes(this.#link.name) === true) {
-        this.#known.add(vip);
+        if (!this.#known.has(vip)) {
+          this.#known.add(vip);
+          isChanged = true;
+        }
         upserts.push({ vip, eligible: view.eligible });
-      } else if (this.#known.delete(vip)) removes.push(vip);
+      } else if (this.#known.delete(vip)) {
+        isChanged = true;
+        removes.push(vip);
+      }
     }
-    const { nodes } = this.#shared;
-    const others = nodes === this.#nodesSeen
-      ? {}
-      : { nodes: [...nodes.values()] };
+    if (isChanged) this.#refilterSoon(nowMs);
+    const { nodes, frozen } = this.#shared;
+    const others = {
+      ...(nodes === this.#nodesSeen ? {} : { nodes: [...nodes.values()] }),
+      ...(frozen === this.#frozenSeen ? {} : { frozen }),
+    };
     this.#nodesSeen = nodes;
-    this.#stepOwnership(
-      { kind: "view", nowMs, upserts, removes, ...others },
-      effects,
-    );
-    if (this.#link.running && !this.#ownership.up) {
-      this.#stepOwnership({ kind: "link-up", nowMs }, effects);
-    }
+    this.#frozenSeen = frozen;
+    this.#step({ kind: "view", nowMs, upserts, removes, ...others }, effects);
+    this.#follow(nowMs, effects);
     if (this.#shared.synced && !this.#synced) {
       this.#synced = true;
-      this.#stepOwnership({ kind: "synced", nowMs }, effects);
+      this.#step({ kind: "synced", nowMs }, effects);
     }
     if (this.#shared.leaving && !this.#leaving) {
       this.#leaving = true;
-      this.#stepOwnership({ kind: "leave", nowMs }, effects);
+      this.#step({ kind: "leave", nowMs }, effects);
     }
     if (this.#filteredMs === -Infinity) this.#refilter(nowMs, effects);
     return effects;
@@ -176,13 +207,54 @@ export class LinkCore {
 
   /** Whether nobody is waited for any more: handed over, or without a successor. */
   hasLeft(): boolean {
-    return pendingHandOvers(this.#ownership) === 0;
+    return pendingHandOvers(this.#failover) === 0;
   }
 
-  /** Takes the claims of others that were in the last batch. */
-  takeClaims(nowMs: number): readonly WireEffect[] {
+  /** Comes first in every turn: notices that this process did not run. */
+  turn(nowMs: number): readonly WireEffect[] {
+    if (!this.#isUp) return NOTHING;
+    const effects: WireEffect[] = [];
+    this.#step({ kind: "turn", nowMs }, effects);
+    return effects;
+  }
+
+  /** Whether the questions that are queued are older than a gap, said once. */
+  takeStale(): boolean {
+    const isStale = this.#isStale;
+    this.#isStale = false;
+    return isStale;
+  }
+
+  /** Takes frames of the protocol between agents. */
+  takeFrames(
+    frames: readonly Uint8Array[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    const { identity } = this.#shared;
+    if (identity === undefined) return NOTHING;
+    const effects: WireEffect[] = [];
+    for (const bytes of frames) {
+      const decoded = decodeFellow(
+        bytes.subarray(ETHERNET_HEADER_BYTES),
+        identity,
+      );
+      if (!decoded.ok) {
+        const { refused } = this.#frames;
+        const { reason } = decoded.error;
+        refused.set(reason, (refused.get(reason) ?? 0) + 1);
+        continue;
+      }
+      this.#frames.received[decoded.value.message.kind]++;
+      this.#takeFrame(bytes, decoded.value, { nowMs, effects });
+    }
+    return effects;
+  }
+
+  /** Takes what the last batch said of others: claims of VIPs, and who was heard. */
+  takeSightings(nowMs: number): readonly WireEffect[] {
     const claims = this.#responder?.conflicts ?? [];
-    if (claims.length === 0) return NOTHING;
+    const sightings = this.#responder?.sightings() ?? [];
+    if (claims.length === 0 && sightings.length === 0) return NOTHING;
     const effects: WireEffect[] = [];
     for (const { vip, mac } of claims) {
       const [next, asked] = stepConflicts(this.#conflicts, {
@@ -192,7 +264,13 @@ export class LinkCore {
         mac,
       });
       this.#conflicts = next;
-      this.#heedConflicts(asked, nowMs, effects);
+      this.#heedConflicts(asked, effects);
+      this.#claimed(vip, mac, { nowMs, effects });
+    }
+    for (const { kind, ip, mac } of sightings) {
+      if (kind === "claim" && this.#known.has(ip)) {
+        this.#claimed(ip, mac, { nowMs, effects });
+      } else this.#step({ kind: "heard", nowMs, ip, mac }, effects);
     }
     return effects;
   }
@@ -207,7 +285,7 @@ export class LinkCore {
     let earliest = Infinity;
     for (
       const dueMs of [
-        ownershipDeadlineMs(this.#ownership),
+        failoverDeadlineMs(this.#failover),
         announcerDeadlineMs(this.#announcer),
         conflictDeadlineMs(this.#conflicts),
         this.#filterDueMs,
@@ -219,7 +297,7 @@ export class LinkCore {
   /** Does what is due. */
   deadline(nowMs: number): readonly WireEffect[] {
     const effects: WireEffect[] = [];
-    this.#stepOwnership({ kind: "deadline", nowMs }, effects);
+    this.#step({ kind: "deadline", nowMs }, effects);
     const [announcer, sends] = stepAnnouncer(this.#announcer, {
       kind: "deadline",
       nowMs,
@@ -231,7 +309,7 @@ export class LinkCore {
       nowMs,
     });
     this.#conflicts = conflicts;
-    this.#heedConflicts(asked, nowMs, effects);
+    this.#heedConflicts(asked, effects);
     if (this.#filterDueMs !== undefined && this.#filterDueMs <= nowMs) {
       this.#refilter(nowMs, effects);
     }
@@ -256,46 +334,180 @@ export class LinkCore {
       drops: dropsOf(counters),
       conflicts: at(RESPONDER_COUNTER.conflicts),
       overruns: this.#overruns,
+      standing: this.#failover.phase.kind,
+      frames: {
+        received: { ...this.#frames.received },
+        sent: { ...this.#frames.sent },
+        refused: Object.fromEntries(this.#frames.refused),
+      },
     };
   }
 
-  #stepOwnership(event: OwnershipEvent, effects: WireEffect[]): void {
-    const [next, asked] = stepOwnership(this.#ownership, event);
-    this.#ownership = next;
-    for (const effect of asked) {
-      this.#heedOwnership(effect, event.nowMs, effects);
+  /** Tells of the other agents, when that changed. */
+  fellows(): readonly WireEffect[] {
+    const version = this.#failover.fellowsVersion;
+    if (version === this.#fellowsReported) return NOTHING;
+    this.#fellowsReported = version;
+    return [{
+      kind: "report",
+      report: {
+        kind: "fellows",
+        link: this.#link.name,
+        fellows: fellowReports(this.#failover),
+      },
+    }];
+  }
+
+  /** Begins, goes on or pauses, by the state of the interface and what is known. */
+  #follow(nowMs: number, effects: WireEffect[]): void {
+    const { identity, isAlone } = this.#shared;
+    if (identity !== this.#identitySeen) {
+      this.#identitySeen = identity;
+      this.#refilterSoon(nowMs);
+    }
+    const { gateways = [] } = this.#link;
+    const text = gateways.join(" ");
+    if (text !== this.#gatewaysSeen) {
+      this.#gatewaysSeen = text;
+      this.#step({ kind: "gateways", nowMs, gateways }, effects);
+    }
+    const isWanted = this.#link.running &&
+      (isAlone || identity !== undefined);
+    if (isWanted && !this.#isUp) this.#goUp(nowMs, effects);
+    else if (!isWanted && this.#isUp) {
+      this.#isUp = false;
+      this.#step({ kind: "link-down", nowMs }, effects);
     }
   }
 
-  #heedOwnership(
-    effect: OwnershipEffect,
+  #goUp(nowMs: number, effects: WireEffect[]): void {
+    this.#isUp = true;
+    this.#step({ kind: "link-up", nowMs }, effects);
+  }
+
+  #takeFrame(
+    bytes: Uint8Array,
+    frame: FellowFrame,
+    { nowMs, effects }: At,
+  ): void {
+    const mac = macAddr(bytes.subarray(6, 12));
+    this.#step({ kind: "frame", nowMs, mac, frame }, effects);
+    const fellow = this.#failover.fellows.get(frame.sender);
+    const node = fellow?.node ?? frame.sender;
+    if (this.#heard.get(mac) === node) return;
+    this.#heard.set(mac, node);
+    if (this.#heard.size > HEARD_MAX) {
+      for (const oldest of this.#heard.keys()) {
+        this.#heard.delete(oldest);
+        break;
+      }
+    }
+    this.#tellFellows(nowMs, effects);
+  }
+
+  #tellFellows(nowMs: number, effects: WireEffect[]): void {
+    const [next, asked] = stepConflicts(this.#conflicts, {
+      kind: "fellows",
+      nowMs,
+      self: this.#shared.node,
+      macs: new Map([...this.#heard, ...this.#shared.fellows]),
+    });
+    this.#conflicts = next;
+    this.#heedConflicts(asked, effects);
+  }
+
+  #claimed(vip: IpAddr, mac: MacAddr, { nowMs, effects }: At): void {
+    const node = this.#shared.fellows.get(mac);
+    // Another link of this node on the same segment claims nothing.
+    if (node === this.#shared.node) return;
+    const by = node === undefined ? {} : { node };
+    this.#step({ kind: "claim", nowMs, vip, mac, ...by }, effects);
+  }
+
+  #step(event: FailoverEvent, effects: WireEffect[]): void {
+    const [, asked] = stepFailover(this.#failover, event);
+    for (const effect of asked) {
+      this.#heedFailover(effect, event.nowMs, effects);
+    }
+  }
+
+  #heedFailover(
+    effect: FailoverEffect,
     nowMs: number,
     effects: WireEffect[],
   ): void {
-    const { vip } = effect;
+    const link = this.#link.name;
     switch (effect.kind) {
       case "answer":
-        this.#answerFor(vip, effect.on, nowMs, effects);
+        this.#answerFor(effect.vip, effect.on, nowMs, effects);
         break;
       case "announce":
         // Whoever hears it asks here from then on: what keeps requests for it
         // out has to go first.
-        if (this.#filterDueMs === undefined) {
-          this.#announce(vip, nowMs, effects);
-        } else this.#unannounced.add(vip);
+        if (effect.once) this.#announceOnce(effect.vip, effects);
+        else if (this.#filterDueMs === undefined) {
+          this.#announce(effect.vip, nowMs, effects);
+        } else this.#unannounced.add(effect.vip);
         break;
-      case "report":
-        effects.push({
-          kind: "report",
-          report: {
-            kind: "owned",
-            vip,
-            link: this.#link.name,
-            owned: effect.owned,
-            reason: effect.reason,
-          },
-        });
+      case "send":
+        this.#say(effect.message, effect.to, effects);
         break;
+      case "ask":
+        this.#ask(effect.ip, effect.to, effects);
+        break;
+      case "report": {
+        const { vip, owned, reason } = effect;
+        const report = { kind: "owned", vip, link, owned, reason } as const;
+        effects.push({ kind: "report", report });
+        break;
+      }
+      case "held": {
+        const { vip, mac, held } = effect;
+        const report = { kind: "held", vip, link, mac, held } as const;
+        effects.push({ kind: "report", report });
+        break;
+      }
+      case "paused": {
+        this.#isStale = true;
+        const { gapMs } = effect;
+        effects.push({ kind: "report", report: { kind: "paused", gapMs } });
+        break;
+      }
+    }
+  }
+
+  /** Says something to one fellow, or to all. */
+  #say(
+    message: FellowMessage,
+    to: MacAddr | undefined,
+    effects: WireEffect[],
+  ): void {
+    const { identity, incarnation } = this.#shared;
+    if (identity === undefined) return;
+    this.#frames.sent[message.kind]++;
+    const sender = identity.node;
+    const frame = encodeFellow({ sender, incarnation, message }, {
+      identity,
+      source: this.#link.mac,
+      destination: to ?? FELLOW_GROUP,
+    });
+    effects.push({ kind: "send", tag: this.#tag, frame });
+  }
+
+  /** Asks who has an address. */
+  #ask(ip: IpAddr, to: MacAddr | undefined, effects: WireEffect[]): void {
+    const { mac, linkLocal } = this.#link;
+    let frame: Uint8Array<ArrayBuffer> | undefined;
+    if (isIpv4(ip)) {
+      frame = to ? arpQuestion(ip, { mac, to }) : arpProbe(ip, mac);
+    } else if (isIpv6(ip)) {
+      if (to === undefined) frame = dadSolicitation(ip, mac);
+      else if (linkLocal !== undefined) {
+        frame = neighborQuestion(ip, { mac, linkLocal, to });
+      }
+    }
+    if (frame !== undefined) {
+      effects.push({ kind: "send", tag: this.#tag, frame });
     }
   }
 
@@ -320,7 +532,7 @@ export class LinkCore {
         vip,
       });
       this.#conflicts = conflicts;
-      this.#heedConflicts(asked, nowMs, effects);
+      this.#heedConflicts(asked, effects);
     }
     if (isIpv6(vip)) {
       effects.push({
@@ -330,11 +542,21 @@ export class LinkCore {
         wanted: on,
       });
     }
-    // Filters of many VIPs are long: a burst of changes makes one, not thousands.
+  }
+
+  /** Filters of many VIPs are long: a burst of changes makes one, not thousands. */
+  #refilterSoon(nowMs: number): void {
     this.#filterDueMs ??= Math.max(
       nowMs,
       this.#filteredMs + FILTER_INTERVAL_MS,
     );
+  }
+
+  #announceOnce(vip: IpAddr, effects: WireEffect[]): void {
+    const send: AnnouncerEffect = isIpv4(vip)
+      ? { kind: "send-gratuitous-arp", vip }
+      : { kind: "send-unsolicited-na", vip: vip as Ipv6Addr };
+    this.#send([send], effects);
   }
 
   #announce(vip: IpAddr, nowMs: number, effects: WireEffect[]): void {
@@ -349,7 +571,8 @@ export class LinkCore {
 
   #refilter(nowMs: number, effects: WireEffect[]): void {
     this.#filterDueMs = undefined;
-    this.#filteredMs = nowMs;
+    // The first one has nothing in it yet, and is no reason to wait.
+    this.#filteredMs = this.#known.size === 0 ? 0 : nowMs;
     effects.push(this.#filter());
     for (const vip of this.#unannounced) this.#announce(vip, nowMs, effects);
     this.#unannounced.clear();
@@ -358,18 +581,25 @@ export class LinkCore {
   #filter(): WireEffect {
     const four: Ipv4Addr[] = [];
     const six: Ipv6Addr[] = [];
-    for (const vip of this.#ownership.answering) {
+    for (const vip of this.#known) {
       if (isIpv4(vip)) four.push(vip);
       else if (isIpv6(vip)) six.push(vip);
     }
     const arp = arpFilter(four);
     const ndp = ndpFilter(six);
+    const { identity } = this.#shared;
     return {
       kind: "filter",
       tag: this.#tag,
       link: this.#link.name,
       exact: arp.mode === "exact" && ndp.mode === "exact",
-      programs: { arp: arp.program, ndp: ndp.program },
+      programs: {
+        arp: arp.program,
+        ndp: ndp.program,
+        ...(identity === undefined
+          ? {}
+          : { fellow: fellowFilter(identity).program }),
+      },
       fallbacks: {
         arp: plainArpFilter().program,
         ndp: plainNdpFilter().program,
@@ -400,57 +630,56 @@ export class LinkCore {
 
   #heedConflicts(
     asked: readonly ConflictEffect[],
-    nowMs: number,
     effects: WireEffect[],
   ): void {
+    const link = this.#link.name;
     for (const effect of asked) {
       const { vip } = effect;
       switch (effect.kind) {
         case "defend":
-          this.#send(
-            [
-              isIpv4(vip)
-                ? { kind: "send-gratuitous-arp", vip }
-                : { kind: "send-unsolicited-na", vip: vip as Ipv6Addr },
-            ],
-            effects,
-          );
+          this.#announceOnce(vip, effects);
           break;
-        case "report-conflict":
-          effects.push({
-            kind: "report",
-            report: {
-              kind: "conflict",
-              vip,
-              link: this.#link.name,
-              mac: effect.mac,
-              count: effect.count,
-            },
-          });
+        case "report-conflict": {
+          const { mac, count } = effect;
+          const report = { kind: "conflict", vip, link, mac, count } as const;
+          effects.push({ kind: "report", report });
           break;
+        }
         case "fellow-claim":
-          this.#stepOwnership(
-            { kind: "fellow-claim", nowMs, vip, node: effect.node },
-            effects,
-          );
+          // The core of fail-over was told of every claim.
           break;
-        case "conflict-ended":
-          effects.push({
-            kind: "report",
-            report: {
-              kind: "conflict-ended",
-              vip,
-              link: this.#link.name,
-              mac: effect.mac,
-            },
-          });
+        case "conflict-ended": {
+          const { mac } = effect;
+          const report = { kind: "conflict-ended", vip, link, mac } as const;
+          effects.push({ kind: "report", report });
           break;
+        }
       }
     }
   }
+}
+
+/** When, and where what is asked of the host goes. */
+interface At {
+  readonly nowMs: number;
+  readonly effects: WireEffect[];
+}
+
+function emptyFrameCounts(): Record<FellowMessage["kind"], number> {
+  return {
+    beacon: 0,
+    list: 0,
+    query: 0,
+    probe: 0,
+    reply: 0,
+    suspect: 0,
+    vouch: 0,
+  };
 }
 
 const NOTHING: readonly WireEffect[] = [];
 const NO_COUNTERS = new Float64Array(0);
 /** Shortest time between two filters of one link. */
 const FILTER_INTERVAL_MS = 10;
+/** MAC addresses of fellows remembered besides those of Leases. */
+const HEARD_MAX = 512;

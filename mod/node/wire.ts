@@ -12,18 +12,13 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
-import {
-  initialPauseGuard,
-  PAUSE_LISTEN_MS,
-  pauseGuardDeadlineMs,
-  type PauseGuardState,
-  stepPauseGuard,
-} from "@/layer2/mod.ts";
+import { type FellowIdentity, nodeIdOf } from "@/wire/fellow.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import { LinkCore } from "./link_core.ts";
 import type {
   NodeView,
   VipView,
+  WireCluster,
   WireCommand,
   WireLink,
   WireReport,
@@ -35,6 +30,8 @@ export interface FilterPrograms {
   readonly arp: Uint8Array;
   /** For the NDP socket. */
   readonly ndp: Uint8Array;
+  /** For the socket of the protocol between agents; absent: nothing passes. */
+  readonly fellow?: Uint8Array;
 }
 
 /** What the wire core asks of its host. */
@@ -74,18 +71,38 @@ export interface WireShared {
   nodes: ReadonlyMap<string, NodeView>;
   /** The agents' MAC addresses, this one's too, by which they are told from strangers. */
   fellows: ReadonlyMap<MacAddr, string>;
+  /** When this agent started, in microseconds of the wall clock. */
+  readonly incarnation: bigint;
+  /** How much longer a silent fellow is verified, in milliseconds. */
+  readonly patienceMs: number;
+  /** Whether there are no other agents, nor ever will be. */
+  readonly isAlone: boolean;
+  /** By what agents know each other; undefined: not known yet. */
+  identity: FellowIdentity | undefined;
+  /** Whether this node's own Lease has run out. */
+  frozen: boolean;
   /** Whether main has told everything once. */
   synced: boolean;
   /** Whether this node hands everything over. */
   leaving: boolean;
 }
 
+/** What a wire core is told at its birth. */
+export interface WireConfig {
+  /** Name of this Node. */
+  readonly node: string;
+  /** When this agent started, in microseconds of the wall clock; more than at its last start. */
+  readonly incarnation: bigint;
+  /** How much longer than 300 ms a silent fellow is verified, in milliseconds; 0 when absent. */
+  readonly patienceMs?: number;
+  /** Whether it answers without other agents and without Kubernetes. */
+  readonly isAlone?: boolean;
+}
+
 /** The wire core of one node. */
 export class WireCore {
   readonly #shared: WireShared;
   readonly #links = new Map<number, LinkCore>();
-  #guard: PauseGuardState = initialPauseGuard();
-  #listeningUntilMs = 0;
   #nextTag = 1;
   #countersDueMs: number | undefined;
   #counted = "";
@@ -93,9 +110,14 @@ export class WireCore {
   #left = false;
 
   /** The core of a node that knows nothing yet. */
-  constructor(config: { readonly node: string }) {
+  constructor(config: WireConfig) {
     this.#shared = {
       node: config.node,
+      incarnation: config.incarnation,
+      patienceMs: config.patienceMs ?? 0,
+      isAlone: config.isAlone ?? false,
+      identity: undefined,
+      frozen: false,
       vips: new Map(),
       nodes: new Map(),
       fellows: new Map(),
@@ -110,29 +132,25 @@ export class WireCore {
    * @param nowMs The time.
    */
   wake(nowMs: number): readonly WireEffect[] {
-    if (!this.#answersAny()) {
-      // Nothing ticks while there is nothing to answer for, so a gap says nothing.
-      this.#guard = initialPauseGuard();
-      return [];
-    }
-    const [guard, verdict] = stepPauseGuard(this.#guard, nowMs);
-    this.#guard = guard;
-    if (verdict.gapMs === 0) return [];
-    this.#listeningUntilMs = nowMs + PAUSE_LISTEN_MS;
-    return [{
-      kind: "report",
-      report: { kind: "paused", gapMs: verdict.gapMs },
-    }];
+    const effects: WireEffect[] = [];
+    for (const link of this.#links.values()) effects.push(...link.turn(nowMs));
+    return effects;
   }
 
-  /** Whether frames are to be thrown away: this process was stopped, what is queued is old. */
-  isListening(nowMs: number): boolean {
-    return nowMs < this.#listeningUntilMs;
+  /** Whether the questions queued on a link are to be thrown away, said once: they are older than a gap in which this process did not run. */
+  takeStale(tag: number): boolean {
+    return this.#links.get(tag)?.takeStale() ?? false;
   }
 
   /** Takes a command of main. */
   step(command: WireCommand, nowMs: number): readonly WireEffect[] {
     switch (command.kind) {
+      case "cluster":
+        this.#shared.identity = this.#identityOf(command);
+        return this.#evaluateAll(nowMs);
+      case "frozen":
+        this.#shared.frozen = command.frozen;
+        return this.#evaluate([], nowMs);
       case "links":
         return this.#setLinks(command.links, nowMs);
       case "nodes":
@@ -184,9 +202,18 @@ export class WireCore {
     return this.#links.get(tag)?.answer(count) ?? 0;
   }
 
-  /** Takes the claims of others that were in the last batch. */
-  takeClaims(tag: number, nowMs: number): readonly WireEffect[] {
-    return this.#links.get(tag)?.takeClaims(nowMs) ?? NOTHING;
+  /** Takes what the last batch said of other hosts. */
+  takeSightings(tag: number, nowMs: number): readonly WireEffect[] {
+    return this.#links.get(tag)?.takeSightings(nowMs) ?? NOTHING;
+  }
+
+  /** Takes frames of the protocol between agents. */
+  takeFrames(
+    tag: number,
+    frames: readonly Uint8Array[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    return this.#links.get(tag)?.takeFrames(frames, nowMs) ?? NOTHING;
   }
 
   /** Takes how many frames the kernel dropped on a link. */
@@ -197,10 +224,6 @@ export class WireCore {
   /** When to come back although nothing happened, or undefined. */
   deadlineMs(): number | undefined {
     let earliest = this.#countersDueMs;
-    if (this.#answersAny()) {
-      const tickMs = pauseGuardDeadlineMs(this.#guard);
-      if (tickMs !== undefined) earliest = Math.min(earliest ?? tickMs, tickMs);
-    }
     for (const link of this.#links.values()) {
       const dueMs = link.deadlineMs();
       if (dueMs !== undefined) earliest = Math.min(earliest ?? dueMs, dueMs);
@@ -211,10 +234,6 @@ export class WireCore {
   /** Does what is due. */
   deadline(nowMs: number): readonly WireEffect[] {
     const effects: WireEffect[] = [];
-    if (this.#answersAny() && this.#guard.lastStepMs === undefined) {
-      // The first VIP came in this very turn: from here on a gap says something.
-      [this.#guard] = stepPauseGuard(this.#guard, nowMs);
-    }
     for (const link of this.#links.values()) {
       const dueMs = link.deadlineMs();
       if (dueMs !== undefined && dueMs <= nowMs) {
@@ -231,11 +250,12 @@ export class WireCore {
     return effects;
   }
 
-  #answersAny(): boolean {
-    for (const link of this.#links.values()) {
-      if (link.answersAny()) return true;
-    }
-    return false;
+  #identityOf({ clusterId, wireKey }: WireCluster): FellowIdentity {
+    return {
+      cluster: clusterId,
+      node: nodeIdOf(this.#shared.node),
+      ...(wireKey === undefined ? {} : { key: Uint8Array.fromBase64(wireKey) }),
+    };
   }
 
   #hasLeft(): boolean {
@@ -291,12 +311,19 @@ export class WireCore {
 
   #reportCounters(nowMs: number): readonly WireEffect[] {
     this.#countersDueMs = nowMs + COUNTERS_INTERVAL_MS;
+    const fellows = [...this.#links.values()].flatMap((link) => link.fellows());
     const counters = [...this.#links.values()].map((link) => link.counters());
-    const text = JSON.stringify(counters);
-    const asked = [...this.#links.keys()].map((tag): WireEffect => ({
-      kind: "count-overruns",
-      tag,
-    }));
+    // Beacons are always counted: they are no news.
+    const text = JSON.stringify(
+      counters.map(({ frames: _, ...news }) => news),
+    );
+    const asked = [
+      ...fellows,
+      ...[...this.#links.keys()].map((tag): WireEffect => ({
+        kind: "count-overruns",
+        tag,
+      })),
+    ];
     // Said now and then also when nothing changed: it proves that this isolate lives.
     if (
       text === this.#counted && nowMs - this.#countedMs < COUNTERS_SILENCE_MS

@@ -9,7 +9,11 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { FellowReport } from "@/layer2/failover/events.ts";
+import type { LinkPhase } from "@/layer2/failover/state.ts";
+import type { ClusterId, FellowMessage } from "@/wire/fellow_frame.ts";
 
 /** An interface of this node that VIPs are answered on. */
 export interface WireLink {
@@ -21,6 +25,10 @@ export interface WireLink {
   readonly mac: MacAddr;
   /** Whether it is up and has a carrier. */
   readonly running: boolean;
+  /** The node's gateways on it, of both families: hosts that may be asked for a sign of life; absent: none. */
+  readonly gateways?: readonly IpAddr[];
+  /** Its IPv6 link-local address, the source of Neighbor Solicitations; absent: it has none. */
+  readonly linkLocal?: Ipv6Addr;
 }
 
 /** What main knows of one VIP. */
@@ -45,8 +53,25 @@ export interface NodeView {
   readonly macs: readonly MacAddr[];
 }
 
+/** By what agents know each other's frames. */
+export interface WireCluster {
+  /** The cluster; frames of others are ignored. */
+  readonly clusterId: ClusterId;
+  /** Key of the HMAC as base64, 16 bytes or more; absent: frames carry none. */
+  readonly wireKey?: string;
+}
+
 /** From main to the wire core. */
 export type WireCommand =
+  | ({
+    /** The cluster and its key; before it no frame of the protocol is sent or taken. */
+    readonly kind: "cluster";
+  } & WireCluster)
+  | {
+    /** Whether this node's own Lease was not renewed within its duration. */
+    readonly kind: "frozen";
+    readonly frozen: boolean;
+  }
   | {
     /** The links to serve, complete. */
     readonly kind: "links";
@@ -106,6 +131,20 @@ export type WireReport =
     readonly mac: MacAddr;
   }
   | {
+    /** A VIP is not claimed because a host that is no agent's answers for it; or is held no more. */
+    readonly kind: "held";
+    readonly vip: IpAddr;
+    readonly link: string;
+    readonly mac: MacAddr;
+    readonly held: boolean;
+  }
+  | {
+    /** The other agents on a link, complete; sent at most once a second while it changes. */
+    readonly kind: "fellows";
+    readonly link: string;
+    readonly fellows: readonly FellowReport[];
+  }
+  | {
     /** A link cannot be served: what the system said. */
     readonly kind: "link-failed";
     readonly link: string;
@@ -132,6 +171,9 @@ export type WireReport =
     readonly kind: "left";
   };
 
+/** How a node stands on a link. */
+export type LinkStanding = LinkPhase["kind"];
+
 /** What was counted on one link since start. */
 export interface LinkCounters {
   /** The link. */
@@ -148,4 +190,15 @@ export interface LinkCounters {
   readonly conflicts: number;
   /** Frames the kernel dropped because we read too slowly. */
   readonly overruns: number;
+  /** How this node stands on the link. */
+  readonly standing: LinkStanding;
+  /** Frames of the protocol between agents. */
+  readonly frames: {
+    /** Taken, by type. */
+    readonly received: Readonly<Record<FellowMessage["kind"], number>>;
+    /** Sent, by type. */
+    readonly sent: Readonly<Record<FellowMessage["kind"], number>>;
+    /** Refused, by reason. */
+    readonly refused: Readonly<Record<string, number>>;
+  };
 }

@@ -20,7 +20,7 @@ export interface FrameMemory {
   readonly lengthOffset: number;
 }
 
-/** One interface opened for ARP and NDP. */
+/** One interface opened for ARP, NDP and the protocol between agents. */
 export interface PacketLink {
   /** Where {@linkcode PacketLink.receive} puts frames. */
   readonly rx: FrameMemory;
@@ -32,14 +32,19 @@ export interface PacketLink {
   send(count: number): number;
   /** Sends one frame; whether the kernel took it. */
   sendFrame(frame: Uint8Array<ArrayBuffer>): boolean;
-  /** Throws away what is queued; the number of frames. */
+  /** Throws away the ARP and NDP frames that are queued; their number. */
   discard(): number;
+  /** Takes queued frames of the protocol between agents, whole, at most one batch; empty when nothing is left. */
+  receiveFellows(): readonly Uint8Array[];
   /**
    * Replaces a filter (a packed array of `sock_filter`).
    *
    * @returns Whether the kernel had room for it; the old one stays where not.
    */
-  setFilter(protocol: "arp" | "ndp", instructions: Uint8Array): boolean;
+  setFilter(
+    protocol: "arp" | "ndp" | "fellow",
+    instructions: Uint8Array,
+  ): boolean;
   /** Joins a multicast group, or leaves it; several users of one group are counted. */
   setGroup(group: Ipv6Addr, wanted: boolean): void;
   /** Frames the kernel dropped because they were read too slowly, since it was opened. */

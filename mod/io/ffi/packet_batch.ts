@@ -16,7 +16,6 @@
 
 import { assert } from "@/lang/assert.ts";
 import {
-  FRAME_BYTES_MAX,
   FRAME_OFFSET_BYTES,
   FRAME_SLOT_BYTES,
   type FrameBatch,
@@ -113,6 +112,62 @@ export class SendBatch implements FrameBatch, Disposable {
   }
 }
 
+/**
+ * Memory for whole frames, of which a few come at a time; the layout is that of
+ * {@linkcode ReceiveBatch} with larger slots.
+ */
+export class WholeFrames implements Disposable {
+  /** How many frames it has room for. */
+  readonly slots: number;
+  /** The records, as the kernel takes them. */
+  readonly headers: Deno.PointerObject;
+  readonly #memory: OffHeapMemory;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #slotBytes: number;
+
+  /**
+   * Makes room for frames.
+   *
+   * @param slots How many frames, 1 to 1024 (UIO_MAXIOV).
+   * @param frameBytes Longest frame; longer ones are cut.
+   */
+  constructor(slots: number, frameBytes: number) {
+    this.#slotBytes = Math.ceil((FRAME_OFFSET_BYTES + frameBytes) / 8) * 8;
+    const layout = layOut(slots, this.#slotBytes);
+    this.#memory = layout.memory;
+    this.#bytes = layout.bytes;
+    this.#words = layout.headerWords;
+    this.slots = slots;
+    this.headers = pointerTo(layout.memory.address + BigInt(layout.headersAt));
+  }
+
+  /**
+   * Copies of the first frames.
+   *
+   * @param count How many were received.
+   */
+  take(count: number): readonly Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = i * this.#slotBytes + FRAME_OFFSET_BYTES;
+      const length = this.#words[(i * HEADER_BYTES + HEADER_LENGTH_BYTES) / 4];
+      frames.push(this.#bytes.slice(at, at + (length ?? 0)));
+    }
+    return frames;
+  }
+
+  /** Frees its memory. */
+  close(): void {
+    this.#memory.free();
+  }
+
+  /** Frees its memory. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
 interface Layout {
   readonly memory: OffHeapMemory;
   readonly bytes: Uint8Array;
@@ -121,12 +176,12 @@ interface Layout {
   readonly vectorWords: Uint32Array;
 }
 
-function layOut(slots: number): Layout {
+function layOut(slots: number, slotBytes = FRAME_SLOT_BYTES): Layout {
   assert(
     Number.isInteger(slots) && slots >= 1 && slots <= SLOTS_MAX,
     "A batch has 1 to 1024 slots",
   );
-  const headersAt = slots * FRAME_SLOT_BYTES;
+  const headersAt = slots * slotBytes;
   const vectorsAt = headersAt + slots * HEADER_BYTES;
   const memory = allocate(vectorsAt + slots * VECTOR_BYTES);
   const { buffer, address } = memory;
@@ -134,13 +189,13 @@ function layOut(slots: number): Layout {
   for (let i = 0; i < slots; i++) {
     const header = headersAt + i * HEADER_BYTES;
     const vector = vectorsAt + i * VECTOR_BYTES;
-    const frame = i * FRAME_SLOT_BYTES + FRAME_OFFSET_BYTES;
+    const frame = i * slotBytes + FRAME_OFFSET_BYTES;
     view.setBigUint64(header + 16, address + BigInt(vector), true);
     view.setBigUint64(header + 24, 1n, true);
     view.setBigUint64(vector, address + BigInt(frame), true);
     view.setBigUint64(
       vector + VECTOR_LENGTH_BYTES,
-      BigInt(FRAME_BYTES_MAX),
+      BigInt(slotBytes - FRAME_OFFSET_BYTES),
       true,
     );
   }

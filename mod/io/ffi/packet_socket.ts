@@ -27,7 +27,7 @@ import {
 } from "./_sockets.ts";
 import { allocate, check, closeFd, type Libc, libc, outcome } from "./libc.ts";
 import { ERRNO, OsError } from "./os_error.ts";
-import type { ReceiveBatch, SendBatch } from "./packet_batch.ts";
+import type { ReceiveBatch, SendBatch, WholeFrames } from "./packet_batch.ts";
 
 /** What a packet socket is opened on and for. */
 export interface PacketSocketOptions {
@@ -148,7 +148,7 @@ export class PacketSocket implements Disposable {
    * @returns How many, 0 when nothing is queued, {@linkcode LINK_DOWN} when the
    * interface went down or away; told once for each time, by this or by sending.
    */
-  receive(batch: ReceiveBatch): number {
+  receive(batch: ReceiveBatch | WholeFrames): number {
     const received = outcome(
       this.#libc.recvmmsg(
         this.fd,
