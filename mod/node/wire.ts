@@ -155,6 +155,8 @@ export class WireCore {
       case "leave":
         this.#shared.leaving = true;
         return this.#evaluateAll(nowMs);
+      case "cluster":
+      case "frozen":
       case "stop":
         return [];
     }

@@ -9,7 +9,10 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { FellowReport } from "@/layer2/failover/events.ts";
+import type { ClusterId } from "@/wire/fellow_frame.ts";
 
 /** An interface of this node that VIPs are answered on. */
 export interface WireLink {
@@ -21,6 +24,10 @@ export interface WireLink {
   readonly mac: MacAddr;
   /** Whether it is up and has a carrier. */
   readonly running: boolean;
+  /** The node's gateways on it, of both families: hosts that may be asked for a sign of life; absent: none. */
+  readonly gateways?: readonly IpAddr[];
+  /** Its IPv6 link-local address, the source of Neighbor Solicitations; absent: it has none. */
+  readonly linkLocal?: Ipv6Addr;
 }
 
 /** What main knows of one VIP. */
@@ -45,8 +52,25 @@ export interface NodeView {
   readonly macs: readonly MacAddr[];
 }
 
+/** By what agents know each other's frames. */
+export interface WireCluster {
+  /** The cluster; frames of others are ignored. */
+  readonly clusterId: ClusterId;
+  /** Key of the HMAC as base64, 16 bytes or more; absent: frames carry none. */
+  readonly wireKey?: string;
+}
+
 /** From main to the wire core. */
 export type WireCommand =
+  | ({
+    /** The cluster and its key; before it no frame of the protocol is sent or taken. */
+    readonly kind: "cluster";
+  } & WireCluster)
+  | {
+    /** Whether this node's own Lease was not renewed within its duration. */
+    readonly kind: "frozen";
+    readonly frozen: boolean;
+  }
   | {
     /** The links to serve, complete. */
     readonly kind: "links";
@@ -104,6 +128,20 @@ export type WireReport =
     readonly vip: IpAddr;
     readonly link: string;
     readonly mac: MacAddr;
+  }
+  | {
+    /** A VIP is not claimed because a host that is no agent's answers for it; or is held no more. */
+    readonly kind: "held";
+    readonly vip: IpAddr;
+    readonly link: string;
+    readonly mac: MacAddr;
+    readonly held: boolean;
+  }
+  | {
+    /** The other agents on a link, complete; sent at most once a second while it changes. */
+    readonly kind: "fellows";
+    readonly link: string;
+    readonly fellows: readonly FellowReport[];
   }
   | {
     /** A link cannot be served: what the system said. */
