@@ -34,3 +34,4 @@ export * from "./namespace.ts";
 export * from "./node.ts";
 export type { ObjectMeta } from "./object_meta.ts";
 export * from "./service.ts";
+export * from "./wire_key_secret.ts";

@@ -170,6 +170,15 @@ export const LEASE_COMPONENT_LABEL = "app.kubernetes.io/component";
 /** Value of {@linkcode LEASE_COMPONENT_LABEL}. */
 export const LEASE_COMPONENT_VALUE = "foghorn-node";
 
+/** Secret in the agents' namespace: the key by which they know each other's frames. Optional. */
+export const WIRE_KEY_SECRET_NAME = "foghorn-wire-key";
+
+/** Field of {@linkcode WIRE_KEY_SECRET_NAME} that has the key. */
+export const WIRE_KEY_FIELD = "key";
+
+/** Namespace whose UID tells clusters apart. */
+export const CLUSTER_NAMESPACE = "kube-system";
+
 /** Validating webhook configuration of OpenELB. */
 export const OPENELB_WEBHOOK_NAME = "openelb-admission";
 

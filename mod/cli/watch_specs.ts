@@ -15,6 +15,8 @@ import {
   projectNamespace,
   projectNode,
   projectService,
+  projectWireKeySecret,
+  WIRE_KEY_SECRET_NAME,
 } from "@/api/mod.ts";
 import { bindWatch, type WatchBinding } from "@/host/mod.ts";
 import type { WatchSpec } from "@/port/cluster_api.ts";
@@ -22,7 +24,7 @@ import type { WatchSpec } from "@/port/cluster_api.ts";
 /**
  * The watches of an agent.
  *
- * @param namespace Namespace of our Leases.
+ * @param namespace Namespace of our Leases, and of the Secret with the agents' key.
  */
 export function agentWatches(namespace: string): readonly WatchBinding[] {
   const core = { group: "", version: "v1" } as const;
@@ -78,6 +80,18 @@ export function agentWatches(namespace: string): readonly WatchBinding[] {
         projectLease,
       ),
       (news) => ({ watched: "lease", news }),
+    ),
+    bindWatch(
+      "secret",
+      {
+        ...spec(
+          { ...core, plural: "secrets", namespace },
+          projectWireKeySecret,
+        ),
+        // The right is to this one Secret: a list of all is refused.
+        fieldSelector: `metadata.name=${WIRE_KEY_SECRET_NAME}`,
+      },
+      (news) => ({ watched: "secret", news }),
     ),
   ];
 }

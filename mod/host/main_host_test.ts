@@ -171,6 +171,7 @@ Deno.test("MainHost hands commands to the wire, and its reports to the core", ()
   const stage = new Stage();
   stage.start();
   deepStrictEqual(stage.commands.map(({ kind }) => kind), [
+    "frozen",
     "links",
     "nodes",
     "synced",

@@ -129,6 +129,7 @@ function addWire(view: MainView, add: Add): void {
     add("foghorn_wire_filter_exact", filter === "exact" ? 1 : 0, { link });
   }
   add("foghorn_wire_pauses_total", owners.pauses);
+  add("foghorn_wire_signed", view.isSigned ? 1 : 0);
   for (const counters of owners.counters) {
     const { link } = counters;
     for (const protocol of ["arp", "ndp"] as const) {

@@ -14,6 +14,7 @@ import {
   projectNamespace,
   projectNode,
   projectService,
+  projectWireKeySecret,
 } from "@/api/mod.ts";
 import { assert } from "@/lang/assert.ts";
 import type { Result } from "@/lang/result.ts";
@@ -47,6 +48,7 @@ export class MainStage {
     this.core = new MainCore({ ...CONFIG, node });
     for (const name of ["n1", "n2"]) this.#store(`node/${name}`, NODE(name));
     this.#store("namespace/default", { metadata: { name: "default" } });
+    this.#store("namespace/kube-system", { metadata: { name: "kube-system" } });
   }
 
   /** The story so far. */
@@ -89,8 +91,16 @@ export class MainStage {
     );
   }
 
+  /** The list of the Secret with the key arrives. */
+  listSecret(...secrets: readonly Raw[]): readonly MainEffect[] {
+    const objects = secrets.map((raw) => read(projectWireKeySecret(raw)));
+    const news = { kind: "listed", objects, resourceVersion: "1" } as const;
+    return this.step({ kind: "watch", watched: "secret", news });
+  }
+
   /** Every list arrives. */
   listAll(): void {
+    this.listSecret();
     for (const watched of WATCHED_KINDS) this.list(watched);
   }
 
@@ -363,6 +373,10 @@ function commandText(command: WireCommand): string {
           ...command.removes.map((vip) => `-${vip}`),
         ].join(" ")
       }`;
+    case "cluster":
+      return command.wireKey === undefined ? "cluster" : "cluster with a key";
+    case "frozen":
+      return command.frozen ? "frozen" : "not frozen";
     default:
       return command.kind;
   }

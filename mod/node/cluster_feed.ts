@@ -18,8 +18,11 @@ import type { Instant, WatchNews } from "./main_events.ts";
 export type NewsVerdict = "taken" | "behind";
 
 type TableKind = Exclude<WatchedKind, "lease">;
-/** What a watch of anything but Leases tells. */
-export type TableNews = Exclude<WatchNews, { readonly watched: "lease" }>;
+/** What a watch of anything tells that is kept in tables. */
+export type TableNews = Exclude<
+  WatchNews,
+  { readonly watched: "lease" | "secret" }
+>;
 
 /** Brings what the watches tell into the tables. */
 export class ClusterFeed {

@@ -7,6 +7,8 @@
 
 import { type AddrRange, parseAddrRange } from "@/addr/addr_range.ts";
 import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
+import type { Prefix } from "@/addr/prefix.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
   PublishedLink,
@@ -228,9 +230,21 @@ export class LocalView {
 
   #wireLinks(used: ReadonlySet<string>): readonly WireLink[] {
     const links: WireLink[] = [];
-    for (const { index, name, mac, running } of this.#links) {
+    for (
+      const { index, name, mac, running, prefixes, gateways } of this.#links
+    ) {
       if (mac === undefined || !used.has(name)) continue;
-      links.push({ name, index, mac, running });
+      const linkLocal = linkLocalOf(prefixes);
+      links.push({
+        name,
+        index,
+        mac,
+        running,
+        ...(gateways === undefined || gateways.length === 0
+          ? {}
+          : { gateways }),
+        ...(linkLocal === undefined ? {} : { linkLocal }),
+      });
     }
     return links.sort((a, b) => a.index - b.index);
   }
@@ -319,6 +333,14 @@ function namesUsed(announcements: Announcements): ReadonlySet<string> {
     for (const link of links) names.add(link);
   }
   return names;
+}
+
+/** The first address of fe80::/10 (RFC 4291 §2.5.6). */
+function linkLocalOf(prefixes: readonly Prefix[]): Ipv6Addr | undefined {
+  for (const { addr } of prefixes) {
+    if (!isIpv4(addr) && /^fe[89ab][0-9a-f]:/.test(addr)) return addr;
+  }
+  return undefined;
 }
 
 function targetsOf(eips: Iterable<Eip>): readonly IpAddr[] {

@@ -22,6 +22,25 @@ Deno.test("LocalView names the links that are answered on, with what the wire co
   ]);
   view.setLinks([link("eth0", 7), link("eth1", 3)]);
   strictEqual(view.links(world.announcements)[0]?.index, 7);
+  const gateways = [ip("192.0.2.1"), ip("fe80::1")];
+  const prefixes = ["2001:db8::1/64", "fe80::11/64", "fe80::12/64"].flatMap(
+    (text) => parsePrefix(text) ?? [],
+  );
+  view.setLinks([{ ...link("eth0", 2), gateways, prefixes }]);
+  deepStrictEqual(view.links(world.announcements), [
+    {
+      name: "eth0",
+      index: 2,
+      mac: MAC,
+      running: true,
+      gateways,
+      linkLocal: ip("fe80::11"),
+    },
+  ]);
+  deepStrictEqual(
+    view.published(world.announcements, OWNERS)?.links[0]?.gateways,
+    gateways,
+  );
 });
 
 Deno.test("LocalView opens the links of an active Eip before it has a VIP", () => {

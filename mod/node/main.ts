@@ -16,6 +16,7 @@ import {
   type WatchedKind,
 } from "@/reconcile/mod.ts";
 import type { ClaimConfig, PlannedWrite } from "@/reconcile/mod.ts";
+import { CLUSTER_NAMESPACE, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
 import { poolUsableSize, statusCount } from "@/ipam/mod.ts";
 import type {
   Instant,
@@ -35,6 +36,7 @@ import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
 import { WireFeed } from "./wire_feed.ts";
+import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { WATCHED_KINDS, Watches } from "./watches.ts";
 
 /** What a node is told at birth. */
@@ -74,6 +76,7 @@ export class MainCore {
   readonly #local: LocalView;
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
+  readonly #identity = new WireIdentity();
   #controller: Controller | undefined;
   /** The controller's writes. */
   readonly #outbox = new Outbox();
@@ -122,6 +125,7 @@ export class MainCore {
       this.#controls ? this.#controller?.deadlineMs() : undefined,
       this.#local.deadlineMs(),
       this.#news.deadlineMs(),
+      this.#identity.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -139,6 +143,7 @@ export class MainCore {
       owners: this.#owners,
       local: this.#local,
       announcements: this.#announcements,
+      isSigned: this.#identity.isSigned,
       controller: this.#controller,
       pools: () => poolsOf(this.#controller),
     };
@@ -188,6 +193,10 @@ export class MainCore {
         reason: news.reason,
       });
     }
+    if (event.watched === "secret") {
+      this.#tellKey(this.#identity.take(event.news));
+      return;
+    }
     if (event.watched === "lease") this.#membership.news(event.news, at);
     else if (this.#news.take(event, at) === "behind") {
       this.#log("warning", "List is older than what is known, asking again", {
@@ -195,7 +204,7 @@ export class MainCore {
       });
       return;
     }
-    if (news.kind === "listed") this.#relisted(watched);
+    if (news.kind === "listed") this.#relisted(event.watched);
   }
 
   #relisted(watched: WatchedKind): void {
@@ -345,7 +354,13 @@ export class MainCore {
       ? this.#local.links(this.#announcements)
       : [];
     this.#owners.keepLinks(links);
+    this.#identity.setUid(
+      this.#cluster.namespaces.get(CLUSTER_NAMESPACE)?.meta.uid,
+      at,
+    );
     const commands = this.#feed.commands({
+      cluster: this.#identity.cluster(at),
+      frozen: !this.#membership.hasLease(at),
       change,
       links,
       nodes: this.#membership.nodeViews(at),
@@ -383,6 +398,20 @@ export class MainCore {
       "Did not run for a while: what was asked meanwhile is not answered",
       { gapMs: Math.round(gapMs) },
     );
+  }
+
+  #tellKey(news: KeyNews | undefined): void {
+    if (news?.kind === "unusable") {
+      this.#log(
+        "error",
+        "The key of the agents' frames cannot be used, the last good one stays",
+        { secret: WIRE_KEY_SECRET_NAME, remedy: news.problem },
+      );
+    } else if (news?.kind === "changed") {
+      this.#log("info", "The key of the agents' frames changed", {
+        signed: news.signed,
+      });
+    }
   }
 
   #tellMissing(right: MissingRight | undefined): void {
@@ -496,6 +525,8 @@ export interface MainView {
   readonly local: LocalView;
   /** What is announced by whom. */
   readonly announcements: Announcements;
+  /** Whether frames between agents carry an HMAC. */
+  readonly isSigned: boolean;
   /** The controller, on the leader. */
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */

@@ -14,6 +14,7 @@ import type {
   Namespace,
   Node,
   Service,
+  WireKeySecret,
 } from "@/api/mod.ts";
 import type {
   PlannedWrite,
@@ -21,6 +22,9 @@ import type {
   WriteOutcome,
 } from "@/reconcile/mod.ts";
 import type { WireCommand, WireReport } from "./wire_messages.ts";
+
+/** The kinds that news come of: those that are planned from, and the Secret with the key, which an agent can do without. */
+export type NewsKind = WatchedKind | "secret";
 
 /** The object type of each watched kind. */
 export interface WatchedObjects {
@@ -36,11 +40,13 @@ export interface WatchedObjects {
   readonly endpointslice: EndpointSlice;
   /** Leases in our namespace. */
   readonly lease: Lease;
+  /** The Secret that has the key of the agents' frames. */
+  readonly secret: WireKeySecret;
 }
 
 /** What a watch of one kind tells. */
 export type WatchNews = {
-  readonly [K in WatchedKind]: {
+  readonly [K in NewsKind]: {
     readonly watched: K;
     readonly news:
       | {
@@ -64,7 +70,7 @@ export type WatchNews = {
         readonly reason: string;
       };
   };
-}[WatchedKind];
+}[NewsKind];
 
 /** An interface of this node as the kernel tells it. */
 export interface LocalLink {

@@ -2,6 +2,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
 import { ETH0, listed, MainStage, type Raw } from "./_main_stage_test.ts";
+import { clusterIdOf } from "@/wire/fellow.ts";
 import { UNDER_WAY_MAX } from "./outbox.ts";
 import { WATCHED_KINDS } from "./watches.ts";
 
@@ -13,6 +14,7 @@ Deno.test("main transcript: start, first list to last, Lease, leadership, fresh 
   stage.lines.length = 0;
   stage.links();
   for (const watched of WATCHED_KINDS) stage.list(watched);
+  stage.listSecret();
   stage.answerAll();
   for (const watched of ["eip", "namespace", "service"] as const) {
     stage.list(watched);
@@ -53,6 +55,74 @@ Deno.test("MainCore decides nothing before every kind was listed once", () => {
       `${missing}: ${written}`,
     );
   }
+});
+
+Deno.test("MainCore tells the wire core which cluster it is, once the Secret was looked for", () => {
+  const stage = new MainStage();
+  stage.links();
+  for (const watched of WATCHED_KINDS) stage.list(watched);
+  const cluster = () =>
+    stage.commands().filter(({ kind }) => kind === "cluster");
+  deepStrictEqual(cluster(), []);
+  stage.listSecret();
+  const clusterId = clusterIdOf("uid-namespace/kube-system");
+  deepStrictEqual(cluster(), [{ kind: "cluster", clusterId }]);
+  const wireKey = "AAAAAAAAAAAAAAAAAAAAAA==";
+  const metadata = { name: "foghorn-wire-key" };
+  stage.listSecret({ metadata, data: { key: wireKey } });
+  deepStrictEqual(cluster().at(-1), { kind: "cluster", clusterId, wireKey });
+  stage.listSecret({ metadata, data: { key: "AAAA" } });
+  strictEqual(cluster().length, 2);
+  const said = stage.effects.filter(({ kind }) => kind === "log");
+  ok(JSON.stringify(said).includes("at least 16 random bytes"));
+  strictEqual(JSON.stringify(said).includes(wireKey), false);
+});
+
+Deno.test("MainCore decides without the Secret, and without a right to it", () => {
+  const stage = new MainStage();
+  stage.links();
+  for (const watched of WATCHED_KINDS) stage.list(watched);
+  const reason =
+    'secrets is forbidden: User "u" cannot list resource "secrets" in API group "" in the namespace "openelb-system"';
+  const before = stage.lines.length;
+  for (const _ of [1, 2]) {
+    stage.step({
+      kind: "watch",
+      watched: "secret",
+      news: { kind: "lost", reason },
+    });
+  }
+  const said = stage.lines.slice(before).join("\n");
+  strictEqual(said.split("A right in Kubernetes is missing").length, 2);
+  ok(said.includes("wire: cluster"));
+  stage.answerAll();
+  ok(stage.commands().some(({ kind }) => kind === "synced"));
+});
+
+Deno.test("MainCore is frozen when its own Lease ran out, and an outage of the API expires nobody", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.put("lease/openelb-system/foghorn-node-n2", LEASE_OF_N2);
+  const frozen = () =>
+    stage.commands().flatMap((command) =>
+      command.kind === "frozen" ? [command.frozen] : []
+    );
+  const isLive = () =>
+    stage.commands().flatMap((command) =>
+      command.kind === "nodes" ? [command.nodes] : []
+    ).at(-1)?.find(({ node }) => node === "n2")?.live;
+  strictEqual(isLive(), true);
+  stage.effects.length = 0;
+  const startMs = stage.core.view.membership.renewedMs ?? 0;
+  while ((stage.core.deadlineMs() ?? 0) < startMs + 10_000) stage.deadline();
+  deepStrictEqual(frozen(), []);
+  while (stage.nowMs < startMs + 120_000) stage.deadline();
+  deepStrictEqual(frozen(), [true]);
+  // The wire core was told nothing else of the nodes.
+  ok(isLive() !== false);
+  stage.answerAll();
+  strictEqual(frozen().at(-1), false);
+  ok(isLive() !== false);
 });
 
 Deno.test("MainCore that becomes the leader plans on fresh lists only", () => {
@@ -591,6 +661,19 @@ const OTHERS_LEASE: Raw = {
   },
   spec: {
     holderIdentity: "elsewhere_1",
+    leaseDurationSeconds: 10,
+    renewTime: "2026-01-01T00:00:00.000000Z",
+  },
+};
+
+const LEASE_OF_N2: Raw = {
+  metadata: {
+    name: "foghorn-node-n2",
+    namespace: "openelb-system",
+    annotations: { "foghorn.openelb.io/links": "[]" },
+  },
+  spec: {
+    holderIdentity: "boot2_1",
     leaseDurationSeconds: 10,
     renewTime: "2026-01-01T00:00:00.000000Z",
   },

@@ -18,4 +18,5 @@ export * from "./owner_ledger.ts";
 export * from "./watches.ts";
 export * from "./wire.ts";
 export * from "./wire_feed.ts";
+export * from "./wire_identity.ts";
 export * from "./wire_messages.ts";

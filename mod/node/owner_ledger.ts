@@ -149,6 +149,9 @@ export class OwnerLedger {
         this.#conflicts.delete(conflictKey(report));
         this.#conflictsVersion++;
         break;
+      case "held":
+      case "fellows":
+        break;
       case "link-ready":
         this.#links.set(report.link, report.filter);
         this.#failures.delete(report.link);

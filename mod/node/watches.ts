@@ -5,9 +5,9 @@
  */
 
 import type { WatchedKind } from "@/reconcile/mod.ts";
-import type { Instant } from "./main_events.ts";
+import type { Instant, NewsKind } from "./main_events.ts";
 
-/** All kinds that are watched. */
+/** All kinds that must be listed before anything is decided. */
 export const WATCHED_KINDS: readonly WatchedKind[] = [
   "service",
   "eip",
@@ -16,6 +16,9 @@ export const WATCHED_KINDS: readonly WatchedKind[] = [
   "endpointslice",
   "lease",
 ];
+
+/** All kinds that are watched. */
+export const NEWS_KINDS: readonly NewsKind[] = [...WATCHED_KINDS, "secret"];
 
 /** The state of one watch. */
 export interface WatchState {
@@ -31,21 +34,21 @@ export interface WatchState {
 
 /** The state of all watches. */
 export class Watches {
-  readonly #states = new Map<WatchedKind, WatchState>(
-    WATCHED_KINDS.map((watched) => [
+  readonly #states = new Map<NewsKind, WatchState>(
+    NEWS_KINDS.map((watched) => [
       watched,
       { listed: false, alive: false, heardMs: undefined, problem: undefined },
     ]),
   );
 
   /** The states by kind. */
-  get states(): ReadonlyMap<WatchedKind, WatchState> {
+  get states(): ReadonlyMap<NewsKind, WatchState> {
     return this.#states;
   }
 
   /** Notes what a watch told. */
   take(
-    watched: WatchedKind,
+    watched: NewsKind,
     news: { readonly kind: string; readonly reason?: string },
     at: Instant,
   ): void {
@@ -65,7 +68,7 @@ export class Watches {
     return this.missing().length === 0;
   }
 
-  /** The kinds that were never listed. */
+  /** The kinds that were never listed and must be. */
   missing(): readonly WatchedKind[] {
     return WATCHED_KINDS.filter((watched) =>
       this.#states.get(watched)?.listed !== true

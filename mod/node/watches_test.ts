@@ -14,6 +14,8 @@ Deno.test("Watches are complete when every kind was listed once, whatever came t
     watches.take(watched, { kind: "lost", reason: "cut" }, at(2));
   }
   strictEqual(watches.allListed(), true);
+  // What an agent can do without is followed, but not waited for.
+  strictEqual(watches.states.get("secret")?.listed, false);
 });
 
 Deno.test("Watches say which lives, since when it was heard, and what is wrong", () => {

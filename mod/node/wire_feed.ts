@@ -8,12 +8,17 @@ import type { AnnouncementChange, VipPlan } from "@/reconcile/mod.ts";
 import type {
   NodeView,
   VipView,
+  WireCluster,
   WireCommand,
   WireLink,
 } from "./wire_messages.ts";
 
 /** What the wire core should know. */
 export interface WireInput {
+  /** By what agents know each other; undefined: not known yet. */
+  readonly cluster: WireCluster | undefined;
+  /** Whether this node's own Lease has run out. */
+  readonly frozen: boolean;
   /** What changed in the announcements. */
   readonly change: AnnouncementChange;
   /** The links VIPs are answered on. */
@@ -24,6 +29,8 @@ export interface WireInput {
 
 /** Turns states into commands, each said once. */
 export class WireFeed {
+  #cluster: WireCluster | undefined;
+  #frozen: boolean | undefined;
   #links = "";
   #nodes = "";
   #synced = false;
@@ -31,6 +38,15 @@ export class WireFeed {
   /** The commands that bring the wire core up to date. */
   commands(input: WireInput): readonly WireCommand[] {
     const commands: WireCommand[] = [];
+    const { cluster, frozen } = input;
+    if (cluster !== undefined && cluster !== this.#cluster) {
+      this.#cluster = cluster;
+      commands.push({ kind: "cluster", ...cluster });
+    }
+    if (frozen !== this.#frozen) {
+      this.#frozen = frozen;
+      commands.push({ kind: "frozen", frozen });
+    }
     const links = JSON.stringify(input.links);
     if (links !== this.#links) {
       this.#links = links;

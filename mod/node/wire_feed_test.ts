@@ -1,8 +1,10 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { Announced } from "./_announced_test.ts";
 import { ETH0, N1, N2 } from "./_wire_stage_test.ts";
+import { clusterIdOf } from "@/wire/fellow.ts";
 import { WireFeed } from "./wire_feed.ts";
 
+const CLUSTER = { clusterId: clusterIdOf("uid") };
 const NOTHING = { upserts: [], removes: [] };
 
 Deno.test("WireFeed says each thing once, links and nodes before the VIPs that need them", () => {
@@ -12,11 +14,15 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
   if (plan === undefined) throw new Error("nothing is announced");
   const feed = new WireFeed();
   const input = {
+    cluster: CLUSTER,
+    frozen: false,
     change: { upserts: [plan], removes: [] },
     links: [ETH0],
     nodes: [N1, N2],
   };
   deepStrictEqual(feed.commands(input), [
+    { kind: "cluster", ...CLUSTER },
+    { kind: "frozen", frozen: false },
     { kind: "links", links: [ETH0] },
     { kind: "nodes", nodes: [N1, N2] },
     {
@@ -31,7 +37,13 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
 
 Deno.test("WireFeed says again what changed, and nothing else", () => {
   const feed = new WireFeed();
-  const input = { change: NOTHING, links: [ETH0], nodes: [N1, N2] };
+  const input = {
+    cluster: CLUSTER,
+    frozen: false,
+    change: NOTHING,
+    links: [ETH0],
+    nodes: [N1, N2],
+  };
   feed.commands(input);
   const dead = { ...N2, live: false };
   deepStrictEqual(feed.commands({ ...input, nodes: [N1, dead] }), [
@@ -42,13 +54,29 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
     feed.commands({ ...input, links: [down], nodes: [N1, dead] }),
     [{ kind: "links", links: [down] }],
   );
+  const rest = { ...input, links: [down], nodes: [N1, dead] };
+  deepStrictEqual(feed.commands({ ...rest, frozen: true }), [
+    { kind: "frozen", frozen: true },
+  ]);
+  const other = { ...CLUSTER, wireKey: "AAAA" };
+  deepStrictEqual(
+    feed.commands({ ...rest, frozen: true, cluster: other }),
+    [{ kind: "cluster", ...other }],
+  );
 });
 
 Deno.test("WireFeed says that all is known also when there is nothing", () => {
   const feed = new WireFeed();
   deepStrictEqual(
-    feed.commands({ change: NOTHING, links: [], nodes: [] }),
+    feed.commands({
+      cluster: undefined,
+      frozen: true,
+      change: NOTHING,
+      links: [],
+      nodes: [],
+    }),
     [
+      { kind: "frozen", frozen: true },
       { kind: "links", links: [] },
       { kind: "nodes", nodes: [] },
       { kind: "synced" },

@@ -103,6 +103,12 @@ export const METRICS = {
       "Times this process was stopped long enough to discard what was queued",
     labels: [],
   },
+  foghorn_wire_signed: {
+    kind: "gauge",
+    help:
+      "1 while frames between agents carry an HMAC and others are refused, 0 without the Secret foghorn-wire-key",
+    labels: [],
+  },
   foghorn_strict_arp_off: {
     kind: "gauge",
     help:

@@ -11,6 +11,8 @@
  * The core is a pure function of these lines, so a recording replays: the same
  * configuration and events give the same effects, text by text.
  *
+ * Keys are left out: what is recorded may be shown to others.
+ *
  * JSON knows neither maps nor integers beyond 2⁵³: they are written as
  * `{"$map":[…]}` and `{"$bigint":"…"}`.
  *
@@ -67,7 +69,9 @@ export const RECORDING_FORMAT = 1;
  * @returns JSON without line breaks.
  */
 export function encodeRecordingLine(line: RecordingLine): string {
-  return JSON.stringify(line, (_key, item: unknown) => {
+  return JSON.stringify(line, (key, item: unknown) => {
+    // The same in what is taken and what is asked, so that it replays.
+    if (key === WIRE_KEY && typeof item === "string") return REDACTED;
     if (item instanceof Map) return { [MAP]: [...item] };
     return typeof item === "bigint" ? { [BIGINT]: `${item}` } : item;
   });
@@ -122,6 +126,10 @@ function revived(item: unknown): unknown {
   return typeof bigint === "string" ? BigInt(bigint) : item;
 }
 
+/** The member that has the key of the agents' frames, as base64. */
+const WIRE_KEY = "wireKey";
+// Of the length and form of a key.
+const REDACTED = "cmVkYWN0ZWQtcmVkYWN0ZWQ=";
 const MAP = "$map";
 const BIGINT = "$bigint";
 const SHOWN_MAX = 60;

@@ -24,6 +24,20 @@ Deno.test("encodeRecordingLine() is read back as it was, in one line", () => {
   }
 });
 
+Deno.test("encodeRecordingLine() leaves keys out, the same in events and effects", () => {
+  const object = { wireKey: "c2VjcmV0", meta: { name: "foghorn-wire-key" } };
+  const events = [{ kind: "watch", news: { kind: "changed", object } }];
+  const taken = encodeRecordingLine({ kind: "taken", at: {}, events });
+  const { wireKey } = object;
+  const effects = [{ kind: "wire", command: { kind: "cluster", wireKey } }];
+  const asked = encodeRecordingLine({ kind: "asked", effects });
+  for (const text of [taken, asked]) {
+    strictEqual(text.includes(wireKey), false);
+    // Long enough to be taken for a key when it is replayed.
+    match(text, /"wireKey":"[A-Za-z0-9+/]{22,}==?"/);
+  }
+});
+
 Deno.test("decodeRecordingLine() refuses what is no line", () => {
   for (
     const text of [

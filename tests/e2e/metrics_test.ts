@@ -9,6 +9,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
 import { BROADCAST_MAC, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
+import { NAMESPACE_DEFAULT, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
+import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import { assert } from "@/lang/assert.ts";
 import { PacketSocket } from "@/io/ffi/mod.ts";
 import { type LabCluster, must, portOf, setSysctl } from "@/lab/mod.ts";
@@ -78,6 +80,20 @@ async function addresses(
     );
     api.patch(eipPath("pool4"), { spec: { exclude: ["192.168.0.94"] } });
     await series.reads("n1", size, (value) => value === 3);
+  });
+  await step("whether frames between agents carry an HMAC", async () => {
+    const signed = "foghorn_wire_signed";
+    await series.reads("n1", signed, (value) => value === 0);
+    const key = new Uint8Array(WIRE_KEY_BYTES_MIN).toBase64();
+    api.create(
+      `/api/v1/namespaces/${NAMESPACE_DEFAULT}/secrets`,
+      { metadata: { name: WIRE_KEY_SECRET_NAME }, data: { key } },
+    );
+    await series.reads("n1", signed, (value) => value === 1);
+    api.delete(
+      `/api/v1/namespaces/${NAMESPACE_DEFAULT}/secrets/${WIRE_KEY_SECRET_NAME}`,
+    );
+    await series.reads("n1", signed, (value) => value === 0);
   });
   await step("owned addresses", async () => {
     const owned = 'foghorn_owned_addresses{link="eth0"}';

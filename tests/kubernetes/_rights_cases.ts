@@ -243,6 +243,25 @@ export const RIGHT_CASES: readonly RightCase[] = [
     }),
   },
   {
+    right: "list secrets",
+    effect: "frames between agents are signed with the key that is there",
+    scene: async (stage, namespace) => {
+      await stage.createWireKey(namespace);
+      return { isDone: isSigned };
+    },
+  },
+  {
+    right: "watch secrets",
+    effect: "frames between agents are signed with a key that comes later",
+    scene: (stage, namespace) => ({
+      change: async (agent) => {
+        await untilOwner(agent);
+        await stage.createWireKey(namespace);
+      },
+      isDone: isSigned,
+    }),
+  },
+  {
     right: "patch leases",
     effect: "the agent's Lease is renewed",
     scene: (stage, namespace) => ({ isDone: renewal(stage, namespace) }),
@@ -268,6 +287,10 @@ function renewal(
     first ??= String(renewed);
     return renewed !== first;
   };
+}
+
+async function isSigned(agent: RightsAgent): Promise<boolean> {
+  return await agent.metric("foghorn_wire_signed") === 1;
 }
 
 async function untilLeader(agent: RightsAgent): Promise<void> {

@@ -9,7 +9,8 @@
  */
 
 import { crdDocuments } from "@/api/crds.ts";
-import { EXCLUDE_NODE_LABEL } from "@/api/names.ts";
+import { EXCLUDE_NODE_LABEL, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
+import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import {
   arrayAt,
   type Json,
@@ -186,6 +187,16 @@ export class RightsStage implements AsyncDisposable {
         })),
         ports: [{ name: "http", port: 80 }],
       },
+    );
+  }
+
+  /** Creates the Secret with the key of the frames between agents. */
+  async createWireKey(namespace: string): Promise<void> {
+    const key = new Uint8Array(WIRE_KEY_BYTES_MIN).toBase64();
+    await this.plane.admin.must(
+      "POST",
+      `/api/v1/namespaces/${namespace}/secrets`,
+      { metadata: { name: WIRE_KEY_SECRET_NAME }, data: { key } },
     );
   }
 
@@ -408,11 +419,14 @@ function roleOf(
   rights: readonly ShippedRight[],
 ): JsonObject {
   const rules = rulesFor(rights, kind).map((
-    { apiGroups, resources, verbs },
+    { apiGroups, resources, verbs, resourceNames },
   ): JsonObject => ({
     apiGroups: [...apiGroups],
     resources: [...resources],
     verbs: [...verbs],
+    ...(resourceNames === undefined
+      ? {}
+      : { resourceNames: [...resourceNames] }),
   }));
   return { metadata: { name }, rules };
 }

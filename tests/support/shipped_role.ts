@@ -14,6 +14,8 @@ export interface RoleRule {
   readonly resources: readonly string[];
   /** What may be done with them. */
   readonly verbs: readonly string[];
+  /** The only objects it is about, by name; absent: all. */
+  readonly resourceNames?: readonly string[];
 }
 
 /** A ClusterRole or a Role. */
@@ -34,6 +36,8 @@ export interface ShippedRight {
   readonly resource: string;
   /** The verb. */
   readonly verb: string;
+  /** The only objects it is about, by name; absent: all. */
+  readonly resourceNames?: readonly string[];
 }
 
 /** The page that has the manifests. */
@@ -64,10 +68,16 @@ export function rightsOf(
   roles: readonly ShippedRole[],
 ): readonly ShippedRight[] {
   return roles.flatMap(({ kind, rules }) =>
-    rules.flatMap(({ apiGroups, resources, verbs }) =>
+    rules.flatMap(({ apiGroups, resources, verbs, resourceNames }) =>
       apiGroups.flatMap((group) =>
         resources.flatMap((resource) =>
-          verbs.map((verb) => ({ kind, group, resource, verb }))
+          verbs.map((verb) => ({
+            kind,
+            group,
+            resource,
+            verb,
+            ...(resourceNames === undefined ? {} : { resourceNames }),
+          }))
         )
       )
     )
@@ -90,6 +100,11 @@ export function rulesFor(
   kind: string,
 ): readonly RoleRule[] {
   return rights.filter((right) => right.kind === kind).map((
-    { group, resource, verb },
-  ) => ({ apiGroups: [group], resources: [resource], verbs: [verb] }));
+    { group, resource, verb, resourceNames },
+  ) => ({
+    apiGroups: [group],
+    resources: [resource],
+    verbs: [verb],
+    ...(resourceNames === undefined ? {} : { resourceNames }),
+  }));
 }

@@ -6,7 +6,7 @@
 
 import { strictEqual } from "node:assert/strict";
 import { DROP_REASONS } from "@/layer2/drop_reason.ts";
-import { WATCHED_KINDS } from "@/node/watches.ts";
+import { NEWS_KINDS } from "@/node/watches.ts";
 import { type MetricDeclaration, METRICS } from "@/obs/metrics.ts";
 import { nothingFound, ROOT } from "./tree.ts";
 
@@ -28,7 +28,7 @@ Deno.test("docs/metrics.md lists every drop reason", () => {
 Deno.test("docs/metrics.md lists every watched kind", () => {
   const rows = tablesOf(PAGE).flat();
   const kinds = rows.find(([label]) => label === "`kind`")?.[1];
-  strictEqual(kinds, WATCHED_KINDS.map((kind) => `\`${kind}\``).join(", "));
+  strictEqual(kinds, NEWS_KINDS.map((kind) => `\`${kind}\``).join(", "));
 });
 
 Deno.test("a table that differs from the declarations is refused", () => {
