@@ -135,8 +135,8 @@ export interface Fellow extends Scheduled {
   silentSinceMs: number;
   /** Who asked about it, and until when they are told. */
   suspecters: Map<Fellow, number>;
-  /** When it was last told of a claim of ours that is stronger. */
-  defendedMs: number;
+  /** How many VIPs name it as a candidate. */
+  candidacies: number;
   /** VIPs that ask it to hand over. */
   readonly asking: Set<Vip>;
 }
@@ -208,7 +208,7 @@ export interface Vip extends Scheduled {
   /** When it is released unheard. */
   leaveDueMs: number;
   /** A node whose frames are not heard, and that was heard to claim it just now. */
-  claimedBy: Fellow | undefined;
+  claimedBy: { readonly mac: MacAddr; readonly fellow: Fellow } | undefined;
   /** Why this node owns it. */
   ownedReason: FailoverReason;
   /** What was told last. */
@@ -230,7 +230,6 @@ export interface Vip extends Scheduled {
   retryMs: number;
   /** When a move that is not urgent has its turn. */
   slotMs: number | undefined;
-  vettedMs: number;
   heldBy: Holding | undefined;
   /** Whether `held` was told. */
   heldTold: boolean;
@@ -273,6 +272,10 @@ export interface FailoverState {
   readonly self: Fellow;
   readonly fellows: Map<NodeId, Fellow>;
   readonly fellowAgenda: Agenda<Fellow>;
+  /** Fellows by where their last frame came from. */
+  readonly byMac: Map<MacAddr, Fellow>;
+  /** Fellows by name. */
+  readonly byName: Map<string, Fellow>;
   /** How many fellows are present. */
   presentCount: number;
   /** How many were ever heard and are remembered. */
@@ -297,6 +300,8 @@ export interface FailoverState {
   readonly defending: Set<Fellow>;
   /** VIPs for which there is no room. */
   readonly refused: Set<Vip>;
+  /** When addresses were found to be nobody's. */
+  readonly vetted: Map<IpAddr, number>;
   readonly foreign: Map<MacAddr, ForeignHost>;
   /** Start of the window of moves, and how many are in it. */
   moveWindowMs: number;
@@ -332,6 +337,8 @@ export interface Step {
   readonly state: FailoverState;
   readonly nowMs: number;
   readonly effects: FailoverEffect[];
+  /** Whether every present fellow's list is at its announced version, once that was asked. */
+  listsWhole?: boolean;
 }
 
 /**
@@ -375,7 +382,7 @@ export function newFellow(id: NodeId, node?: string): Fellow {
     vouchedMs: -Infinity,
     silentSinceMs: -Infinity,
     suspecters: new Map(),
-    defendedMs: -Infinity,
+    candidacies: 0,
     asking: new Set(),
     queuedMs: Infinity,
   };
@@ -409,7 +416,6 @@ export function newVip(vip: IpAddr, holders: Fellow[]): Vip {
     arbitrateMs: Infinity,
     retryMs: -Infinity,
     slotMs: undefined,
-    vettedMs: -Infinity,
     heldBy: undefined,
     heldTold: false,
     queuedMs: Infinity,
@@ -439,6 +445,8 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     losses: [],
     self: newFellow(config.nodeId, config.node),
     fellows: new Map(),
+    byMac: new Map(),
+    byName: new Map(),
     fellowAgenda: new Agenda(fellowDueMs),
     presentCount: 0,
     heardCount: 0,
@@ -453,6 +461,7 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     gated: new Set(),
     defending: new Set(),
     refused: new Set(),
+    vetted: new Map(),
     foreign: new Map(),
     moveWindowMs: -Infinity,
     moves: 0,

@@ -50,7 +50,7 @@ import {
   VOUCH_HOLD_MS,
 } from "./constants.ts";
 import type { FailoverReason } from "./events.ts";
-import { tellHeld, unhold } from "./foreign.ts";
+import { hold, tellHeld, unhold } from "./foreign.ts";
 import { answer, ask, isNewer, report, sendProbe, touchList } from "./out.ts";
 import { areListsWhole, hasSuccessor, planOf } from "./plan.ts";
 import { isUp, noteLoss } from "./standing.ts";
@@ -107,7 +107,7 @@ export function release(step: Step, vip: Vip, reason: FailoverReason): void {
   vip.claimedBy = undefined;
   vip.movedMs = nowMs;
   vip.lastHolder = state.self;
-  vip.orphanMs = undefined;
+  vip.orphanMs = nowMs;
   report(step, vip, false, reason);
 }
 
@@ -124,6 +124,7 @@ export function removeVip(step: Step, vip: Vip): void {
   setPhase(step, vip, IDLE);
   unhold(step, vip);
   vip.arbitrateMs = Infinity;
+  for (const fellow of vip.order) fellow.candidacies--;
   state.vips.delete(vip.vip);
   state.dirty.delete(vip);
   state.refused.delete(vip);
@@ -248,12 +249,14 @@ function prove(step: Step, vip: Vip, plan: Plan): void {
 
 function beginProbing(step: Step, vip: Vip, plan: Plan): void {
   const { state, nowMs } = step;
-  if (!areListsWhole(state)) {
+  step.listsWhole ??= areListsWhole(state);
+  if (!step.listsWhole) {
     state.gated.add(vip);
     setPhase(step, vip, { kind: "waiting", plan, dueMs: Infinity });
     return;
   }
-  if (nowMs - vip.vettedMs <= VETTED_VALID_MS) {
+  const vettedMs = state.vetted.get(vip.vip) ?? -Infinity;
+  if (nowMs - vettedMs <= VETTED_VALID_MS) {
     claim(step, vip, "claimed");
     return;
   }
@@ -287,7 +290,7 @@ function isHeld(step: Step, vip: Vip): boolean {
   if (nowMs >= againMs) {
     // Being probed for: no answer yet.
     if (phase.kind === "probing" || takeSteadyAsk(step)) return false;
-    setPhase(step, vip, { kind: "held", againMs: nowMs + DAD_INTERVAL_MS });
+    setPhase(step, vip, { kind: "held", againMs: nowMs + HELD_POSTPONED_MS });
     return true;
   }
   setPhase(step, vip, { kind: "held", againMs });
@@ -362,8 +365,10 @@ function lookOwned(step: Step, vip: Vip): void {
     return;
   }
   lookLeaving(step, vip);
-  if (vip.claimedBy !== undefined) {
+  const { claimedBy } = vip;
+  if (claimedBy !== undefined) {
     release(step, vip, vip.leavingMs === undefined ? "yielded" : "handed-over");
+    hold(step, vip, claimedBy.mac, claimedBy.fellow);
     return;
   }
   if (nowMs >= vip.leaveDueMs) {
@@ -476,8 +481,6 @@ function defend(step: Step, vip: Vip, against: Fellow): void {
     tries: phase.tries + 1,
     nextMs: nowMs + DEFEND_MS,
   });
-  if (against.defendedMs === nowMs) return;
-  against.defendedMs = nowMs;
   state.defending.add(against);
 }
 
@@ -536,6 +539,9 @@ function admitRefused(step: Step): void {
     look(step, vip);
   }
 }
+
+// A VIP that would be asked for again, when too much was asked of late.
+const HELD_POSTPONED_MS = 1_000;
 
 const IDLE: VipPhase = { kind: "idle" };
 
