@@ -155,6 +155,7 @@ function heedMessage(
       break;
     case "beacon":
       heedState(step, fellow, message.state);
+      askForList(step, fellow);
       break;
     case "list":
       heedState(step, fellow, message.state);
@@ -202,7 +203,6 @@ function heedState(step: Step, fellow: Fellow, said: FellowState): void {
       sendProbe(step, fellow);
     } else startVerification(step, fellow);
   } else rise(step, fellow);
-  askForList(step, fellow);
 }
 
 /**

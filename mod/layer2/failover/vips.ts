@@ -499,8 +499,9 @@ function reportIdle(step: Step, vip: Vip, holder: Claim | undefined): void {
   const { kind } = state.phase;
   if (kind === "stopped" || !state.synced) return;
   if (kind === "down") report(step, vip, false, "link-down");
+  else if (isTold(vip)) return;
   else if (vip.selfAt < 0) report(step, vip, false, noCandidate(vip));
-  else if (holder !== undefined && !isTold(vip)) {
+  else if (holder !== undefined) {
     report(step, vip, false, "better-candidate");
   }
 }
@@ -549,5 +550,6 @@ const IDLE: VipPhase = { kind: "idle" };
 const PASSING: ReadonlySet<FailoverReason> = new Set([
   "not-eligible",
   "no-candidate",
+  "better-candidate",
   "link-down",
 ]);
