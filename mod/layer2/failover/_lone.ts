@@ -12,7 +12,12 @@ import type { FellowMessage, FellowState } from "@/wire/fellow_frame.ts";
 import { ip, nodeId } from "./_world.ts";
 import type { CandidateNode, FailoverEffect, FailoverEvent } from "./events.ts";
 import { failoverDeadlineMs, stepFailover } from "./failover.ts";
-import { type FailoverState, type Fellow, initialFailover } from "./state.ts";
+import {
+  type FailoverState,
+  type Fellow,
+  initialFailover,
+  type Presence,
+} from "./state.ts";
 
 /** A VIP for which nodes rank in the order `a`, `b`, `c`, `d`. */
 export const ABCD: IpAddr = ip("192.0.2.9");
@@ -226,6 +231,11 @@ export class Lone {
     return this.tell({ kind: "heard", nowMs, ip: ip(from), mac: macOf("h") });
   }
 
+  /** How a fellow is known. */
+  presence(name: string): Presence {
+    return this.state.fellows.get(nodeId(name))?.presence ?? "unknown";
+  }
+
   /** A fellow starts anew. */
   restart(name: string): this {
     this.#incarnations.set(name, this.#incarnation(name) + 1n);
@@ -257,6 +267,15 @@ export class Lone {
       })),
       removes: change.removes ?? [],
     });
+  }
+
+  /** A frame of the agent that was there before a fellow started anew. */
+  stale(name: string): this {
+    const incarnation = this.#incarnation(name);
+    this.#incarnations.set(name, incarnation - 1n);
+    this.beacon(name);
+    this.#incarnations.set(name, incarnation);
+    return this;
   }
 
   /** What a fellow says of itself from now on. */
