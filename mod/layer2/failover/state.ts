@@ -157,7 +157,6 @@ export interface Plan {
 export type VipPhase =
   | { readonly kind: "idle" }
   | { readonly kind: "waiting"; readonly plan: Plan; readonly dueMs: number }
-  | { readonly kind: "proving"; readonly plan: Plan }
   | {
     readonly kind: "probing";
     readonly plan: Plan;
@@ -292,8 +291,6 @@ export interface FailoverState {
   /** VIPs to be looked at in this step. */
   readonly dirty: Set<Vip>;
   allDirty: boolean;
-  /** VIPs that wait for a proof. */
-  readonly proving: Set<Vip>;
   /** VIPs that wait until lists are whole. */
   readonly gated: Set<Vip>;
   /** Fellows that are told in this step of stronger claims of ours. */
@@ -457,7 +454,6 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     holders: new Map(),
     dirty: new Set(),
     allDirty: false,
-    proving: new Set(),
     gated: new Set(),
     defending: new Set(),
     refused: new Set(),
