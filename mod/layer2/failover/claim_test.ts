@@ -6,8 +6,8 @@
 
 import { ok, strictEqual } from "node:assert/strict";
 import { orderCandidates } from "../rank.ts";
-import { ABCD, ALL } from "./_lone.ts";
-import { nodeId } from "./_world.ts";
+import { ABCD, ALL } from "./_lone_test.ts";
+import { nodeId } from "./_world_test.ts";
 import { type Claim, compareClaims, standingOf } from "./claim.ts";
 import { newFellow, newVip, type Vip } from "./state.ts";
 

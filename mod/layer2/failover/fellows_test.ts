@@ -6,7 +6,7 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { ABCD, BACD, Lone } from "./_lone.ts";
+import { ABCD, BACD, Lone } from "./_lone_test.ts";
 import { FELLOWS_MAX } from "./constants.ts";
 import { fellowReports } from "./failover.ts";
 import type { Presence } from "./state.ts";

@@ -6,7 +6,7 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { ABCD, ALL, BACD, Lone, spoken } from "./_lone.ts";
+import { ABCD, ALL, BACD, Lone, spoken } from "./_lone_test.ts";
 import { pendingHandOvers } from "./failover.ts";
 import type { LinkPhase } from "./state.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { deepStrictEqual } from "node:assert/strict";
-import { ABCD, ALL, BACD, Lone, spoken } from "./_lone.ts";
+import { ABCD, ALL, BACD, Lone, spoken } from "./_lone_test.ts";
 
 /** `b` owned the VIP, and nothing comes from it any more. */
 function ownerDies(node: string, atMs = 2_110): Lone {

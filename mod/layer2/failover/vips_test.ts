@@ -6,11 +6,11 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { ABCD, ALL, BACD, CBAD, Lone, spoken } from "./_lone.ts";
+import { ABCD, ALL, BACD, CBAD, Lone, spoken } from "./_lone_test.ts";
 import { ipv4AddrFromNumber } from "@/addr/ipv4_addr.ts";
 import { rankOf } from "../rank.ts";
 import { VIPS_PER_LINK_MAX } from "../vip_table.ts";
-import { ip } from "./_world.ts";
+import { ip } from "./_world_test.ts";
 import type { VipPhase } from "./state.ts";
 
 /** Node `a` beside `b` and `c`, with VIPs and who lists them. */

@@ -9,7 +9,7 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import { assert } from "@/lang/assert.ts";
 import type { FellowMessage, FellowState } from "@/wire/fellow_frame.ts";
-import { ip, nodeId } from "./_world.ts";
+import { ip, nodeId } from "./_world_test.ts";
 import type { CandidateNode, FailoverEffect, FailoverEvent } from "./events.ts";
 import { failoverDeadlineMs, stepFailover } from "./failover.ts";
 import {
