@@ -19,6 +19,7 @@ import {
   type Announcements,
   canReachTargets,
   selectPoolLinks,
+  type VipPlan,
 } from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
 import type { Conflict, OwnerLedger } from "./owner_ledger.ts";
@@ -40,6 +41,8 @@ export interface LocalPublication {
   readonly canReach: ReadonlyMap<IpAddr, string>;
   /** What is wrong with it. */
   readonly problems: readonly PublishedProblem[];
+  /** Why it should not answer for VIPs, a reason; absent: it may. */
+  readonly unfit?: string;
 }
 
 /** This node's own interfaces and settings. */
@@ -56,6 +59,8 @@ export class LocalView {
   #poolsText = "";
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
+  /** What the health port of kube-proxy says while it is not healthy. */
+  #unfit: string | undefined;
   #conflicts: readonly Conflict[] = [];
   #conflictsVersion = 0;
   /** Another number after every change of this node's own state. */
@@ -99,6 +104,13 @@ export class LocalView {
     this.#version++;
     this.#routesKnown = true;
     this.#routes = new Map(routes);
+  }
+
+  /** Takes what the health port of kube-proxy says, a phrase; undefined: that it is healthy, or not there. */
+  setUnfit(answer: string | undefined): void {
+    if (answer === this.#unfit) return;
+    this.#unfit = answer;
+    this.#version++;
   }
 
   /** Takes `arp_ignore` by link. */
@@ -214,6 +226,9 @@ export class LocalView {
         links: this.#publishedLinks(),
         canReach: this.#routes,
         problems: this.#problems(announcements),
+        ...(this.#unfit === undefined
+          ? {}
+          : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
       },
     };
     this.#derived = derived;
@@ -271,8 +286,13 @@ export class LocalView {
       const key = `${problem.eip} ${problem.reason}`;
       if (!found.has(key)) found.set(key, problem);
     };
-    for (const { vip, eip, links, problem } of announcements.plans.values()) {
+    const unfit = this.#unfit;
+    for (const plan of announcements.plans.values()) {
+      const { vip, eip, links, problem } = plan;
       if (problem !== undefined) note({ eip, ...problem });
+      if (unfit !== undefined && links.length > 0) {
+        note(this.#unfitProblem(plan, unfit));
+      }
       if (!isIpv4(vip) || !this.#localAddresses.has(vip)) continue;
       const loose = links.find((link) => this.#arpIgnore.get(link) === 0);
       if (loose !== undefined) {
@@ -299,6 +319,22 @@ export class LocalView {
         ? (a.reason < b.reason ? -1 : 1)
         : (a.eip < b.eip ? -1 : 1)
     );
+  }
+
+  #unfitProblem(
+    { eip, eligible }: VipPlan,
+    answer: string,
+  ): PublishedProblem {
+    // While it is unfit it is eligible only where every node is.
+    const instead = eligible.includes(this.#node)
+      ? "no node is better, so the addresses are answered here all the same"
+      : "other nodes answer for the addresses";
+    return {
+      eip,
+      reason: CONDITION_REASON.kubeProxyUnhealthy,
+      message:
+        `The health port of kube-proxy ${answer}: look at the log of kube-proxy on this node; until it is healthy ${instead}`,
+    };
   }
 
   /** The node it is the view of. */

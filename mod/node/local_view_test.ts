@@ -180,6 +180,24 @@ Deno.test("LocalView tells why an address cannot be answered for here, once per 
   strictEqual(problems?.[0]?.reason, "InterfaceNotFound");
 });
 
+Deno.test("LocalView tells that kube-proxy is not healthy, and who answers meanwhile", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const told = () => view.published(world.announcements, OWNERS);
+  strictEqual(told()?.unfit, undefined);
+  view.setUnfit("answers 503");
+  const [problem] = told()?.problems ?? [];
+  strictEqual(told()?.unfit, "KubeProxyUnhealthy");
+  strictEqual(problem?.eip, "pool");
+  match(problem?.message ?? "", /answers 503.*answered here all the same/);
+  world.other("n2").says("n1", "KubeProxyUnhealthy");
+  match(told()?.problems[0]?.message ?? "", /other nodes answer/);
+  view.setUnfit(undefined);
+  deepStrictEqual([told()?.unfit, told()?.problems], [undefined, []]);
+});
+
 Deno.test("LocalView tells of strangers that claim an address, until they stop", () => {
   const world = new Announced().eip("pool", "192.0.2.91", "eth0")
     .service("web", "192.0.2.91");

@@ -32,6 +32,7 @@ import {
   MissingRights,
   missingRightSentence,
 } from "./missing_rights.ts";
+import { ProxyHealth, type ProxyState } from "./proxy_health.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
@@ -51,6 +52,8 @@ export interface MainConfig {
   readonly namespace: string;
   /** How Services are chosen. */
   readonly claim: ClaimConfig;
+  /** Whether the health of kube-proxy is asked for; not when absent. */
+  readonly asksProxy?: boolean;
   /** Where all chance starts. */
   readonly seed: number;
 }
@@ -77,6 +80,7 @@ export class MainCore {
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
   readonly #identity = new WireIdentity();
+  readonly #proxy: ProxyHealth;
   #controller: Controller | undefined;
   /** The controller's writes. */
   readonly #outbox = new Outbox();
@@ -101,6 +105,7 @@ export class MainCore {
     this.#membership = new Membership(config);
     this.#local = new LocalView(config.node);
     this.#owners = new OwnerLedger(config.node);
+    this.#proxy = new ProxyHealth(config.asksProxy ?? false);
   }
 
   /**
@@ -126,6 +131,7 @@ export class MainCore {
       this.#local.deadlineMs(),
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
+      this.#proxy.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -144,6 +150,7 @@ export class MainCore {
       local: this.#local,
       announcements: this.#announcements,
       isSigned: this.#identity.isSigned,
+      proxy: this.#proxy.state,
       controller: this.#controller,
       pools: () => poolsOf(this.#controller),
     };
@@ -167,6 +174,9 @@ export class MainCore {
         this.#owners.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
         else if (event.report.kind === "paused") this.#tellPause(event.report);
+        break;
+      case "proxy":
+        this.#takeProxy(event.status, at);
         break;
       case "written":
         this.#takeAnswer(event, at);
@@ -205,6 +215,21 @@ export class MainCore {
       return;
     }
     if (news.kind === "listed") this.#relisted(event.watched);
+  }
+
+  #takeProxy(status: number | undefined, at: Instant): void {
+    if (!this.#proxy.take(status, at)) return;
+    const isUnfit = this.#proxy.state === "unhealthy";
+    this.#local.setUnfit(isUnfit ? this.#proxy.answer : undefined);
+    if (isUnfit) {
+      this.#log(
+        "warning",
+        "kube-proxy is not healthy: other nodes are to answer instead of this one",
+        { healthPort: this.#proxy.answer },
+      );
+    } else {
+      this.#log("info", "kube-proxy is healthy", {});
+    }
   }
 
   #relisted(watched: WatchedKind): void {
@@ -274,6 +299,7 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
+    if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
     this.#advanceShutdown(at);
   }
 
@@ -527,6 +553,8 @@ export interface MainView {
   readonly announcements: Announcements;
   /** Whether frames between agents carry an HMAC. */
   readonly isSigned: boolean;
+  /** How kube-proxy of this node is judged. */
+  readonly proxy: ProxyState;
   /** The controller, on the leader. */
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */

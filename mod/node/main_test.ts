@@ -346,6 +346,55 @@ Deno.test("MainCore publishes its links, its routes and what is wrong with its n
   );
 });
 
+Deno.test("MainCore asks kube-proxy for its health, and says in its Lease that it is not well", () => {
+  const stage = new MainStage("n1", { asksProxy: true });
+  let answered = 0;
+  const asks = () => stage.text.split("ask the health port").length - 1;
+  const answer = (status?: number) => {
+    for (let turn = 0; asks() === answered && turn < 100; turn++) {
+      stage.deadline();
+      stage.answerAll();
+    }
+    strictEqual(asks(), ++answered);
+    stage.step({ kind: "proxy", ...(status === undefined ? {} : { status }) });
+  };
+  stage.step({ kind: "deadline" });
+  answer();
+  stage.lead();
+  stage.serve();
+  const published = () => {
+    stage.nowMs += 1_000;
+    stage.step({ kind: "deadline" });
+    stage.answerAll();
+    return stage.published();
+  };
+  answer(200);
+  strictEqual(published()[UNFIT], undefined);
+  answer(503);
+  strictEqual(published()[UNFIT], "KubeProxyUnhealthy");
+  strictEqual(stage.core.view.proxy, "unhealthy");
+  match(
+    published()["foghorn.openelb.io/problems"] ?? "",
+    /KubeProxyUnhealthy.*answers 503.*answered here all the same/,
+  );
+  // This node is the only one: it stays eligible.
+  deepStrictEqual(
+    [...stage.core.view.announcements.plans.values()][0]?.eligible,
+    ["n1"],
+  );
+  for (const status of [200, 200, 200]) answer(status);
+  strictEqual(published()[UNFIT], undefined);
+  strictEqual(published()["foghorn.openelb.io/problems"], undefined);
+  const said = stage.lines.filter((line) => line.includes("kube-proxy is"));
+  strictEqual(said.length, 3, said.join("\n"));
+});
+
+Deno.test("MainCore asks kube-proxy nothing unless it is told to", () => {
+  const stage = new MainStage();
+  stage.lead();
+  strictEqual(stage.text.includes("ask the health port"), false);
+});
+
 Deno.test("MainCore publishes that its kernel would answer ARP itself", () => {
   const stage = new MainStage();
   stage.lead();
@@ -678,3 +727,4 @@ const LEASE_OF_N2: Raw = {
     renewTime: "2026-01-01T00:00:00.000000Z",
   },
 };
+const UNFIT = "foghorn.openelb.io/unfit";
