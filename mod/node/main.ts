@@ -36,6 +36,7 @@ import { ProxyHealth, type ProxyState } from "./proxy_health.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
+import { UnheardWatch } from "./unheard.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { WATCHED_KINDS, Watches } from "./watches.ts";
@@ -80,6 +81,7 @@ export class MainCore {
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
   readonly #identity = new WireIdentity();
+  readonly #unheard = new UnheardWatch();
   readonly #proxy: ProxyHealth;
   #controller: Controller | undefined;
   /** The controller's writes. */
@@ -132,6 +134,7 @@ export class MainCore {
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
       this.#proxy.deadlineMs(),
+      this.#unheard.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -413,9 +416,34 @@ export class MainCore {
         links: asked.arpIgnoreLinks,
       });
     }
+    this.#listen(at);
     this.#membership.publish(
       this.#local.published(this.#announcements, this.#owners),
     );
+  }
+
+  /** Finds out who should be heard on the links and is not. */
+  #listen(at: Instant): void {
+    const { heard } = this.#owners;
+    const views = new Map(
+      this.#membership.nodeViews(at).map((view) => [view.node, view]),
+    );
+    this.#local.setUnheard(this.#unheard.look({
+      node: this.#config.node,
+      links: [...heard.keys()].flatMap((name) => {
+        const link = this.#local.link(name);
+        return link?.running === true ? [link] : [];
+      }),
+      pools: this.#local.pools(this.#announcements),
+      agents: this.#cluster.agents.values(),
+      isLive: (node) => {
+        const view = views.get(node);
+        return view !== undefined && view.live && !view.leaving;
+      },
+      fellows: new Map(
+        [...heard].map(([link, { fellows }]) => [link, fellows]),
+      ),
+    }, at));
   }
 
   #tellPause({ gapMs }: Extract<WireReport, { kind: "paused" }>): void {

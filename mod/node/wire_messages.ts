@@ -141,6 +141,8 @@ export type WireReport =
     /** The other agents on a link, complete; sent at most once a second while it changes. */
     readonly kind: "fellows";
     readonly link: string;
+    /** How this node stands there. */
+    readonly standing: LinkStanding;
     readonly fellows: readonly FellowReport[];
   }
   | {
@@ -170,6 +172,30 @@ export type WireReport =
     readonly kind: "left";
   };
 
+/**
+ * How this node stands on a link: `good`, or why it claims nothing there.
+ *
+ * `listening` since it has just started; `suspended` after it did not run for a
+ * while; `unsure` while it hears nobody; `settling` after that; `down`.
+ */
+export type LinkStanding =
+  | "down"
+  | "listening"
+  | "suspended"
+  | "unsure"
+  | "settling"
+  | "good";
+
+/** What was counted of frames between agents on one link since start. */
+export interface FellowCounters {
+  /** Frames sent, by type. */
+  readonly sent: Readonly<Record<string, number>>;
+  /** Frames taken, by type. */
+  readonly received: Readonly<Record<string, number>>;
+  /** Frames not taken, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
 /** What was counted on one link since start. */
 export interface LinkCounters {
   /** The link. */
@@ -186,4 +212,6 @@ export interface LinkCounters {
   readonly conflicts: number;
   /** Frames the kernel dropped because we read too slowly. */
   readonly overruns: number;
+  /** Frames between agents; absent before the first. */
+  readonly fellows?: FellowCounters;
 }
