@@ -1,0 +1,215 @@
+/**
+ * A few nodes on one or several links, the hosts around them, and an API server
+ * of little more than Leases: everything a fail-over is made of, in one thread
+ * and in virtual time.
+ *
+ * @module
+ */
+
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import { type MacAddr, parseMacAddr } from "@/addr/mac_addr.ts";
+import { orderCandidates } from "@/layer2/mod.ts";
+import { assert } from "@/lang/assert.ts";
+import { Random } from "@/lang/random.ts";
+import type { WireCommand } from "@/node/mod.ts";
+import { clusterIdOf } from "@/wire/fellow.ts";
+import { START_MS, Timeline } from "../timeline.ts";
+import type { LinkAgent } from "./agent.ts";
+import { BareAgent } from "./bare_agent.ts";
+import { Gateway } from "./hosts.ts";
+import { LinkNode } from "./link_node.ts";
+import type { WorldPlan } from "./plan.ts";
+import { LinkRules } from "./rules.ts";
+import { type ApiVip, LinkApi } from "./scripted_main.ts";
+import { LinkSegment } from "./segment.ts";
+
+/** A world. */
+export class LinkWorld {
+  readonly plan: WorldPlan;
+  readonly timeline: Timeline = new Timeline();
+  readonly random: Random;
+  readonly api: LinkApi = new LinkApi();
+  readonly rules: LinkRules;
+  readonly nodes: LinkNode[] = [];
+  readonly segments: Map<string, LinkSegment> = new Map();
+  /** What agents know each other's frames by. */
+  readonly cluster: WireCommand;
+  readonly #trace: ((line: string) => void) | undefined;
+  readonly #gateways = new Map<string, IpAddr>();
+  readonly #askers: Gateway[] = [];
+  readonly #watching = new Set<LinkNode>();
+  #boots = 0;
+
+  /** A world whose nodes start within a tenth of a second. */
+  constructor(plan: WorldPlan, trace?: (line: string) => void) {
+    this.plan = plan;
+    this.#trace = trace;
+    this.random = new Random(plan.seed * 7 + 3);
+    this.rules = new LinkRules(this);
+    this.cluster = {
+      kind: "cluster",
+      clusterId: CLUSTER_ID,
+      ...(plan.isSigned ? { wireKey: WIRE_KEY } : {}),
+    };
+    this.#plugIn();
+    this.#addVips();
+    for (const node of this.nodes) {
+      this.timeline.at(this.draw(plan.bootSpreadMs), () => node.boot());
+    }
+    this.#settleLater();
+  }
+
+  /** The time. */
+  get nowMs(): number {
+    return this.timeline.nowMs;
+  }
+
+  /** A number from 0, below a bound. */
+  draw(maxExclusive: number): number {
+    return this.random.int(maxExclusive);
+  }
+
+  /** How late a process is woken. */
+  lateMs(): number {
+    return 0.05 + this.random.next() * this.plan.lateMsMax;
+  }
+
+  /** Lets time pass. */
+  run(durationMs: number): void {
+    this.timeline.run(durationMs);
+  }
+
+  /** Tells what happens, if anybody wants to know. */
+  trace(text: () => string): void {
+    this.#trace?.(`${this.nowMs.toFixed(2).padStart(10)} ${text()}`);
+  }
+
+  /** A host on each link asks for one of its VIPs, another one in each round. */
+  ask(round: number): void {
+    for (const [at, asker] of this.#askers.entries()) {
+      const vips = this.api.vips.filter(({ link }) => link === `eth${at}`);
+      const vip = vips[round % vips.length];
+      if (vip !== undefined) asker.ask(vip.vip, ASKER);
+    }
+  }
+
+  /** Something on the API server changed; mains learn of it a little later. */
+  apiChanged(): void {
+    for (const node of this.nodes) {
+      if (this.#watching.has(node)) continue;
+      this.#watching.add(node);
+      this.timeline.after(1 + this.draw(this.plan.watchDelayMsMax), () => {
+        this.#watching.delete(node);
+        node.watch();
+      });
+    }
+  }
+
+  /** An agent for a node. */
+  makeAgent(node: LinkNode, incarnation: bigint): LinkAgent {
+    return new BareAgent({ node: node.name, incarnation }, {
+      monoMs: () => node.monoMs,
+      worldMs: () => this.nowMs,
+      send: (link, frame) => {
+        const port = node.ports.find((at) => at.link === link);
+        port?.segment.send(port.port, frame);
+      },
+      report: (report) => node.reported(report),
+      answered: (waitedMs) => this.rules.answered(node, waitedMs),
+    });
+  }
+
+  /** A number for a start that is larger than that of every earlier one. */
+  incarnation(): bigint {
+    return BigInt(START_MS) * 1_000n + BigInt(++this.#boots);
+  }
+
+  /** Whom a node may ask for a sign of life. */
+  gatewaysOf(link: string): readonly IpAddr[] {
+    const ip = this.#gateways.get(link);
+    return ip === undefined ? [] : [ip];
+  }
+
+  /** The nodes in the order of their right to a VIP, those first that may have it. */
+  order(vip: ApiVip): readonly LinkNode[] {
+    return orderCandidates(vip.eligible, vip.vip).map((name) =>
+      this.nodes[Number(name.slice("node-".length))] as LinkNode
+    );
+  }
+
+  #plugIn(): void {
+    const { plan } = this;
+    for (let at = 0; at < plan.nodes; at++) {
+      this.nodes.push(new LinkNode(this, at));
+    }
+    for (let at = 0; at < plan.links; at++) {
+      const link = `eth${at}`;
+      const segment = new LinkSegment(this.timeline, this.random, plan.cabling);
+      segment.isFiltered = plan.isFiltered;
+      this.segments.set(link, segment);
+      for (const node of this.nodes) {
+        node.plug(link, segment, macOf(at, node.index + 1));
+        const macs = this.api.macs.get(node.name) ?? [];
+        this.api.macs.set(node.name, [...macs, macOf(at, node.index + 1)]);
+      }
+      const asker = new Gateway(segment, {
+        ip: addrOf(ASKER.ipv4),
+        mac: macOf(at, 0xfd),
+      });
+      asker.plug();
+      this.#askers.push(asker);
+      if (!plan.hasGateway) continue;
+      const ip = addrOf(`192.168.${at}.1`);
+      new Gateway(segment, { ip, mac: macOf(at, 0xfe) }).plug();
+      this.#gateways.set(link, ip);
+    }
+  }
+
+  #addVips(): void {
+    const { plan, api } = this;
+    const names = this.nodes.map(({ name }) => name);
+    for (let at = 0; at < plan.vips; at++) {
+      const link = at % plan.links;
+      api.vips.push({
+        vip: vipAt(at, link, this.random.next() < plan.sixShare && false),
+        link: `eth${link}`,
+        eligible: names,
+        isGone: false,
+      });
+    }
+  }
+
+  /** Mains look at the clock now and then. */
+  #settleLater(): void {
+    this.timeline.after(SETTLE_EVERY_MS, () => {
+      for (const node of this.nodes) node.settle();
+      this.#settleLater();
+    });
+  }
+}
+
+/** A MAC address of a host on a link. */
+export function macOf(link: number, host: number): MacAddr {
+  const hex = (number: number) => number.toString(16).padStart(2, "0");
+  const mac = parseMacAddr(`02:00:00:00:${hex(link)}:${hex(host)}`);
+  assert(mac !== undefined, "A MAC address is one");
+  return mac;
+}
+
+/** An address from its text. */
+export function addrOf(text: string): IpAddr {
+  const addr = parseIpAddr(text);
+  assert(addr !== undefined, `${text} is an address`);
+  return addr;
+}
+
+function vipAt(at: number, link: number, isSix: boolean): IpAddr {
+  return isSix
+    ? addrOf(`2001:db8:${link + 1}::${(at + 0x100).toString(16)}`)
+    : addrOf(`10.${link}.${1 + (at >> 8)}.${at & 0xff}`);
+}
+
+const ASKER = { ipv4: "192.168.0.7", ipv6: "2001:db8::7" };
+const CLUSTER_ID = clusterIdOf("7c6b0f2e-link-world");
+const WIRE_KEY = btoa("a key of thirty-two bytes, really");
+const SETTLE_EVERY_MS = 1_000;

@@ -1,0 +1,383 @@
+/**
+ * What must hold at every step of a link world. Events keep the books; nothing
+ * is looked at that did not change.
+ *
+ * A node counts as answering for a VIP while its agent said so last and its
+ * process runs.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { orderCandidates } from "@/layer2/mod.ts";
+import type { WireReport } from "@/node/mod.ts";
+import type { LinkNode, NodePort } from "./link_node.ts";
+import type { LinkWorld } from "./link_world.ts";
+import type { ApiVip } from "./scripted_main.ts";
+
+/** A rule that was broken. */
+export class RuleBroken extends Error {
+  override readonly name = "RuleBroken";
+}
+
+/** How a VIP came to another node. */
+export type ClaimReason = "claimed" | "took-over" | "relieved";
+
+/** A node began to own a VIP. */
+export interface ClaimRecord {
+  readonly atMs: number;
+  readonly vip: IpAddr;
+  readonly node: LinkNode;
+  readonly reason: ClaimReason;
+}
+
+/** A time without any answer for a VIP. */
+export interface Gap {
+  readonly vip: IpAddr;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/** The books of one VIP. */
+interface VipBook {
+  readonly api: ApiVip;
+  /** Whose agents say that they answer. */
+  readonly saying: Set<LinkNode>;
+  /** Whose agents own it, answering or not. */
+  readonly owning: Set<LinkNode>;
+  /** Who answers, and since when. */
+  answering: Map<LinkNode, number>;
+  /** When it was claimed last. */
+  claimedMs: number;
+  /** Since when nobody answers. */
+  silentSinceMs: number | undefined;
+  /** Pairs of nodes that answer both. */
+  readonly doubles: Map<number, Double>;
+}
+
+/** How two nodes hear each other. */
+type Contact = "both" | "one-way" | "through-a-third" | "none";
+
+interface Double {
+  readonly a: LinkNode;
+  readonly b: LinkNode;
+  contact: Contact;
+  sinceMs: number;
+}
+
+/** The books. */
+export class LinkRules {
+  /** All claims so far. */
+  readonly claims: ClaimRecord[] = [];
+  /** Times without any answer that are over. */
+  readonly gaps: Gap[] = [];
+  /** The longest time that two answered who heard each other. */
+  doubleMsMax = 0;
+  /** No VIP may move, as nothing but the API is down. */
+  isStill = false;
+  /** VIPs that a foreign host answers for, and since when they may be claimed. */
+  readonly foreign: Map<IpAddr, number> = new Map();
+  /** Every VIP with another candidate is to be answered for at every moment. */
+  isGapless = false;
+  readonly #world: LinkWorld;
+  readonly #books = new Map<IpAddr, VipBook>();
+  readonly #dirty = new Set<VipBook>();
+  readonly #doubles = new Set<VipBook>();
+
+  /** Books without entries. */
+  constructor(world: LinkWorld) {
+    this.#world = world;
+  }
+
+  /** Who answers for a VIP. */
+  answerers(vip: IpAddr): readonly LinkNode[] {
+    return [...this.#books.get(vip)?.answering.keys() ?? []];
+  }
+
+  /** Since when nobody answers for a VIP; undefined: somebody does. */
+  silentSinceMs(vip: IpAddr): number | undefined {
+    const book = this.#books.get(vip);
+    return book === undefined ? 0 : book.silentSinceMs;
+  }
+
+  /** Takes a report of an agent. */
+  reported(node: LinkNode, report: WireReport): void {
+    if (report.kind === "paused") {
+      this.#world.trace(() => `${node.name} was stopped ${report.gapMs} ms`);
+    }
+    if (report.kind !== "owned") return;
+    const { vip, owned, reason } = report;
+    this.#world.trace(() =>
+      `${node.name} ${owned ? "owns" : "does not own"} ${vip}: ${reason}`
+    );
+    const book = this.#bookOf(vip);
+    this.#dirty.add(book);
+    if (owned) {
+      if (!book.owning.has(node)) this.#claimed(book, node, reason);
+      book.owning.add(node);
+      book.saying.add(node);
+      return;
+    }
+    book.saying.delete(node);
+    if (!PASSING.has(reason)) book.owning.delete(node);
+  }
+
+  /** An answer was sent to a question that had waited. */
+  answered(node: LinkNode, waitedMs: number): void {
+    if (waitedMs <= OLD_MS) return;
+    this.broken(`${node.name} answers a question ${waitedMs.toFixed(0)} ms old`);
+  }
+
+  /** A process ended. */
+  gone(node: LinkNode): void {
+    for (const book of this.#books.values()) {
+      book.owning.delete(node);
+      if (book.saying.delete(node)) this.#dirty.add(book);
+    }
+    this.settle();
+  }
+
+  /** A process stopped, or goes on. */
+  changed(node: LinkNode): void {
+    for (const book of this.#books.values()) {
+      if (book.saying.has(node)) this.#dirty.add(book);
+    }
+    this.settle();
+  }
+
+  /** Who hears whom has changed. */
+  rewired(): void {
+    for (const book of this.#doubles) this.#dirty.add(book);
+    this.settle();
+  }
+
+  /** Looks at what changed since. */
+  settle(): void {
+    for (const book of this.#dirty) this.#look(book);
+    this.#dirty.clear();
+  }
+
+  /** Ends the world. */
+  broken(what: string): void {
+    const { timeline } = this.#world;
+    const failure = new RuleBroken(`at ${timeline.nowMs.toFixed(1)} ms ${what}`);
+    timeline.fail(failure);
+    throw failure;
+  }
+
+  #bookOf(vip: IpAddr): VipBook {
+    const known = this.#books.get(vip);
+    if (known !== undefined) return known;
+    const api = this.#world.api.vips.find((at) => at.vip === vip);
+    if (api === undefined) throw new RangeError(`${vip} is no VIP`);
+    const book: VipBook = {
+      api,
+      saying: new Set(),
+      owning: new Set(),
+      answering: new Map(),
+      claimedMs: -Infinity,
+      silentSinceMs: 0,
+      doubles: new Map(),
+    };
+    this.#books.set(vip, book);
+    return book;
+  }
+
+  #claimed(book: VipBook, node: LinkNode, reason: string): void {
+    if (!isClaim(reason)) return;
+    const { nowMs } = this.#world.timeline;
+    const { vip } = book.api;
+    const claim = `${node.name} ${reason} ${vip}`;
+    if (!node.mayClaim(vip)) this.broken(`${claim} without a right (rule 5)`);
+    if (this.isStill) this.broken(`${claim} while only the API is down (rule 6)`);
+    if (
+      nowMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
+    ) this.broken(`${claim} having heard nobody (rule 3)`);
+    for (const [owner, sinceMs] of book.answering) {
+      if (owner === node) continue;
+      if (reason === "relieved") this.#checkMove(book, owner, node);
+      else if (this.#isSound(owner, node, Math.max(sinceMs, 0), book.api.link)) {
+        this.broken(`${claim} from ${owner.name}, which answers (rule 4)`);
+      }
+    }
+    if (this.foreign.has(vip) && this.#world.plan.cabling.lossShare === 0) {
+      this.broken(`${claim} while a foreign host answers for it`);
+    }
+    book.claimedMs = nowMs;
+    this.claims.push({ atMs: nowMs, vip, node, reason });
+  }
+
+  /** Whether an owner answers, and both are in contact and without fault, long enough. */
+  #isSound(
+    owner: LinkNode,
+    taker: LinkNode,
+    answersSinceMs: number,
+    link: string,
+  ): boolean {
+    const [a, b] = [portOf(owner, link), portOf(taker, link)];
+    const soundSinceMs = Math.max(
+      answersSinceMs,
+      faultlessSinceMs(owner),
+      faultlessSinceMs(taker),
+      a.segment.carriesSinceMs(a.port, b.port),
+      a.segment.carriesSinceMs(b.port, a.port),
+    );
+    return this.#world.nowMs - soundSinceMs > SOUND_MS;
+  }
+
+  /** A move for no other reason than rank is rare, and to a better one. */
+  #checkMove(book: VipBook, owner: LinkNode, taker: LinkNode): void {
+    const { nowMs, plan } = this.#world;
+    const { vip } = book.api;
+    const { main } = owner;
+    if (plan.isFiltered || main === undefined || main.isLeaving) return;
+    if (!owner.mayClaim(vip) || faultlessSinceMs(owner) > nowMs - 20_000) return;
+    if (main.wasFrozen(FROZEN_RECENTLY_MS, owner.monoMs)) return;
+    const move = `${taker.name} takes ${vip} from ${owner.name}`;
+    if (nowMs - book.claimedMs < DWELL_MS) {
+      const sinceMs = (nowMs - book.claimedMs).toFixed(0);
+      this.broken(`${move} ${sinceMs} ms after it moved last (rule 6)`);
+    }
+    const [first] = orderCandidates([owner.name, taker.name], vip);
+    if (first === owner.name) this.broken(`${move}, which is better (rule 6)`);
+  }
+
+  #look(book: VipBook): void {
+    const { nowMs } = this.#world.timeline;
+    const before = book.answering;
+    const after = new Map<LinkNode, number>();
+    for (const node of book.saying) {
+      if (node.isRunning) after.set(node, before.get(node) ?? nowMs);
+    }
+    book.answering = after;
+    if (after.size === 0) this.#fellSilent(book);
+    else if (book.silentSinceMs !== undefined) {
+      const { vip } = book.api;
+      this.gaps.push({ vip, sinceMs: book.silentSinceMs, untilMs: nowMs });
+      book.silentSinceMs = undefined;
+    }
+    if (after.size > 1 || book.doubles.size > 0) this.#lookAtDoubles(book);
+  }
+
+  #fellSilent(book: VipBook): void {
+    if (book.silentSinceMs !== undefined) return;
+    book.silentSinceMs = this.#world.nowMs;
+    const { vip, eligible, isGone } = book.api;
+    if (!this.isGapless || isGone || eligible.length < 2) return;
+    this.broken(`nobody answers for ${vip} during a planned move (rule 6)`);
+  }
+
+  #lookAtDoubles(book: VipBook): void {
+    const { nowMs } = this.#world.timeline;
+    const nodes = [...book.answering.keys()];
+    for (const [key, double] of book.doubles) {
+      if (book.answering.has(double.a) && book.answering.has(double.b)) continue;
+      this.#ended(double);
+      book.doubles.delete(key);
+    }
+    for (let i = 0; i < nodes.length; i++) {
+      for (let j = i + 1; j < nodes.length; j++) {
+        const [a, b] = [nodes[i] as LinkNode, nodes[j] as LinkNode];
+        const key = Math.min(a.index, b.index) * 1_000 +
+          Math.max(a.index, b.index);
+        const contact = this.#contactOf(a, b, book.api.link);
+        const known = book.doubles.get(key);
+        if (known?.contact === contact) continue;
+        if (known !== undefined) this.#ended(known);
+        const double: Double = { a, b, contact, sinceMs: nowMs };
+        book.doubles.set(key, double);
+        this.#began(book, double);
+      }
+    }
+    if (book.doubles.size > 0) this.#doubles.add(book);
+    else this.#doubles.delete(book);
+  }
+
+  #began(book: VipBook, double: Double): void {
+    const { timeline, plan } = this.#world;
+    const { a, b, contact } = double;
+    const who = `${a.name} and ${b.name} both answer for ${book.api.vip}`;
+    if (contact === "both") {
+      for (const node of [a, b]) {
+        const { resumed } = node;
+        if (resumed === undefined || resumed.gapMs < LONG_STOP_MS) continue;
+        if (timeline.nowMs - resumed.atMs > AFTER_STOP_MS) continue;
+        this.broken(`${who} after ${node.name} was stopped (rule 1)`);
+      }
+    }
+    const limitMs = plan.isFiltered
+      ? FILTERED_LIMIT_MS
+      : contact === "both" && plan.cabling.lossShare === 0
+      ? LOSSLESS_LIMIT_MS
+      : LIMIT_MS[contact];
+    if (limitMs === Infinity) return;
+    timeline.after(limitMs, () => {
+      const now = [...book.doubles.values()];
+      if (!now.includes(double)) return;
+      const rule = contact === "both" ? 1 : 2;
+      this.broken(`${who} for ${limitMs} ms, ${contact} (rule ${rule})`);
+    });
+  }
+
+  #ended({ contact, sinceMs }: Double): void {
+    if (contact !== "both") return;
+    const tookMs = this.#world.nowMs - sinceMs;
+    this.doubleMsMax = Math.max(this.doubleMsMax, tookMs);
+  }
+
+  #contactOf(a: LinkNode, b: LinkNode, link: string): Contact {
+    const there = hears(b, a, link);
+    const back = hears(a, b, link);
+    if (there && back) return "both";
+    if (a.isCutOneWay || b.isCutOneWay) return "none";
+    if (there || back) return "one-way";
+    const third = this.#world.nodes.some((node) =>
+      node !== a && node !== b && node.isRunning && node.faults === 0 &&
+      hears(node, a, link) && hears(a, node, link) &&
+      hears(node, b, link) && hears(b, node, link)
+    );
+    return third ? "through-a-third" : "none";
+  }
+}
+
+/** The port of a node on a link. */
+export function portOf(node: LinkNode, link: string): NodePort {
+  const port = node.ports.find((at) => at.link === link);
+  if (port === undefined) throw new RangeError(`No ${link} at ${node.name}`);
+  return port;
+}
+
+function hears(node: LinkNode, other: LinkNode, link: string): boolean {
+  const to = portOf(node, link);
+  const from = portOf(other, link);
+  return !to.segment.isBursting && to.segment.carries(from.port, to.port);
+}
+
+function faultlessSinceMs(node: LinkNode): number {
+  return node.faults > 0 ? Infinity : node.faultlessSinceMs;
+}
+
+function isClaim(reason: string): reason is ClaimReason {
+  return reason === "claimed" || reason === "took-over" ||
+    reason === "relieved";
+}
+
+/** Reasons not to answer for what one owns. */
+const PASSING: ReadonlySet<string> = new Set(["suspended", "link-down"]);
+/** A question that waited longer is not to be answered: others may own the address by now. */
+const OLD_MS = 250;
+const PROOF_MS = 500;
+const SOUND_MS = 1_500;
+const FROZEN_RECENTLY_MS = 20_000;
+const DWELL_MS = 59_000;
+/** A process that was stopped so long comes back when others have claimed. */
+const LONG_STOP_MS = 1_500;
+const AFTER_STOP_MS = 100;
+const LOSSLESS_LIMIT_MS = 200;
+const LIMIT_MS: Readonly<Record<Contact, number>> = {
+  both: 600,
+  "one-way": 3_000,
+  "through-a-third": 3_000,
+  none: Infinity,
+};
+const FILTERED_LIMIT_MS = 15_000;
