@@ -1,0 +1,275 @@
+/**
+ * A Service, a client that knows its address and one that forgets it at once, and
+ * what both see when something breaks under it, or moves it.
+ *
+ * Three nodes have an agent; the Pods run on a fourth, which has none and which
+ * nothing happens to. Whoever answers is the one that is broken next: addresses
+ * do not go back to a node that returns until a minute later.
+ *
+ * @module
+ */
+
+import type { RequestStream } from "@/lab/client.ts";
+import { outageOf, type Sample } from "@/lab/outage.ts";
+import type { LabProgram } from "@/lab/program.ts";
+import { pass, until } from "../support/waiting.ts";
+import type { KubernetesBinaries } from "./build.ts";
+import { type Claim, longestDoubleMs, longestSilenceMs } from "./_claims.ts";
+import { ColdClient } from "./_cold_client.ts";
+import { KubernetesLab } from "./lab.ts";
+import type { KubeNode } from "./node.ts";
+
+/** Who answers, and who is to follow. */
+export interface Owners {
+  /** The lab. */
+  readonly lab: KubernetesLab;
+  /** The node that answers. */
+  readonly owner: KubeNode;
+  /** The one that follows it. */
+  readonly next: KubeNode;
+  /** The one that follows when both are gone. */
+  readonly last: KubeNode;
+}
+
+/** Something that breaks, and how it is mended. */
+export interface Fault {
+  /** What breaks, as a heading. */
+  readonly name: string;
+  /** Whether whoever knows the address loses nothing: the node goes on forwarding. */
+  readonly forwards?: boolean;
+  /** Whether the next in line breaks, too. */
+  readonly both?: boolean;
+  /** What is done before each round, while all is well. */
+  readonly prepares?: (owners: Owners) => Promise<void>;
+  /** Breaks it. */
+  readonly breaks: (owners: Owners) => Promise<void>;
+  /** Mends it, and waits until it works again. */
+  readonly mends: (owners: Owners) => Promise<void>;
+}
+
+/** What a round showed. */
+export interface Round {
+  /** The nodes as they were before. */
+  readonly owners: Owners;
+  /** The node that answered afterwards. */
+  readonly took: KubeNode;
+  /** Longest time without an answer for the client that knows the address. */
+  readonly warmMs: number;
+  /** Its requests that got no answer. */
+  readonly lost: readonly Sample[];
+  /** Longest time without an answer for the client that asks anew each time. */
+  readonly coldMs: number;
+  /** Longest time for which two claimed the address. */
+  readonly doubleMs: number;
+  /** What those that broke claimed after they had been mended. */
+  readonly returned: readonly Claim[];
+}
+
+/** The stage. */
+export class OutageStage implements AsyncDisposable {
+  /** The lab. */
+  readonly lab: KubernetesLab;
+  /** The address, IPv4. */
+  readonly vip: string = VIP;
+  /** Who asks anew each time. */
+  readonly cold: ColdClient;
+
+  private constructor(lab: KubernetesLab, cold: ColdClient) {
+    this.lab = lab;
+    this.cold = cold;
+  }
+
+  /**
+   * Builds a lab with a Service on it.
+   *
+   * @param binaries Kubernetes's programs.
+   * @param program How agents are started.
+   */
+  static async build(
+    binaries: KubernetesBinaries,
+    program: LabProgram,
+  ): Promise<OutageStage> {
+    const lab = await KubernetesLab.build({
+      ...{ binaries, program, agents: 3 },
+      proxyModes: ["iptables", "nftables", "iptables", "iptables"],
+    });
+    try {
+      const stage = new OutageStage(lab, await ColdClient.start());
+      await lab.startAgents();
+      const web = { name: SERVICE, vips: [VIP], on: [POD_NODE] };
+      await lab.expose(web);
+      await lab.hasAddresses(web);
+      await stage.settled();
+      return stage;
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Who answers, once it is one alone, and who follows. */
+  async owners(): Promise<Owners> {
+    const { lab } = this;
+    const order = lab.order(VIP);
+    let macs: readonly string[] = [];
+    await until(async () => {
+      macs = await this.cold.answerers(VIP);
+      return macs.length === 1 &&
+        order.some(({ host }) => host.mac === macs[0]);
+    }, {
+      timeoutMs: OWNER_MS_MAX,
+      what: () => `${macs.join(" and ") || "nobody"} answers for ${VIP}`,
+    });
+    const owner = order.find(({ host }) => host.mac === macs[0]);
+    const [next, last] = order.filter((node) => node !== owner);
+    if (owner === undefined || next === undefined || last === undefined) {
+      throw new Error("Three nodes have an agent");
+    }
+    return { lab, owner, next, last };
+  }
+
+  /** Waits until one alone answers, and all nodes may follow it. */
+  async settled(): Promise<Owners> {
+    await pass(SETTLE_MS);
+    return await this.owners();
+  }
+
+  /** Begins to ask over HTTP, and waits for the first answer. */
+  async ask(): Promise<RequestStream> {
+    // A second later the kernel sends what was lost again: that is too late.
+    const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
+    const stream = await this.lab.client.stream(VIP, how);
+    await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
+    return stream;
+  }
+
+  /**
+   * Breaks what answers, watches another take over, mends it, and watches that
+   * it takes nothing back.
+   */
+  async breakOnce(fault: Fault): Promise<Round> {
+    await fault.prepares?.(await this.owners());
+    const owners = await this.settled();
+    const stream = await this.ask();
+    this.cold.forget(performance.now());
+    const stop = this.cold.ask(VIP, ASK_INTERVAL_MS);
+    try {
+      await pass(BEFORE_MS);
+      await fault.breaks(owners);
+      const took = await this.#taken(owners, fault.both ?? false);
+      await pass(AFTER_MS);
+      const samples = await stream.stop();
+      const mendedMs = performance.now();
+      await fault.mends(owners);
+      await pass(RETURN_MS);
+      const claims = this.cold.claims(VIP);
+      const gone = fault.both ? [owners.owner, owners.next] : [owners.owner];
+      return {
+        ...{ owners, took },
+        ...this.#seen(samples, claims),
+        returned: claims.filter(({ atMs, mac }) =>
+          atMs >= mendedMs && gone.some(({ host }) => host.mac === mac)
+        ),
+      };
+    } finally {
+      stop();
+      await stream.stop();
+    }
+  }
+
+  /** Moves the address on purpose, and watches it until it answers from elsewhere or is said to stay. */
+  async moveOnce(move: Move): Promise<Round> {
+    const owners = await this.settled();
+    await move.prepares?.(owners);
+    const stream = await this.ask();
+    this.cold.forget(performance.now());
+    const stop = this.cold.ask(VIP, ASK_INTERVAL_MS);
+    try {
+      await pass(BEFORE_MS);
+      await move.moves(owners);
+      const took = move.stays
+        ? owners.owner
+        : await this.#taken(owners, false, MOVE_MS_MAX);
+      await pass(AFTER_MS);
+      await move.restores(owners);
+      await pass(RETURN_MS);
+      const samples = await stream.stop();
+      const claims = this.cold.claims(VIP);
+      return { owners, took, ...this.#seen(samples, claims), returned: [] };
+    } finally {
+      stop();
+      await stream.stop();
+    }
+  }
+
+  /** Ends everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cold[Symbol.asyncDispose]();
+    await this.lab[Symbol.asyncDispose]();
+  }
+
+  #seen(
+    samples: readonly Sample[],
+    claims: readonly Claim[],
+  ): Pick<Round, "warmMs" | "lost" | "coldMs" | "doubleMs"> {
+    return {
+      warmMs: outageOf(samples)?.durationMs ?? Infinity,
+      lost: samples.filter(({ status }) => status !== 200),
+      coldMs: longestSilenceMs(claims),
+      doubleMs: longestDoubleMs(claims),
+    };
+  }
+
+  /** Waits until somebody else answers. */
+  async #taken(
+    { owner, next }: Owners,
+    both: boolean,
+    timeoutMs: number = TAKEN_MS_MAX,
+  ): Promise<KubeNode> {
+    const others = this.lab.agentNodes.filter((node) =>
+      node !== owner && !(both && node === next)
+    );
+    let took: KubeNode | undefined;
+    await until(() => {
+      const last = this.cold.claims(VIP).findLast(({ answers }) => answers);
+      took = others.find(({ host }) => host.mac === last?.mac);
+      return took !== undefined;
+    }, {
+      timeoutMs,
+      what: () => `Nobody has taken ${VIP} over from ${owner.name}`,
+    });
+    if (took === undefined) throw new Error("Somebody has");
+    return took;
+  }
+}
+
+/** Something done on purpose that makes an address move, or may not. */
+export interface Move {
+  /** What is done, as a heading. */
+  readonly name: string;
+  /** Whether the address is to stay where it is. */
+  readonly stays?: boolean;
+  /** What is done before each round. */
+  readonly prepares?: (owners: Owners) => Promise<void>;
+  /** Does it. */
+  readonly moves: (owners: Owners) => Promise<void>;
+  /** Takes it back. */
+  readonly restores: (owners: Owners) => Promise<void>;
+}
+
+/** Name of the Service. */
+export const SERVICE = "web";
+/** The node its Pods run on. */
+export const POD_NODE = "n4";
+
+const VIP = "192.168.0.91";
+const ASK_INTERVAL_MS = 10;
+const BEFORE_MS = 300;
+const AFTER_MS = 500;
+/** How long a node that is back is watched; it has settled after 400 ms. */
+const RETURN_MS = 1_500;
+/** An agent listens for a second when it starts. */
+const SETTLE_MS = 500;
+const OWNER_MS_MAX = 30_000;
+const TAKEN_MS_MAX = 39_000;
+const MOVE_MS_MAX = 15_000;
