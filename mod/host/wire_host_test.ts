@@ -9,18 +9,21 @@ import {
   type NodeView,
   type VipView,
   type WireCommand,
+  type WireConfig,
   WireCore,
   type WireLink,
   type WireReport,
 } from "@/node/mod.ts";
 import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
+import { clusterIdOf, encodeFellow, nodeIdOf } from "@/wire/fellow.ts";
 import { WireHost } from "./wire_host.ts";
 
 Deno.test("WireHost says that it runs, answers what comes, and stops when told to", () => {
   const port = new FakePort();
-  const host = new WireHost(new WireCore({ node: "n1" }), port);
+  const host = new WireHost(new WireCore(CONFIG), port);
   port.script = [
     () => port.commands.push(...BEGIN),
+    ...listened(port),
     () => port.link(1).queue.push(REQUEST, REQUEST),
     () => port.commands.push({ kind: "stop" }),
   ];
@@ -37,7 +40,7 @@ Deno.test("WireHost says that it runs, answers what comes, and stops when told t
 
 Deno.test("WireHost waits until the next deadline of the core, or for ever", () => {
   const port = new FakePort();
-  const core = new WireCore({ node: "n1" });
+  const core = new WireCore(CONFIG);
   const host = new WireHost(core, port);
   host.turn();
   strictEqual(port.waits[0], undefined);
@@ -64,11 +67,30 @@ Deno.test("WireHost throws away what is queued after a pause, and answers again 
   port.clockMs += 50;
   port.link(1).queue.push(REQUEST);
   port.turn();
-  strictEqual(port.link(1).discarded, 2);
-  port.clockMs += 60;
+  strictEqual(port.link(1).answers.length, 0);
+  port.passSecond();
   port.link(1).queue.push(REQUEST);
   port.turn();
+  strictEqual(port.link(1).discarded, 1);
   strictEqual(port.link(1).answers.length, 1);
+});
+
+Deno.test("WireHost answers what agents say before it answers anybody else", () => {
+  const port = new FakePort({ node: "n1", incarnation: 1n });
+  port.commands.push({ kind: "cluster", clusterId: CLUSTER }, ...BEGIN);
+  port.turn();
+  port.listen();
+  const { sent, said, queue, answers } = port.link(1);
+  const from = sent.length;
+  said.push(...Array.from({ length: 40 }, (_, i) => probe(BigInt(i))));
+  queue.push(REQUEST);
+  let answered = 0;
+  port.link(1).onAnswer = () => {
+    answered = sent.length - from;
+  };
+  port.turn();
+  strictEqual(answers.length, 1);
+  ok(answered >= 40, `${answered} were sent before`);
 });
 
 Deno.test("WireHost reports a link that cannot be opened, and serves the others", () => {
@@ -79,7 +101,7 @@ Deno.test("WireHost reports a link that cannot be opened, and serves the others"
     ...BEGIN.slice(1),
   );
   port.turn();
-  port.turn();
+  port.listen();
   deepStrictEqual(port.reports.find(({ kind }) => kind === "link-failed"), {
     kind: "link-failed",
     link: "bad0",
@@ -121,7 +143,7 @@ Deno.test("WireHost sends announcements, joins and leaves groups", () => {
   ok(port.link(1).sent.length >= 2);
   const six: VipView = { ...VIP, vip: SIX };
   port.commands.push({ kind: "vips", upserts: [six], removes: [] });
-  port.turn();
+  port.passSecond();
   deepStrictEqual(port.link(1).groups, ["+ff02::1:ff00:91"]);
   port.commands.push({ kind: "vips", upserts: [], removes: [SIX] });
   port.turn();
@@ -168,7 +190,7 @@ Deno.test("WireHost does not hide a defect of the core", () => {
     throw new Error("a defect");
   }];
   throws(
-    () => new WireHost(new WireCore({ node: "n1" }), port).run(),
+    () => new WireHost(new WireCore(CONFIG), port).run(),
     /a defect/,
   );
 });
@@ -178,9 +200,15 @@ function begun(): FakePort {
   const port = new FakePort();
   port.commands.push(...BEGIN);
   port.turn();
-  port.clockMs += 20;
-  port.turn();
+  port.listen();
   return port;
+}
+
+/** What happens while an agent listens: nothing, for two seconds. */
+function listened(port: FakePort): readonly (() => void)[] {
+  return Array.from({ length: 40 }, () => () => {
+    port.clockMs += 50;
+  });
 }
 
 /** A port that a test holds in its hands. */
@@ -200,7 +228,12 @@ class FakePort implements WirePort<WireLink, WireCommand, WireReport> {
   refuses = "";
   filterBytesMax = 32_768;
   readonly #links = new Map<number, FakeLink>();
-  readonly #host = new WireHost(new WireCore({ node: "n1" }), this);
+  readonly #host: WireHost;
+
+  /** A port whose host has not begun. */
+  constructor(config: WireConfig = CONFIG) {
+    this.#host = new WireHost(new WireCore(config), this);
+  }
 
   nowMs(): number {
     return this.clockMs;
@@ -245,6 +278,12 @@ class FakePort implements WirePort<WireLink, WireCommand, WireReport> {
     }
   }
 
+  /** Lets the time pass in which an agent listens before it answers. */
+  listen(): void {
+    this.passSecond();
+    this.passSecond();
+  }
+
   /** One turn of its host. */
   turn(): void {
     this.#host.turn();
@@ -256,10 +295,12 @@ class FakeLink implements PacketLink {
   readonly rx: FrameMemory = memory();
   readonly tx: FrameMemory = memory();
   readonly queue: Uint8Array[] = [];
+  readonly said: Uint8Array[] = [];
   readonly answers: Uint8Array[] = [];
   readonly sent: Uint8Array[] = [];
   readonly filters: number[] = [];
   readonly groups: string[] = [];
+  onAnswer: () => void = () => {};
   discarded = 0;
   dropped = 0;
   isClosed = false;
@@ -280,6 +321,7 @@ class FakeLink implements PacketLink {
   send(count: number): number {
     const length = this.tx.lengths[0] ?? 0;
     if (count > 0) this.answers.push(this.tx.bytes.slice(2, 2 + length));
+    this.onAnswer();
     return count;
   }
 
@@ -288,13 +330,17 @@ class FakeLink implements PacketLink {
     return true;
   }
 
+  receiveFellows(): readonly Uint8Array[] {
+    return this.said.splice(0);
+  }
+
   discard(): number {
     const { length } = this.queue.splice(0);
     this.discarded += length;
     return length;
   }
 
-  setFilter(_protocol: "arp" | "ndp", instructions: Uint8Array): boolean {
+  setFilter(_protocol: string, instructions: Uint8Array): boolean {
     if (instructions.length > this.#filterBytesMax()) return false;
     this.filters.push(instructions.length);
     return true;
@@ -341,12 +387,28 @@ const VIP: VipView = {
   eligible: ["n1"],
 };
 const SIX = "2001:db8::91" as VipView["vip"];
+const CONFIG = { node: "n1", incarnation: 1n, isAlone: true };
 const BEGIN: readonly WireCommand[] = [
   { kind: "links", links: [ETH0] },
   { kind: "nodes", nodes: [N1] },
   { kind: "vips", upserts: [VIP], removes: [] },
   { kind: "synced" },
 ];
+const CLUSTER = clusterIdOf("a cluster");
+
+/** A question of another agent. */
+function probe(nonce: bigint): Uint8Array {
+  const node = nodeIdOf("n2");
+  return encodeFellow(
+    { sender: node, incarnation: 1n, message: { kind: "probe", nonce } },
+    {
+      identity: { cluster: CLUSTER, node },
+      source: "02:00:00:00:00:02" as WireLink["mac"],
+      destination: ETH0.mac,
+    },
+  );
+}
+
 /** Who has 192.0.2.91? Tell 192.0.2.11. */
 const REQUEST = Uint8Array.fromHex(
   [

@@ -342,3 +342,19 @@ export const FRAMES: fc.Arbitrary<Uint8Array> = fc.tuple(
   }
   return frame;
 });
+
+/** An ARP reply of a host to another one. */
+export function arpReplyFrame(senderIp: string, to: MacAddr): Uint8Array {
+  return encodeEthernet({
+    destination: to,
+    source: mac("02:00:00:00:00:0d"),
+    etherType: ETHER_TYPE.arp,
+    payload: encodeArp({
+      operation: "reply",
+      senderMac: mac("02:00:00:00:00:0d"),
+      senderIp: ip4(senderIp),
+      targetMac: to,
+      targetIp: ip4("192.0.2.11"),
+    }),
+  });
+}

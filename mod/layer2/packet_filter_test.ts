@@ -10,6 +10,13 @@ import { ipv6Addr } from "@/addr/ipv6_addr.ts";
 import { Random } from "@/lang/random.ts";
 import { BROADCAST_MAC, macAddrBytes } from "@/addr/mac_addr.ts";
 import {
+  clusterIdOf,
+  encodeFellow,
+  FELLOW_GROUP,
+  nodeIdOf,
+} from "@/wire/fellow.ts";
+import {
+  arpReplyFrame,
   arpRequestFrame,
   FRAMES,
   ip4,
@@ -26,6 +33,7 @@ import {
 } from "./announcement_frames.ts";
 import {
   arpFilter,
+  fellowFilter,
   FILTER_INSTRUCTIONS_MAX,
   ndpFilter,
   type PacketFilter,
@@ -222,6 +230,42 @@ Deno.test.each(TAKEN)("every filter accepts $name", ({ frame }) => {
   ok(run(PLAIN.arp, skb) !== run(PLAIN.ndp, skb), "exactly one");
   const priority = { ...skb, vlanTag: 0xa000 };
   ok(run(EXACT.arp, priority) || run(EXACT.ndp, priority), "VID 0 is no VLAN");
+});
+
+Deno.test("a filter accepts what answers a question of this host, whoever the address belongs to", () => {
+  const reply = arpReplyFrame("192.0.2.77", OWN_MAC);
+  ok(run(EXACT.arp, received(reply)));
+  ok(run(arpFilter([]), received(reply)));
+  ok(!run(EXACT.arp, received(arpReplyFrame("192.0.2.77", FOREIGN_MAC))));
+  const advertisement = unsolicitedNaFrame(ip6("fd00::77"), FOREIGN_MAC);
+  ok(!run(EXACT.ndp, received(advertisement)));
+  advertisement.set(macAddrBytes(OWN_MAC), 0);
+  ok(run(EXACT.ndp, received(advertisement)));
+});
+
+Deno.test("fellowFilter() accepts frames of other agents of the cluster and nothing else", () => {
+  const identity = { cluster: clusterIdOf("a"), node: nodeIdOf("n1") };
+  const filter = fellowFilter(identity);
+  const said = (cluster: string, node: string) =>
+    encodeFellow(
+      {
+        sender: nodeIdOf(node),
+        incarnation: 1n,
+        message: { kind: "query", knownVersion: 1 },
+      },
+      {
+        identity: { cluster: clusterIdOf(cluster), node: nodeIdOf(node) },
+        source: FOREIGN_MAC,
+        destination: FELLOW_GROUP,
+      },
+    );
+  ok(run(filter, received(said("a", "n2"))));
+  ok(!run(filter, received(said("a", "n1"))), "of this node");
+  ok(!run(filter, received(said("b", "n2"))), "of another cluster");
+  ok(!run(filter, received(said("a", "n2"), OUTGOING)), "sent by this host");
+  ok(!run(filter, { ...received(said("a", "n2")), vlanTag: 7 }));
+  ok(!run(filter, received(changed(said("a", "n2"), 14, 0))), "magic");
+  ok(!run(filter, received(arpRequestFrame("192.0.2.1"))));
 });
 
 Deno.test("a plain filter is the same whether there was no room or none was wanted", () => {

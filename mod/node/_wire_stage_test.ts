@@ -19,6 +19,14 @@ import { assert } from "@/lang/assert.ts";
 import { decodeArp, encodeArp } from "@/wire/arp.ts";
 import { decodeEthernet, encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import {
+  clusterIdOf,
+  decodeFellow,
+  encodeFellow,
+  FELLOW_GROUP,
+  nodeIdOf,
+} from "@/wire/fellow.ts";
+import type { FellowMessage, FellowState } from "@/wire/fellow_frame.ts";
+import {
   type FrameBatch,
   frameOf,
   heapFrameBatch,
@@ -36,7 +44,7 @@ import type {
 
 /** A wire core on a stage. */
 export class WireStage {
-  readonly core: WireCore = new WireCore({ node: "n1" });
+  readonly core: WireCore = new WireCore({ node: "n1", incarnation: 1_000n });
   readonly lines: string[] = [];
   nowMs: number = 0;
   /** Whether links that the core asks for are opened at once. */
@@ -58,17 +66,70 @@ export class WireStage {
     return this.#heed(this.core.step(command, this.nowMs));
   }
 
-  /** Everything a node of two agents is told at its start. */
-  begin(vips: readonly string[], eligible: readonly string[] = ["n1"]): void {
+  /** Everything an agent is told at its start; goes on until nothing keeps it from answering any more. */
+  begin(
+    vips: readonly string[],
+    { eligible = ["n1"], nodes = [N1] }: {
+      readonly eligible?: readonly string[];
+      readonly nodes?: readonly NodeView[];
+    } = {},
+  ): void {
+    this.command({ kind: "cluster", clusterId: CLUSTER });
     this.command({ kind: "links", links: [ETH0] });
-    this.command({ kind: "nodes", nodes: [N1, N2] });
+    this.command({ kind: "nodes", nodes });
     this.command({
       kind: "vips",
       upserts: vips.map((vip) => view(vip, eligible)),
       removes: [],
     });
     this.command({ kind: "synced" });
-    this.settle();
+    this.passUntil(BEGUN_MS);
+  }
+
+  /** Lets a fellow speak on the link. */
+  fellow(name: string, message: FellowMessage): void {
+    const frame = encodeFellow(
+      { sender: nodeIdOf(name), incarnation: 5n, message },
+      {
+        identity: { cluster: CLUSTER, node: nodeIdOf(name) },
+        source: N2.macs[0] ?? ETH0.mac,
+        destination: FELLOW_GROUP,
+      },
+    );
+    this.#tell(`${name}: ${fellowText(message)}`);
+    this.#heed(this.core.takeFrames(this.tag, [frame], this.nowMs));
+  }
+
+  /** Lets a fellow live on the link until a time: it owns these VIPs, and answers what it is asked. */
+  live(name: string, untilMs: number, vips: readonly string[] = []): void {
+    while (this.nowMs < untilMs) {
+      const state = fellowState(this.nowMs, vips.length);
+      const entries = vips.map((vip) => ({ vip: ip(vip), leaving: false }));
+      this.fellow(name, {
+        kind: "list",
+        state,
+        part: 0,
+        parts: 1,
+        node: name,
+        entries,
+      });
+      const from = this.lines.length;
+      this.passUntil(Math.min(untilMs, this.nowMs + 100));
+      for (const line of this.lines.slice(from)) {
+        const nonce = /send to 02:00:00:00:00:02: PROBE ([0-9]+)/.exec(line);
+        if (nonce === null) continue;
+        const { listVersion, ...flags } = state;
+        this.fellow(name, {
+          kind: "reply",
+          nonce: BigInt(nonce[1] ?? ""),
+          listVersion,
+          unsure: flags.unsure,
+          frozen: flags.frozen,
+          listening: flags.listening,
+          leaving: flags.leaving,
+        });
+      }
+    }
   }
 
   /** Does what is due at this moment. */
@@ -93,8 +154,7 @@ export class WireStage {
       ...this.core.wake(this.nowMs),
       ...this.core.deadline(this.nowMs),
     ];
-    const told = effects.filter((effect) => effect.kind !== "count-overruns");
-    if (told.length > 0) this.#tell("deadline");
+    if (effects.some(isTold)) this.#tell("deadline");
     return this.#heed(effects);
   }
 
@@ -112,7 +172,7 @@ export class WireStage {
     if (memory === undefined) return undefined;
     setFrame(memory.rx, 0, frame);
     const answers = this.core.answer(tag, 1);
-    this.#heed(this.core.takeClaims(tag, this.nowMs));
+    this.#heed(this.core.takeSightings(tag, this.nowMs));
     return answers === 0 ? undefined : frameText(frameOf(memory.tx, 0));
   }
 
@@ -122,9 +182,7 @@ export class WireStage {
 
   #heed(effects: readonly WireEffect[]): readonly WireEffect[] {
     for (const effect of effects) {
-      if (effect.kind !== "count-overruns") {
-        this.lines.push(`  ${effectText(effect)}`);
-      }
+      if (isTold(effect)) this.lines.push(`  ${effectText(effect)}`);
       if (effect.kind === "close") this.#memory.delete(effect.tag);
       if (effect.kind !== "open" || !this.opensLinks) continue;
       const memory = { rx: heapFrameBatch(1), tx: heapFrameBatch(1) };
@@ -133,6 +191,27 @@ export class WireStage {
     }
     return effects;
   }
+}
+
+/** Beacons and counters are no news. */
+function isTold(effect: WireEffect): boolean {
+  if (effect.kind === "count-overruns") return false;
+  return effect.kind !== "send" ||
+    !effectText(effect).includes(": BEACON");
+}
+
+/** What a fellow without a flag says of itself. */
+function fellowState(nowMs: number, vips: number): FellowState {
+  return {
+    listVersion: 7,
+    uptimeMs: nowMs,
+    beaconIntervalMs: 100,
+    unsure: false,
+    frozen: false,
+    listening: false,
+    leaving: false,
+    vips,
+  };
 }
 
 /** The address of a test. */
@@ -224,6 +303,14 @@ export function frameText(bytes: Uint8Array): string {
       ? `ARP who-has ${targetIp} tell ${senderIp} (${senderMac}) to ${destination}`
       : `ARP ${senderIp} is-at ${senderMac} to ${destination}`;
   }
+  if (etherType === ETHER_TYPE.foghorn) {
+    const said = decodeFellow(payload, {
+      cluster: CLUSTER,
+      node: nodeIdOf("nobody"),
+    });
+    const to = destination === FELLOW_GROUP ? "all" : destination;
+    return `to ${to}: ${said.ok ? fellowText(said.value.message) : "?"}`;
+  }
   const packet = decodeIpv6(payload);
   const message = packet.ok ? decodeNdp(packet.value) : packet;
   if (!message.ok) return "not Neighbor Discovery";
@@ -233,6 +320,32 @@ export function frameText(bytes: Uint8Array): string {
   return `NA ${target} is-at ${targetLinkLayer}${
     solicited ? " solicited" : ""
   }${override ? " override" : ""} to ${destination}`;
+}
+
+/** What an agent says, in a word. */
+function fellowText(message: FellowMessage): string {
+  switch (message.kind) {
+    case "beacon":
+      return `BEACON${flagsText(message.state)}`;
+    case "list":
+      return `LIST${flagsText(message.state)} ${
+        message.entries.map(({ vip, leaving }) =>
+          leaving ? `${vip} (leaving)` : vip
+        ).join(" ")
+      }`.trimEnd();
+    case "probe":
+    case "reply":
+      return `${message.kind.toUpperCase()} ${message.nonce}`;
+    default:
+      return message.kind.toUpperCase();
+  }
+}
+
+function flagsText(state: FellowState): string {
+  const { unsure, frozen, listening, leaving } = state;
+  const names = Object.entries({ unsure, frozen, listening, leaving })
+    .filter(([, isSet]) => isSet).map(([name]) => name);
+  return names.length === 0 ? "" : ` (${names.join(", ")})`;
 }
 
 function commandText(command: WireCommand): string {
@@ -291,6 +404,10 @@ function reportText(
       return `paused for ${report.gapMs} ms`;
     case "counters":
       return "counters";
+    case "held":
+      return `${
+        report.held ? "held" : "free"
+      }: ${report.mac} has ${report.vip}`;
     default:
       return report.kind;
   }
@@ -308,6 +425,9 @@ function ip6(text: string) {
   return addr;
 }
 
+const CLUSTER = clusterIdOf("a cluster");
+/** When an agent that is alone has listened and probed. */
+export const BEGUN_MS = 1_500;
 /** The interface of this node. */
 export const ETH0: WireLink = {
   name: "eth0",

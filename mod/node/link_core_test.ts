@@ -6,38 +6,44 @@ import { WireCore, type WireEffect } from "./wire.ts";
 import type { VipView } from "./wire_messages.ts";
 
 Deno.test.each(["192.0.2.91", "2001:db8::91"])(
-  "LinkCore lets requests for %s in before it announces it",
+  "LinkCore lets in what is said about %s, asks for it twice, and announces it then",
   (vip) => {
     const core = openCore();
-    const taken = [...core.step(vips(vip), 100), ...core.deadline(100)];
-    deepStrictEqual(kinds(taken), ["filter", "send"]);
+    const before = core.step(vips(vip), BEGUN_MS);
+    deepStrictEqual(kinds([...before, ...core.deadline(BEGUN_MS)]), [
+      "send",
+      "filter",
+    ]);
+    deepStrictEqual(kinds(core.deadline(BEGUN_MS + 100)), ["send"]);
+    const claimed = core.deadline(BEGUN_MS + 200);
+    deepStrictEqual(owned(claimed), [vip]);
+    ok(kinds(claimed).includes("send"));
   },
 );
 
-Deno.test("LinkCore announces a VIP when its filter's turn has come", () => {
+Deno.test("LinkCore sets filters at most every 10 ms", () => {
   const core = openCore();
-  core.step(vips("192.0.2.91"), 100);
-  core.deadline(100);
-  // Filters are set at most every 10 ms.
-  const early = [...core.step(vips("192.0.2.92"), 101), ...core.deadline(101)];
-  deepStrictEqual(kinds(early), []);
-  strictEqual(core.deadlineMs(), 110);
-  deepStrictEqual(kinds(core.deadline(110)), ["filter", "send"]);
+  core.step(vips("192.0.2.91"), BEGUN_MS);
+  core.deadline(BEGUN_MS);
+  core.step(vips("192.0.2.92"), BEGUN_MS + 1);
+  ok(!kinds(core.deadline(BEGUN_MS + 1)).includes("filter"));
+  strictEqual(core.deadlineMs(), BEGUN_MS + 10);
+  ok(kinds(core.deadline(BEGUN_MS + 10)).includes("filter"));
 });
 
-Deno.test("LinkCore announces no VIP that was lost while it waited for its filter", () => {
+Deno.test("LinkCore neither claims nor announces a VIP that was lost while it asked for it", () => {
   const core = openCore();
-  core.step(vips("192.0.2.91"), 100);
-  core.deadline(100);
-  core.step(vips("192.0.2.92"), 101);
-  const removes = [addr("192.0.2.92")];
-  core.step({ kind: "vips", upserts: [], removes }, 102);
-  deepStrictEqual(kinds(core.deadline(110)), ["filter"]);
+  core.step(vips("192.0.2.91"), BEGUN_MS);
+  core.deadline(BEGUN_MS + 100);
+  const removes = [addr("192.0.2.91")];
+  core.step({ kind: "vips", upserts: [], removes }, BEGUN_MS + 150);
+  deepStrictEqual(owned(core.deadline(BEGUN_MS + 200)), []);
+  deepStrictEqual(owned(core.deadline(BEGUN_MS + 300)), []);
 });
 
 /** A core that serves one link, alone and synced. */
 function openCore(): WireCore {
-  const core = new WireCore({ node: "n1" });
+  const core = new WireCore({ node: "n1", incarnation: 1n, isAlone: true });
   const mac = parseMacAddr("02:00:00:00:00:01");
   ok(mac !== undefined);
   const link = { name: "eth0", index: 2, mac, running: true };
@@ -48,6 +54,7 @@ function openCore(): WireCore {
   const self = { node: "n1", live: true, leaving: false, macs: [mac] };
   core.step({ kind: "nodes", nodes: [self] }, 0);
   core.step({ kind: "synced" }, 0);
+  for (let nowMs = 0; nowMs <= BEGUN_MS; nowMs += 100) core.deadline(nowMs);
   return core;
 }
 
@@ -66,9 +73,22 @@ function addr(text: string): VipView["vip"] {
   return parsed;
 }
 
+/** The VIPs that are told to be owned. */
+function owned(effects: readonly WireEffect[]): readonly string[] {
+  return effects.flatMap((effect) =>
+    effect.kind === "report" && effect.report.kind === "owned" &&
+      effect.report.owned
+      ? [effect.report.vip]
+      : []
+  );
+}
+
 /** Filters and frames in their order; of several alike in a row the first. */
 function kinds(effects: readonly WireEffect[]): readonly string[] {
   return effects.map(({ kind }) => kind)
     .filter((kind) => kind === "filter" || kind === "send")
     .filter((kind, i, all) => kind !== all[i - 1]);
 }
+
+/** When an agent has listened to the link. */
+const BEGUN_MS = 1_500;

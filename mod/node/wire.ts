@@ -16,6 +16,7 @@ import { type FellowIdentity, nodeIdOf } from "@/wire/fellow.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import { LinkCore } from "./link_core.ts";
 import type {
+  LinkCounters,
   NodeView,
   VipView,
   WireCluster,
@@ -221,6 +222,11 @@ export class WireCore {
     this.#links.get(tag)?.setOverruns(overruns);
   }
 
+  /** What was counted on each link since it was opened. */
+  counters(): readonly LinkCounters[] {
+    return [...this.#links.values()].map((link) => link.counters());
+  }
+
   /** When to come back although nothing happened, or undefined. */
   deadlineMs(): number | undefined {
     let earliest = this.#countersDueMs;
@@ -312,7 +318,7 @@ export class WireCore {
   #reportCounters(nowMs: number): readonly WireEffect[] {
     this.#countersDueMs = nowMs + COUNTERS_INTERVAL_MS;
     const fellows = [...this.#links.values()].flatMap((link) => link.fellows());
-    const counters = [...this.#links.values()].map((link) => link.counters());
+    const counters = this.counters();
     // Beacons are always counted: they are no news.
     const text = JSON.stringify(
       counters.map(({ frames: _, ...news }) => news),

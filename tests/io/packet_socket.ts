@@ -10,7 +10,8 @@ import {
   strictEqual as equal,
   throws,
 } from "node:assert/strict";
-import { parseMacAddr } from "@/addr/mac_addr.ts";
+import { ipv4AddrFromNumber } from "@/addr/ipv4_addr.ts";
+import { type MacAddr, parseMacAddr } from "@/addr/mac_addr.ts";
 import { Epoll } from "@/io/ffi/epoll.ts";
 import type { KernelLink } from "@/io/ffi/kernel_network.ts";
 import { Netlink } from "@/io/ffi/netlink.ts";
@@ -24,11 +25,58 @@ import {
   type PacketSocketOptions,
 } from "@/io/ffi/packet_socket.ts";
 import { readSysctl } from "@/io/ffi/sysctl.ts";
+import { KernelPacketLink } from "@/io/wire_port.ts";
+import { fellowFilter } from "@/layer2/packet_filter.ts";
+import {
+  clusterIdOf,
+  encodeFellow,
+  FELLOW_GROUP,
+  type FellowIdentity,
+  nodeIdOf,
+} from "@/wire/fellow.ts";
 import { FRAME_BYTES_MAX, frameOf, setFrame } from "@/wire/frame_batch.ts";
 import type { Flood } from "./flood_worker.ts";
 import { ip, ownDescriptors, runCase, shell } from "./private_network.ts";
 
 const ETHER_TYPE = 0x88b5;
+
+/** What an agent with so many VIPs says. */
+function listFrame(
+  identity: FellowIdentity,
+  vips: number,
+): Uint8Array<ArrayBuffer> {
+  const flags = {
+    unsure: false,
+    frozen: false,
+    listening: false,
+    leaving: false,
+  };
+  return encodeFellow({
+    sender: identity.node,
+    incarnation: 1n,
+    message: {
+      kind: "list",
+      state: {
+        listVersion: 1,
+        uptimeMs: 1,
+        beaconIntervalMs: 100,
+        ...flags,
+        vips,
+      },
+      part: 0,
+      parts: 1,
+      node: "n2",
+      entries: Array.from({ length: vips }, (_, i) => ({
+        vip: ipv4AddrFromNumber(0x0a00_0001 + i),
+        leaving: false,
+      })),
+    },
+  }, {
+    identity,
+    source: "02:00:00:00:00:0a" as MacAddr,
+    destination: FELLOW_GROUP,
+  });
+}
 
 /** Makes `va` and `vb`, the two ends of one cable. */
 function cable(): void {
@@ -479,6 +527,38 @@ await runCase({
     equal(allMulti(), "1");
     equal(socket.setAllGroups(false), true);
     equal(allMulti(), "0");
+  },
+
+  "carries frames of agents whole, and no others"() {
+    cable();
+    const cluster = clusterIdOf("a cluster");
+    const identity = { cluster, node: nodeIdOf("n2") };
+    const receiver = new KernelPacketLink(link("vb"));
+    const sender = new KernelPacketLink(link("va"));
+    const filter = fellowFilter({ cluster, node: nodeIdOf("n1") });
+    // Whatever was said before the filter was there is lost.
+    sender.sendFrame(listFrame(identity, 1));
+    equal(receiver.setFilter("fellow", filter.program), true);
+    const other = { ...identity, cluster: clusterIdOf("another") };
+    sender.sendFrame(listFrame(other, 3));
+    const own = { ...identity, node: nodeIdOf("n1") };
+    sender.sendFrame(listFrame(own, 3));
+    const sent = Array.from(
+      { length: 40 },
+      (_, i) => listFrame(identity, i * 6),
+    );
+    for (const frame of sent) equal(sender.sendFrame(frame), true);
+    const received: string[] = [];
+    for (;;) {
+      const frames = receiver.receiveFellows();
+      if (frames.length === 0) break;
+      received.push(...frames.map((frame) => frame.toHex()));
+    }
+    deepEqual(received, sent.map((frame) => frame.toHex()));
+    ok(sent.some(({ length }) => length > 1_000));
+    equal(sender.receiveFellows().length, 0);
+    receiver.close();
+    sender.close();
   },
 
   "names an interface that is not there"() {

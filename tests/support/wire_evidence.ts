@@ -7,7 +7,7 @@
 
 import { ok } from "node:assert/strict";
 import type { Capture, CapturedFrame, LabNode } from "@/lab/mod.ts";
-import { PAUSE_LISTEN_MS } from "@/layer2/mod.ts";
+import { SETTLE_AFTER_STALL_MS } from "@/layer2/failover/mod.ts";
 
 /** The announcements of an address: gratuitous ARP, unsolicited advertisements. */
 export function announcementsOf(
@@ -67,7 +67,7 @@ export function noneUnanswered(
   const firstMs = requests[0]?.atMs ?? 0;
   const intervalMs = (lastMs - firstMs) / (requests.length - 1);
   const excused = nodes.flatMap((node) => pausesOf(node, firstMs))
-    .map((gapMs) => Math.ceil((gapMs + PAUSE_LISTEN_MS) / intervalMs) + 1)
+    .map((gapMs) => Math.ceil((gapMs + SETTLE_AFTER_STALL_MS) / intervalMs) + 1)
     .reduce((sum, some) => sum + some, 0);
   ok(
     requests.length > 1 && answers.length + excused >= requests.length,

@@ -23,6 +23,7 @@ const CASES: readonly string[] = [
   "skips a frame the kernel refuses",
   "counts what the interface has no room for",
   "hears groups",
+  "carries frames of agents whole, and no others",
   "names an interface that is not there",
 ];
 

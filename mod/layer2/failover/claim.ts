@@ -30,7 +30,9 @@ export type Standing = 0 | 1 | 2 | 3;
 
 /** A node's claim of a VIP. */
 export interface Claim {
+  /** How well it stands. */
   readonly standing: Standing;
+  /** The node. */
   readonly fellow: Fellow;
 }
 

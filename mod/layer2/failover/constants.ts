@@ -77,6 +77,9 @@ export const HELD_RETRY_MS = 5_000;
 /** How long a check ahead of time stands for the probes of a first claim. */
 export const VETTED_VALID_MS = 60_000;
 
+/** How many addresses are remembered so. */
+export const VETTED_MAX = 1_024;
+
 /** How long a voucher holds. */
 export const VOUCH_HOLD_MS = 2_000;
 

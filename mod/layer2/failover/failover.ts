@@ -11,7 +11,12 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { unreachable } from "@/lang/assert.ts";
 import { orderCandidates } from "../rank.ts";
-import { LIST_PAUSE_MS, LIST_REFRESH_MS, OUT_OF_TURN_MS } from "./constants.ts";
+import {
+  LIST_PAUSE_MS,
+  LIST_REFRESH_MS,
+  OUT_OF_TURN_MS,
+  VETTED_MAX,
+} from "./constants.ts";
 import type {
   CandidateNode,
   CandidateVip,
@@ -19,7 +24,7 @@ import type {
   FailoverEvent,
   FellowReport,
 } from "./events.ts";
-import { fellowNamed, forget, heedFrame } from "./fellows.ts";
+import { drop, fellowNamed, heedFrame } from "./fellows.ts";
 import { foreignDueMs, heedClaim, watchForeign } from "./foreign.ts";
 import { beaconIntervalMs, sendBeacon, sendList, sendQuery } from "./out.ts";
 import { hasSuccessor } from "./plan.ts";
@@ -31,13 +36,7 @@ import {
   linkDueMs,
   linkUp,
 } from "./standing.ts";
-import {
-  type FailoverState,
-  type Fellow,
-  isPresent,
-  newVip,
-  type Step,
-} from "./state.ts";
+import { type FailoverState, isPresent, newVip, type Step } from "./state.ts";
 import { advanceFellows } from "./verification.ts";
 import { advanceVips, release, removeVip } from "./vips.ts";
 import { rememberWitness } from "./witness.ts";
@@ -156,11 +155,9 @@ function heed(step: Step, event: FailoverEvent): void {
     case "claim":
       if (isUp(state)) heedClaim(step, event);
       break;
-    case "vetted": {
-      const vip = state.vips.get(event.vip);
-      if (vip !== undefined) vip.vettedMs = nowMs;
+    case "vetted":
+      noteVetted(state, event.vip, nowMs);
       break;
-    }
     case "leave":
       state.leaveMs ??= nowMs;
       state.beaconWanted = true;
@@ -215,14 +212,15 @@ function heedNodes(step: Step, nodes: readonly CandidateNode[]): void {
   state.allDirty = true;
 }
 
-/** Forgets an agent that neither the view nor the wire knows. */
-function drop(step: Step, fellow: Fellow): void {
-  const { state } = step;
-  if (fellow.incarnation < 0n) return;
-  forget(step, fellow);
-  state.heardCount--;
-  fellow.incarnation = -1n;
-  fellow.presence = "unknown";
+function noteVetted(state: FailoverState, vip: IpAddr, nowMs: number): void {
+  const { vetted } = state;
+  vetted.delete(vip);
+  vetted.set(vip, nowMs);
+  if (vetted.size <= VETTED_MAX) return;
+  for (const oldest of vetted.keys()) {
+    vetted.delete(oldest);
+    return;
+  }
 }
 
 function heedVip(state: FailoverState, { vip: addr, eligible }: CandidateVip) {
@@ -231,9 +229,11 @@ function heedVip(state: FailoverState, { vip: addr, eligible }: CandidateVip) {
     vip = newVip(addr, state.holders.get(addr) ?? []);
     state.vips.set(addr, vip);
   } else if (isSameList(vip.eligible, eligible)) return;
+  for (const fellow of vip.order) fellow.candidacies--;
   vip.eligible = eligible;
   vip.order = orderCandidates(eligible, addr)
     .map((node) => fellowNamed(state, node));
+  for (const fellow of vip.order) fellow.candidacies++;
   vip.selfAt = vip.order.indexOf(state.self);
   state.dirty.add(vip);
 }

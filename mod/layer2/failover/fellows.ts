@@ -76,7 +76,7 @@ export function heedFrame(step: Step, mac: MacAddr, frame: FellowFrame): void {
     forget(step, fellow);
     fellow.incarnation = frame.incarnation;
   }
-  fellow.mac = mac;
+  learnMac(state, fellow, mac);
   heedMessage(step, fellow, frame.message);
   state.fellowAgenda.note(fellow);
 }
@@ -90,15 +90,35 @@ export function heedFrame(step: Step, mac: MacAddr, frame: FellowFrame): void {
  */
 export function fellowNamed(state: FailoverState, node: string): Fellow {
   if (node === state.config.node) return state.self;
+  const named = state.byName.get(node);
+  if (named !== undefined) return named;
   const id = state.config.nodeIdOf(node);
-  const known = state.fellows.get(id);
-  if (known !== undefined) {
-    known.node ??= node;
-    return known;
-  }
-  const fellow = newFellow(id, node);
+  const fellow = state.fellows.get(id) ?? newFellow(id, node);
+  fellow.node = node;
   state.fellows.set(id, fellow);
+  state.byName.set(node, fellow);
   return fellow;
+}
+
+/**
+ * Forgets an agent that neither the view nor the wire knows.
+ *
+ * @param step The step.
+ * @param fellow The fellow; not present.
+ */
+export function drop(step: Step, fellow: Fellow): void {
+  const { state } = step;
+  if (fellow.incarnation >= 0n) {
+    forget(step, fellow);
+    state.heardCount--;
+    fellow.incarnation = -1n;
+    setPresence(step, fellow, "unknown");
+  }
+  forgetMac(state, fellow);
+  // A candidate's record stays, for the orders of VIPs share it.
+  if (fellow.candidacies > 0) return;
+  state.fellows.delete(fellow.id);
+  if (fellow.node !== undefined) state.byName.delete(fellow.node);
 }
 
 /**
@@ -135,9 +155,10 @@ function heedMessage(
       break;
     case "beacon":
       heedState(step, fellow, message.state);
+      askForList(step, fellow);
       break;
     case "list":
-      if (!heedState(step, fellow, message.state)) break;
+      heedState(step, fellow, message.state);
       learnName(step, fellow, message.node);
       heedList(step, fellow, message);
       break;
@@ -167,23 +188,21 @@ function fellowHeard(state: FailoverState, id: NodeId): Fellow | undefined {
   return fellow;
 }
 
-/** Heeds what a fellow says of itself; false when newer was heard before. */
-function heedState(step: Step, fellow: Fellow, said: FellowState): boolean {
-  if (!heedUptime(step, fellow, said.uptimeMs)) return false;
+/** Heeds what a fellow says of itself, unless newer was heard before. */
+function heedState(step: Step, fellow: Fellow, said: FellowState): void {
+  if (!heedUptime(step, fellow, said.uptimeMs)) return;
   const { nowMs } = step;
   take(step, fellow, said);
   if (said.unsure && nowMs - fellow.repliedMs > REPLY_VALID_MS) {
     // Beacons of a node that hears nobody prove nothing.
     if (fellow.presence === "verifying" || !mayVerify(step, fellow)) {
-      return true;
+      return;
     }
     if (fellow.presence === "silent") {
       fellow.verifiedMs = nowMs;
       sendProbe(step, fellow);
     } else startVerification(step, fellow);
   } else rise(step, fellow);
-  askForList(step, fellow);
-  return true;
 }
 
 /**
@@ -249,8 +268,24 @@ function learnName(step: Step, fellow: Fellow, node: string): void {
   if (fellow.node !== undefined || node === "") return;
   if (step.state.config.nodeIdOf(node) !== fellow.id) return;
   fellow.node = node;
+  step.state.byName.set(node, fellow);
   step.state.fellowsVersion++;
   step.state.allDirty = true;
+}
+
+function learnMac(state: FailoverState, fellow: Fellow, mac: MacAddr): void {
+  if (fellow.mac === mac) return;
+  forgetMac(state, fellow);
+  fellow.mac = mac;
+  state.byMac.set(mac, fellow);
+}
+
+function forgetMac(state: FailoverState, fellow: Fellow): void {
+  const { mac } = fellow;
+  fellow.mac = undefined;
+  if (mac !== undefined && state.byMac.get(mac) === fellow) {
+    state.byMac.delete(mac);
+  }
 }
 
 function heedList(step: Step, fellow: Fellow, part: ListPart): void {

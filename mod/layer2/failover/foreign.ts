@@ -55,9 +55,11 @@ export function heedClaim(step: Step, claim: HostClaim): void {
     fellow.arpAnsweredMs = nowMs;
     return;
   }
+  state.vetted.delete(claim.vip);
   const vip = state.vips.get(claim.vip);
   if (vip === undefined) return;
-  if (isOwned(vip)) heedRival(step, vip, fellow);
+  if (isOwned(vip)) heedRival(step, vip, claim.mac, fellow);
+  else if (vip.selfAt < 0) return;
   else if (strongestHolder(vip) === undefined) {
     hold(step, vip, claim.mac, fellow);
   }
@@ -151,16 +153,29 @@ function watch(step: Step, host: ForeignHost): void {
  * A node whose frames are not heard claims what this node owns: the weaker rank
  * stops, for nothing else can settle it.
  */
-function heedRival(step: Step, vip: Vip, fellow: Fellow | undefined): void {
+function heedRival(
+  step: Step,
+  vip: Vip,
+  mac: MacAddr,
+  fellow: Fellow | undefined,
+): void {
   if (fellow === undefined || isPresent(fellow) || !fellow.live) return;
   if (!vip.order.includes(fellow)) return;
   const theirs = { standing: 0, fellow } as const;
   if (compareClaims(vip, theirs, ownClaim(step.state, vip)) >= 0) return;
-  vip.claimedBy = fellow;
+  vip.claimedBy = { mac, fellow };
   step.state.dirty.add(vip);
 }
 
-function hold(
+/**
+ * Notes that a foreign host answers for a VIP that nobody owns here.
+ *
+ * @param step The step.
+ * @param vip The VIP.
+ * @param mac The host.
+ * @param fellow The agent that it is, when it is one.
+ */
+export function hold(
   step: Step,
   vip: Vip,
   mac: MacAddr,
@@ -195,9 +210,7 @@ function fellowOf(
   state: FailoverState,
   { mac, node }: HostClaim,
 ): Fellow | undefined {
-  for (const fellow of state.fellows.values()) {
-    if (fellow.mac === mac) return fellow;
-  }
-  if (node === undefined) return undefined;
-  return state.fellows.get(state.config.nodeIdOf(node));
+  const heard = state.byMac.get(mac);
+  if (heard !== undefined || node === undefined) return heard;
+  return state.byName.get(node);
 }

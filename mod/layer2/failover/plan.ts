@@ -138,7 +138,7 @@ function movePlan(step: Step, vip: Vip, holder: Claim): Plan | undefined {
   switch (standing) {
     case 2: {
       const sinceMs = vip.ownerLeavingMs ?? step.nowMs;
-      const dueMs = sinceMs + presentBefore(vip) * STAGGER_MS;
+      const dueMs = sinceMs + presentBefore(vip, from) * STAGGER_MS;
       return { kind: "relieve", from, why: "leaving", dueMs };
     }
     case 1: {
@@ -165,13 +165,13 @@ function movePlan(step: Step, vip: Vip, holder: Claim): Plan | undefined {
   }
 }
 
-function presentBefore(vip: Vip): number {
+/** Present candidates before this node, but for the owner that leaves. */
+function presentBefore(vip: Vip, owner: Fellow): number {
   let present = 0;
   for (let at = 0; at < vip.selfAt; at++) {
     const fellow = vip.order[at] as Fellow;
-    if (isPresent(fellow) && !fellow.said.listening && !isGoing(fellow)) {
-      present++;
-    }
+    if (fellow === owner || fellow.said.listening || isGoing(fellow)) continue;
+    if (isPresent(fellow)) present++;
   }
   return present;
 }

@@ -61,6 +61,7 @@ export function suspend(step: Step, gapMs: number): void {
   const { state, nowMs } = step;
   step.effects.push({ kind: "paused", gapMs });
   if (state.phase.kind === "listening") {
+    // Whoever has just started owns nothing, and must hear everyone first.
     state.phase = { kind: "listening", untilMs: nowMs + LISTEN_MS };
   } else {
     state.phase = {
@@ -90,6 +91,14 @@ export function suspend(step: Step, gapMs: number): void {
 export function linkUp(step: Step): void {
   const { state, nowMs } = step;
   if (state.phase.kind === "stopped") return;
+  if (isUp(state)) {
+    // Its MAC address changed: all caches are stale.
+    state.beaconWanted = true;
+    for (const vip of state.answering) {
+      step.effects.push({ kind: "announce", vip, once: false });
+    }
+    return;
+  }
   silence(step, "suspended");
   if (!state.started) {
     state.phase = { kind: "listening", untilMs: nowMs + LISTEN_MS };
@@ -155,7 +164,7 @@ export function advanceLink(step: Step): void {
       break;
     case "unsure":
       if (!othersExist(state)) settle(step);
-      else if (state.lastProofMs > phase.sinceMs) {
+      else if (state.lastProofMs >= phase.sinceMs) {
         state.phase = { kind: "settling", sinceMs: nowMs };
       }
       break;
@@ -230,7 +239,7 @@ function advanceSuspended(step: Step, phase: Suspended): void {
   const { sinceMs, linkUp, settlingMs } = phase;
   if (settlingMs === undefined) {
     if (!othersExist(state)) settle(step);
-    else if (state.lastProofMs > sinceMs) {
+    else if (state.lastProofMs >= sinceMs) {
       state.phase = { ...phase, settlingMs: nowMs };
     } else if (nowMs - sinceMs >= LINK_UP_SILENT_MS) settle(step);
     return;
@@ -293,7 +302,7 @@ function silence(step: Step, reason: FailoverReason): void {
     answer(step, vip, false);
     report(step, vip, false, reason);
   }
-  for (const vip of state.vips.values()) vip.vettedMs = -Infinity;
+  state.vetted.clear();
 }
 
 function loseStability(step: Step): void {

@@ -65,20 +65,25 @@ export interface Verification {
 
 /** Parts of a list that came in so far. */
 export interface Assembly {
+  /** Which version. */
   readonly version: number;
   /** The parts in order; holes are not here yet. */
   readonly parts: (readonly ListEntry[] | undefined)[];
+  /** How many are missing. */
   missing: number;
 }
 
 /** A PROBE that may be answered. */
 export interface Probe {
+  /** What it carried; the REPLY brings it back. */
   readonly nonce: bigint;
+  /** When it was sent. */
   readonly sentMs: number;
 }
 
 /** Another agent, or the node itself among candidates. */
 export interface Fellow extends Scheduled {
+  /** Its id. */
   readonly id: NodeId;
   /** Its name, once it is known. */
   node: string | undefined;
@@ -93,6 +98,7 @@ export interface Fellow extends Scheduled {
   mac: MacAddr | undefined;
   /** Its newest incarnation; -1 before any. */
   incarnation: bigint;
+  /** How it is known. */
   presence: Presence;
   /** What it said last of itself; its `listVersion` is the announced one. */
   said: FellowState;
@@ -111,32 +117,42 @@ export interface Fellow extends Scheduled {
   list: Map<IpAddr, boolean>;
   /** The version `list` has. */
   heldVersion: number;
+  /** A LIST of which parts are missing. */
   assembly: Assembly | undefined;
+  /** A list that VOUCHes relay, of which parts are missing. */
   relayed: Assembly | undefined;
+  /** When it was asked for its list last. */
   queriedMs: number;
 
   /** The last PROBEs sent to it. */
   probes: Probe[];
+  /** When the last of them was sent. */
   probedMs: number;
-  /** When the last REPLY came, when its PROBE was sent and what it named. */
+  /** When the last REPLY came. */
   repliedMs: number;
+  /** When the PROBE of the last REPLY was sent. */
   repliedSentMs: number;
+  /** The version of its list that the last REPLY named. */
   repliedVersion: number;
 
+  /** The verification that goes on, while it is verifying. */
   verification: Verification | undefined;
   /** When the last verification began. */
   verifiedMs: number;
   /** When it is looked at again while arp-only, vouched or silent. */
   recheckMs: number;
+  /** When its MAC address claimed a VIP of its list last, by ARP or ND. */
   arpAnsweredMs: number;
   /** Since when only ARP is answered. */
   vetoSinceMs: number | undefined;
+  /** When a third node vouched for it last. */
   vouchedMs: number;
+  /** When it was found silent last. */
   silentSinceMs: number;
   /** Who asked about it, and until when they are told. */
   suspecters: Map<Fellow, number>;
-  /** When it was last told of a claim of ours that is stronger. */
-  defendedMs: number;
+  /** How many VIPs name it as a candidate. */
+  candidacies: number;
   /** VIPs that ask it to hand over. */
   readonly asking: Set<Vip>;
 }
@@ -157,7 +173,6 @@ export interface Plan {
 export type VipPhase =
   | { readonly kind: "idle" }
   | { readonly kind: "waiting"; readonly plan: Plan; readonly dueMs: number }
-  | { readonly kind: "proving"; readonly plan: Plan }
   | {
     readonly kind: "probing";
     readonly plan: Plan;
@@ -183,16 +198,21 @@ export type VipPhase =
 
 /** A foreign host that answers for a VIP. */
 export interface Holding {
+  /** Its MAC address. */
   readonly mac: MacAddr;
   /** The agent that has this MAC address, when it is one. */
   readonly fellow: Fellow | undefined;
+  /** When it was heard to answer first. */
   readonly sinceMs: number;
+  /** When it was last. */
   heardMs: number;
 }
 
 /** A VIP of the link. */
 export interface Vip extends Scheduled {
+  /** The address. */
   readonly vip: IpAddr;
+  /** Names of the nodes that may own it, as they were told. */
   eligible: readonly string[];
   /** Who may own it, this node among them, the one most entitled first. */
   order: readonly Fellow[];
@@ -200,6 +220,7 @@ export interface Vip extends Scheduled {
   selfAt: number;
   /** Fellows that list it, present or not; shared with {@linkcode FailoverState.holders}. */
   holders: Fellow[];
+  /** Where it is in the table. */
   phase: VipPhase;
   /** When it was claimed by this node. */
   claimedMs: number;
@@ -208,7 +229,7 @@ export interface Vip extends Scheduled {
   /** When it is released unheard. */
   leaveDueMs: number;
   /** A node whose frames are not heard, and that was heard to claim it just now. */
-  claimedBy: Fellow | undefined;
+  claimedBy: { readonly mac: MacAddr; readonly fellow: Fellow } | undefined;
   /** Why this node owns it. */
   ownedReason: FailoverReason;
   /** What was told last. */
@@ -230,7 +251,7 @@ export interface Vip extends Scheduled {
   retryMs: number;
   /** When a move that is not urgent has its turn. */
   slotMs: number | undefined;
-  vettedMs: number;
+  /** The foreign host that answers for it. */
   heldBy: Holding | undefined;
   /** Whether `held` was told. */
   heldTold: boolean;
@@ -238,27 +259,39 @@ export interface Vip extends Scheduled {
 
 /** A host that answers for VIPs and is no agent that lists them. */
 export interface ForeignHost {
+  /** Its MAC address. */
   readonly mac: MacAddr;
+  /** The VIPs it was heard to answer for; the next to ask for first. */
   readonly vips: Set<Vip>;
+  /** When it is asked next. */
   nextMs: number;
+  /** When it was asked last. */
   askedMs: number;
+  /** When it was heard last. */
   heardMs: number;
+  /** How many answers in a row were missed. */
   misses: number;
 }
 
 /** Everything of one link. */
 export interface FailoverState {
+  /** What does not change. */
   readonly config: FailoverConfig;
+  /** How this node stands on the link. */
   phase: LinkPhase;
   /** Whether the link was up before: only the first time one listens. */
   started: boolean;
+  /** Whether the view is whole. */
   synced: boolean;
   /** Own Lease not renewed, as main says. */
   frozen: boolean;
   /** When this process was asked to leave. */
   leaveMs: number | undefined;
+  /** When the first step was made; uptime counts from it. */
   startMs: number;
+  /** When the last step was made. */
   lastStepMs: number | undefined;
+  /** When any other host was heard last. */
   lastProofMs: number;
   /** Since when this node claims: good without a break. */
   readySinceMs: number;
@@ -271,8 +304,14 @@ export interface FailoverState {
 
   /** This node among the candidates. */
   readonly self: Fellow;
+  /** The other agents, heard or named by the view, by id. */
   readonly fellows: Map<NodeId, Fellow>;
+  /** When which of them is looked at. */
   readonly fellowAgenda: Agenda<Fellow>;
+  /** Fellows by where their last frame came from. */
+  readonly byMac: Map<MacAddr, Fellow>;
+  /** Fellows by name. */
+  readonly byName: Map<string, Fellow>;
   /** How many fellows are present. */
   presentCount: number;
   /** How many were ever heard and are remembered. */
@@ -282,56 +321,76 @@ export interface FailoverState {
   /** Changes when {@linkcode FellowReport}s change. */
   fellowsVersion: number;
 
+  /** The VIPs of the link. */
   readonly vips: Map<IpAddr, Vip>;
+  /** When which of them is looked at. */
   readonly vipAgenda: Agenda<Vip>;
   /** Who lists what, whether it is a VIP of this link or not. */
   readonly holders: Map<IpAddr, Fellow[]>;
   /** VIPs to be looked at in this step. */
   readonly dirty: Set<Vip>;
+  /** Whether all of them are. */
   allDirty: boolean;
-  /** VIPs that wait for a proof. */
-  readonly proving: Set<Vip>;
   /** VIPs that wait until lists are whole. */
   readonly gated: Set<Vip>;
   /** Fellows that are told in this step of stronger claims of ours. */
   readonly defending: Set<Fellow>;
   /** VIPs for which there is no room. */
   readonly refused: Set<Vip>;
+  /** When addresses were found to be nobody's. */
+  readonly vetted: Map<IpAddr, number>;
+  /** Hosts that answer for VIPs and are no agents that list them. */
   readonly foreign: Map<MacAddr, ForeignHost>;
   /** Start of the window of moves, and how many are in it. */
   moveWindowMs: number;
+  /** How many moves are in the window. */
   moves: number;
 
+  /** The VIPs this node owns: its list. */
   readonly owned: Map<IpAddr, Vip>;
+  /** Those among them that it answers for. */
   readonly answering: Set<IpAddr>;
+  /** Version of its list. */
   listVersion: number;
   /** Whether a frame said that version. */
   listPublished: boolean;
   /** Whether a change was not sent yet. */
   listUnsent: boolean;
+  /** When the list was sent to all last. */
   listSentMs: number;
   /** The entries by parts, while they are right. */
   listParts: readonly (readonly ListEntry[])[] | undefined;
+  /** When a beacon was, or a list. */
   beaconMs: number;
   /** Whether a beacon is wanted out of turn. */
   beaconWanted: boolean;
+  /** What the last PROBE carried. */
   nonce: bigint;
 
+  /** The gateways of the link. */
   gateways: readonly IpAddr[];
   /** Hosts heard, the last one last. */
   readonly witnesses: Map<IpAddr, MacAddr>;
+  /** Which witness is asked next. */
   witnessTurn: number;
+  /** When one was asked last. */
   witnessedMs: number;
   /** Steady asks that may be sent at `asksAtMs`. */
   asks: number;
+  /** When they were counted. */
   asksAtMs: number;
 }
 
 /** One step: the state, its time, and what it asks for. */
 export interface Step {
+  /** The state; changed in place. */
   readonly state: FailoverState;
+  /** The time. */
   readonly nowMs: number;
+  /** What it asks for so far. */
   readonly effects: FailoverEffect[];
+  /** Whether every present fellow's list is at its announced version, once that was asked. */
+  listsWhole?: boolean;
 }
 
 /**
@@ -375,7 +434,7 @@ export function newFellow(id: NodeId, node?: string): Fellow {
     vouchedMs: -Infinity,
     silentSinceMs: -Infinity,
     suspecters: new Map(),
-    defendedMs: -Infinity,
+    candidacies: 0,
     asking: new Set(),
     queuedMs: Infinity,
   };
@@ -409,7 +468,6 @@ export function newVip(vip: IpAddr, holders: Fellow[]): Vip {
     arbitrateMs: Infinity,
     retryMs: -Infinity,
     slotMs: undefined,
-    vettedMs: -Infinity,
     heldBy: undefined,
     heldTold: false,
     queuedMs: Infinity,
@@ -439,6 +497,8 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     losses: [],
     self: newFellow(config.nodeId, config.node),
     fellows: new Map(),
+    byMac: new Map(),
+    byName: new Map(),
     fellowAgenda: new Agenda(fellowDueMs),
     presentCount: 0,
     heardCount: 0,
@@ -449,10 +509,10 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     holders: new Map(),
     dirty: new Set(),
     allDirty: false,
-    proving: new Set(),
     gated: new Set(),
     defending: new Set(),
     refused: new Set(),
+    vetted: new Map(),
     foreign: new Map(),
     moveWindowMs: -Infinity,
     moves: 0,

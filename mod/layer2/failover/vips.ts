@@ -2,8 +2,8 @@
  * Who answers for a VIP, and when this node does.
  *
  * ```text
- *   idle ──▶ waiting ──▶ proving ──────────────────────────▶ owner ◀─▶ defending
- *              │  ▲                 a proof                    ▲ │
+ *   idle ──▶ waiting ──────── the owner is silent ─────────▶ owner ◀─▶ defending
+ *              │  ▲                                            ▲ │
  *              │  └─ not answered ─ asking ──── REPLY ─────────┤ │ a stronger owner
  *              │                      ▲                        │ │ is heard; relieved;
  *              ├──────────────────────┘                        │ │ unheard for too long
@@ -50,7 +50,7 @@ import {
   VOUCH_HOLD_MS,
 } from "./constants.ts";
 import type { FailoverReason } from "./events.ts";
-import { tellHeld, unhold } from "./foreign.ts";
+import { hold, tellHeld, unhold } from "./foreign.ts";
 import { answer, ask, isNewer, report, sendProbe, touchList } from "./out.ts";
 import { areListsWhole, hasSuccessor, planOf } from "./plan.ts";
 import { isUp, noteLoss } from "./standing.ts";
@@ -77,7 +77,6 @@ export function advanceVips(step: Step): void {
     if (vip === undefined) break;
     state.dirty.add(vip);
   }
-  for (const vip of state.proving) state.dirty.add(vip);
   if (state.allDirty) {
     state.allDirty = false;
     state.gated.clear();
@@ -98,7 +97,7 @@ export function advanceVips(step: Step): void {
  */
 export function release(step: Step, vip: Vip, reason: FailoverReason): void {
   const { state, nowMs } = step;
-  setPhase(step, vip, IDLE);
+  setPhase(vip, IDLE);
   state.owned.delete(vip.vip);
   touchList(state);
   answer(step, vip, false);
@@ -107,7 +106,7 @@ export function release(step: Step, vip: Vip, reason: FailoverReason): void {
   vip.claimedBy = undefined;
   vip.movedMs = nowMs;
   vip.lastHolder = state.self;
-  vip.orphanMs = undefined;
+  vip.orphanMs = nowMs;
   report(step, vip, false, reason);
 }
 
@@ -121,9 +120,10 @@ export function removeVip(step: Step, vip: Vip): void {
   const { state } = step;
   if (isOwned(vip)) release(step, vip, "withdrawn");
   else report(step, vip, false, "withdrawn");
-  setPhase(step, vip, IDLE);
+  setPhase(vip, IDLE);
   unhold(step, vip);
   vip.arbitrateMs = Infinity;
+  for (const fellow of vip.order) fellow.candidacies--;
   state.vips.delete(vip.vip);
   state.dirty.delete(vip);
   state.refused.delete(vip);
@@ -190,14 +190,16 @@ function lookUnowned(
 ): void {
   const plan = planOf(step, vip, holder);
   if (plan === undefined) {
-    setPhase(step, vip, IDLE);
+    setPhase(vip, IDLE);
+    const { state } = step;
+    if (vip.selfAt < 0 || !isUp(state) || isLeaving(state)) unhold(step, vip);
     reportIdle(step, vip, holder);
     return;
   }
   const { phase } = vip;
   const { nowMs } = step;
   const dueMs = Math.max(plan.dueMs, vip.retryMs);
-  if (nowMs < dueMs) setPhase(step, vip, { kind: "waiting", plan, dueMs });
+  if (nowMs < dueMs) setPhase(vip, { kind: "waiting", plan, dueMs });
   else if (phase.kind === "probing" && plan.kind === "dad") {
     advanceProbing(step, vip, phase);
   } else if (phase.kind === "asking" && isSame(phase.plan, plan)) {
@@ -208,12 +210,7 @@ function lookUnowned(
 /** The time of a plan has come. */
 function begin(step: Step, vip: Vip, plan: Plan): void {
   const { state, nowMs } = step;
-  if (state.owned.size >= VIPS_PER_LINK_MAX) {
-    setPhase(step, vip, IDLE);
-    state.refused.add(vip);
-    report(step, vip, false, "vips-per-link-max");
-    return;
-  }
+  if (!hasRoom(step, vip)) return;
   if (plan.why !== "unheard" && isHeld(step, vip)) return;
   switch (plan.kind) {
     case "takeover":
@@ -228,7 +225,7 @@ function begin(step: Step, vip: Vip, plan: Plan): void {
       if (!hasTurn(step, vip, plan)) return;
       if (plan.why === "unheard") claim(step, vip, "relieved");
       else if (plan.from !== undefined) {
-        setPhase(step, vip, {
+        setPhase(vip, {
           kind: "asking",
           plan,
           of: plan.from,
@@ -242,24 +239,27 @@ function begin(step: Step, vip: Vip, plan: Plan): void {
 
 /** Without a proof "they died" and "I am deaf" are the same observation. */
 function prove(step: Step, vip: Vip, plan: Plan): void {
-  if (vip.phase.kind !== "proving") askWitness(step);
-  setPhase(step, vip, { kind: "proving", plan });
+  askWitness(step);
+  const dueMs = step.nowMs + LOOK_AGAIN_MS;
+  setPhase(vip, { kind: "waiting", plan, dueMs });
 }
 
 function beginProbing(step: Step, vip: Vip, plan: Plan): void {
   const { state, nowMs } = step;
-  if (!areListsWhole(state)) {
+  step.listsWhole ??= areListsWhole(state);
+  if (!step.listsWhole) {
     state.gated.add(vip);
-    setPhase(step, vip, { kind: "waiting", plan, dueMs: Infinity });
+    setPhase(vip, { kind: "waiting", plan, dueMs: Infinity });
     return;
   }
-  if (nowMs - vip.vettedMs <= VETTED_VALID_MS) {
+  const vettedMs = state.vetted.get(vip.vip) ?? -Infinity;
+  if (nowMs - vettedMs <= VETTED_VALID_MS) {
     claim(step, vip, "claimed");
     return;
   }
   ask(step, vip.vip);
   const nextMs = nowMs + DAD_INTERVAL_MS;
-  setPhase(step, vip, { kind: "probing", plan, sent: 1, nextMs });
+  setPhase(vip, { kind: "probing", plan, sent: 1, nextMs });
 }
 
 function advanceProbing(
@@ -275,7 +275,7 @@ function advanceProbing(
   }
   ask(step, vip.vip);
   const nextMs = nowMs + DAD_INTERVAL_MS;
-  setPhase(step, vip, { ...phase, sent: phase.sent + 1, nextMs });
+  setPhase(vip, { ...phase, sent: phase.sent + 1, nextMs });
 }
 
 /** Whether a foreign host answered for the VIP lately; asked again when that was long ago. */
@@ -287,10 +287,10 @@ function isHeld(step: Step, vip: Vip): boolean {
   if (nowMs >= againMs) {
     // Being probed for: no answer yet.
     if (phase.kind === "probing" || takeSteadyAsk(step)) return false;
-    setPhase(step, vip, { kind: "held", againMs: nowMs + DAD_INTERVAL_MS });
+    setPhase(vip, { kind: "held", againMs: nowMs + HELD_POSTPONED_MS });
     return true;
   }
-  setPhase(step, vip, { kind: "held", againMs });
+  setPhase(vip, { kind: "held", againMs });
   tellHeld(step, vip);
   return true;
 }
@@ -310,7 +310,7 @@ function advanceAsking(
       (plan.why === "leaving" ? ASK_AGAIN_LEAVING_MS : ASK_AGAIN_MS);
     vip.slotMs = undefined;
     const dueMs = vip.retryMs;
-    setPhase(step, vip, { kind: "waiting", plan, dueMs });
+    setPhase(vip, { kind: "waiting", plan, dueMs });
   }
 }
 
@@ -330,13 +330,23 @@ function hasTurn(step: Step, vip: Vip, plan: Plan): boolean {
     vip.slotMs = state.moveWindowMs;
   }
   if (nowMs >= vip.slotMs) return true;
-  setPhase(step, vip, { kind: "waiting", plan, dueMs: vip.slotMs });
+  setPhase(vip, { kind: "waiting", plan, dueMs: vip.slotMs });
+  return false;
+}
+
+function hasRoom(step: Step, vip: Vip): boolean {
+  const { state } = step;
+  if (state.owned.size < VIPS_PER_LINK_MAX) return true;
+  setPhase(vip, IDLE);
+  state.refused.add(vip);
+  report(step, vip, false, "vips-per-link-max");
   return false;
 }
 
 function claim(step: Step, vip: Vip, reason: FailoverReason): void {
   const { state, nowMs } = step;
-  setPhase(step, vip, { kind: "owner", lookMs: Infinity });
+  if (!hasRoom(step, vip)) return;
+  setPhase(vip, { kind: "owner", lookMs: Infinity });
   state.owned.set(vip.vip, vip);
   touchList(state);
   vip.claimedMs = nowMs;
@@ -358,12 +368,14 @@ function claim(step: Step, vip: Vip, reason: FailoverReason): void {
 function lookOwned(step: Step, vip: Vip): void {
   const { state, nowMs } = step;
   if (state.phase.kind === "down") {
-    setPhase(step, vip, { kind: "owner", lookMs: Infinity });
+    setPhase(vip, { kind: "owner", lookMs: Infinity });
     return;
   }
   lookLeaving(step, vip);
-  if (vip.claimedBy !== undefined) {
+  const { claimedBy } = vip;
+  if (claimedBy !== undefined) {
     release(step, vip, vip.leavingMs === undefined ? "yielded" : "handed-over");
+    hold(step, vip, claimedBy.mac, claimedBy.fellow);
     return;
   }
   if (nowMs >= vip.leaveDueMs) {
@@ -441,7 +453,7 @@ function endDefence(step: Step, vip: Vip, lookMs = Infinity): void {
   const { phase } = vip;
   if (phase.kind === "defending") announceOnce(step, vip);
   if (phase.kind === "owner" && phase.lookMs === lookMs) return;
-  setPhase(step, vip, { kind: "owner", lookMs });
+  setPhase(vip, { kind: "owner", lookMs });
 }
 
 /** Repeats a stronger claim until the other's list shows that it was heard. */
@@ -459,7 +471,7 @@ function defend(step: Step, vip: Vip, against: Fellow): void {
       frames: against.frames,
       nextMs: justClaimed ? vip.claimedMs + DEFEND_FIRST_MS : nowMs,
     };
-    setPhase(step, vip, phase);
+    setPhase(vip, phase);
   }
   if (nowMs < phase.nextMs) return;
   const deaf = phase.tries >= DEFEND_TRIES && !against.said.unsure &&
@@ -471,13 +483,11 @@ function defend(step: Step, vip: Vip, against: Fellow): void {
     release(step, vip, "cannot-be-heard");
     return;
   }
-  setPhase(step, vip, {
+  setPhase(vip, {
     ...phase,
     tries: phase.tries + 1,
     nextMs: nowMs + DEFEND_MS,
   });
-  if (against.defendedMs === nowMs) return;
-  against.defendedMs = nowMs;
   state.defending.add(against);
 }
 
@@ -496,8 +506,9 @@ function reportIdle(step: Step, vip: Vip, holder: Claim | undefined): void {
   const { kind } = state.phase;
   if (kind === "stopped" || !state.synced) return;
   if (kind === "down") report(step, vip, false, "link-down");
+  else if (isTold(vip)) return;
   else if (vip.selfAt < 0) report(step, vip, false, noCandidate(vip));
-  else if (holder !== undefined && !isTold(vip)) {
+  else if (holder !== undefined) {
     report(step, vip, false, "better-candidate");
   }
 }
@@ -517,14 +528,11 @@ function isSame(a: Plan, b: Plan): boolean {
   return a.kind === b.kind && a.from === b.from && a.why === b.why;
 }
 
-function setPhase(step: Step, vip: Vip, phase: VipPhase): void {
-  const { state } = step;
+function setPhase(vip: Vip, phase: VipPhase): void {
   const before = vip.phase;
   vip.phase = phase;
   if (before.kind === "asking") before.of.asking.delete(vip);
   if (phase.kind === "asking") phase.of.asking.add(vip);
-  if (before.kind === "proving") state.proving.delete(vip);
-  if (phase.kind === "proving") state.proving.add(vip);
 }
 
 /** Looks again at VIPs that found no room, as far as there is some. */
@@ -537,11 +545,15 @@ function admitRefused(step: Step): void {
   }
 }
 
+// A VIP that would be asked for again, when too much was asked of late.
+const HELD_POSTPONED_MS = 1_000;
+
 const IDLE: VipPhase = { kind: "idle" };
 
 // Reasons that say why this node is no candidate at the moment.
 const PASSING: ReadonlySet<FailoverReason> = new Set([
   "not-eligible",
   "no-candidate",
+  "better-candidate",
   "link-down",
 ]);

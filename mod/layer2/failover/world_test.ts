@@ -7,7 +7,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { orderCandidates } from "../rank.ts";
-import { World } from "./_world.ts";
+import { World } from "./_world_test.ts";
 
 const NODES = ["a", "b", "c"];
 const VIPS = Array.from({ length: 12 }, (_, i) => `192.0.2.${10 + i}`);
