@@ -49,6 +49,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "data link dead, carrier kept",
+    answersOn: true,
     breaks: ({ owner }) => setPortForwarding(owner.name, "eth0", false),
     mends: ({ owner }) => setPortForwarding(owner.name, "eth0", true),
   },
@@ -93,6 +94,11 @@ export const FAULTS_WITHOUT_API: readonly Fault[] = FAULTS
       }
       : {}),
   }));
+
+/** What breaks while frames get lost. */
+export const FAULTS_WITH_LOSS: readonly Fault[] = FAULTS.filter(
+  ({ both, mends }) => both !== true && mends !== restartAgent,
+);
 
 async function restartAgent({ owner }: Owners): Promise<void> {
   owner.startAgent();

@@ -39,6 +39,8 @@ export interface Fault {
   readonly forwards?: boolean;
   /** Whether the next in line breaks, too. */
   readonly both?: boolean;
+  /** Whether its agent goes on answering, as it cannot know that nobody hears it: it yields when it hears of the other. */
+  readonly answersOn?: boolean;
   /** What is done before each round, while all is well. */
   readonly prepares?: (owners: Owners) => Promise<void>;
   /** Breaks it. */
@@ -61,8 +63,10 @@ export interface Round {
   readonly coldMs: number;
   /** Longest time for which two claimed the address. */
   readonly doubleMs: number;
-  /** What those that broke claimed after they had been mended. */
-  readonly returned: readonly Claim[];
+  /** How long after they had been mended those that broke still claimed it; 0 when they did not. */
+  readonly returnedMs: number;
+  /** How often they did. */
+  readonly returned: number;
 }
 
 /** The stage. */
@@ -164,12 +168,14 @@ export class OutageStage implements AsyncDisposable {
       await pass(RETURN_MS);
       const claims = this.cold.claims(VIP);
       const gone = fault.both ? [owners.owner, owners.next] : [owners.owner];
+      const returned = claims.filter(({ atMs, mac }) =>
+        atMs >= mendedMs && gone.some(({ host }) => host.mac === mac)
+      );
       return {
         ...{ owners, took },
         ...this.#seen(samples, claims),
-        returned: claims.filter(({ atMs, mac }) =>
-          atMs >= mendedMs && gone.some(({ host }) => host.mac === mac)
-        ),
+        returned: returned.length,
+        returnedMs: (returned.at(-1)?.atMs ?? mendedMs) - mendedMs,
       };
     } finally {
       stop();
@@ -195,7 +201,7 @@ export class OutageStage implements AsyncDisposable {
       await pass(RETURN_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(VIP);
-      return { owners, took, ...this.#seen(samples, claims), returned: [] };
+      return { owners, took, ...this.#seen(samples, claims), ...NONE };
     } finally {
       stop();
       await stream.stop();
@@ -262,14 +268,15 @@ export const SERVICE = "web";
 /** The node its Pods run on. */
 export const POD_NODE = "n4";
 
+const NONE = { returned: 0, returnedMs: 0 } as const;
 const VIP = "192.168.0.91";
 const ASK_INTERVAL_MS = 10;
-const BEFORE_MS = 300;
-const AFTER_MS = 500;
+const BEFORE_MS = 200;
+const AFTER_MS = 400;
 /** How long a node that is back is watched; it has settled after 400 ms. */
-const RETURN_MS = 1_500;
+const RETURN_MS = 1_200;
 /** An agent listens for a second when it starts. */
-const SETTLE_MS = 500;
+const SETTLE_MS = 400;
 const OWNER_MS_MAX = 30_000;
 const TAKEN_MS_MAX = 39_000;
 const MOVE_MS_MAX = 15_000;
