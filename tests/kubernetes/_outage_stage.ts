@@ -16,7 +16,7 @@ import { pass, until } from "../support/waiting.ts";
 import type { KubernetesBinaries } from "./build.ts";
 import { type Claim, longestDoubleMs, longestSilenceMs } from "./_claims.ts";
 import { ColdClient } from "./_cold_client.ts";
-import { KubernetesLab } from "./lab.ts";
+import { type Exposed, KubernetesLab } from "./lab.ts";
 import type { KubeNode } from "./node.ts";
 
 /** Who answers, and who is to follow. */
@@ -74,13 +74,14 @@ export class OutageStage implements AsyncDisposable {
   /** The lab. */
   readonly lab: KubernetesLab;
   /** The address, IPv4. */
-  readonly vip: string = VIP;
+  readonly vip: string;
   /** Who asks anew each time. */
   readonly cold: ColdClient;
 
-  private constructor(lab: KubernetesLab, cold: ColdClient) {
+  private constructor(lab: KubernetesLab, cold: ColdClient, vip: string) {
     this.lab = lab;
     this.cold = cold;
+    this.vip = vip;
   }
 
   /**
@@ -98,7 +99,7 @@ export class OutageStage implements AsyncDisposable {
       proxyModes: ["iptables", "nftables", "iptables", "iptables"],
     });
     try {
-      const stage = new OutageStage(lab, await ColdClient.start());
+      const stage = new OutageStage(lab, await ColdClient.start(), VIP);
       await lab.startAgents();
       const web = { name: SERVICE, vips: [VIP], on: [POD_NODE] };
       await lab.expose(web);
@@ -111,18 +112,31 @@ export class OutageStage implements AsyncDisposable {
     }
   }
 
+  /**
+   * The same lab with a further Service, whose address is looked at. It is this
+   * one that ends everything.
+   *
+   * @param exposed The Service, with one IPv4 address.
+   */
+  async beside(exposed: Exposed): Promise<OutageStage> {
+    const [vip = ""] = exposed.vips;
+    await this.lab.expose(exposed);
+    await this.lab.hasAddresses(exposed);
+    return new OutageStage(this.lab, this.cold, vip);
+  }
+
   /** Who answers, once it is one alone, and who follows. */
   async owners(): Promise<Owners> {
-    const { lab } = this;
-    const order = lab.order(VIP);
+    const { lab, vip } = this;
+    const order = lab.order(vip);
     let macs: readonly string[] = [];
     await until(async () => {
-      macs = await this.cold.answerers(VIP);
+      macs = await this.cold.answerers(this.vip);
       return macs.length === 1 &&
         order.some(({ host }) => host.mac === macs[0]);
     }, {
       timeoutMs: OWNER_MS_MAX,
-      what: () => `${macs.join(" and ") || "nobody"} answers for ${VIP}`,
+      what: () => `${macs.join(" and ") || "nobody"} answers for ${this.vip}`,
     });
     const owner = order.find(({ host }) => host.mac === macs[0]);
     const [next, last] = order.filter((node) => node !== owner);
@@ -142,7 +156,7 @@ export class OutageStage implements AsyncDisposable {
   async ask(): Promise<RequestStream> {
     // A second later the kernel sends what was lost again: that is too late.
     const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
-    const stream = await this.lab.client.stream(VIP, how);
+    const stream = await this.lab.client.stream(this.vip, how);
     await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
     return stream;
   }
@@ -156,7 +170,7 @@ export class OutageStage implements AsyncDisposable {
     const owners = await this.settled();
     const stream = await this.ask();
     this.cold.forget(performance.now());
-    const stop = this.cold.ask(VIP, ASK_INTERVAL_MS);
+    const stop = this.cold.ask(this.vip, ASK_INTERVAL_MS);
     try {
       await pass(BEFORE_MS);
       await fault.breaks(owners);
@@ -166,7 +180,7 @@ export class OutageStage implements AsyncDisposable {
       const mendedMs = performance.now();
       await fault.mends(owners);
       await pass(RETURN_MS);
-      const claims = this.cold.claims(VIP);
+      const claims = this.cold.claims(this.vip);
       const gone = fault.both ? [owners.owner, owners.next] : [owners.owner];
       const returned = claims.filter(({ atMs, mac }) =>
         atMs >= mendedMs && gone.some(({ host }) => host.mac === mac)
@@ -189,7 +203,7 @@ export class OutageStage implements AsyncDisposable {
     await move.prepares?.(owners);
     const stream = await this.ask();
     this.cold.forget(performance.now());
-    const stop = this.cold.ask(VIP, ASK_INTERVAL_MS);
+    const stop = this.cold.ask(this.vip, ASK_INTERVAL_MS);
     try {
       await pass(BEFORE_MS);
       await move.moves(owners);
@@ -200,7 +214,7 @@ export class OutageStage implements AsyncDisposable {
       await move.restores(owners);
       await pass(RETURN_MS);
       const samples = await stream.stop();
-      const claims = this.cold.claims(VIP);
+      const claims = this.cold.claims(this.vip);
       return { owners, took, ...this.#seen(samples, claims), ...NONE };
     } finally {
       stop();
@@ -237,12 +251,14 @@ export class OutageStage implements AsyncDisposable {
     );
     let took: KubeNode | undefined;
     await until(() => {
-      const last = this.cold.claims(VIP).findLast(({ answers }) => answers);
+      const last = this.cold.claims(this.vip).findLast(({ answers }) =>
+        answers
+      );
       took = others.find(({ host }) => host.mac === last?.mac);
       return took !== undefined;
     }, {
       timeoutMs,
-      what: () => `Nobody has taken ${VIP} over from ${owner.name}`,
+      what: () => `Nobody has taken ${this.vip} over from ${owner.name}`,
     });
     if (took === undefined) throw new Error("Somebody has");
     return took;
@@ -265,11 +281,12 @@ export interface Move {
 
 /** Name of the Service. */
 export const SERVICE = "web";
+/** Its address. */
+export const VIP = "192.168.0.91";
 /** The node its Pods run on. */
 export const POD_NODE = "n4";
 
 const NONE = { returned: 0, returnedMs: 0 } as const;
-const VIP = "192.168.0.91";
 const ASK_INTERVAL_MS = 10;
 const BEFORE_MS = 200;
 const AFTER_MS = 400;

@@ -197,12 +197,17 @@ export class KubernetesLab implements AsyncDisposable {
     await this.objects.createService(serviceOptions(exposed));
   }
 
-  /** Adds a Pod behind a Service. */
-  async addPod(service: string, node: string): Promise<void> {
+  /** Adds a Pod behind a Service; with a grace somebody has to play the kubelet. */
+  async addPod(
+    service: string,
+    node: string,
+    graceSeconds: number = 0,
+  ): Promise<void> {
     const addresses = await this.node(node).addPod();
     const labels = { app: service };
     const name = `${service}-${node}`;
-    await this.objects.createPod({ name, labels, node, addresses });
+    const place = { name, labels, node, addresses };
+    await this.objects.createPod({ ...place, graceSeconds });
   }
 
   /** Removes a Pod behind a Service. */
@@ -395,7 +400,8 @@ async function addFarHost(router: LabHost): Promise<LabHost> {
   return { name: FAR, ipv4: FAR_IPV4, ipv6: FAR_IPV6, mac: "" };
 }
 
-function podIps(pod: JsonObject): readonly string[] {
+/** The addresses of a Pod, IPv4 first. */
+export function podIps(pod: JsonObject): readonly string[] {
   return arrayAt(pod, "status", "podIPs").flatMap((entry) =>
     isObject(entry) ? [String(entry["ip"])] : []
   );

@@ -16,6 +16,7 @@ import {
   benchFaultsWithoutApi,
   benchLossyFaults,
 } from "./faults.ts";
+import { benchMoves } from "./moves.ts";
 import { ROUNDS_FLAG } from "./rounds.ts";
 
 Deno.exit(
@@ -29,6 +30,7 @@ Deno.exit(
       labPart("faults", benchFaults),
       labPart("api", benchFaultsWithoutApi),
       labPart("loss", benchLossyFaults),
+      labPart("moves", benchMoves),
     ],
     prepare,
   }, Deno.args),
