@@ -175,6 +175,7 @@ export class OutageStage implements AsyncDisposable {
       await pass(BEFORE_MS);
       await fault.breaks(owners);
       const took = await this.#taken(owners, fault.both ?? false);
+      await answeredAgain(stream);
       await pass(AFTER_MS);
       const samples = await stream.stop();
       const mendedMs = performance.now();
@@ -210,6 +211,7 @@ export class OutageStage implements AsyncDisposable {
       const took = move.stays
         ? owners.owner
         : await this.#taken(owners, false, MOVE_MS_MAX);
+      await answeredAgain(stream);
       await pass(AFTER_MS);
       await move.restores(owners);
       await pass(RETURN_MS);
@@ -263,6 +265,15 @@ export class OutageStage implements AsyncDisposable {
     if (took === undefined) throw new Error("Somebody has");
     return took;
   }
+}
+
+/** Waits for the answer to a request that is not sent yet. */
+async function answeredAgain(stream: RequestStream): Promise<void> {
+  const nowMs = performance.timeOrigin + performance.now();
+  await stream.until(
+    ({ sentMs, status }) => sentMs > nowMs && status === 200,
+    TAKEN_MS_MAX,
+  );
 }
 
 /** Something done on purpose that makes an address move, or may not. */

@@ -101,6 +101,11 @@ export function tell(name: string, round: Round): void {
     figures.join(" ")
   }, lost ${lost.length} ${lost[0]?.error ?? ""}\n`;
   Deno.stderr.writeSync(new TextEncoder().encode(text));
+  if (coldMs <= STRANGE_MS) return;
+  for (const { name, agent } of owners.lab.agentNodes) {
+    const tail = (agent?.lines ?? []).slice(-12).join("\n");
+    Deno.stderr.writeSync(new TextEncoder().encode(`${name}:\n${tail}\n`));
+  }
 }
 
 function report(title: string, measured: readonly Measured[]): PartReport {
@@ -209,5 +214,6 @@ const OTHERS: ReadonlyMap<string, readonly string[]> = new Map([
   ["node frozen, API server away", ["7,020", "7,578", "never"]],
 ]);
 const DOUBLE_MS_MAX = 200;
+const STRANGE_MS = 1_000;
 const DOUBLE_MS_MAX_LOSSY = 600;
 const LOSS_SHARE = 0.01;
