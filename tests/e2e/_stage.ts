@@ -171,6 +171,26 @@ export class Stage implements AsyncDisposable {
     await isReached(this.lab, vip, node);
   }
 
+  /** The node that answers for some addresses, alone; waits until there is one. */
+  async holder(
+    vips: readonly string[] = this.vips,
+    timeoutMs: number = MOVE_MS_MAX,
+  ): Promise<LabNode> {
+    let answering: readonly (readonly string[])[] = [];
+    await until(async () => {
+      answering = await Promise.all(
+        vips.map(async (vip) => (await this.lab.askTheWire(vip, ASK_MS)).hosts),
+      );
+      return new Set(answering.flat()).size === 1 &&
+        answering.every((hosts) => hosts.length === 1);
+    }, {
+      timeoutMs,
+      what: () =>
+        `${vips} are answered by ${answering.join(" and ")}, not by one node`,
+    });
+    return this.lab.node(answering[0]?.[0] ?? "");
+  }
+
   /** Waits until nobody answers for an address. */
   async isSilent(vip: string, timeoutMs: number = MOVE_MS_MAX): Promise<void> {
     await until(
