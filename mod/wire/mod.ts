@@ -13,8 +13,10 @@
 
 export * from "./arp.ts";
 export * from "./checksum.ts";
+export * from "./cluster_id.ts";
 export * from "./decode_error.ts";
 export * from "./ethernet.ts";
+export * from "./fellow_frame.ts";
 export * from "./frame_batch.ts";
 export * from "./iana.ts";
 export * from "./ipv6.ts";
