@@ -76,6 +76,10 @@ export const CONDITION_REASON = {
   interfaceDown: "InterfaceDown",
   /** The kernel of a node would answer ARP for the address itself. */
   strictArpOff: "StrictArpOff",
+  /** kube-proxy of a node is not healthy: it may not forward. */
+  kubeProxyUnhealthy: "KubeProxyUnhealthy",
+  /** An agent whose Lease lives is not heard on a link that both answer on. */
+  wireUnheard: "WireUnheard",
   /** A foreign host claims the address. */
   addressConflict: "AddressConflict",
   /** `status.used` was cut to its bound; counts are exact. */

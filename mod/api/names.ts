@@ -123,6 +123,15 @@ export const NODE_PROXY_PREFERRED_LABEL =
 export const EXCLUDE_NODE_LABEL =
   "node.kubernetes.io/exclude-from-external-load-balancers";
 
+/**
+ * Taints of a Node that is about to go, or is gone: the cluster autoscaler's,
+ * and the one an operator sets for `node.kubernetes.io/out-of-service`.
+ */
+export const GOING_TAINTS: readonly string[] = [
+  "ToBeDeletedByClusterAutoscaler",
+  "node.kubernetes.io/out-of-service",
+];
+
 /** Kubernetes' EndpointSlice label: the Service it belongs to. */
 export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
@@ -163,6 +172,9 @@ export const LEASE_CAN_REACH_ANNOTATION = "foghorn.openelb.io/can-reach";
 
 /** Node Lease annotation: what the agent found wrong on its node, see {@linkcode encodeProblems}. */
 export const LEASE_PROBLEMS_ANNOTATION = "foghorn.openelb.io/problems";
+
+/** Node Lease annotation: why the node should not answer for VIPs, a reason; absent: it may. */
+export const LEASE_UNFIT_ANNOTATION = "foghorn.openelb.io/unfit";
 
 /** Label on every node Lease; its value is the prefix of the name, without the hyphen. */
 export const LEASE_COMPONENT_LABEL = "app.kubernetes.io/component";

@@ -24,6 +24,8 @@ export interface Node {
   readonly ready: boolean;
   /** Whether its condition `NetworkUnavailable` is there and not `False`. */
   readonly networkUnavailable: boolean;
+  /** The keys of its taints. */
+  readonly taints: readonly string[];
   /** Its addresses. */
   readonly addresses: readonly NodeAddress[];
 }
@@ -37,6 +39,7 @@ export interface Node {
 export function projectNode(raw: unknown): Result<Node, string> {
   const reader = new Reader();
   const root = reader.root(raw);
+  const spec = reader.object(root, "spec", "");
   const status = reader.object(root, "status", "");
   const conditions = reader.items(status, "conditions", "status.");
   const node: Node = {
@@ -45,6 +48,9 @@ export function projectNode(raw: unknown): Result<Node, string> {
     networkUnavailable:
       (statusOf(reader, conditions, "NetworkUnavailable") ?? "False") !==
         "False",
+    taints: reader.items(spec, "taints", "spec.").map((item) =>
+      reader.text(item, "key", "spec.taints[].") ?? ""
+    ),
     addresses: reader.items(status, "addresses", "status.").map((item) => ({
       type: reader.text(item, "type", AT_ADDRESS) ?? "",
       address: reader.text(item, "address", AT_ADDRESS) ?? "",

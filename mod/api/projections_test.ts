@@ -208,6 +208,12 @@ Deno.test("projectNode() reads readiness, network and addresses", () => {
   deepStrictEqual(fit.value.addresses, [
     { type: "InternalIP", address: "192.168.0.2" },
   ]);
+  deepStrictEqual(fit.value.taints, []);
+  const tainted = projectNode({
+    metadata: { name: "n1" },
+    spec: { taints: [{ key: "a", effect: "NoSchedule" }, { key: "b" }] },
+  });
+  deepStrictEqual(tainted.ok && tainted.value.taints, ["a", "b"]);
   const bare = node([]);
   ok(bare.ok);
   strictEqual(bare.value.ready, false);

@@ -15,6 +15,7 @@ import {
   serveHttp,
 } from "@/http/mod.ts";
 import { SystemClock } from "@/io/clock.ts";
+import { HttpProxyProbe } from "@/io/proxy_probe.ts";
 import {
   KernelLinkTable,
   machineIdentity,
@@ -46,6 +47,7 @@ export interface AgentOptions {
   readonly claimUnclassed: boolean;
   readonly httpAddress: string;
   readonly failoverPatience: string;
+  readonly kubeProxyHealth: string;
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
@@ -67,7 +69,10 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       "Cannot tell which node this is: set NODE_NAME or use --node-name with the name of its Node object",
     );
   }
-  const address = listenAddress(options.httpAddress);
+  const address = hostAndPort(options.httpAddress, "Cannot listen on");
+  const proxy = options.kubeProxyHealth === "off"
+    ? undefined
+    : hostAndPort(options.kubeProxyHealth, "Cannot ask for health at");
   failoverPatienceMs(options.failoverPatience);
   const logs = await startLogs(
     logOptions(options.logLevel, options.logFormat),
@@ -84,7 +89,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     });
   }
   try {
-    return await serveNode({ node, namespace, address, logs, options });
+    return await serveNode({ node, namespace, address, proxy, logs, options });
   } finally {
     await logs.close();
   }
@@ -104,7 +109,9 @@ function failoverPatienceMs(text: string): number {
 interface AgentStart {
   readonly node: string;
   readonly namespace: string;
-  readonly address: { readonly hostname: string; readonly port: number };
+  readonly address: HostAndPort;
+  /** The health port of kube-proxy; undefined: it is not asked. */
+  readonly proxy: HostAndPort | undefined;
   readonly logs: LogSink;
   readonly options: AgentOptions;
 }
@@ -202,6 +209,9 @@ async function buildAgent(
     cluster: api,
     links,
     wire,
+    proxy: start.proxy === undefined
+      ? undefined
+      : new HttpProxyProbe(start.proxy),
     logs,
     recording: recording?.sink,
     observeSeconds: (seconds) =>
@@ -221,7 +231,9 @@ async function buildAgent(
   };
 }
 
-function coreConfig({ node, namespace, options }: AgentStart): MainConfig {
+function coreConfig(
+  { node, namespace, proxy, options }: AgentStart,
+): MainConfig {
   return {
     node,
     namespace,
@@ -231,6 +243,7 @@ function coreConfig({ node, namespace, options }: AgentStart): MainConfig {
       loadBalancerClass: options.loadBalancerClass,
       claimUnclassed: options.claimUnclassed,
     },
+    asksProxy: proxy !== undefined,
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1,
   };
 }
@@ -296,14 +309,17 @@ async function openRecording(
   };
 }
 
-function listenAddress(
-  text: string,
-): { readonly hostname: string; readonly port: number } {
+interface HostAndPort {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+function hostAndPort(text: string, failure: string): HostAndPort {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
     throw new UsageError(
-      `Cannot listen on "${text}": write an address and a port, like 0.0.0.0:7473 or [::]:7473`,
+      `${failure} "${text}": write an address and a port, like 127.0.0.1:7473 or [::1]:7473`,
     );
   }
   const hostname = match[1] ?? match[2] ?? "";

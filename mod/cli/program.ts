@@ -93,6 +93,11 @@ function addAgent(program: Command): void {
       "0.0.0.0:7473",
     )
     .option(
+      "--kube-proxy-health <address>",
+      "where kube-proxy says whether it is healthy: a node where it is not hands its addresses over; off to ignore it",
+      "127.0.0.1:10256",
+    )
+    .option(
       "--record <file>",
       "record every event and its effects to a file, one JSON a line",
     )

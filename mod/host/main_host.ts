@@ -32,6 +32,7 @@ import type { LogSink } from "@/port/log_sink.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type {
   LinkTable,
+  ProxyProbe,
   RecordingSink,
   WireIsolate,
 } from "@/port/node_ports.ts";
@@ -46,6 +47,8 @@ export interface MainPorts {
   readonly links: LinkTable;
   /** The wire isolate. */
   readonly wire: WireIsolate<WireCommand, WireReport>;
+  /** The health port of kube-proxy; undefined: it is not asked. */
+  readonly proxy?: ProxyProbe | undefined;
   /** Logs. */
   readonly logs: LogSink;
   /** Where batches are recorded, if anywhere. */
@@ -193,6 +196,14 @@ export class MainHost {
             [link, this.#ports.links.arpIgnore(link)] as const
           ),
         });
+        break;
+      case "ask-proxy":
+        void this.#ports.proxy?.ask().then((status) =>
+          this.push({
+            kind: "proxy",
+            ...(status === undefined ? {} : { status }),
+          })
+        );
         break;
       case "log":
         this.#ports.logs.log({

@@ -167,6 +167,20 @@ Deno.test("MainHost asks the machine and tells the core", () => {
   stage.host.close();
 });
 
+Deno.test("MainHost asks the health port, and hands its answer to the core", async () => {
+  const answer = Promise.withResolvers<number>();
+  const stage = new Stage(answer.promise);
+  stage.start();
+  strictEqual(stage.core.view.proxy, "absent");
+  answer.resolve(503);
+  await answer.promise;
+  stage.turn();
+  deepStrictEqual(stage.events().filter(({ kind }) => kind === "proxy"), [
+    { kind: "proxy", status: 503 },
+  ]);
+  strictEqual(stage.core.view.proxy, "unhealthy");
+});
+
 Deno.test("MainHost hands commands to the wire, and its reports to the core", () => {
   const stage = new Stage();
   stage.start();
@@ -226,8 +240,9 @@ interface Batch {
 class SpyCore extends MainCore {
   readonly batches: Batch[] = [];
 
-  constructor() {
+  constructor(asksProxy = false) {
     super({
+      asksProxy,
       node: "n1",
       machine: "boot",
       incarnation: "1",
@@ -255,7 +270,7 @@ interface Subscribed extends Subscription {
 /** A host with ports that a test holds in its hands. */
 class Stage {
   readonly clock: VirtualClock = new VirtualClock({ nowMs: 1_000 });
-  readonly core: SpyCore = new SpyCore();
+  readonly core: SpyCore;
   readonly requests: {
     readonly request: ApiRequest;
     readonly resolve: (response: ApiResponse) => void;
@@ -272,8 +287,10 @@ class Stage {
   #version = 100;
   #listed = 0;
 
-  constructor() {
+  constructor(proxyStatus?: Promise<number>) {
+    this.core = new SpyCore(proxyStatus !== undefined);
     this.host = new MainHost(this.core, {
+      proxy: proxyStatus === undefined ? undefined : { ask: () => proxyStatus },
       clock: this.clock,
       cluster: this.#cluster(),
       links: {

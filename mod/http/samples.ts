@@ -130,6 +130,7 @@ function addWire(view: MainView, add: Add): void {
   }
   add("foghorn_wire_pauses_total", owners.pauses);
   add("foghorn_wire_signed", view.isSigned ? 1 : 0);
+  addFellows(view, add);
   for (const counters of owners.counters) {
     const { link } = counters;
     for (const protocol of ["arp", "ndp"] as const) {
@@ -154,5 +155,36 @@ function addWire(view: MainView, add: Add): void {
   }
 }
 
+function addFellows({ owners }: MainView, add: Add): void {
+  for (const [link, { standing, fellows }] of owners.heard) {
+    add("foghorn_link_good", standing === "good" ? 1 : 0, { link });
+    for (const presence of PRESENCES) {
+      const count = fellows.filter((one) => one.presence === presence).length;
+      add("foghorn_fellows", count, { link, presence });
+    }
+  }
+  for (const { link, fellows } of owners.counters) {
+    const { sent = {}, received = {}, refused = {} } = fellows ?? {};
+    for (const [type, count] of Object.entries(sent)) {
+      add("foghorn_fellow_frames_sent_total", count, { link, type });
+    }
+    for (const [type, count] of Object.entries(received)) {
+      add("foghorn_fellow_frames_received_total", count, { link, type });
+    }
+    for (const [reason, count] of Object.entries(refused)) {
+      add("foghorn_fellow_frames_refused_total", count, { link, reason });
+    }
+  }
+}
+
+/** How another agent may stand, as metrics count them. */
+const PRESENCES = [
+  "unknown",
+  "up",
+  "verifying",
+  "vouched",
+  "arp-only",
+  "silent",
+] as const;
 /** The wire isolate reports every 10 s; silent for this long, it hangs. */
 const WIRE_SILENCE_MAX_MS = 60_000;

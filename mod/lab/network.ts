@@ -34,6 +34,8 @@ export interface LabHost {
 export const DATA_IPV4 = { prefix: "192.168.0", lengthBits: 24 } as const;
 /** IPv6 prefix of the data segment. */
 export const DATA_IPV6 = { prefix: "2001:db8::", lengthBits: 64 } as const;
+/** The bridge that is the data segment. */
+export const DATA_BRIDGE = "data0";
 /** Address of this process on the management segment. */
 export const MANAGEMENT_HOST = "172.30.0.1";
 
@@ -145,6 +147,25 @@ export async function setPort(
   await must("ip", ["link", "set", portOf(host, link), state]);
 }
 
+/**
+ * Lets a port of the switch forward or not: its host keeps the carrier and gets
+ * and sends nothing, as behind a switch that has lost its way.
+ *
+ * @param host The host.
+ * @param link Name of its interface.
+ * @param forwards Whether.
+ */
+export async function setPortForwarding(
+  host: string,
+  link: string,
+  forwards: boolean,
+): Promise<void> {
+  // BR_STATE_FORWARDING and BR_STATE_DISABLED of the bridge.
+  const state = forwards ? "3" : "0";
+  const port = ["dev", portOf(host, link)];
+  await must("bridge", ["link", "set", ...port, "state", state]);
+}
+
 /** Adds an address to an interface of a host; IPv6 without waiting for duplicate detection. */
 export async function addAddress(
   host: string,
@@ -247,5 +268,4 @@ function macOf(segment: number, number: number): string {
   ).join(":");
 }
 
-const DATA_BRIDGE = "data0";
 const MANAGEMENT_BRIDGE = "mgmt0";

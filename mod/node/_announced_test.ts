@@ -47,6 +47,26 @@ export class Announced {
     return this.plan();
   }
 
+  /** Another node, as `n1` is. */
+  other(node: string): this {
+    const known = this.cluster.agents.get("n1");
+    if (known === undefined) throw new Error("n1 is not known");
+    this.cluster.putNode(value(projectNode({
+      metadata: { name: node },
+      status: { conditions: [{ type: "Ready", status: "True" }] },
+    })));
+    this.cluster.putAgent({ ...known, node });
+    return this.plan();
+  }
+
+  /** An agent says that its node should not answer. */
+  says(node: string, unfit: string): this {
+    const known = this.cluster.agents.get(node);
+    if (known === undefined) throw new Error(`${node} is not known`);
+    this.cluster.putAgent({ ...known, unfit });
+    return this.plan();
+  }
+
   /** An Eip. */
   eip(name: string, address: string, link: string): this {
     this.cluster.putEip(value(projectEip({

@@ -23,7 +23,7 @@ import type {
   WatchedKind,
   WriteOutcome,
 } from "@/reconcile/mod.ts";
-import { MainCore } from "./main.ts";
+import { type MainConfig, MainCore } from "./main.ts";
 import type { LocalLink, MainEffect, MainEvent } from "./main_events.ts";
 import { WATCHED_KINDS } from "./watches.ts";
 import type { WireCommand } from "./wire_messages.ts";
@@ -44,8 +44,8 @@ export class MainStage {
   open: PlannedWrite[] = [];
   #version = 100;
 
-  constructor(node = "n1") {
-    this.core = new MainCore({ ...CONFIG, node });
+  constructor(node = "n1", config: Partial<MainConfig> = {}) {
+    this.core = new MainCore({ ...CONFIG, node, ...config });
     for (const name of ["n1", "n2"]) this.#store(`node/${name}`, NODE(name));
     this.#store("namespace/default", { metadata: { name: "default" } });
     this.#store("namespace/kube-system", { metadata: { name: "kube-system" } });
@@ -317,6 +317,8 @@ function effectText(effect: MainEffect): string {
       return `resolve routes to ${effect.targets}`;
     case "read-arp-ignore":
       return `read arp_ignore of ${effect.links}`;
+    case "ask-proxy":
+      return "ask the health port of kube-proxy";
     case "log":
       return `log ${effect.level}: ${effect.message}`;
     case "exit":

@@ -83,7 +83,7 @@ export class LinkCore {
   #synced = false;
   #leaving = false;
   #isStale = false;
-  #fellowsReported = -1;
+  #fellowsReported = "";
   readonly #frames = {
     received: emptyFrameCounts(),
     sent: emptyFrameCounts(),
@@ -334,8 +334,7 @@ export class LinkCore {
       drops: dropsOf(counters),
       conflicts: at(RESPONDER_COUNTER.conflicts),
       overruns: this.#overruns,
-      standing: this.#failover.phase.kind,
-      frames: {
+      fellows: {
         received: { ...this.#frames.received },
         sent: { ...this.#frames.sent },
         refused: Object.fromEntries(this.#frames.refused),
@@ -345,14 +344,18 @@ export class LinkCore {
 
   /** Tells of the other agents, when that changed. */
   fellows(): readonly WireEffect[] {
-    const version = this.#failover.fellowsVersion;
-    if (version === this.#fellowsReported) return NOTHING;
-    this.#fellowsReported = version;
+    const { phase, fellowsVersion } = this.#failover;
+    // Nothing stands on a link whose core was stopped: it is closed.
+    const standing = phase.kind === "stopped" ? "down" : phase.kind;
+    const news = `${fellowsVersion} ${standing}`;
+    if (news === this.#fellowsReported) return NOTHING;
+    this.#fellowsReported = news;
     return [{
       kind: "report",
       report: {
         kind: "fellows",
         link: this.#link.name,
+        standing,
         fellows: fellowReports(this.#failover),
       },
     }];

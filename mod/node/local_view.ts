@@ -19,9 +19,11 @@ import {
   type Announcements,
   canReachTargets,
   selectPoolLinks,
+  type VipPlan,
 } from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
 import type { Conflict, OwnerLedger } from "./owner_ledger.ts";
+import type { UnheardFellow } from "./unheard.ts";
 import type { WireLink } from "./wire_messages.ts";
 
 /** What must be asked of the machine. */
@@ -40,6 +42,8 @@ export interface LocalPublication {
   readonly canReach: ReadonlyMap<IpAddr, string>;
   /** What is wrong with it. */
   readonly problems: readonly PublishedProblem[];
+  /** Why it should not answer for VIPs, a reason; absent: it may. */
+  readonly unfit?: string;
 }
 
 /** This node's own interfaces and settings. */
@@ -52,10 +56,13 @@ export class LocalView {
   #routesKnown = false;
   #arpIgnore: ReadonlyMap<string, number> = new Map();
   /** The pools that are answered for, and their text, by which a change is told. */
-  #pools: readonly ActivePool[] = [];
+  #pools: readonly Omit<ActivePool, "links">[] = [];
   #poolsText = "";
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
+  /** What the health port of kube-proxy says while it is not healthy. */
+  #unfit: string | undefined;
+  #unheard: readonly UnheardFellow[] = [];
   #conflicts: readonly Conflict[] = [];
   #conflictsVersion = 0;
   /** Another number after every change of this node's own state. */
@@ -101,6 +108,13 @@ export class LocalView {
     this.#routes = new Map(routes);
   }
 
+  /** Takes what the health port of kube-proxy says, a phrase; undefined: that it is healthy, or not there. */
+  setUnfit(answer: string | undefined): void {
+    if (answer === this.#unfit) return;
+    this.#unfit = answer;
+    this.#version++;
+  }
+
   /** Takes `arp_ignore` by link. */
   setArpIgnore(values: readonly (readonly [string, number])[]): void {
     const changed = values.length !== this.#arpIgnore.size ||
@@ -124,11 +138,11 @@ export class LocalView {
     if (text === this.#poolsText) return;
     this.#poolsText = text;
     this.#version++;
-    this.#pools = active.flatMap(({ spec }) => {
+    this.#pools = active.flatMap(({ meta, spec }) => {
       const range = parseAddrRange(spec.address);
       return range === undefined
         ? []
-        : [{ interface: spec.interface ?? "", range }];
+        : [{ name: meta.name, interface: spec.interface ?? "", range }];
     });
   }
 
@@ -140,6 +154,23 @@ export class LocalView {
    */
   links(announcements: Announcements): readonly WireLink[] {
     return this.#derive(announcements).links;
+  }
+
+  /** The pools that are answered for. */
+  pools(announcements: Announcements): readonly ActivePool[] {
+    return this.#derive(announcements).pools;
+  }
+
+  /** The interfaces by name. */
+  link(name: string): LocalLink | undefined {
+    return this.#links.find((link) => link.name === name);
+  }
+
+  /** Takes the agents that should be heard and are not; the same list while nothing changed. */
+  setUnheard(unheard: readonly UnheardFellow[]): void {
+    if (unheard === this.#unheard) return;
+    this.#unheard = unheard;
+    this.#version++;
   }
 
   /** What must be asked of the machine now. */
@@ -205,27 +236,34 @@ export class LocalView {
       known.announced === announcements.version
     ) return known;
     const used = namesUsed(announcements);
+    const pools = this.#selected();
+    const selected = pools.flatMap(({ links }) => links);
     const derived: Derived = {
+      pools,
       version: this.#version,
       announced: announcements.version,
       used: [...used].sort(),
-      links: this.#wireLinks(new Set([...used, ...this.#selected()])),
+      links: this.#wireLinks(new Set([...used, ...selected])),
       publication: {
         links: this.#publishedLinks(),
         canReach: this.#routes,
         problems: this.#problems(announcements),
+        ...(this.#unfit === undefined
+          ? {}
+          : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
       },
     };
     this.#derived = derived;
     return derived;
   }
 
-  /** The names of the links that the active pools select on this node. */
-  #selected(): ReadonlySet<string> {
+  /** The active pools with the links that they select on this node. */
+  #selected(): readonly ActivePool[] {
     const context = { links: this.#links, routes: this.#routes };
-    return new Set(
-      this.#pools.flatMap((pool) => selectPoolLinks(pool, context)),
-    );
+    return this.#pools.map((pool) => ({
+      ...pool,
+      links: selectPoolLinks(pool, context),
+    }));
   }
 
   #wireLinks(used: ReadonlySet<string>): readonly WireLink[] {
@@ -271,8 +309,13 @@ export class LocalView {
       const key = `${problem.eip} ${problem.reason}`;
       if (!found.has(key)) found.set(key, problem);
     };
-    for (const { vip, eip, links, problem } of announcements.plans.values()) {
+    const unfit = this.#unfit;
+    for (const plan of announcements.plans.values()) {
+      const { vip, eip, links, problem } = plan;
       if (problem !== undefined) note({ eip, ...problem });
+      if (unfit !== undefined && links.length > 0) {
+        note(this.#unfitProblem(plan, unfit));
+      }
       if (!isIpv4(vip) || !this.#localAddresses.has(vip)) continue;
       const loose = links.find((link) => this.#arpIgnore.get(link) === 0);
       if (loose !== undefined) {
@@ -284,21 +327,39 @@ export class LocalView {
         });
       }
     }
-    for (const { vip, link, mac } of this.#conflicts) {
+    for (const { vip, link, mac, held } of this.#conflicts) {
       const eip = announcements.plans.get(vip)?.eip;
       if (eip === undefined) continue;
       note({
         eip,
         reason: CONDITION_REASON.addressConflict,
-        message:
-          `The host with the MAC address ${mac} on ${link} claims ${vip} too: find it and take the address from it, or exclude it in the Eip`,
+        message: `The host with the MAC address ${mac} on ${link} ${
+          held ? `answers for ${vip}, so no node takes it` : `claims ${vip} too`
+        }: find it and take the address from it, or exclude it in the Eip`,
       });
     }
+    for (const problem of unheardProblems(this.#unheard)) note(problem);
     return [...found.values()].sort((a, b) =>
       a.eip === b.eip
         ? (a.reason < b.reason ? -1 : 1)
         : (a.eip < b.eip ? -1 : 1)
     );
+  }
+
+  #unfitProblem(
+    { eip, eligible }: VipPlan,
+    answer: string,
+  ): PublishedProblem {
+    // While it is unfit it is eligible only where every node is.
+    const instead = eligible.includes(this.#node)
+      ? "no node is better, so the addresses are answered here all the same"
+      : "other nodes answer for the addresses";
+    return {
+      eip,
+      reason: CONDITION_REASON.kubeProxyUnhealthy,
+      message:
+        `The health port of kube-proxy ${answer}: look at the log of kube-proxy on this node; until it is healthy ${instead}`,
+    };
   }
 
   /** The node it is the view of. */
@@ -308,18 +369,46 @@ export class LocalView {
 }
 
 /** A pool whose addresses are answered for. */
-interface ActivePool {
+export interface ActivePool {
+  /** Name of the Eip. */
+  readonly name: string;
+  /** `Eip.spec.interface`; empty when absent. */
   readonly interface: string;
+  /** Its addresses. */
   readonly range: AddrRange;
+  /** The links of this node that it selects. */
+  readonly links: readonly string[];
 }
 
 /** What is derived from all VIPs. */
 interface Derived {
   readonly version: number;
   readonly announced: number;
+  readonly pools: readonly ActivePool[];
   readonly used: readonly string[];
   readonly links: readonly WireLink[];
   readonly publication: LocalPublication;
+}
+
+/** One problem per Eip, with the first few nodes. */
+function* unheardProblems(
+  unheard: readonly UnheardFellow[],
+): Generator<PublishedProblem> {
+  for (const [eip, fellows] of Map.groupBy(unheard, ({ eip }) => eip)) {
+    const names = [
+      ...new Set(fellows.map(({ node, link }) => `${node} on ${link}`)),
+    ];
+    const shown = names.slice(0, UNHEARD_NAMED_MAX).join(", ");
+    const more = names.length > UNHEARD_NAMED_MAX
+      ? ` and ${names.length - UNHEARD_NAMED_MAX} more`
+      : "";
+    yield {
+      eip,
+      reason: CONDITION_REASON.wireUnheard,
+      message:
+        `Agents whose Leases live are not heard: ${shown}${more}; let EtherType 0x88B5 pass between the nodes, fail-over takes as long as a Lease until then, see docs/failover.md`,
+    };
+  }
 }
 
 function isActiveLayer2({ meta, spec }: Eip): boolean {
@@ -351,5 +440,7 @@ function targetsOf(eips: Iterable<Eip>): readonly IpAddr[] {
   return [...targets].sort();
 }
 
+/** Agents named in the problem that they are not heard. */
+const UNHEARD_NAMED_MAX = 3;
 /** How often `arp_ignore` is read while there is anything to answer for. */
 const ARP_IGNORE_INTERVAL_MS = 10_000;

@@ -180,6 +180,44 @@ Deno.test("LocalView tells why an address cannot be answered for here, once per 
   strictEqual(problems?.[0]?.reason, "InterfaceNotFound");
 });
 
+Deno.test("LocalView names the agents that are not heard, the first few of them", () => {
+  const world = new Announced();
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const told = () => view.published(world.announcements, OWNERS)?.problems;
+  const silent = (node: string) => ({ node, link: "eth0", eip: "pool" });
+  view.setUnheard(["n2", "n3", "n4", "n5"].map(silent));
+  strictEqual(told()?.length, 1);
+  deepStrictEqual([told()?.[0]?.eip, told()?.[0]?.reason], [
+    "pool",
+    "WireUnheard",
+  ]);
+  match(
+    told()?.[0]?.message ?? "",
+    /not heard: n2 on eth0, n3 on eth0, n4 on eth0 and 1 more; let EtherType 0x88B5 pass/,
+  );
+  view.setUnheard([]);
+  deepStrictEqual(told(), []);
+});
+
+Deno.test("LocalView tells that kube-proxy is not healthy, and who answers meanwhile", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const told = () => view.published(world.announcements, OWNERS);
+  strictEqual(told()?.unfit, undefined);
+  view.setUnfit("answers 503");
+  const [problem] = told()?.problems ?? [];
+  strictEqual(told()?.unfit, "KubeProxyUnhealthy");
+  strictEqual(problem?.eip, "pool");
+  match(problem?.message ?? "", /answers 503.*answered here all the same/);
+  world.other("n2").says("n1", "KubeProxyUnhealthy");
+  match(told()?.problems[0]?.message ?? "", /other nodes answer/);
+  view.setUnfit(undefined);
+  deepStrictEqual([told()?.unfit, told()?.problems], [undefined, []]);
+});
+
 Deno.test("LocalView tells of strangers that claim an address, until they stop", () => {
   const world = new Announced().eip("pool", "192.0.2.91", "eth0")
     .service("web", "192.0.2.91");
@@ -193,6 +231,12 @@ Deno.test("LocalView tells of strangers that claim an address, until they stop",
   strictEqual(problems()?.[0]?.reason, "AddressConflict");
   owners.take({ kind: "conflict-ended", ...claim }, at(1));
   deepStrictEqual(problems(), []);
+  owners.take({ kind: "held", ...claim, held: true }, at(2));
+  strictEqual(problems()?.[0]?.reason, "AddressConflict");
+  match(
+    problems()?.[0]?.message ?? "",
+    /answers for 192\.0\.2\.91, so no node/,
+  );
 });
 
 function link(name: string, index: number): LocalLink {

@@ -32,9 +32,11 @@ import {
   MissingRights,
   missingRightSentence,
 } from "./missing_rights.ts";
+import { ProxyHealth, type ProxyState } from "./proxy_health.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
+import { UnheardWatch } from "./unheard.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { WATCHED_KINDS, Watches } from "./watches.ts";
@@ -51,6 +53,8 @@ export interface MainConfig {
   readonly namespace: string;
   /** How Services are chosen. */
   readonly claim: ClaimConfig;
+  /** Whether the health of kube-proxy is asked for; not when absent. */
+  readonly asksProxy?: boolean;
   /** Where all chance starts. */
   readonly seed: number;
 }
@@ -77,6 +81,8 @@ export class MainCore {
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
   readonly #identity = new WireIdentity();
+  readonly #unheard = new UnheardWatch();
+  readonly #proxy: ProxyHealth;
   #controller: Controller | undefined;
   /** The controller's writes. */
   readonly #outbox = new Outbox();
@@ -101,6 +107,7 @@ export class MainCore {
     this.#membership = new Membership(config);
     this.#local = new LocalView(config.node);
     this.#owners = new OwnerLedger(config.node);
+    this.#proxy = new ProxyHealth(config.asksProxy ?? false);
   }
 
   /**
@@ -126,6 +133,8 @@ export class MainCore {
       this.#local.deadlineMs(),
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
+      this.#proxy.deadlineMs(),
+      this.#unheard.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -144,6 +153,7 @@ export class MainCore {
       local: this.#local,
       announcements: this.#announcements,
       isSigned: this.#identity.isSigned,
+      proxy: this.#proxy.state,
       controller: this.#controller,
       pools: () => poolsOf(this.#controller),
     };
@@ -167,6 +177,9 @@ export class MainCore {
         this.#owners.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
         else if (event.report.kind === "paused") this.#tellPause(event.report);
+        break;
+      case "proxy":
+        this.#takeProxy(event.status, at);
         break;
       case "written":
         this.#takeAnswer(event, at);
@@ -205,6 +218,21 @@ export class MainCore {
       return;
     }
     if (news.kind === "listed") this.#relisted(event.watched);
+  }
+
+  #takeProxy(status: number | undefined, at: Instant): void {
+    if (!this.#proxy.take(status, at)) return;
+    const isUnfit = this.#proxy.state === "unhealthy";
+    this.#local.setUnfit(isUnfit ? this.#proxy.answer : undefined);
+    if (isUnfit) {
+      this.#log(
+        "warning",
+        "kube-proxy is not healthy: other nodes are to answer instead of this one",
+        { healthPort: this.#proxy.answer },
+      );
+    } else {
+      this.#log("info", "kube-proxy is healthy", {});
+    }
   }
 
   #relisted(watched: WatchedKind): void {
@@ -274,6 +302,7 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
+    if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
     this.#advanceShutdown(at);
   }
 
@@ -387,9 +416,34 @@ export class MainCore {
         links: asked.arpIgnoreLinks,
       });
     }
+    this.#listen(at);
     this.#membership.publish(
       this.#local.published(this.#announcements, this.#owners),
     );
+  }
+
+  /** Finds out who should be heard on the links and is not. */
+  #listen(at: Instant): void {
+    const { heard } = this.#owners;
+    const views = new Map(
+      this.#membership.nodeViews(at).map((view) => [view.node, view]),
+    );
+    this.#local.setUnheard(this.#unheard.look({
+      node: this.#config.node,
+      links: [...heard.keys()].flatMap((name) => {
+        const link = this.#local.link(name);
+        return link?.running === true ? [link] : [];
+      }),
+      pools: this.#local.pools(this.#announcements),
+      agents: this.#cluster.agents.values(),
+      isLive: (node) => {
+        const view = views.get(node);
+        return view !== undefined && view.live && !view.leaving;
+      },
+      fellows: new Map(
+        [...heard].map(([link, { fellows }]) => [link, fellows]),
+      ),
+    }, at));
   }
 
   #tellPause({ gapMs }: Extract<WireReport, { kind: "paused" }>): void {
@@ -527,6 +581,8 @@ export interface MainView {
   readonly announcements: Announcements;
   /** Whether frames between agents carry an HMAC. */
   readonly isSigned: boolean;
+  /** How kube-proxy of this node is judged. */
+  readonly proxy: ProxyState;
   /** The controller, on the leader. */
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */

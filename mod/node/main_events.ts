@@ -104,6 +104,11 @@ export type MainEvent =
   }
   | { readonly kind: "wire"; readonly report: WireReport }
   | {
+    /** Answer to `ask-proxy`: the HTTP status; absent: nothing answers. */
+    readonly kind: "proxy";
+    readonly status?: number;
+  }
+  | {
     readonly kind: "written";
     readonly write: PlannedWrite;
     readonly outcome: WriteOutcome;
@@ -118,6 +123,10 @@ export type MainEffect =
   | { readonly kind: "relist"; readonly watched: WatchedKind }
   | { readonly kind: "resolve-routes"; readonly targets: readonly IpAddr[] }
   | { readonly kind: "read-arp-ignore"; readonly links: readonly string[] }
+  | {
+    /** Ask the health port of kube-proxy; answered by `proxy`. */
+    readonly kind: "ask-proxy";
+  }
   | {
     readonly kind: "log";
     readonly level: "debug" | "info" | "warning" | "error";

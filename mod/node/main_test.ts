@@ -2,6 +2,9 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
 import { ETH0, listed, MainStage, type Raw } from "./_main_stage_test.ts";
+import { encodeLinks } from "@/api/mod.ts";
+import { macAddr } from "@/addr/mac_addr.ts";
+import type { FellowReport } from "@/layer2/failover/events.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
 import { UNDER_WAY_MAX } from "./outbox.ts";
 import { WATCHED_KINDS } from "./watches.ts";
@@ -123,6 +126,45 @@ Deno.test("MainCore is frozen when its own Lease ran out, and an outage of the A
   stage.answerAll();
   strictEqual(frozen().at(-1), false);
   ok(isLive() !== false);
+});
+
+Deno.test("MainCore publishes that an agent with a live Lease is not heard on the link", () => {
+  const stage = new MainStage();
+  stage.lead();
+  stage.serve();
+  const links = encodeLinks([{ name: "eth0", up: true, mac: MAC2, prefixes }]);
+  const annotations = { "foghorn.openelb.io/links": links };
+  const n2 = () =>
+    stage.put("lease/openelb-system/foghorn-node-n2", {
+      metadata: { ...LEASE_OF_N2["metadata"] as Raw, annotations },
+      spec: {
+        ...LEASE_OF_N2["spec"] as Raw,
+        renewTime: new Date(Date.UTC(2026, 0, 1) + stage.nowMs).toISOString(),
+      },
+    });
+  const hears = (...fellows: readonly FellowReport[]) =>
+    stage.step({
+      kind: "wire",
+      report: { kind: "fellows", link: "eth0", standing: "good", fellows },
+    });
+  const pass = (durationMs: number) => {
+    const endMs = stage.nowMs + durationMs;
+    while (stage.nowMs < endMs) {
+      stage.deadline();
+      stage.answerAll();
+      n2();
+    }
+  };
+  const problems = () => stage.published()["foghorn.openelb.io/problems"] ?? "";
+  n2();
+  hears();
+  pass(25_000);
+  strictEqual(problems(), "");
+  pass(10_000);
+  match(problems(), /"WireUnheard","eip":"pool".*n2 on eth0/);
+  hears({ node: "n2", presence: "up", vips: 0 });
+  pass(5_000);
+  strictEqual(problems(), "");
 });
 
 Deno.test("MainCore that becomes the leader plans on fresh lists only", () => {
@@ -344,6 +386,55 @@ Deno.test("MainCore publishes its links, its routes and what is wrong with its n
     stage.published()["foghorn.openelb.io/problems"] ?? "",
     /"lost".*InterfaceNotFound|InterfaceNotFound.*"lost"/,
   );
+});
+
+Deno.test("MainCore asks kube-proxy for its health, and says in its Lease that it is not well", () => {
+  const stage = new MainStage("n1", { asksProxy: true });
+  let answered = 0;
+  const asks = () => stage.text.split("ask the health port").length - 1;
+  const answer = (status?: number) => {
+    for (let turn = 0; asks() === answered && turn < 100; turn++) {
+      stage.deadline();
+      stage.answerAll();
+    }
+    strictEqual(asks(), ++answered);
+    stage.step({ kind: "proxy", ...(status === undefined ? {} : { status }) });
+  };
+  stage.step({ kind: "deadline" });
+  answer();
+  stage.lead();
+  stage.serve();
+  const published = () => {
+    stage.nowMs += 1_000;
+    stage.step({ kind: "deadline" });
+    stage.answerAll();
+    return stage.published();
+  };
+  answer(200);
+  strictEqual(published()[UNFIT], undefined);
+  answer(503);
+  strictEqual(published()[UNFIT], "KubeProxyUnhealthy");
+  strictEqual(stage.core.view.proxy, "unhealthy");
+  match(
+    published()["foghorn.openelb.io/problems"] ?? "",
+    /KubeProxyUnhealthy.*answers 503.*answered here all the same/,
+  );
+  // This node is the only one: it stays eligible.
+  deepStrictEqual(
+    [...stage.core.view.announcements.plans.values()][0]?.eligible,
+    ["n1"],
+  );
+  for (const status of [200, 200, 200]) answer(status);
+  strictEqual(published()[UNFIT], undefined);
+  strictEqual(published()["foghorn.openelb.io/problems"], undefined);
+  const said = stage.lines.filter((line) => line.includes("kube-proxy is"));
+  strictEqual(said.length, 3, said.join("\n"));
+});
+
+Deno.test("MainCore asks kube-proxy nothing unless it is told to", () => {
+  const stage = new MainStage();
+  stage.lead();
+  strictEqual(stage.text.includes("ask the health port"), false);
 });
 
 Deno.test("MainCore publishes that its kernel would answer ARP itself", () => {
@@ -678,3 +769,6 @@ const LEASE_OF_N2: Raw = {
     renewTime: "2026-01-01T00:00:00.000000Z",
   },
 };
+const UNFIT = "foghorn.openelb.io/unfit";
+const MAC2 = macAddr(Uint8Array.of(2, 0, 0, 0, 0, 2));
+const prefixes = [parsePrefix("192.0.2.12/24") ?? []].flat();

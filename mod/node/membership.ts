@@ -23,6 +23,7 @@ import {
   LEASE_LEAVING_ANNOTATION,
   LEASE_LINKS_ANNOTATION,
   LEASE_PROBLEMS_ANNOTATION,
+  LEASE_UNFIT_ANNOTATION,
   nodeLeaseName,
   nodeOfLease,
   projectLease,
@@ -94,6 +95,7 @@ interface Published {
   readonly links: string;
   readonly canReach: string;
   readonly problems: string;
+  readonly unfit: string;
   readonly record: AgentRecord;
 }
 
@@ -489,10 +491,11 @@ export class Membership {
     const links = annotations[LEASE_LINKS_ANNOTATION] ?? "";
     const canReach = annotations[LEASE_CAN_REACH_ANNOTATION] ?? "";
     const problems = annotations[LEASE_PROBLEMS_ANNOTATION] ?? "";
+    const unfit = annotations[LEASE_UNFIT_ANNOTATION] ?? "";
     const known = this.#known.get(node);
     if (
       known?.links === links && known.canReach === canReach &&
-      known.problems === problems
+      known.problems === problems && known.unfit === unfit
     ) return;
     const readLinks = decodeLinks(links === "" ? "[]" : links);
     const readReach = decodeCanReach(canReach === "" ? "[]" : canReach);
@@ -501,8 +504,10 @@ export class Membership {
       links,
       canReach,
       problems,
+      unfit,
       record: {
         node,
+        ...(unfit === "" ? {} : { unfit }),
         links: readLinks.ok ? readLinks.value : [],
         canReach: readReach.ok ? readReach.value : new Map<IpAddr, string>(),
         problems: readProblems.ok ? readProblems.value : [],
@@ -514,7 +519,7 @@ export class Membership {
   #publishAgain(): void {
     const publication = this.#published;
     if (publication === undefined) return;
-    const { links, canReach, problems } = publication;
+    const { links, canReach, problems, unfit } = publication;
     this.#annotations = {
       [LEASE_LINKS_ANNOTATION]: encodeLinks(links),
       ...(canReach.size === 0
@@ -523,6 +528,7 @@ export class Membership {
       ...(problems.length === 0
         ? {}
         : { [LEASE_PROBLEMS_ANNOTATION]: encodeProblems(problems) }),
+      ...(unfit === undefined ? {} : { [LEASE_UNFIT_ANNOTATION]: unfit }),
       ...(this.#leaving ? { [LEASE_LEAVING_ANNOTATION]: "true" } : {}),
     };
     this.#stepOwn({

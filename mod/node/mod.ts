@@ -15,6 +15,8 @@ export * from "./main_events.ts";
 export * from "./membership.ts";
 export * from "./missing_rights.ts";
 export * from "./owner_ledger.ts";
+export * from "./proxy_health.ts";
+export * from "./unheard.ts";
 export * from "./watches.ts";
 export * from "./wire.ts";
 export * from "./wire_feed.ts";

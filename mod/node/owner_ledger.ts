@@ -16,7 +16,12 @@ import {
   type PlannedWrite,
 } from "@/reconcile/mod.ts";
 import type { Instant } from "./main_events.ts";
-import type { LinkCounters, WireReport } from "./wire_messages.ts";
+import type { FellowReport } from "@/layer2/failover/events.ts";
+import type {
+  LinkCounters,
+  LinkStanding,
+  WireReport,
+} from "./wire_messages.ts";
 
 /** A VIP that this node answers for on a link. */
 export interface OwnedVip {
@@ -38,13 +43,24 @@ export interface Conflict {
   readonly mac: MacAddr;
   /** When it was last seen, on the monotonic clock. */
   readonly seenMs: number;
+  /** Whether nobody here answers for the address because that host does. */
+  readonly held: boolean;
+}
+
+/** A link as its agents are heard on it. */
+export interface HeardLink {
+  /** How this node stands there. */
+  readonly standing: LinkStanding;
+  /** The other agents. */
+  readonly fellows: readonly FellowReport[];
 }
 
 /** What is told of a VIP and not written yet. */
 type News =
   | { readonly kind: "owned" }
   | { readonly kind: "withdrawn" }
-  | { readonly kind: "conflict"; readonly mac: MacAddr };
+  | { readonly kind: "conflict"; readonly mac: MacAddr }
+  | { readonly kind: "held"; readonly mac: MacAddr };
 
 /** Keeps what the wire core reported. */
 export class OwnerLedger {
@@ -54,6 +70,7 @@ export class OwnerLedger {
   readonly #conflicts = new Map<string, Conflict>();
   readonly #links = new Map<string, "exact" | "plain">();
   readonly #failures = new Map<string, string>();
+  readonly #heard = new Map<string, HeardLink>();
   #counters: readonly LinkCounters[] = [];
   #conflictsVersion = 0;
   #pauses = 0;
@@ -92,6 +109,11 @@ export class OwnerLedger {
     return this.#failures;
   }
 
+  /** Who is heard on each link that agents were looked for on. */
+  get heard(): ReadonlyMap<string, HeardLink> {
+    return this.#heard;
+  }
+
   /** What was counted on each link. */
   get counters(): readonly LinkCounters[] {
     return this.#counters;
@@ -119,6 +141,15 @@ export class OwnerLedger {
     for (const link of this.#links.keys()) {
       if (!isKept(link)) this.#links.delete(link);
     }
+    for (const link of this.#heard.keys()) {
+      if (!isKept(link)) this.#heard.delete(link);
+    }
+    // A link that is closed tells no end of what held addresses there.
+    for (const [key, { held, link }] of this.#conflicts) {
+      if (!held || isKept(link)) continue;
+      this.#conflicts.delete(key);
+      this.#conflictsVersion++;
+    }
     for (const link of this.#failures.keys()) {
       if (!isKept(link)) this.#failures.delete(link);
     }
@@ -141,6 +172,7 @@ export class OwnerLedger {
           link,
           mac,
           seenMs: at.nowMs,
+          held: false,
         });
         this.#news.push([vip, { kind: "conflict", mac }]);
         break;
@@ -150,8 +182,13 @@ export class OwnerLedger {
         this.#conflictsVersion++;
         break;
       case "held":
-      case "fellows":
+        this.#takeHeld(report, at);
         break;
+      case "fellows": {
+        const { link, standing, fellows } = report;
+        this.#heard.set(link, { standing, fellows });
+        break;
+      }
       case "link-ready":
         this.#links.set(report.link, report.filter);
         this.#failures.delete(report.link);
@@ -214,6 +251,13 @@ export class OwnerLedger {
             `success to withdraw announcement for service: no node is left that may answer for ${vip}`,
           repeatMs: OWNER_REPEAT_MS,
         };
+      case "held":
+        return {
+          type: "Warning",
+          reason: EVENT_REASON.addressConflict,
+          message:
+            `Another host answers for ${vip}, so no node takes it: its MAC address is ${news.mac}, find it and take the address from it`,
+        };
       case "conflict":
         return {
           type: "Warning",
@@ -222,6 +266,21 @@ export class OwnerLedger {
             `Another host claims ${vip}: its MAC address is ${news.mac}, find it and take the address from it`,
         };
     }
+  }
+
+  #takeHeld(
+    report: WireReport & { readonly kind: "held" },
+    at: Instant,
+  ): void {
+    const { vip, link, mac, held } = report;
+    const key = `held ${conflictKey(report)}`;
+    const wasHeld = this.#conflicts.has(key);
+    if (!held) this.#conflicts.delete(key);
+    else {
+      this.#conflicts.set(key, { vip, link, mac, seenMs: at.nowMs, held });
+      this.#news.push([vip, { kind: "held", mac }]);
+    }
+    if (held || wasHeld) this.#conflictsVersion++;
   }
 
   #takeOwned(

@@ -57,7 +57,9 @@ Deno.test("OwnerLedger warns of a stranger's claim until it ends, and not every 
   const claim = { vip: VIP, link: "eth0", mac: STRANGER } as const;
   ledger.take({ kind: "conflict", ...claim, count: 1 }, at(0));
   ledger.take({ kind: "conflict", ...claim, count: 2 }, at(10));
-  deepStrictEqual([...ledger.conflicts], [{ ...claim, seenMs: 10 }]);
+  deepStrictEqual([...ledger.conflicts], [
+    { ...claim, seenMs: 10, held: false },
+  ]);
   const version = ledger.conflictsVersion;
   deepStrictEqual(said(ledger, world, 10), [
     `web Warning AddressConflict: Another host claims ${VIP}: its MAC address is ${STRANGER}, find it and take the address from it`,
@@ -65,6 +67,38 @@ Deno.test("OwnerLedger warns of a stranger's claim until it ends, and not every 
   ledger.take({ kind: "conflict-ended", ...claim }, at(20));
   deepStrictEqual([...ledger.conflicts], []);
   strictEqual(ledger.conflictsVersion > version, true);
+});
+
+Deno.test("OwnerLedger warns of a stranger that holds an address, until it does not or the link is closed", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  const claim = { vip: VIP, link: "eth0", mac: STRANGER } as const;
+  ledger.take({ kind: "held", ...claim, held: true }, at(0));
+  deepStrictEqual([...ledger.conflicts], [{ ...claim, seenMs: 0, held: true }]);
+  deepStrictEqual(said(ledger, world, 0), [
+    `web Warning AddressConflict: Another host answers for ${VIP}, so no node takes it: its MAC address is ${STRANGER}, find it and take the address from it`,
+  ]);
+  const version = ledger.conflictsVersion;
+  ledger.take({ kind: "held", ...claim, held: false }, at(1));
+  deepStrictEqual([...ledger.conflicts], []);
+  strictEqual(ledger.conflictsVersion > version, true);
+  deepStrictEqual(said(ledger, world, 1), []);
+  ledger.take({ kind: "held", ...claim, held: true }, at(2));
+  ledger.keepLinks([{ name: "eth0" }]);
+  strictEqual([...ledger.conflicts].length, 1);
+  ledger.keepLinks([{ name: "eth1" }]);
+  deepStrictEqual([...ledger.conflicts], []);
+});
+
+Deno.test("OwnerLedger knows who is heard on each link, until it is closed", () => {
+  const ledger = new OwnerLedger("n1");
+  const fellows = [{ node: "n2", presence: "up", vips: 3 }] as const;
+  const standing = "good";
+  ledger.take({ kind: "fellows", link: "eth0", standing, fellows }, at(0));
+  deepStrictEqual([...ledger.heard], [["eth0", { standing, fellows }]]);
+  ledger.keepLinks([]);
+  deepStrictEqual([...ledger.heard], []);
 });
 
 Deno.test("OwnerLedger says nothing of an address no Service has any more", () => {

@@ -321,7 +321,7 @@ export class WireCore {
     const counters = this.counters();
     // Beacons are always counted: they are no news.
     const text = JSON.stringify(
-      counters.map(({ frames: _, ...news }) => news),
+      counters.map(({ fellows: _, ...news }) => news),
     );
     const asked = [
       ...fellows,

@@ -12,8 +12,7 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import type { FellowReport } from "@/layer2/failover/events.ts";
-import type { LinkPhase } from "@/layer2/failover/state.ts";
-import type { ClusterId, FellowMessage } from "@/wire/fellow_frame.ts";
+import type { ClusterId } from "@/wire/fellow_frame.ts";
 
 /** An interface of this node that VIPs are answered on. */
 export interface WireLink {
@@ -142,6 +141,8 @@ export type WireReport =
     /** The other agents on a link, complete; sent at most once a second while it changes. */
     readonly kind: "fellows";
     readonly link: string;
+    /** How this node stands there. */
+    readonly standing: LinkStanding;
     readonly fellows: readonly FellowReport[];
   }
   | {
@@ -171,8 +172,29 @@ export type WireReport =
     readonly kind: "left";
   };
 
-/** How a node stands on a link. */
-export type LinkStanding = LinkPhase["kind"];
+/**
+ * How this node stands on a link: `good`, or why it claims nothing there.
+ *
+ * `listening` since it has just started; `suspended` after it did not run for a
+ * while; `unsure` while it hears nobody; `settling` after that; `down`.
+ */
+export type LinkStanding =
+  | "down"
+  | "listening"
+  | "suspended"
+  | "unsure"
+  | "settling"
+  | "good";
+
+/** What was counted of frames between agents on one link since start. */
+export interface FellowCounters {
+  /** Frames sent, by type. */
+  readonly sent: Readonly<Record<string, number>>;
+  /** Frames taken, by type. */
+  readonly received: Readonly<Record<string, number>>;
+  /** Frames not taken, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
 
 /** What was counted on one link since start. */
 export interface LinkCounters {
@@ -190,15 +212,6 @@ export interface LinkCounters {
   readonly conflicts: number;
   /** Frames the kernel dropped because we read too slowly. */
   readonly overruns: number;
-  /** How this node stands on the link. */
-  readonly standing: LinkStanding;
-  /** Frames of the protocol between agents. */
-  readonly frames: {
-    /** Taken, by type. */
-    readonly received: Readonly<Record<FellowMessage["kind"], number>>;
-    /** Sent, by type. */
-    readonly sent: Readonly<Record<FellowMessage["kind"], number>>;
-    /** Refused, by reason. */
-    readonly refused: Readonly<Record<string, number>>;
-  };
+  /** Frames between agents; absent before the first. */
+  readonly fellows?: FellowCounters;
 }

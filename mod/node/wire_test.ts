@@ -104,7 +104,7 @@ Deno.test("WireCore neither hears nor says anything that is not signed with its 
   });
   stage.command({ kind: "links", links: [ETH0] });
   stage.live("n2", 1_000, [first]);
-  const refused = stage.core.counters()[0]?.frames.refused ?? {};
+  const refused = stage.core.counters()[0]?.fellows?.refused ?? {};
   strictEqual(refused["unauthenticated"], 10);
 });
 

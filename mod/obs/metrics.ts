@@ -103,6 +103,33 @@ export const METRICS = {
       "Times this process was stopped long enough to discard what was queued",
     labels: [],
   },
+  foghorn_link_good: {
+    kind: "gauge",
+    help:
+      "1 while this node is in good standing on a link, 0 while it claims no address there",
+    labels: ["link"],
+  },
+  foghorn_fellows: {
+    kind: "gauge",
+    help: "Other agents on a link, by how they are heard",
+    labels: ["link", "presence"],
+  },
+  foghorn_fellow_frames_sent_total: {
+    kind: "counter",
+    help: "Frames sent to other agents, by type",
+    labels: ["link", "type"],
+  },
+  foghorn_fellow_frames_received_total: {
+    kind: "counter",
+    help: "Frames of other agents that were taken, by type",
+    labels: ["link", "type"],
+  },
+  foghorn_fellow_frames_refused_total: {
+    kind: "counter",
+    help:
+      "Frames of other agents that were refused, by reason: another cluster, a wrong HMAC, no sense",
+    labels: ["link", "reason"],
+  },
   foghorn_wire_signed: {
     kind: "gauge",
     help:

@@ -20,6 +20,12 @@ export interface LinkTable {
   close(): void;
 }
 
+/** The health port of what forwards Services on this node: kube-proxy, or its replacement. */
+export interface ProxyProbe {
+  /** Asks it; never rejects. The HTTP status, or undefined when nothing answers. */
+  ask(): Promise<number | undefined>;
+}
+
 /** The wire isolate, as main sees it. */
 export interface WireIsolate<Command, Report> {
   /** Sends commands, in order. */

@@ -20,7 +20,11 @@ import {
   parseAddrRange,
   rangeContains,
 } from "@/addr/addr_range.ts";
-import { LinkChooser, type VipProblem } from "./link_choice.ts";
+import {
+  type LinkChoice,
+  LinkChooser,
+  type VipProblem,
+} from "./link_choice.ts";
 import {
   carriesOurMarks,
   type ClaimConfig,
@@ -28,7 +32,7 @@ import {
   wantsAddress,
 } from "./claim.ts";
 import type { Change, ClusterState } from "./cluster_state.ts";
-import { eligibleNodes, fitNodes } from "./eligibility.ts";
+import { eligibleNodes, fitNodes, willingNodes } from "./eligibility.ts";
 
 /** Who may answer for a VIP, and where. */
 export interface VipPlan {
@@ -40,7 +44,7 @@ export interface VipPlan {
   readonly services: readonly string[];
   /** Nodes that may answer, sorted by name; liveness of their agents is not looked at. */
   readonly eligible: readonly string[];
-  /** The links of this node it is answered on; empty when this node cannot. */
+  /** The links of this node it may be answered on, whether this node is eligible or only hands over; empty when it has none. */
   readonly links: readonly string[];
   /** Why no node, or not this one, can answer. */
   readonly problem: VipProblem | undefined;
@@ -222,29 +226,23 @@ export class Announcements {
         able.add(node);
       }
     }
-    const eligible: string[] = [];
-    let links: readonly string[] = [];
-    let problem: VipProblem | undefined;
-    for (const node of [...able].sort()) {
+    const choose = (node: string): LinkChoice | undefined => {
       const agent = state.agents.get(node);
-      if (agent === undefined) continue;
-      const choice = this.#chooser.choose(
-        eip.spec.interface ?? "",
-        vip,
-        agent,
-      );
-      if (choice.ok) eligible.push(node);
-      if (node !== this.#node) continue;
-      if (choice.ok) links = choice.value;
-      else problem = choice.error;
-    }
+      return agent === undefined
+        ? undefined
+        : this.#chooser.choose(eip.spec.interface ?? "", vip, agent);
+    };
+    const own = choose(this.#node);
+    const eligible = [...able].sort().filter((node) => choose(node)?.ok);
     return {
       vip,
       eip: eip.meta.name,
       services: keys,
-      eligible,
-      links,
-      problem,
+      eligible: willingNodes(state, eligible),
+      links: own?.ok ? own.value : [],
+      problem: own?.ok === false && able.has(this.#node)
+        ? own.error
+        : undefined,
     };
   }
 }

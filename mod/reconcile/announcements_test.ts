@@ -74,6 +74,23 @@ const UNFIT: readonly { name: string; node: Raw }[] = [
       labels: { "node.kubernetes.io/exclude-from-external-load-balancers": "" },
     },
   },
+  {
+    name: "about to be deleted by the autoscaler",
+    node: {
+      taints: [
+        { key: "other", effect: "NoSchedule" },
+        { key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" },
+      ],
+    },
+  },
+  {
+    name: "out of service",
+    node: {
+      taints: [
+        { key: "node.kubernetes.io/out-of-service", effect: "NoExecute" },
+      ],
+    },
+  },
 ];
 
 Deno.test.each(UNFIT)(
@@ -89,7 +106,51 @@ Deno.test.each(UNFIT)(
 
 Deno.test("Announcements: cordoning alone takes nothing away", () => {
   const world = new World();
-  world.node("n2", { unschedulable: true });
+  world.node("n2", {
+    unschedulable: true,
+    taints: [{ key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" }],
+  });
+  deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+});
+
+Deno.test("Announcements: a node keeps its links while it hands over", () => {
+  const world = new World();
+  world.plan();
+  world.node("n1", UNFIT.at(-1)?.node);
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  deepStrictEqual(world.planned()?.links, ["eth0"]);
+  world.endpoints("web", []);
+  deepStrictEqual(world.eligible(), []);
+  deepStrictEqual(world.planned()?.links, ["eth0"]);
+  strictEqual(world.planned()?.problem, undefined);
+});
+
+Deno.test("Announcements: a node whose agent says that it is unfit may not answer, unless all say so", () => {
+  const world = new World();
+  const says = (node: string, unfit?: string) => {
+    const agent = world.state.agents.get(node);
+    if (agent === undefined) throw new Error(node);
+    const { unfit: _, ...fit } = agent;
+    world.state.putAgent({
+      ...fit,
+      ...(unfit === undefined ? {} : { unfit }),
+    });
+  };
+  says("n1", "KubeProxyUnhealthy");
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  deepStrictEqual(world.planned()?.links, ["eth0"]);
+  says("n2", "AnotherReason");
+  deepStrictEqual(world.eligible(), ["n3"]);
+  // Those that are out for another reason do not count.
+  world.node("n3", { ready: "False" });
+  deepStrictEqual(world.eligible(), ["n1", "n2"]);
+  world.node("n3");
+  says("n3", "KubeProxyUnhealthy");
+  deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+  says("n2");
+  deepStrictEqual(world.eligible(), ["n2"]);
+  says("n1");
+  says("n3");
   deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
 });
 

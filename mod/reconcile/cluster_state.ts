@@ -33,6 +33,8 @@ export interface AgentRecord {
   readonly canReach: ReadonlyMap<IpAddr, string>;
   /** What it found wrong on its node; each one sentence. */
   readonly problems: readonly PublishedProblem[];
+  /** Why its node should not answer for VIPs, a reason; absent: it may. */
+  readonly unfit?: string;
 }
 
 /** The kinds that are watched. */
@@ -397,6 +399,7 @@ const DECIMAL = /^[1-9][0-9]*$/;
 function sameNode(a: Node, b: Node): boolean {
   return a.ready === b.ready &&
     a.networkUnavailable === b.networkUnavailable &&
+    a.taints.join() === b.taints.join() &&
     a.meta.uid === b.meta.uid &&
     a.meta.deletionTimestamp === b.meta.deletionTimestamp &&
     sameRecord(a.meta.labels, b.meta.labels) &&

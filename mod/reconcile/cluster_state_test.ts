@@ -256,6 +256,7 @@ function node(name: string, fields: Partial<ObjectMeta>): Node {
     meta: meta(name, "", fields),
     ready: true,
     networkUnavailable: false,
+    taints: [],
     addresses: [],
   };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EXCLUDE_NODE_LABEL } from "@/api/names.ts";
+import { EXCLUDE_NODE_LABEL, GOING_TAINTS } from "@/api/names.ts";
 import type { EndpointSlice, Node, Service } from "@/api/mod.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
 
@@ -26,9 +26,13 @@ export function isFitNode(node: Node): boolean {
   return node.ready && !node.networkUnavailable && !isExcludedNode(node);
 }
 
-/** Whether an operator took the node out of load balancing by the well-known label. */
+/**
+ * Whether the node was taken out of load balancing: by the well-known label, or
+ * by a taint that says that it goes ({@linkcode GOING_TAINTS}).
+ */
 export function isExcludedNode(node: Node): boolean {
-  return node.meta.labels[EXCLUDE_NODE_LABEL] !== undefined;
+  return node.meta.labels[EXCLUDE_NODE_LABEL] !== undefined ||
+    node.taints.some((key) => GOING_TAINTS.includes(key));
 }
 
 /**
@@ -78,6 +82,27 @@ export function endpointPlaces(
   // where the node has no ready one.
   for (const node of serving) ready.add(node);
   return { any: anyReady || anyServing, nodes: ready };
+}
+
+/**
+ * The nodes whose agents do not say that they should not answer, such as those
+ * whose kube-proxy is not healthy. When all say so, all may: what is not known
+ * to forward is better than nobody.
+ *
+ * An agent that died stays as it was until its Node is not ready, so that for
+ * this while a dead node may keep nodes out that say so.
+ *
+ * @param state The cluster.
+ * @param nodes Nodes that may answer otherwise.
+ */
+export function willingNodes(
+  state: ClusterState,
+  nodes: readonly string[],
+): readonly string[] {
+  const willing = nodes.filter((node) =>
+    state.agents.get(node)?.unfit === undefined
+  );
+  return willing.length > 0 ? willing : nodes;
 }
 
 /**

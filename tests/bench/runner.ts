@@ -40,6 +40,8 @@ export interface BenchPage {
   readonly parts: readonly BenchPart[];
   /** What has to be done outside of the sandbox first. */
   readonly prepare?: () => Promise<void>;
+  /** Further flags its parts read, such as `--rounds=`: a flag may begin so. */
+  readonly flags?: readonly string[];
 }
 
 /**
@@ -53,16 +55,19 @@ export async function runBench(
   bench: BenchPage,
   args: readonly string[],
 ): Promise<number> {
-  const { parts } = bench;
+  const { parts, flags = [] } = bench;
   const names = args.filter((arg) => !arg.startsWith("--"));
   const unknown = [
     ...names.filter((name) => !parts.some((part) => part.name === name)),
-    ...args.filter((arg) => arg.startsWith("--") && !FLAGS.has(arg)),
+    ...args.filter((arg) =>
+      arg.startsWith("--") && !FLAGS.has(arg) &&
+      !flags.some((flag) => arg.startsWith(flag))
+    ),
   ];
   if (unknown.length > 0) {
     print(
       `Cannot run ${unknown.join(", ")}: choose from ${
-        [...parts.map(({ name }) => name), ...FLAGS].join(", ")
+        [...parts.map(({ name }) => name), ...FLAGS, ...flags].join(", ")
       }`,
     );
     return 2;

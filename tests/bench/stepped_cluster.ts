@@ -142,6 +142,7 @@ export class SteppedCluster {
         }];
       case "resolve-routes":
         return [{ kind: "routes", routes: [] }];
+      case "ask-proxy":
       case "wire":
       case "log":
         return [];

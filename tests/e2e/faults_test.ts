@@ -446,7 +446,7 @@ function crdNames(crds: readonly JsonObject[]): readonly string[] {
 }
 
 /** Three agents watch six kinds each. */
-const WATCHES = 18;
+const WATCHES = 21;
 const VIP = "192.168.0.100";
 const POOL = "192.168.0.100-192.168.0.160";
 const EIP = "/apis/network.kubesphere.io/v1alpha2/eips/pool";

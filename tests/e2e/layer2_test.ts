@@ -102,9 +102,9 @@ testOnStage(
     const { lab } = stage;
     const hostsOf = (names: readonly string[]) =>
       names.map((name) => lab.node(name).host);
-    await step("Local: the best among the nodes with an endpoint", async () => {
+    await step("Local: a node with an endpoint", async () => {
       const options = stage.options("local");
-      for (const names of [["n3"], ["n1", "n3"], [], ["n2"]]) {
+      for (const names of [["n3"], ["n1"], [], ["n1", "n3"], ["n2"]]) {
         lab.api.setEndpoints(options, hostsOf(names));
         for (const vip of stage.services[0]?.vips ?? []) {
           const [owner] = stage.order(vip).filter((node) =>
@@ -114,7 +114,16 @@ testOnStage(
           else await stage.isAnsweredBy(vip, owner);
         }
       }
-      lab.api.setEndpoints(options, hostsOf(["n1", "n2", "n3"]));
+    });
+    await step("Local: it stays there while it may", async () => {
+      lab.api.setEndpoints(
+        stage.options("local"),
+        hostsOf(["n1", "n2", "n3"]),
+      );
+      await pass(STAYS_MS);
+      for (const vip of stage.services[0]?.vips ?? []) {
+        await stage.isAnsweredBy(vip, "n2");
+      }
     });
     await step(
       "Cluster: withdrawn without any endpoint, and back",
@@ -129,7 +138,14 @@ testOnStage(
         await stage.isAnsweredBy("192.168.0.95", stage.owner("192.168.0.95"));
       },
     );
-    await step("all is as it was", () => stage.ownersAnswer());
+    await step(
+      "the first in rank has it back after a minute",
+      async () => {
+        for (const vip of stage.services[0]?.vips ?? []) {
+          await stage.isAnsweredBy(vip, stage.owner(vip), DWELL_MS_MAX);
+        }
+      },
+    );
   },
 );
 
@@ -348,3 +364,7 @@ const DEFEND_INTERVAL_MS = 10_000;
 const CONFIRMATIONS = 3;
 /** How long the client then believes that a neighbor is reachable, more or less. */
 const REACHABLE_MS = 500;
+/** Long enough to see that nothing moves. */
+const STAYS_MS = 3_000;
+/** An address moves to a node that comes before its owner after a minute, on a busy machine a little later. */
+const DWELL_MS_MAX = 120_000;

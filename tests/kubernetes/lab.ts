@@ -55,6 +55,8 @@ export interface KubernetesLabOptions {
   readonly proxyModes: readonly ProxyMode[];
   /** Whether our kinds exist; yes when absent. */
   readonly kinds?: boolean;
+  /** How many nodes have an agent, `n1` first; all when absent. */
+  readonly agents?: number;
 }
 
 /** A Service with its addresses, each from an Eip of its own. */
@@ -81,19 +83,22 @@ export class KubernetesLab implements AsyncDisposable {
   readonly plane: ControlPlane;
   /** What users and kubelets do there. */
   readonly objects: KubeObjects;
+  /** The nodes that have an agent. */
+  readonly agentNodes: readonly KubeNode[];
   readonly #router: LabHost;
 
   private constructor(
     plane: ControlPlane,
     clients: readonly [LabClient, LabClient],
     router: LabHost,
-    nodes: readonly KubeNode[],
+    nodes: { readonly all: readonly KubeNode[]; readonly agents: number },
   ) {
     this.plane = plane;
     this.objects = new KubeObjects(() => plane.admin);
     [this.client, this.far] = clients;
     this.#router = router;
-    this.nodes = nodes;
+    this.nodes = nodes.all;
+    this.agentNodes = nodes.all.slice(0, nodes.agents);
   }
 
   /**
@@ -137,7 +142,10 @@ export class KubernetesLab implements AsyncDisposable {
     if (near === undefined || behind === undefined) {
       throw new Error("No client");
     }
-    const lab = new KubernetesLab(plane, [near, behind], router, nodes);
+    const lab = new KubernetesLab(plane, [near, behind], router, {
+      all: nodes,
+      agents: options.agents ?? nodes.length,
+    });
     try {
       await lab.#prepare(options.kinds ?? true);
     } catch (error) {
@@ -158,9 +166,9 @@ export class KubernetesLab implements AsyncDisposable {
     return node;
   }
 
-  /** The nodes by their right to an address, the one most entitled first. */
+  /** The nodes with an agent by their right to an address, the one most entitled first. */
   order(vip: string): readonly KubeNode[] {
-    const names = this.nodes.map(({ name }) => name);
+    const names = this.agentNodes.map(({ name }) => name);
     return rankedNodes(vip, names).map((name) => this.node(name));
   }
 
@@ -171,10 +179,10 @@ export class KubernetesLab implements AsyncDisposable {
 
   /** Starts the agents that do not run, and waits until all are ready. */
   async startAgents(): Promise<void> {
-    for (const node of this.nodes) {
+    for (const node of this.agentNodes) {
       if (node.agent?.ended !== false) node.startAgent();
     }
-    await Promise.all(this.nodes.map((node) => node.waitReady()));
+    await Promise.all(this.agentNodes.map((node) => node.waitReady()));
   }
 
   /** Creates a Service with Eips for its addresses, and Pods behind it. */
@@ -189,12 +197,17 @@ export class KubernetesLab implements AsyncDisposable {
     await this.objects.createService(serviceOptions(exposed));
   }
 
-  /** Adds a Pod behind a Service. */
-  async addPod(service: string, node: string): Promise<void> {
+  /** Adds a Pod behind a Service; with a grace somebody has to play the kubelet. */
+  async addPod(
+    service: string,
+    node: string,
+    graceSeconds: number = 0,
+  ): Promise<void> {
     const addresses = await this.node(node).addPod();
     const labels = { app: service };
     const name = `${service}-${node}`;
-    await this.objects.createPod({ name, labels, node, addresses });
+    const place = { name, labels, node, addresses };
+    await this.objects.createPod({ ...place, graceSeconds });
   }
 
   /** Removes a Pod behind a Service. */
@@ -387,7 +400,8 @@ async function addFarHost(router: LabHost): Promise<LabHost> {
   return { name: FAR, ipv4: FAR_IPV4, ipv6: FAR_IPV6, mac: "" };
 }
 
-function podIps(pod: JsonObject): readonly string[] {
+/** The addresses of a Pod, IPv4 first. */
+export function podIps(pod: JsonObject): readonly string[] {
   return arrayAt(pod, "status", "podIPs").flatMap((entry) =>
     isObject(entry) ? [String(entry["ip"])] : []
   );

@@ -42,6 +42,8 @@ export interface PodPlace {
   readonly node: string;
   /** Its addresses, IPv4 first. */
   readonly addresses: readonly string[];
+  /** How long it goes on serving after it was deleted; not at all when absent. Somebody has to play the kubelet then. */
+  readonly graceSeconds?: number;
 }
 
 /** Writes and reads objects as the user who may do everything. */
@@ -181,8 +183,8 @@ export class KubeObjects {
       spec: {
         nodeName: pod.node,
         containers: [{ name: "web", image: "registry.invalid/web" }],
-        // No kubelet: whoever deletes it waits for nobody.
-        terminationGracePeriodSeconds: 0,
+        // Without a kubelet whoever deletes it waits for nobody.
+        terminationGracePeriodSeconds: pod.graceSeconds ?? 0,
       },
     });
     await this.patch(`${PODS}/${pod.name}/status`, {

@@ -309,6 +309,7 @@ export class World {
   #wake(node: WorldNode, state: FailoverState): void {
     const deadlineMs = failoverDeadlineMs(state);
     if (deadlineMs === undefined) return;
+    assert(deadlineMs > this.nowMs, "What was due has been done");
     // Wake-ups are a little late, as everywhere.
     const atMs = Math.max(deadlineMs, this.nowMs) + 0.05;
     this.at(atMs, () => {

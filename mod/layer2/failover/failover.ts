@@ -36,7 +36,13 @@ import {
   linkDueMs,
   linkUp,
 } from "./standing.ts";
-import { type FailoverState, isPresent, newVip, type Step } from "./state.ts";
+import {
+  type FailoverState,
+  type Fellow,
+  isPresent,
+  newVip,
+  type Step,
+} from "./state.ts";
 import { advanceFellows } from "./verification.ts";
 import { advanceVips, release, removeVip } from "./vips.ts";
 import { rememberWitness } from "./witness.ts";
@@ -194,22 +200,35 @@ function heedView(step: Step, view: View): void {
 
 function heedNodes(step: Step, nodes: readonly CandidateNode[]): void {
   const { state } = step;
-  for (const fellow of state.fellows.values()) {
-    fellow.inView = false;
-    fellow.live = false;
-    fellow.viewLeaving = false;
+  const named = new Map(
+    nodes.map((node) => [fellowNamed(state, node.node), node]),
+  );
+  for (const fellow of [state.self, ...state.fellows.values()]) {
+    const node = named.get(fellow);
+    noteView(state, fellow, node);
+    if (fellow === state.self || node !== undefined) continue;
+    if (!isPresent(fellow)) drop(step, fellow);
   }
-  for (const { node, live, leaving } of nodes) {
-    const fellow = fellowNamed(state, node);
-    fellow.inView = true;
-    fellow.live = live;
-    fellow.viewLeaving = leaving;
-  }
-  for (const fellow of [...state.fellows.values()]) {
-    if (!fellow.inView && !isPresent(fellow)) drop(step, fellow);
-  }
+}
+
+/** What the view says of a node; absent when it is not in it. */
+function noteView(
+  state: FailoverState,
+  fellow: Fellow,
+  node: CandidateNode | undefined,
+): void {
+  const inView = node !== undefined;
+  const { live = false, leaving = false } = node ?? {};
+  if (
+    fellow.inView === inView && fellow.live === live &&
+    fellow.viewLeaving === leaving
+  ) return;
+  fellow.inView = inView;
+  fellow.live = live;
+  fellow.viewLeaving = leaving;
   state.fellowsVersion++;
   state.allDirty = true;
+  if (fellow === state.self) state.beaconWanted = true;
 }
 
 function noteVetted(state: FailoverState, vip: IpAddr, nowMs: number): void {

@@ -459,7 +459,10 @@ function endDefence(step: Step, vip: Vip, lookMs = Infinity): void {
 /** Repeats a stronger claim until the other's list shows that it was heard. */
 function defend(step: Step, vip: Vip, against: Fellow): void {
   const { state, nowMs } = step;
-  if (state.phase.kind === "suspended") return;
+  if (state.phase.kind === "suspended") {
+    setPhase(vip, { kind: "owner", lookMs: nowMs + LOOK_AGAIN_MS });
+    return;
+  }
   let { phase } = vip;
   if (phase.kind !== "defending" || phase.against !== against) {
     const justClaimed = nowMs - vip.claimedMs < DEFEND_FIRST_MS;

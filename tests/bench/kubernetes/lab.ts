@@ -49,6 +49,8 @@ export const LAB_METHOD =
 export const OTHERS_METHOD =
   "OpenELB (master, f35d3f16), MetalLB 0.16.2 and kube-vip 1.2.3 were measured once, on 2026-11-23, in the same kind of lab (etcd 3.6 there), each with its own defaults: medians, to compare by.";
 
-const BUNDLE = new URL("../../../dist/bundle/foghorn.js", import.meta.url)
-  .pathname;
+/** The bundle that agents are started from. */
+export const BUNDLE: string =
+  new URL("../../../dist/bundle/foghorn.js", import.meta.url)
+    .pathname;
 const LEADER_MS_MAX = 30_000;

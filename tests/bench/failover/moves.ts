@@ -1,0 +1,116 @@
+/**
+ * Moves on purpose: what a stream of requests loses meanwhile.
+ *
+ * @module
+ */
+
+// deno-lint-ignore-file no-await-in-loop -- one move after the other
+import { Kubelets } from "../../kubernetes/_kubelets.ts";
+import {
+  clusterMoves,
+  GRACE_SECONDS,
+  LOCAL,
+  localMoves,
+} from "../../kubernetes/_moves.ts";
+import {
+  type Move,
+  type OutageStage,
+  type Round,
+  SERVICE,
+  VIP,
+} from "../../kubernetes/_outage_stage.ts";
+import { LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
+import type { PartReport } from "../report.ts";
+import { formatCount, median } from "../statistics.ts";
+import { buildStage, floor, tell, worst } from "./faults.ts";
+import { roundsOf } from "./rounds.ts";
+
+/** A move and its rounds. */
+interface Measured {
+  readonly move: Move;
+  readonly rounds: readonly Round[];
+}
+
+/** Measures them; inside a sandbox. */
+export async function benchMoves(): Promise<PartReport> {
+  await using stage = await buildStage();
+  await using _kubelets = new Kubelets(stage.lab);
+  const cluster = await measure(stage, clusterMoves(SERVICE, VIP));
+  const local = await stage.beside(LOCAL);
+  const [first] = stage.lab.order(local.vip);
+  await stage.lab.addPod(LOCAL.name, first?.name ?? "", GRACE_SECONDS);
+  const measured = [
+    ...cluster,
+    ...await measure(local, localMoves(LOCAL.name)),
+  ];
+  return {
+    title: "Moves on purpose",
+    method: [
+      LAB_METHOD,
+      OTHERS_METHOD,
+      `${roundsOf()} rounds each. A client asks every 10 ms over HTTP, a connection each, from before the move until after it was taken back; another one asks every 10 ms by ARP. Pods that are deleted serve for ${GRACE_SECONDS} s more.`,
+    ],
+    tables: [{
+      title: "Requests lost, and the longest time without an ARP answer in ms",
+      columns: [
+        "what is done",
+        "requests lost, worst",
+        "rounds with a loss",
+        "ARP, median",
+        "worst",
+        "two at once, worst",
+        "OpenELB",
+        "MetalLB",
+        "kube-vip",
+      ],
+      rows: measured.map(rowOf),
+    }],
+    figures: [],
+    floors: measured.map(({ move, rounds }) =>
+      floor(
+        `${move.name}: requests lost in all rounds`,
+        rounds.reduce((sum, { lost }) => sum + lost.length, 0),
+        0,
+        "",
+      )
+    ),
+  };
+}
+
+async function measure(
+  stage: OutageStage,
+  moves: readonly Move[],
+): Promise<readonly Measured[]> {
+  const measured: Measured[] = [];
+  for (const move of moves) {
+    const rounds: Round[] = [];
+    for (let i = 0; i < roundsOf(); i++) {
+      const round = await stage.moveOnce(move);
+      tell(move.name, round);
+      rounds.push(round);
+    }
+    measured.push({ move, rounds });
+  }
+  return measured;
+}
+
+function rowOf({ move, rounds }: Measured): readonly string[] {
+  const lost = rounds.map(({ lost }) => lost.length);
+  const cold = rounds.map(({ coldMs }) => coldMs);
+  return [
+    move.name,
+    formatCount(worst(lost)),
+    `${lost.filter((count) => count > 0).length} of ${rounds.length}`,
+    ...[median(cold), worst(cold)].map(formatCount),
+    formatCount(worst(rounds.map(({ doubleMs }) => doubleMs))),
+    ...OTHERS.get(move.name) ?? ["", "", ""],
+  ];
+}
+
+// Lost of 100/s, and how long ARP was silent.
+const OTHERS: ReadonlyMap<string, readonly string[]> = new Map([
+  [
+    "agent upgraded: SIGTERM, then the next one started",
+    ["1, 5,114 ms", "0, 32 ms", "0 (at most 1), 340 ms"],
+  ],
+]);

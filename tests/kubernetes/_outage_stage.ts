@@ -1,0 +1,310 @@
+/**
+ * A Service, a client that knows its address and one that forgets it at once, and
+ * what both see when something breaks under it, or moves it.
+ *
+ * Three nodes have an agent; the Pods run on a fourth, which has none and which
+ * nothing happens to. Whoever answers is the one that is broken next: addresses
+ * do not go back to a node that returns until a minute later.
+ *
+ * @module
+ */
+
+import type { RequestStream } from "@/lab/client.ts";
+import { outageOf, type Sample } from "@/lab/outage.ts";
+import type { LabProgram } from "@/lab/program.ts";
+import { pass, until } from "../support/waiting.ts";
+import type { KubernetesBinaries } from "./build.ts";
+import { type Claim, longestDoubleMs, longestSilenceMs } from "./_claims.ts";
+import { ColdClient } from "./_cold_client.ts";
+import { type Exposed, KubernetesLab } from "./lab.ts";
+import type { KubeNode } from "./node.ts";
+
+/** Who answers, and who is to follow. */
+export interface Owners {
+  /** The lab. */
+  readonly lab: KubernetesLab;
+  /** The node that answers. */
+  readonly owner: KubeNode;
+  /** The one that follows it. */
+  readonly next: KubeNode;
+  /** The one that follows when both are gone. */
+  readonly last: KubeNode;
+}
+
+/** Something that breaks, and how it is mended. */
+export interface Fault {
+  /** What breaks, as a heading. */
+  readonly name: string;
+  /** Whether whoever knows the address loses nothing: the node goes on forwarding. */
+  readonly forwards?: boolean;
+  /** Whether the next in line breaks, too. */
+  readonly both?: boolean;
+  /** Whether its agent goes on answering, as it cannot know that nobody hears it: it yields when it hears of the other. */
+  readonly answersOn?: boolean;
+  /** What is done before each round, while all is well. */
+  readonly prepares?: (owners: Owners) => Promise<void>;
+  /** Breaks it. */
+  readonly breaks: (owners: Owners) => Promise<void>;
+  /** Mends it, and waits until it works again. */
+  readonly mends: (owners: Owners) => Promise<void>;
+}
+
+/** What a round showed. */
+export interface Round {
+  /** The nodes as they were before. */
+  readonly owners: Owners;
+  /** The node that answered afterwards. */
+  readonly took: KubeNode;
+  /** Longest time without an answer for the client that knows the address. */
+  readonly warmMs: number;
+  /** Its requests that got no answer. */
+  readonly lost: readonly Sample[];
+  /** Longest time without an answer for the client that asks anew each time. */
+  readonly coldMs: number;
+  /** Longest time for which two claimed the address. */
+  readonly doubleMs: number;
+  /** How long after they had been mended those that broke still claimed it; 0 when they did not. */
+  readonly returnedMs: number;
+  /** How often they did. */
+  readonly returned: number;
+}
+
+/** The stage. */
+export class OutageStage implements AsyncDisposable {
+  /** The lab. */
+  readonly lab: KubernetesLab;
+  /** The address, IPv4. */
+  readonly vip: string;
+  /** Who asks anew each time. */
+  readonly cold: ColdClient;
+
+  private constructor(lab: KubernetesLab, cold: ColdClient, vip: string) {
+    this.lab = lab;
+    this.cold = cold;
+    this.vip = vip;
+  }
+
+  /**
+   * Builds a lab with a Service on it.
+   *
+   * @param binaries Kubernetes's programs.
+   * @param program How agents are started.
+   */
+  static async build(
+    binaries: KubernetesBinaries,
+    program: LabProgram,
+  ): Promise<OutageStage> {
+    const lab = await KubernetesLab.build({
+      ...{ binaries, program, agents: 3 },
+      proxyModes: ["iptables", "nftables", "iptables", "iptables"],
+    });
+    try {
+      const stage = new OutageStage(lab, await ColdClient.start(), VIP);
+      await lab.startAgents();
+      const web = { name: SERVICE, vips: [VIP], on: [POD_NODE] };
+      await lab.expose(web);
+      await lab.hasAddresses(web);
+      await stage.settled();
+      return stage;
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * The same lab with a further Service, whose address is looked at. It is this
+   * one that ends everything.
+   *
+   * @param exposed The Service, with one IPv4 address.
+   */
+  async beside(exposed: Exposed): Promise<OutageStage> {
+    const [vip = ""] = exposed.vips;
+    await this.lab.expose(exposed);
+    await this.lab.hasAddresses(exposed);
+    return new OutageStage(this.lab, this.cold, vip);
+  }
+
+  /** Who answers, once it is one alone, and who follows. */
+  async owners(): Promise<Owners> {
+    const { lab, vip } = this;
+    const order = lab.order(vip);
+    let macs: readonly string[] = [];
+    await until(async () => {
+      macs = await this.cold.answerers(this.vip);
+      return macs.length === 1 &&
+        order.some(({ host }) => host.mac === macs[0]);
+    }, {
+      timeoutMs: OWNER_MS_MAX,
+      what: () => `${macs.join(" and ") || "nobody"} answers for ${this.vip}`,
+    });
+    const owner = order.find(({ host }) => host.mac === macs[0]);
+    const [next, last] = order.filter((node) => node !== owner);
+    if (owner === undefined || next === undefined || last === undefined) {
+      throw new Error("Three nodes have an agent");
+    }
+    return { lab, owner, next, last };
+  }
+
+  /** Waits until one alone answers, and all nodes may follow it. */
+  async settled(): Promise<Owners> {
+    await pass(SETTLE_MS);
+    return await this.owners();
+  }
+
+  /** Begins to ask over HTTP, and waits for the first answer. */
+  async ask(): Promise<RequestStream> {
+    // A second later the kernel sends what was lost again: that is too late.
+    const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
+    const stream = await this.lab.client.stream(this.vip, how);
+    await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
+    return stream;
+  }
+
+  /**
+   * Breaks what answers, watches another take over, mends it, and watches that
+   * it takes nothing back.
+   */
+  async breakOnce(fault: Fault): Promise<Round> {
+    await fault.prepares?.(await this.owners());
+    const owners = await this.settled();
+    const stream = await this.ask();
+    this.cold.forget(performance.now());
+    const stop = this.cold.ask(this.vip, ASK_INTERVAL_MS);
+    try {
+      await pass(BEFORE_MS);
+      await fault.breaks(owners);
+      const took = await this.#taken(owners, fault.both ?? false);
+      await answeredAgain(stream);
+      await pass(AFTER_MS);
+      const samples = await stream.stop();
+      const mendedMs = performance.now();
+      await fault.mends(owners);
+      await pass(RETURN_MS);
+      const claims = this.cold.claims(this.vip);
+      const gone = fault.both ? [owners.owner, owners.next] : [owners.owner];
+      const returned = claims.filter(({ atMs, mac }) =>
+        atMs >= mendedMs && gone.some(({ host }) => host.mac === mac)
+      );
+      return {
+        ...{ owners, took },
+        ...this.#seen(samples, claims),
+        returned: returned.length,
+        returnedMs: (returned.at(-1)?.atMs ?? mendedMs) - mendedMs,
+      };
+    } finally {
+      stop();
+      await stream.stop();
+    }
+  }
+
+  /** Moves the address on purpose, and watches it until it answers from elsewhere or is said to stay. */
+  async moveOnce(move: Move): Promise<Round> {
+    const owners = await this.settled();
+    await move.prepares?.(owners);
+    const stream = await this.ask();
+    this.cold.forget(performance.now());
+    const stop = this.cold.ask(this.vip, ASK_INTERVAL_MS);
+    try {
+      await pass(BEFORE_MS);
+      await move.moves(owners);
+      const took = move.stays
+        ? owners.owner
+        : await this.#taken(owners, false, MOVE_MS_MAX);
+      await answeredAgain(stream);
+      await pass(AFTER_MS);
+      await move.restores(owners);
+      await pass(RETURN_MS);
+      const samples = await stream.stop();
+      const claims = this.cold.claims(this.vip);
+      return { owners, took, ...this.#seen(samples, claims), ...NONE };
+    } finally {
+      stop();
+      await stream.stop();
+    }
+  }
+
+  /** Ends everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cold[Symbol.asyncDispose]();
+    await this.lab[Symbol.asyncDispose]();
+  }
+
+  #seen(
+    samples: readonly Sample[],
+    claims: readonly Claim[],
+  ): Pick<Round, "warmMs" | "lost" | "coldMs" | "doubleMs"> {
+    return {
+      warmMs: outageOf(samples)?.durationMs ?? Infinity,
+      lost: samples.filter(({ status }) => status !== 200),
+      coldMs: longestSilenceMs(claims),
+      doubleMs: longestDoubleMs(claims),
+    };
+  }
+
+  /** Waits until somebody else answers. */
+  async #taken(
+    { owner, next }: Owners,
+    both: boolean,
+    timeoutMs: number = TAKEN_MS_MAX,
+  ): Promise<KubeNode> {
+    const others = this.lab.agentNodes.filter((node) =>
+      node !== owner && !(both && node === next)
+    );
+    let took: KubeNode | undefined;
+    await until(() => {
+      const last = this.cold.claims(this.vip).findLast(({ answers }) =>
+        answers
+      );
+      took = others.find(({ host }) => host.mac === last?.mac);
+      return took !== undefined;
+    }, {
+      timeoutMs,
+      what: () => `Nobody has taken ${this.vip} over from ${owner.name}`,
+    });
+    if (took === undefined) throw new Error("Somebody has");
+    return took;
+  }
+}
+
+/** Waits for the answer to a request that is not sent yet. */
+async function answeredAgain(stream: RequestStream): Promise<void> {
+  const nowMs = performance.timeOrigin + performance.now();
+  await stream.until(
+    ({ sentMs, status }) => sentMs > nowMs && status === 200,
+    TAKEN_MS_MAX,
+  );
+}
+
+/** Something done on purpose that makes an address move, or may not. */
+export interface Move {
+  /** What is done, as a heading. */
+  readonly name: string;
+  /** Whether the address is to stay where it is. */
+  readonly stays?: boolean;
+  /** What is done before each round. */
+  readonly prepares?: (owners: Owners) => Promise<void>;
+  /** Does it. */
+  readonly moves: (owners: Owners) => Promise<void>;
+  /** Takes it back. */
+  readonly restores: (owners: Owners) => Promise<void>;
+}
+
+/** Name of the Service. */
+export const SERVICE = "web";
+/** Its address. */
+export const VIP = "192.168.0.91";
+/** The node its Pods run on. */
+export const POD_NODE = "n4";
+
+const NONE = { returned: 0, returnedMs: 0 } as const;
+const ASK_INTERVAL_MS = 10;
+const BEFORE_MS = 200;
+const AFTER_MS = 400;
+/** How long a node that is back is watched; it has settled after 400 ms. */
+const RETURN_MS = 1_200;
+/** An agent listens for a second when it starts. */
+const SETTLE_MS = 400;
+const OWNER_MS_MAX = 30_000;
+const TAKEN_MS_MAX = 39_000;
+const MOVE_MS_MAX = 15_000;
