@@ -156,6 +156,7 @@ export class LinkWorld {
         ip: addrOf(ASKER.ipv4),
         mac: macOf(at, 0xfd),
       });
+      asker.ips.add(addrOf(ASKER.ipv6));
       asker.plug();
       this.#askers.push(asker);
       if (!plan.hasGateway) continue;
