@@ -14,8 +14,14 @@ import {
   pendingHandOvers,
   stepFailover,
 } from "@/layer2/failover/failover.ts";
-import type { FailoverEffect, FailoverEvent } from "@/layer2/failover/events.ts";
-import { type FailoverState, initialFailover } from "@/layer2/failover/state.ts";
+import type {
+  FailoverEffect,
+  FailoverEvent,
+} from "@/layer2/failover/events.ts";
+import {
+  type FailoverState,
+  initialFailover,
+} from "@/layer2/failover/state.ts";
 import { decodeArp, encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import {
@@ -40,10 +46,22 @@ function idOf(name: string): NodeId {
 
 export class BareAgent implements LinkAgent {
   #commands: (WireCommand & { kind: string })[] = [];
-  #links = new Map<string, { link: WireLink; state: FailoverState; queue: { frame: Uint8Array; at: number }[]; known: Set<IpAddr>; due: { at: number; vip: IpAddr }[] }>();
+  #links = new Map<
+    string,
+    {
+      link: WireLink;
+      state: FailoverState;
+      queue: { frame: Uint8Array; at: number }[];
+      known: Set<IpAddr>;
+      due: { at: number; vip: IpAddr }[];
+    }
+  >();
   #identity: FellowIdentity;
   #nodes: readonly NodeView[] = [];
-  #vips = new Map<IpAddr, { vip: IpAddr; links: readonly string[]; eligible: readonly string[] }>();
+  #vips = new Map<
+    IpAddr,
+    { vip: IpAddr; links: readonly string[]; eligible: readonly string[] }
+  >();
   #macs = new Map<MacAddr, string>();
   #synced = false;
   #frozen = false;
@@ -70,18 +88,25 @@ export class BareAgent implements LinkAgent {
     if (frame[12] !== 8 || frame[13] !== 6) return false;
     const arp = decodeArp(frame.subarray(14));
     if (!arp.ok) return false;
-    return known.has(arp.value.targetIp) || known.has(arp.value.senderIp) || arp.value.operation === "reply";
+    return known.has(arp.value.targetIp) || known.has(arp.value.senderIp) ||
+      arp.value.operation === "reply";
   }
   deadlineMs(): number | undefined {
     let min = Infinity;
     for (const { state, due } of this.#links.values()) {
-      min = Math.min(min, failoverDeadlineMs(state) ?? Infinity, due[0]?.at ?? Infinity);
+      min = Math.min(
+        min,
+        failoverDeadlineMs(state) ?? Infinity,
+        due[0]?.at ?? Infinity,
+      );
     }
     return min === Infinity ? undefined : min;
   }
   turn(): void {
     const nowMs = this.host.monoMs();
-    for (const name of this.#links.keys()) this.#step(name, { kind: "turn", nowMs });
+    for (const name of this.#links.keys()) {
+      this.#step(name, { kind: "turn", nowMs });
+    }
     const commands = this.#commands;
     this.#commands = [];
     for (const c of commands) this.#command(c, nowMs);
@@ -97,7 +122,12 @@ export class BareAgent implements LinkAgent {
         this.#announce(name, first.vip);
       }
     }
-    if (this.#leaving && !this.#left && [...this.#links.values()].every(({ state }) => pendingHandOvers(state) === 0)) {
+    if (
+      this.#leaving && !this.#left &&
+      [...this.#links.values()].every(({ state }) =>
+        pendingHandOvers(state) === 0
+      )
+    ) {
       this.#left = true;
       this.host.report({ kind: "left" });
     }
@@ -107,7 +137,14 @@ export class BareAgent implements LinkAgent {
     if (l === undefined) return;
     if (isOfAgents(frame)) {
       const decoded = decodeFellow(frame.subarray(14), this.#identity);
-      if (decoded.ok) this.#step(name, { kind: "frame", nowMs, mac: macAddr(frame.subarray(6, 12)), frame: decoded.value });
+      if (decoded.ok) {
+        this.#step(name, {
+          kind: "frame",
+          nowMs,
+          mac: macAddr(frame.subarray(6, 12)),
+          frame: decoded.value,
+        });
+      }
       return;
     }
     const arp = decodeArp(frame.subarray(14));
@@ -115,21 +152,45 @@ export class BareAgent implements LinkAgent {
     const { operation, senderMac, senderIp, targetIp } = arp.value;
     if (l.known.has(senderIp)) {
       const node = this.#macs.get(senderMac);
-      this.#step(name, { kind: "claim", nowMs, vip: senderIp, mac: senderMac, ...(node === undefined ? {} : { node }) });
-    } else if (!this.#macs.has(senderMac)) this.#step(name, { kind: "heard", nowMs, ip: senderIp, mac: senderMac });
-    if (operation === "request" && l.state.answering.has(targetIp) && senderIp !== targetIp) {
+      this.#step(name, {
+        kind: "claim",
+        nowMs,
+        vip: senderIp,
+        mac: senderMac,
+        ...(node === undefined ? {} : { node }),
+      });
+    } else if (!this.#macs.has(senderMac)) {
+      this.#step(name, { kind: "heard", nowMs, ip: senderIp, mac: senderMac });
+    }
+    if (
+      operation === "request" && l.state.answering.has(targetIp) &&
+      senderIp !== targetIp
+    ) {
       this.host.answered(this.host.worldMs() - at);
-      this.host.send(name, encodeEthernet({
-        destination: senderMac, source: l.link.mac, etherType: ETHER_TYPE.arp,
-        payload: encodeArp({ operation: "reply", senderMac: l.link.mac, senderIp: targetIp, targetMac: senderMac, targetIp: senderIp }),
-      }));
+      this.host.send(
+        name,
+        encodeEthernet({
+          destination: senderMac,
+          source: l.link.mac,
+          etherType: ETHER_TYPE.arp,
+          payload: encodeArp({
+            operation: "reply",
+            senderMac: l.link.mac,
+            senderIp: targetIp,
+            targetMac: senderMac,
+            targetIp: senderIp,
+          }),
+        }),
+      );
     }
   }
   #command(c: WireCommand, nowMs: number): void {
     const k = c as unknown as { kind: string; frozen?: boolean };
     if (k.kind === "frozen") {
       this.#frozen = k.frozen === true;
-      for (const name of this.#links.keys()) this.#step(name, { kind: "view", nowMs, frozen: this.#frozen });
+      for (const name of this.#links.keys()) {
+        this.#step(name, { kind: "view", nowMs, frozen: this.#frozen });
+      }
       return;
     }
     switch (c.kind) {
@@ -137,49 +198,90 @@ export class BareAgent implements LinkAgent {
         for (const link of c.links) {
           const l = this.#links.get(link.name);
           if (l === undefined) {
-            const state = initialFailover({ node: this.config.node, nodeId: idOf(this.config.node), nodeIdOf: idOf, incarnation: this.config.incarnation, patienceMs: 0 });
-            this.#links.set(link.name, { link, state, queue: [], known: new Set(), due: [] });
+            const state = initialFailover({
+              node: this.config.node,
+              nodeId: idOf(this.config.node),
+              nodeIdOf: idOf,
+              incarnation: this.config.incarnation,
+              patienceMs: 0,
+            });
+            this.#links.set(link.name, {
+              link,
+              state,
+              queue: [],
+              known: new Set(),
+              due: [],
+            });
             this.#view(link.name, nowMs);
             if (this.#synced) this.#step(link.name, { kind: "synced", nowMs });
-            const gateways = (link as unknown as { gateways?: IpAddr[] }).gateways ?? [];
+            const gateways =
+              (link as unknown as { gateways?: IpAddr[] }).gateways ?? [];
             this.#step(link.name, { kind: "gateways", nowMs, gateways });
             if (link.running) this.#step(link.name, { kind: "link-up", nowMs });
           } else {
             const before = l.link;
             l.link = link;
-            if (before.running !== link.running) this.#step(link.name, { kind: link.running ? "link-up" : "link-down", nowMs });
+            if (before.running !== link.running) {
+              this.#step(link.name, {
+                kind: link.running ? "link-up" : "link-down",
+                nowMs,
+              });
+            }
           }
         }
         break;
       case "nodes":
         this.#nodes = c.nodes;
-        this.#macs = new Map(c.nodes.flatMap(({ node, macs }) => macs.map((mac) => [mac, node] as const)));
-        for (const name of this.#links.keys()) this.#step(name, { kind: "view", nowMs, nodes: c.nodes });
+        this.#macs = new Map(
+          c.nodes.flatMap(({ node, macs }) =>
+            macs.map((mac) => [mac, node] as const)
+          ),
+        );
+        for (const name of this.#links.keys()) {
+          this.#step(name, { kind: "view", nowMs, nodes: c.nodes });
+        }
         break;
       case "vips":
         for (const vip of c.removes) this.#vips.delete(vip);
         for (const view of c.upserts) this.#vips.set(view.vip, view);
-        for (const name of this.#links.keys()) this.#view(name, nowMs, c.removes);
+        for (const name of this.#links.keys()) {
+          this.#view(name, nowMs, c.removes);
+        }
         break;
       case "synced":
         this.#synced = true;
-        for (const name of this.#links.keys()) this.#step(name, { kind: "synced", nowMs });
+        for (const name of this.#links.keys()) {
+          this.#step(name, { kind: "synced", nowMs });
+        }
         break;
       case "leave":
         this.#leaving = true;
-        for (const name of this.#links.keys()) this.#step(name, { kind: "leave", nowMs });
+        for (const name of this.#links.keys()) {
+          this.#step(name, { kind: "leave", nowMs });
+        }
         break;
       case "stop":
-        for (const name of this.#links.keys()) this.#step(name, { kind: "stop", nowMs });
+        for (const name of this.#links.keys()) {
+          this.#step(name, { kind: "stop", nowMs });
+        }
     }
   }
   #view(name: string, nowMs: number, removes: readonly IpAddr[] = []): void {
     const l = this.#links.get(name);
     if (l === undefined) return;
-    const upserts = [...this.#vips.values()].filter(({ links }) => links.includes(name));
+    const upserts = [...this.#vips.values()].filter(({ links }) =>
+      links.includes(name)
+    );
     for (const { vip } of upserts) l.known.add(vip);
     const gone = removes.filter((vip) => l.known.delete(vip));
-    this.#step(name, { kind: "view", nowMs, nodes: this.#nodes, frozen: this.#frozen, upserts, removes: gone });
+    this.#step(name, {
+      kind: "view",
+      nowMs,
+      nodes: this.#nodes,
+      frozen: this.#frozen,
+      upserts,
+      removes: gone,
+    });
   }
   #step(name: string, event: FailoverEvent): void {
     const l = this.#links.get(name);
@@ -187,24 +289,73 @@ export class BareAgent implements LinkAgent {
     const [, effects] = stepFailover(l.state, event);
     for (const effect of effects) this.#carry(name, l, effect, event.nowMs);
   }
-  #carry(name: string, l: { link: WireLink; state: FailoverState; due: { at: number; vip: IpAddr }[] }, effect: FailoverEffect, nowMs: number): void {
+  #carry(
+    name: string,
+    l: {
+      link: WireLink;
+      state: FailoverState;
+      due: { at: number; vip: IpAddr }[];
+    },
+    effect: FailoverEffect,
+    nowMs: number,
+  ): void {
     switch (effect.kind) {
       case "send":
-        this.host.send(name, encodeFellow({ sender: this.#identity.node, incarnation: this.config.incarnation, message: effect.message }, { identity: this.#identity, source: l.link.mac, destination: effect.to ?? FELLOW_GROUP }));
+        this.host.send(
+          name,
+          encodeFellow({
+            sender: this.#identity.node,
+            incarnation: this.config.incarnation,
+            message: effect.message,
+          }, {
+            identity: this.#identity,
+            source: l.link.mac,
+            destination: effect.to ?? FELLOW_GROUP,
+          }),
+        );
         break;
       case "announce":
         this.#announce(name, effect.vip);
-        if (!effect.once) l.due.push(...[200, 1000, 2000, 5000].map((d) => ({ at: nowMs + d, vip: effect.vip })));
+        if (!effect.once) {
+          l.due.push(
+            ...[200, 1000, 2000, 5000].map((d) => ({
+              at: nowMs + d,
+              vip: effect.vip,
+            })),
+          );
+        }
         l.due.sort((a, b) => a.at - b.at);
         break;
       case "ask": {
         if (!isIpv4(effect.ip)) break;
-        this.host.send(name, encodeEthernet({ destination: effect.to ?? BROADCAST_MAC, source: l.link.mac, etherType: ETHER_TYPE.arp, payload: encodeArp({ operation: "request", senderMac: l.link.mac, senderIp: ipv4Addr(Uint8Array.of(0, 0, 0, 0)), targetMac: ZERO_MAC, targetIp: effect.ip }) }));
+        this.host.send(
+          name,
+          encodeEthernet({
+            destination: effect.to ?? BROADCAST_MAC,
+            source: l.link.mac,
+            etherType: ETHER_TYPE.arp,
+            payload: encodeArp({
+              operation: "request",
+              senderMac: l.link.mac,
+              senderIp: ipv4Addr(Uint8Array.of(0, 0, 0, 0)),
+              targetMac: ZERO_MAC,
+              targetIp: effect.ip,
+            }),
+          }),
+        );
         break;
       }
       case "report":
-        if (!effect.owned) l.due = l.due.filter(({ vip }) => vip !== effect.vip);
-        this.host.report({ kind: "owned", vip: effect.vip, link: name, owned: effect.owned, reason: effect.reason });
+        if (!effect.owned) {
+          l.due = l.due.filter(({ vip }) => vip !== effect.vip);
+        }
+        this.host.report({
+          kind: "owned",
+          vip: effect.vip,
+          link: name,
+          owned: effect.owned,
+          reason: effect.reason,
+        });
         break;
       case "paused":
         this.host.report({ kind: "paused", gapMs: effect.gapMs });
@@ -216,7 +367,21 @@ export class BareAgent implements LinkAgent {
     const l = this.#links.get(name);
     if (l === undefined || !isIpv4(vip) || !l.state.answering.has(vip)) return;
     for (const operation of ["request", "reply"] as const) {
-      this.host.send(name, encodeEthernet({ destination: BROADCAST_MAC, source: l.link.mac, etherType: ETHER_TYPE.arp, payload: encodeArp({ operation, senderMac: l.link.mac, senderIp: vip, targetMac: operation === "request" ? ZERO_MAC : BROADCAST_MAC, targetIp: vip }) }));
+      this.host.send(
+        name,
+        encodeEthernet({
+          destination: BROADCAST_MAC,
+          source: l.link.mac,
+          etherType: ETHER_TYPE.arp,
+          payload: encodeArp({
+            operation,
+            senderMac: l.link.mac,
+            senderIp: vip,
+            targetMac: operation === "request" ? ZERO_MAC : BROADCAST_MAC,
+            targetIp: vip,
+          }),
+        }),
+      );
     }
   }
 }

@@ -112,12 +112,20 @@ const BEGIN: Readonly<
   deaf: ({ world, node }) =>
     switched([node], (isCut) => {
       node.oneWayCuts += isCut ? 1 : -1;
-      eachPeer(world, node, (port, at) => port.segment.cut(at, port.port, isCut));
+      eachPeer(
+        world,
+        node,
+        (port, at) => port.segment.cut(at, port.port, isCut),
+      );
     }),
   mute: ({ world, node }) =>
     switched([node], (isCut) => {
       node.oneWayCuts += isCut ? 1 : -1;
-      eachPeer(world, node, (port, at) => port.segment.cut(port.port, at, isCut));
+      eachPeer(
+        world,
+        node,
+        (port, at) => port.segment.cut(port.port, at, isCut),
+      );
     }),
   "one-way": ({ world, node }) => {
     const other = drawOther(world, node);
@@ -128,10 +136,12 @@ const BEGIN: Readonly<
   },
   "two-apart": ({ world, node }) => {
     const other = drawOther(world, node);
-    return other === undefined ? undefined : switched([node, other], (isCut) => {
-      cutPair(node, other, isCut);
-      cutPair(other, node, isCut);
-    });
+    return other === undefined
+      ? undefined
+      : switched([node, other], (isCut) => {
+        cutPair(node, other, isCut);
+        cutPair(other, node, isCut);
+      });
   },
   partition: ({ world }) => {
     const here = world.nodes.filter(() => world.draw(2) === 0);
@@ -306,11 +316,14 @@ function relistLater(world: LinkWorld, node: LinkNode): void {
 
 /** The owner of a VIP, the next in line, or anyone, as far as nothing is wrong with them. */
 function drawNode(world: LinkWorld, vip: ApiVip): LinkNode | undefined {
-  const sound = (node: LinkNode): boolean => node.isRunning && node.faults === 0;
+  const sound = (node: LinkNode): boolean =>
+    node.isRunning && node.faults === 0;
   const owner = world.rules.answerers(vip.vip).find(sound);
   const lot = world.draw(4);
   if (lot < 2 && owner !== undefined) return owner;
-  const others = world.order(vip).filter((node) => node !== owner && sound(node));
+  const others = world.order(vip).filter((node) =>
+    node !== owner && sound(node)
+  );
   if (lot === 2 && others[0] !== undefined) return others[0];
   const all = world.nodes.filter(sound);
   return all.length === 0 ? undefined : world.random.pick(all);

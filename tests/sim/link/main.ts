@@ -12,9 +12,23 @@ if (count === undefined) {
     const t = performance.now();
     const r = runWorld(seed);
     slow.push([performance.now() - t, seed]);
-    virtual += r.ranMs; dbl = Math.max(dbl, r.doubleMsMax);
-    if (r.broken) { failed++; console.log(seed, r.mood, r.broken.slice(0, 300)); }
+    virtual += r.ranMs;
+    dbl = Math.max(dbl, r.doubleMsMax);
+    if (r.broken) {
+      failed++;
+      console.log(seed, r.mood, r.broken.slice(0, 300));
+    }
   }
-  console.log(failed, "failed of", count, ((performance.now() - t0) / count).toFixed(1), "ms a seed", (virtual / count / 1000).toFixed(1), "virtual s", "double", dbl);
+  console.log(
+    failed,
+    "failed of",
+    count,
+    ((performance.now() - t0) / count).toFixed(1),
+    "ms a seed",
+    (virtual / count / 1000).toFixed(1),
+    "virtual s",
+    "double",
+    dbl,
+  );
   console.log(slow.sort((a, b) => b[0] - a[0]).slice(0, 5));
 }

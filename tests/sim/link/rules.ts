@@ -125,7 +125,9 @@ export class LinkRules {
   /** An answer was sent to a question that had waited. */
   answered(node: LinkNode, waitedMs: number): void {
     if (waitedMs <= OLD_MS) return;
-    this.broken(`${node.name} answers a question ${waitedMs.toFixed(0)} ms old`);
+    this.broken(
+      `${node.name} answers a question ${waitedMs.toFixed(0)} ms old`,
+    );
   }
 
   /** A process ended. */
@@ -160,7 +162,9 @@ export class LinkRules {
   /** Ends the world. */
   broken(what: string): void {
     const { timeline } = this.#world;
-    const failure = new RuleBroken(`at ${timeline.nowMs.toFixed(1)} ms ${what}`);
+    const failure = new RuleBroken(
+      `at ${timeline.nowMs.toFixed(1)} ms ${what}`,
+    );
     timeline.fail(failure);
     throw failure;
   }
@@ -189,14 +193,18 @@ export class LinkRules {
     const { vip } = book.api;
     const claim = `${node.name} ${reason} ${vip}`;
     if (!node.mayClaim(vip)) this.broken(`${claim} without a right (rule 5)`);
-    if (this.isStill) this.broken(`${claim} while only the API is down (rule 6)`);
+    if (this.isStill) {
+      this.broken(`${claim} while only the API is down (rule 6)`);
+    }
     if (
       nowMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
     ) this.broken(`${claim} having heard nobody (rule 3)`);
     for (const [owner, sinceMs] of book.answering) {
       if (owner === node) continue;
       if (reason === "relieved") this.#checkMove(book, owner, node);
-      else if (this.#isSound(owner, node, Math.max(sinceMs, 0), book.api.link)) {
+      else if (
+        this.#isSound(owner, node, Math.max(sinceMs, 0), book.api.link)
+      ) {
         this.broken(`${claim} from ${owner.name}, which answers (rule 4)`);
       }
     }
@@ -231,7 +239,9 @@ export class LinkRules {
     const { vip } = book.api;
     const { main } = owner;
     if (plan.isFiltered || main === undefined || main.isLeaving) return;
-    if (!owner.mayClaim(vip) || faultlessSinceMs(owner) > nowMs - 20_000) return;
+    if (!owner.mayClaim(vip) || faultlessSinceMs(owner) > nowMs - 20_000) {
+      return;
+    }
     if (main.wasFrozen(FROZEN_RECENTLY_MS, owner.monoMs)) return;
     const move = `${taker.name} takes ${vip} from ${owner.name}`;
     if (nowMs - book.claimedMs < DWELL_MS) {
@@ -271,7 +281,9 @@ export class LinkRules {
     const { nowMs } = this.#world.timeline;
     const nodes = [...book.answering.keys()];
     for (const [key, double] of book.doubles) {
-      if (book.answering.has(double.a) && book.answering.has(double.b)) continue;
+      if (book.answering.has(double.a) && book.answering.has(double.b)) {
+        continue;
+      }
       this.#ended(double);
       book.doubles.delete(key);
     }
