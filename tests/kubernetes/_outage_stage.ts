@@ -57,8 +57,10 @@ export interface Round {
   readonly took: KubeNode;
   /** Longest time without an answer for the client that knows the address. */
   readonly warmMs: number;
-  /** Its requests that got no answer. */
+  /** Its requests that got no answer, but for {@linkcode Round.cut}. */
   readonly lost: readonly Sample[];
+  /** Its requests that were under way at the moment the next owner was first heard, and failed: that one knows nothing of their connections. */
+  readonly cut: readonly Sample[];
   /** Longest time without an answer for the client that asks anew each time. */
   readonly coldMs: number;
   /** Longest time for which two claimed the address. */
@@ -188,7 +190,7 @@ export class OutageStage implements AsyncDisposable {
       );
       return {
         ...{ owners, took },
-        ...this.#seen(samples, claims),
+        ...this.#seen(samples, claims, owners.owner),
         returned: returned.length,
         returnedMs: (returned.at(-1)?.atMs ?? mendedMs) - mendedMs,
       };
@@ -217,7 +219,8 @@ export class OutageStage implements AsyncDisposable {
       await pass(RETURN_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(this.vip);
-      return { owners, took, ...this.#seen(samples, claims), ...NONE };
+      const seen = this.#seen(samples, claims, owners.owner);
+      return { owners, took, ...seen, ...NONE };
     } finally {
       stop();
       await stream.stop();
@@ -233,10 +236,17 @@ export class OutageStage implements AsyncDisposable {
   #seen(
     samples: readonly Sample[],
     claims: readonly Claim[],
-  ): Pick<Round, "warmMs" | "lost" | "coldMs" | "doubleMs"> {
+    owner: KubeNode,
+  ): Pick<Round, "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"> {
+    const moved = claims.find(({ mac }) => mac !== owner.host.mac);
+    const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
+    const failed = samples.filter(({ status }) => status !== 200);
+    const isCut = ({ sentMs, tookMs }: Sample): boolean =>
+      sentMs < movedMs && sentMs + tookMs > movedMs;
     return {
       warmMs: outageOf(samples)?.durationMs ?? Infinity,
-      lost: samples.filter(({ status }) => status !== 200),
+      lost: failed.filter((sample) => !isCut(sample)),
+      cut: failed.filter(isCut),
       coldMs: longestSilenceMs(claims),
       doubleMs: longestDoubleMs(claims),
     };

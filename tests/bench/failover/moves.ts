@@ -22,7 +22,7 @@ import {
 import { LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
 import type { PartReport } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";
-import { buildStage, floor, tell, worst } from "./faults.ts";
+import { buildStage, CUT_METHOD, floor, tell, worst } from "./faults.ts";
 import { roundsOf } from "./rounds.ts";
 
 /** A move and its rounds. */
@@ -48,6 +48,7 @@ export async function benchMoves(): Promise<PartReport> {
     method: [
       LAB_METHOD,
       OTHERS_METHOD,
+      CUT_METHOD,
       `${roundsOf()} rounds each. A client asks every 10 ms over HTTP, a connection each, from before the move until after it was taken back; another one asks every 10 ms by ARP. Pods that are deleted serve for ${GRACE_SECONDS} s more.`,
     ],
     tables: [{
@@ -55,7 +56,7 @@ export async function benchMoves(): Promise<PartReport> {
       columns: [
         "what is done",
         "requests lost, worst",
-        "rounds with a loss",
+        "requests cut, in all rounds",
         "ARP, median",
         "worst",
         "two at once, worst",
@@ -69,7 +70,7 @@ export async function benchMoves(): Promise<PartReport> {
     floors: measured.map(({ move, rounds }) =>
       floor(
         `${move.name}: requests lost in all rounds`,
-        rounds.reduce((sum, { lost }) => sum + lost.length, 0),
+        sumOf(rounds, ({ lost }) => lost.length),
         0,
         "",
       )
@@ -100,11 +101,18 @@ function rowOf({ move, rounds }: Measured): readonly string[] {
   return [
     move.name,
     formatCount(worst(lost)),
-    `${lost.filter((count) => count > 0).length} of ${rounds.length}`,
+    formatCount(sumOf(rounds, ({ cut }) => cut.length)),
     ...[median(cold), worst(cold)].map(formatCount),
     formatCount(worst(rounds.map(({ doubleMs }) => doubleMs))),
     ...OTHERS.get(move.name) ?? ["", "", ""],
   ];
+}
+
+function sumOf(
+  rounds: readonly Round[],
+  what: (round: Round) => number,
+): number {
+  return rounds.reduce((sum, round) => sum + what(round), 0);
 }
 
 // Lost of 100/s, and how long ARP was silent.
