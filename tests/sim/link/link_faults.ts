@@ -5,10 +5,11 @@
  */
 
 import { isIpv4 } from "@/addr/ip_addr.ts";
+import { macOf } from "./addresses.ts";
 import type { LinkFault } from "./fault_kinds.ts";
 import { Gateway } from "./hosts.ts";
 import type { LinkNode } from "./link_node.ts";
-import { type LinkWorld, macOf } from "./link_world.ts";
+import type { LinkWorld } from "./link_world.ts";
 import type { PlannedFault } from "./plan.ts";
 import { portOf } from "./rules.ts";
 import type { ApiVip } from "./scripted_main.ts";
