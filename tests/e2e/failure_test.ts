@@ -189,19 +189,8 @@ async function outlastsTheApi(stage: Stage): Promise<void> {
 }
 
 /** The node that answers for both addresses. */
-async function ownerOf(stage: Stage): Promise<LabNode> {
-  let owners: readonly string[] = [];
-  await until(async () => {
-    const asked = await Promise.all(
-      [VIP4, VIP6].map((vip) => stage.lab.askTheWire(vip)),
-    );
-    owners = [...new Set(asked.flatMap(({ hosts }) => hosts))];
-    return owners.length === 1 && asked.every(({ hosts }) => hosts.length > 0);
-  }, {
-    timeoutMs: EXPIRY_MS_MAX,
-    what: () => `${owners} answer, which is not one node`,
-  });
-  return stage.lab.node(owners[0] ?? "");
+function ownerOf(stage: Stage): Promise<LabNode> {
+  return stage.holder([VIP4, VIP6], EXPIRY_MS_MAX);
 }
 
 /** Waits until another node has announced both addresses, at once. */

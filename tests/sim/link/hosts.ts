@@ -7,7 +7,14 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import { decodeArp, encodeArp } from "@/wire/arp.ts";
-import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
+import {
+  encodeEthernet,
+  ETHER_TYPE,
+  ETHERNET_HEADER_BYTES,
+} from "@/wire/ethernet.ts";
+import { IP_PROTOCOL } from "@/wire/iana.ts";
+import { decodeIpv6, encodeIpv6 } from "@/wire/ipv6.ts";
+import { decodeNdp, encodeNdp, NDP_HOP_LIMIT } from "@/wire/ndp.ts";
 import { question } from "../frames.ts";
 import type { Host, LinkSegment } from "./segment.ts";
 
@@ -47,7 +54,9 @@ export class Gateway implements Host {
 
   /** Answers. */
   hear(frame: Uint8Array): void {
-    if (!this.isOn || frame[12] !== 0x08 || frame[13] !== 0x06) return;
+    if (!this.isOn) return;
+    if (frame[12] === ETHER_TYPE.ipv6 >> 8) this.#hearIpv6(frame);
+    if (frame[12] !== 0x08 || frame[13] !== 0x06) return;
     const arp = decodeArp(frame.subarray(14));
     if (!arp.ok || arp.value.operation !== "request") return;
     const { senderMac, senderIp, targetIp } = arp.value;
@@ -64,6 +73,38 @@ export class Gateway implements Host {
           senderIp: targetIp,
           targetMac: senderMac,
           targetIp: senderIp,
+        }),
+      }),
+    );
+  }
+
+  #hearIpv6(frame: Uint8Array): void {
+    const packet = decodeIpv6(frame.subarray(ETHERNET_HEADER_BYTES));
+    if (!packet.ok) return;
+    const { source } = packet.value;
+    const asked = decodeNdp(packet.value);
+    if (!asked.ok || asked.value.kind !== "neighbor-solicitation") return;
+    const { target, sourceLinkLayer } = asked.value;
+    if (!this.ips.has(target) || sourceLinkLayer === undefined) return;
+    this.#segment.send(
+      this.#port,
+      encodeEthernet({
+        destination: sourceLinkLayer,
+        source: this.#mac,
+        etherType: ETHER_TYPE.ipv6,
+        payload: encodeIpv6({
+          source: target,
+          destination: source,
+          nextHeader: IP_PROTOCOL.icmpv6,
+          hopLimit: NDP_HOP_LIMIT,
+          payload: encodeNdp({
+            kind: "neighbor-advertisement",
+            target,
+            router: false,
+            solicited: true,
+            override: true,
+            targetLinkLayer: this.#mac,
+          }, { source: target, destination: source }),
         }),
       }),
     );

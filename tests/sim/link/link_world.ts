@@ -15,7 +15,7 @@ import type { WireCommand } from "@/node/mod.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
 import { START_MS, Timeline } from "../timeline.ts";
 import type { LinkAgent } from "./agent.ts";
-import { BareAgent } from "./bare_agent.ts";
+import { WireAgent } from "./wire_agent.ts";
 import { Gateway } from "./hosts.ts";
 import { LinkNode } from "./link_node.ts";
 import type { WorldPlan } from "./plan.ts";
@@ -107,7 +107,7 @@ export class LinkWorld {
 
   /** An agent for a node. */
   makeAgent(node: LinkNode, incarnation: bigint): LinkAgent {
-    return new BareAgent({ node: node.name, incarnation }, {
+    return new WireAgent({ node: node.name, incarnation }, {
       monoMs: () => node.monoMs,
       worldMs: () => this.nowMs,
       send: (link, frame) => {
@@ -156,6 +156,7 @@ export class LinkWorld {
         ip: addrOf(ASKER.ipv4),
         mac: macOf(at, 0xfd),
       });
+      asker.ips.add(addrOf(ASKER.ipv6));
       asker.plug();
       this.#askers.push(asker);
       if (!plan.hasGateway) continue;
@@ -171,7 +172,7 @@ export class LinkWorld {
     for (let at = 0; at < plan.vips; at++) {
       const link = at % plan.links;
       api.vips.push({
-        vip: vipAt(at, link, this.random.next() < plan.sixShare && false),
+        vip: vipAt(at, link, this.random.next() < plan.sixShare),
         link: `eth${link}`,
         eligible: names,
         isGone: false,

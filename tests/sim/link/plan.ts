@@ -70,7 +70,7 @@ export function drawWorld(seed: number, wishes: WorldWishes = {}): WorldPlan {
     ? "calm"
     : "mixed";
   const isCalm = mood === "calm";
-  const isFiltered = random.next() < 0.03 && seed < 0;
+  const isFiltered = random.next() < 0.03;
   const faults = drawFaults(random, { mood, isFiltered, wishes });
   const ends = faults.map(({ atMs, forMs }) => atMs + forMs);
   const isLong = faults.length <= 2 && !isFiltered && random.next() < 0.04;

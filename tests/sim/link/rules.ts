@@ -197,7 +197,7 @@ export class LinkRules {
       this.broken(`${claim} while only the API is down (rule 6)`);
     }
     if (
-      nowMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
+      node.monoMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
     ) this.broken(`${claim} having heard nobody (rule 3)`);
     for (const [owner, sinceMs] of book.answering) {
       if (owner === node) continue;
@@ -337,11 +337,20 @@ export class LinkRules {
     this.doubleMsMax = Math.max(this.doubleMsMax, tookMs);
   }
 
+  /** Whether a node that does not hear one other has nobody else to hear. */
+  #isDeaf(node: LinkNode, link: string): boolean {
+    return !this.#world.plan.hasGateway &&
+      !this.#world.nodes.some((other) =>
+        other !== node && other.isRunning && hears(node, other, link)
+      );
+  }
+
   #contactOf(a: LinkNode, b: LinkNode, link: string): Contact {
     const there = hears(b, a, link);
     const back = hears(a, b, link);
     if (there && back) return "both";
     if (a.isCutOneWay || b.isCutOneWay) return "none";
+    if (there !== back && this.#isDeaf(there ? a : b, link)) return "none";
     if (there || back) return "one-way";
     const third = this.#world.nodes.some((node) =>
       node !== a && node !== b && node.isRunning && node.faults === 0 &&

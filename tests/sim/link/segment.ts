@@ -6,8 +6,7 @@
  */
 
 import type { Random } from "@/lang/random.ts";
-import { ETHER_TYPE } from "@/wire/iana.ts";
-import { macNumberAt } from "../segment.ts";
+import { isOfAgents, macNumberAt } from "../segment.ts";
 import type { Timeline } from "../timeline.ts";
 
 /** A host on the segment. */
@@ -127,12 +126,6 @@ export class LinkSegment {
   #delayMs(): number {
     return DELAY_MS_MIN + this.#random.next() * this.cabling.delayMsMax;
   }
-}
-
-/** Whether a frame is one that agents send to each other. */
-export function isOfAgents(frame: Uint8Array): boolean {
-  return frame[12] === ETHER_TYPE.foghorn >> 8 &&
-    frame[13] === (ETHER_TYPE.foghorn & 0xff);
 }
 
 const HOSTS_MAX = 1_024;
