@@ -21,7 +21,7 @@ import {
   testOnStage,
   until,
 } from "./_stage.ts";
-import { allAnswered, ARPING, arping, startArping } from "./_tools.ts";
+import { allAnswered, ARPING, startArping } from "./_tools.ts";
 import {
   announcementsOf,
   answersOf,
