@@ -94,8 +94,10 @@ export function unhold(step: Step, vip: Vip): void {
  */
 export function tellHeld(step: Step, vip: Vip): void {
   if (vip.heldBy === undefined || vip.heldTold) return;
+  const { mac, fellow } = vip.heldBy;
+  // An agent whose frames do not come through, not somebody else's host.
+  if (fellow !== undefined && isUnheard(fellow)) return;
   vip.heldTold = true;
-  const { mac } = vip.heldBy;
   step.effects.push({ kind: "held", vip: vip.vip, mac, held: true });
 }
 

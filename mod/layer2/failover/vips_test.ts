@@ -333,7 +333,7 @@ const ROWS: readonly Row[] = [
   ["defending", "candidate no more", "owner", [
     "report VIP owned leaving",
     "announce VIP once",
-    "LIST > all",
+    "LIST VIP- > all",
   ]],
   ["defending", "only candidate", "defending", []],
   ["defending", "withdrawn", "gone", [
@@ -344,7 +344,7 @@ const ROWS: readonly Row[] = [
   ["defending", "leave", "owner", [
     "report VIP owned leaving",
     "announce VIP once",
-    "LIST LEAVING > all",
+    "LIST VIP- LEAVING > all",
   ]],
   ["defending", "carrier lost", "owner", [
     "answer VIP off",
@@ -558,6 +558,14 @@ Deno.test("owner: asks who else answers while an agent that lives was never hear
     lone.said().filter((line) => line.startsWith("ask")).length,
     3,
   );
+});
+
+Deno.test("a VIP that an agent answers for whose frames do not come through is no conflict", () => {
+  const lone = Lone.settled({ vips: [[ABCD, ["unheard"]]] });
+  lone.view({ nodes: ["a", "b", "c", "unheard"] });
+  lone.claim(ABCD, "unheard", "unheard");
+  lone.view({ vips: [[ABCD, ["a", "unheard"]]] }).run(4_500);
+  deepStrictEqual(lone.said().filter((line) => line.startsWith("held")), []);
 });
 
 Deno.test("planned, leaving owner: each present candidate before us is 250 ms", () => {

@@ -177,6 +177,31 @@ const BEGIN: Readonly<
       },
     };
   },
+  "blind-next": ({ world, vip }) => {
+    const [owner, next, third] = world.order(vip);
+    if (third === undefined || owner === undefined || next === undefined) {
+      return undefined;
+    }
+    if (![owner, next].every((node) => node.isRunning && node.faults === 0)) {
+      return undefined;
+    }
+    next.reachesApi = false;
+    next.kill();
+    next.boot();
+    let thaw: (() => void) | undefined;
+    world.timeline.after(BLIND_FIRST_MS, () => {
+      if (next.reachesApi || !owner.isRunning) return;
+      thaw = freeze([owner]).end;
+    });
+    return {
+      nodes: [owner, next],
+      end: () => {
+        thaw?.();
+        next.reachesApi = true;
+        relistLater(world, next);
+      },
+    };
+  },
   drain: ({ world, node }) => {
     const vips = world.api.vips.filter(({ eligible }) =>
       eligible.includes(node.name) && eligible.length > 1
@@ -373,6 +398,7 @@ function cutHalves(
   }
 }
 
+const BLIND_FIRST_MS = 1_500;
 const READY_FIRST_MS = 600;
 /** Foreign hosts come when a VIP is not answered for, or it would be a conflict. */
 const FOREIGN_AFTER_MS = 700;

@@ -7,10 +7,10 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { orderCandidates } from "@/layer2/mod.ts";
 import { Random } from "@/lang/random.ts";
 import type { WireCommand } from "@/node/mod.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
+import { orderFor } from "../facts.ts";
 import { START_MS, Timeline } from "../timeline.ts";
 import { addrOf, macOf } from "./addresses.ts";
 import type { LinkAgent } from "./agent.ts";
@@ -131,7 +131,7 @@ export class LinkWorld {
 
   /** The nodes in the order of their right to a VIP, those first that may have it. */
   order(vip: ApiVip): readonly LinkNode[] {
-    return orderCandidates(vip.eligible, vip.vip).map((name) =>
+    return orderFor(vip.vip, vip.eligible).map((name) =>
       this.nodes[Number(name.slice("node-".length))] as LinkNode
     );
   }
