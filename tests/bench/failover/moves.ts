@@ -5,20 +5,20 @@
  */
 
 // deno-lint-ignore-file no-await-in-loop -- one move after the other
-import { Kubelets } from "../../kubernetes/_kubelets.ts";
+import { Kubelets } from "../../kubernetes/kubelets.ts";
 import {
   clusterMoves,
   GRACE_SECONDS,
   LOCAL,
   localMoves,
-} from "../../kubernetes/_moves.ts";
+} from "../../kubernetes/moves.ts";
 import {
   type Move,
   type OutageStage,
   type Round,
   SERVICE,
   VIP,
-} from "../../kubernetes/_outage_stage.ts";
+} from "../../kubernetes/outage_stage.ts";
 import { LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
 import type { PartReport } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";

@@ -10,7 +10,7 @@ import { type JsonObject, stringAt } from "@/lab/apiserver/json.ts";
 import { Random } from "@/lang/random.ts";
 import { programOf } from "@/lab/program.ts";
 import { builtKubernetesBinaries } from "../../kubernetes/build.ts";
-import { ColdClient } from "../../kubernetes/_cold_client.ts";
+import { ColdClient } from "../../kubernetes/cold_client.ts";
 import { KubernetesLab } from "../../kubernetes/lab.ts";
 import type { KubeNode } from "../../kubernetes/node.ts";
 import {

@@ -9,7 +9,7 @@ import { must } from "@/lab/command.ts";
 import { LAB_FOLDER } from "@/lab/cluster.ts";
 import { pass } from "../support/waiting.ts";
 import { builtKubernetesBinaries } from "./build.ts";
-import type { Move, Owners } from "./_outage_stage.ts";
+import type { Move, Owners } from "./outage_stage.ts";
 import { eipName, type Exposed, type KubernetesLab } from "./lab.ts";
 import type { KubeNode } from "./node.ts";
 import { eipPath, PODS } from "./objects.ts";

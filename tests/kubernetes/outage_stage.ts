@@ -15,8 +15,8 @@ import { outageOf, type Sample } from "@/lab/outage.ts";
 import type { LabProgram } from "@/lab/program.ts";
 import { pass, until } from "../support/waiting.ts";
 import type { KubernetesBinaries } from "./build.ts";
-import { type Claim, longestDoubleMs, longestSilenceMs } from "./_claims.ts";
-import { ColdClient } from "./_cold_client.ts";
+import { type Claim, longestDoubleMs, longestSilenceMs } from "./claims.ts";
+import { ColdClient } from "./cold_client.ts";
 import { type Exposed, KubernetesLab } from "./lab.ts";
 import type { KubeNode } from "./node.ts";
 
