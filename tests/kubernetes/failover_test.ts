@@ -12,8 +12,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { programOf } from "@/lab/program.ts";
 import { pass } from "../support/waiting.ts";
 import { MAIN } from "../support/sandboxed.ts";
-import { FAULTS, FAULTS_WITHOUT_API } from "./_faults.ts";
-import { type Fault, OutageStage, type Round } from "./_outage_stage.ts";
+import { FAULTS, FAULTS_WITHOUT_API } from "./faults.ts";
+import { type Fault, OutageStage, type Round } from "./outage_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
 
 testWithKubernetes(

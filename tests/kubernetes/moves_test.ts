@@ -8,15 +8,15 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { programOf } from "@/lab/program.ts";
 import { MAIN } from "../support/sandboxed.ts";
-import { Kubelets } from "./_kubelets.ts";
-import { clusterMoves, GRACE_SECONDS, LOCAL, localMoves } from "./_moves.ts";
+import { Kubelets } from "./kubelets.ts";
+import { clusterMoves, GRACE_SECONDS, LOCAL, localMoves } from "./moves.ts";
 import {
   type Move,
   OutageStage,
   type Round,
   SERVICE,
   VIP,
-} from "./_outage_stage.ts";
+} from "./outage_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
 
 testWithKubernetes(

@@ -11,13 +11,13 @@ import {
   FAULTS,
   FAULTS_WITH_LOSS,
   FAULTS_WITHOUT_API,
-} from "../../kubernetes/_faults.ts";
-import { dropFrames } from "../../kubernetes/_frame_loss.ts";
+} from "../../kubernetes/faults.ts";
+import { dropFrames } from "../../kubernetes/frame_loss.ts";
 import {
   type Fault,
   OutageStage,
   type Round,
-} from "../../kubernetes/_outage_stage.ts";
+} from "../../kubernetes/outage_stage.ts";
 import { BUNDLE, LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
 import type { Floor, PartReport, Table } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";

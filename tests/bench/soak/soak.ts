@@ -10,7 +10,7 @@ import { type JsonObject, stringAt } from "@/lab/apiserver/json.ts";
 import { Random } from "@/lang/random.ts";
 import { programOf } from "@/lab/program.ts";
 import { builtKubernetesBinaries } from "../../kubernetes/build.ts";
-import { ColdClient } from "../../kubernetes/_cold_client.ts";
+import { ColdClient } from "../../kubernetes/cold_client.ts";
 import { KubernetesLab } from "../../kubernetes/lab.ts";
 import type { KubeNode } from "../../kubernetes/node.ts";
 import {
@@ -73,7 +73,7 @@ export async function soak(): Promise<PartReport> {
       lab.agentNodes.map(({ logFile }) => Deno.readTextFile(logFile)),
     ),
   );
-  const unexplained = logs.filter(({ why }) => why === undefined);
+  const unexplained = logs.filter(({ why }) => why === undefined).length;
   return report({ minutes, seed, deeds, before, after, logs }, [
     {
       promise: "every address answers by one node, also over HTTP",
@@ -81,11 +81,11 @@ export async function soak(): Promise<PartReport> {
       met: true,
     },
     ...floors,
-    equalFloor(
-      "no unexplained line in any agent's log",
-      unexplained.map(({ text }) => text),
-      [],
-    ),
+    {
+      promise: "no unexplained line in any agent's log",
+      measured: unexplained === 0 ? "none" : `${unexplained} kinds`,
+      met: unexplained === 0,
+    },
   ]);
 }
 

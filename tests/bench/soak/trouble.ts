@@ -9,7 +9,7 @@ import { EXCLUDE_NODE_LABEL } from "@/api/names.ts";
 import type { JsonObject } from "@/lab/apiserver/json.ts";
 import { setPortForwarding } from "@/lab/network.ts";
 import type { Random } from "@/lang/random.ts";
-import { freeze, thaw } from "../../kubernetes/_faults.ts";
+import { freeze, thaw } from "../../kubernetes/faults.ts";
 import type { KubernetesLab } from "../../kubernetes/lab.ts";
 import type { KubeNode } from "../../kubernetes/node.ts";
 import { eipPath, servicePath } from "../../kubernetes/objects.ts";
