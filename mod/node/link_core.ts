@@ -168,6 +168,9 @@ export class LinkCore {
           isChanged = true;
         }
         upserts.push({ vip, eligible: view.eligible });
+      } else if (view?.links.length === 0 && this.#known.has(vip)) {
+        // Chosen nowhere on this node: it is handed over, not dropped.
+        upserts.push({ vip, eligible: view.eligible });
       } else if (this.#known.delete(vip)) {
         isChanged = true;
         removes.push(vip);

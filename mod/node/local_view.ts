@@ -11,6 +11,7 @@ import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
+  PublishedHeld,
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
@@ -42,6 +43,8 @@ export interface LocalPublication {
   readonly canReach: ReadonlyMap<IpAddr, string>;
   /** What is wrong with it. */
   readonly problems: readonly PublishedProblem[];
+  /** Addresses that foreign hosts have, the newest last. */
+  readonly held: readonly PublishedHeld[];
   /** Why it should not answer for VIPs, a reason; absent: it may. */
   readonly unfit?: string;
 }
@@ -68,6 +71,9 @@ export class LocalView {
   /** Another number after every change of this node's own state. */
   #version = 0;
   #targets = "";
+  /** Targets whose routes were asked for when routes were last told. */
+  #answered: ReadonlySet<IpAddr> = new Set();
+  #asked: readonly IpAddr[] = [];
   #askRoutes = false;
   #arpIgnoreAskedMs: number | undefined;
   #arpIgnoreLinks = "";
@@ -106,6 +112,7 @@ export class LocalView {
     this.#version++;
     this.#routesKnown = true;
     this.#routes = new Map(routes);
+    this.#answered = new Set([...this.#asked, ...this.#routes.keys()]);
   }
 
   /** Takes what the health port of kube-proxy says, a phrase; undefined: that it is healthy, or not there. */
@@ -184,6 +191,7 @@ export class LocalView {
     const askRoutes = this.#linksKnown &&
       (text !== this.#targets || (this.#askRoutes && targets.length > 0));
     this.#targets = text;
+    this.#asked = targets;
     this.#askRoutes = false;
     const links = this.#derive(announcements).used;
     const linksText = links.join(" ");
@@ -248,6 +256,7 @@ export class LocalView {
         links: this.#publishedLinks(),
         canReach: this.#routes,
         problems: this.#problems(announcements),
+        held: this.#held(),
         ...(this.#unfit === undefined
           ? {}
           : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
@@ -257,13 +266,24 @@ export class LocalView {
     return derived;
   }
 
-  /** The active pools with the links that they select on this node. */
+  /**
+   * The active pools with the links that they select on this node; where a route
+   * is still being looked up, with those they selected before: a link that is
+   * closed for a moment has to get to know everybody anew.
+   */
   #selected(): readonly ActivePool[] {
     const context = { links: this.#links, routes: this.#routes };
-    return this.#pools.map((pool) => ({
-      ...pool,
-      links: selectPoolLinks(pool, context),
-    }));
+    return this.#pools.map((pool) => {
+      const links = selectPoolLinks(pool, context);
+      const awaits = canReachTargets(pool.interface).some((target) =>
+        !this.#answered.has(target)
+      );
+      if (links.length > 0 || !awaits) return { ...pool, links };
+      const before = this.#derived?.pools.find(({ name }) =>
+        name === pool.name
+      );
+      return { ...pool, links: before?.links ?? links };
+    });
   }
 
   #wireLinks(used: ReadonlySet<string>): readonly WireLink[] {
@@ -300,6 +320,12 @@ export class LocalView {
       });
     }
     return links;
+  }
+
+  /** Addresses that foreign hosts have, whether a Service has them too or not. */
+  #held(): readonly PublishedHeld[] {
+    return this.#conflicts.filter(({ held }) => held)
+      .map(({ vip, mac, link }) => ({ ip: vip, mac, link }));
   }
 
   /** What is wrong on this node, one sentence per Eip and reason. */

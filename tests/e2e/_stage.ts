@@ -14,6 +14,7 @@ import {
   Capture,
   type LabCluster,
   type LabHost,
+  type LabNode,
   type ServiceOptions,
 } from "@/lab/mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
@@ -171,6 +172,26 @@ export class Stage implements AsyncDisposable {
     await isReached(this.lab, vip, node);
   }
 
+  /** The node that answers for some addresses, alone; waits until there is one. */
+  async holder(
+    vips: readonly string[] = this.vips,
+    timeoutMs: number = MOVE_MS_MAX,
+  ): Promise<LabNode> {
+    let answering: readonly (readonly string[])[] = [];
+    await until(async () => {
+      answering = await Promise.all(
+        vips.map(async (vip) => (await this.lab.askTheWire(vip, ASK_MS)).hosts),
+      );
+      return new Set(answering.flat()).size === 1 &&
+        answering.every((hosts) => hosts.length === 1);
+    }, {
+      timeoutMs,
+      what: () =>
+        `${vips} are answered by ${answering.join(" and ")}, not by one node`,
+    });
+    return this.lab.node(answering[0]?.[0] ?? "");
+  }
+
   /** Waits until nobody answers for an address. */
   async isSilent(vip: string, timeoutMs: number = MOVE_MS_MAX): Promise<void> {
     await until(
@@ -294,20 +315,39 @@ export function eipName(service: StageService, vip: string): string {
   return `${service.name}-${vip.includes(":") ? "v6" : "v4"}`;
 }
 
-/** Waits until every agent serves a link: what it opens for it is not held against the test. */
+/** Waits until every agent serves a link and every address is owned: what is opened for that is not held against the test. */
 async function everyLinkOpen(stage: Stage): Promise<void> {
-  for (const node of stage.lab.nodes) {
-    if (node.agent === undefined) continue;
-    // deno-lint-ignore no-await-in-loop -- one node after the other
-    await until(
-      async () =>
-        [...(await node.metrics()).keys()].some((sample) =>
-          sample.startsWith("foghorn_wire_filter_exact{")
-        ),
-      { timeoutMs: MOVE_MS_MAX, what: () => `${node.name} serves no link` },
+  const nodes = stage.lab.nodes.filter(({ agent }) => agent !== undefined);
+  if (nodes.length === 0) return;
+  let state = "";
+  await until(async () => {
+    const all = await Promise.all(nodes.map((node) => node.metrics()));
+    const serving = all.filter((metrics) =>
+      sum(metrics, FILTERS) !== undefined
     );
-  }
+    const owned = all.map((metrics) => sum(metrics, OWNED) ?? 0);
+    state =
+      `${serving.length} nodes serve a link, ${owned} addresses are owned`;
+    return serving.length === nodes.length &&
+      owned.reduce((a, b) => a + b, 0) >= stage.vips.length;
+  }, { timeoutMs: MOVE_MS_MAX, what: () => state });
 }
+
+/** The sum of a metric over its labels; undefined when there is none. */
+function sum(
+  metrics: ReadonlyMap<string, number>,
+  name: string,
+): number | undefined {
+  const values = [...metrics].filter(([sample]) =>
+    sample.startsWith(`${name}{`)
+  );
+  return values.length === 0
+    ? undefined
+    : values.reduce((total, [, value]) => total + value, 0);
+}
+
+const FILTERS = "foghorn_wire_filter_exact";
+const OWNED = "foghorn_owned_addresses";
 
 async function leftAsBefore(
   stage: Stage,

@@ -7,7 +7,6 @@
  */
 
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
-import { deepStrictEqual } from "node:assert/strict";
 import {
   addAddress,
   addLink,
@@ -15,7 +14,7 @@ import {
   type LabHost,
   must,
 } from "@/lab/mod.ts";
-import { MOVE_MS_MAX, type Stage, testOnStage, until } from "./_stage.ts";
+import { MOVE_MS_MAX, pass, type Stage, testOnStage, until } from "./_stage.ts";
 import { ARPING, arping, ipOn, NDISC6, ndisc6 } from "./_tools.ts";
 import { announcementsOf } from "../support/wire_evidence.ts";
 
@@ -57,7 +56,8 @@ testOnStage(
   async (stage, step) => {
     for (const { name, vip, interface: text, on } of PLACES) {
       await step(`${name}: ${vip} with "${text}"`, async () => {
-        const owner = stage.lab.node(stage.owner(vip)).host;
+        const [link] = on;
+        const owner = await ownerOn(stage, vip, link);
         for (const link of ["eth0", "eth2"] as const) {
           const answers = on.some((name) => name === link);
           const expected = answers ? [macOf(owner, link)] : [];
@@ -74,35 +74,35 @@ testOnStage(
   {
     needs: [ARPING, NDISC6],
     services: [
-      { name: "four", vips: ["192.168.0.92"] },
-      { name: "six", vips: ["2001:db8::91"] },
+      { name: "four", vips: ["192.168.0.91"] },
+      { name: "six", vips: ["2001:db8::92"] },
     ],
   },
   async (stage, step) => {
-    const n2 = stage.lab.node("n2");
-    const { host } = n2;
-    deepStrictEqual(stage.vips.map((vip) => stage.owner(vip)), ["n2", "n2"]);
     await step("switched off and on", async () => {
-      await ipOn("n2", "link", "set", "eth0", "down");
-      await nextAnswers(stage);
-      await ipOn("n2", "link", "set", "eth0", "up");
+      const { host } = await stage.holder();
+      await ipOn(host.name, "link", "set", "eth0", "down");
+      const next = await otherAnswers(stage, host);
+      await ipOn(host.name, "link", "set", "eth0", "up");
       // The kernel forgets IPv6 addresses of an interface that is switched off.
-      await addAddress("n2", "eth0", `${host.ipv6}/64`);
-      await stage.ownersAnswer();
+      await addAddress(host.name, "eth0", `${host.ipv6}/64`);
+      await staysWith(stage, next);
     });
     await step("without carrier, and with it again", async () => {
-      await n2.linkDown("eth0");
-      await nextAnswers(stage);
-      await n2.linkUp("eth0");
-      await stage.ownersAnswer();
+      const node = await stage.holder();
+      await node.linkDown("eth0");
+      const next = await otherAnswers(stage, node.host);
+      await node.linkUp("eth0");
+      await staysWith(stage, next);
     });
     await step("with another MAC address", async () => {
+      const { host } = await stage.holder();
       await using capture = await stage.capture();
-      await ipOn("n2", "link", "set", "eth0", "address", OTHER_MAC);
+      await ipOn(host.name, "link", "set", "eth0", "address", OTHER_MAC);
       for (const vip of stage.vips) {
         await untilMacs(vip, { link: "eth0", expected: [OTHER_MAC] });
         // The client's kernel has learned it from the announcement, or asks again.
-        await stage.isReached(vip, "n2");
+        await stage.isReached(vip, host.name);
         const announced = (): readonly string[] =>
           announcementsOf(capture, vip).map(({ ethernet }) => ethernet.source);
         await until(() => announced().includes(OTHER_MAC), {
@@ -110,21 +110,17 @@ testOnStage(
           what: () => `${vip} was announced as [${announced()}]`,
         });
       }
-      await ipOn("n2", "link", "set", "eth0", "address", host.mac);
-      await stage.ownersAnswer();
+      await ipOn(host.name, "link", "set", "eth0", "address", host.mac);
+      await staysWith(stage, host);
     });
     await step("gone, and another of the same name in its place", async () => {
-      await must("ip", ["link", "del", "n2-eth0"]);
-      for (const vip of stage.vips) {
-        await untilMacs(vip, {
-          link: "eth0",
-          expected: [stage.lab.node(stage.order(vip)[1] ?? "").host.mac],
-        });
-      }
-      await addLink("n2", "eth0", { bridge: "data0", mac: host.mac });
-      await addAddress("n2", "eth0", `${host.ipv4}/24`);
-      await addAddress("n2", "eth0", `${host.ipv6}/64`);
-      await stage.ownersAnswer();
+      const { host } = await stage.holder();
+      await must("ip", ["link", "del", `${host.name}-eth0`]);
+      const next = await otherAnswers(stage, host);
+      await addLink(host.name, "eth0", { bridge: "data0", mac: host.mac });
+      await addAddress(host.name, "eth0", `${host.ipv4}/24`);
+      await addAddress(host.name, "eth0", `${host.ipv6}/64`);
+      await staysWith(stage, next);
     });
   },
 );
@@ -198,10 +194,43 @@ async function macsOn(vip: string, link: string): Promise<readonly string[]> {
     : (await arping(vip, { link, count: 2 })).macs;
 }
 
-async function nextAnswers(stage: Stage): Promise<void> {
-  for (const vip of stage.vips) {
-    await stage.isAnsweredBy(vip, stage.order(vip)[1] ?? "");
-  }
+/** The node whose interface answers for an address on a link of the client. */
+async function ownerOn(
+  stage: Stage,
+  vip: string,
+  link: "eth0" | "eth2",
+): Promise<LabHost> {
+  let owner: LabHost | undefined;
+  await until(async () => {
+    const [mac, second] = await macsOn(vip, link);
+    owner = stage.lab.nodes.map(({ host }) => host)
+      .find((host) => macOf(host, link) === mac);
+    return second === undefined && owner !== undefined;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `${vip} is not answered on ${link} by one node`,
+  });
+  if (owner === undefined) throw new Error("There is one by now");
+  return owner;
+}
+
+/** Waits until another node answers for all addresses; which one. */
+async function otherAnswers(stage: Stage, host: LabHost): Promise<LabHost> {
+  let holder = host;
+  await until(async () => {
+    holder = (await stage.holder()).host;
+    return holder.name !== host.name;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `${host.name} still answers`,
+  });
+  return holder;
+}
+
+/** Checks that nobody takes the addresses back at once. */
+async function staysWith(stage: Stage, host: LabHost): Promise<void> {
+  await pass(STAYS_MS);
+  for (const vip of stage.vips) await stage.isAnsweredBy(vip, host.name);
 }
 
 function numberOf({ ipv4 }: LabHost): number {
@@ -252,6 +281,8 @@ async function moveAddresses(host: LabHost, link: string): Promise<void> {
   await addAddress(name, link, `${host.ipv6}/64`);
 }
 
+/** Long enough for a node that is back to have settled. */
+const STAYS_MS = 4_000;
 const OTHER_MAC = "02:00:00:00:00:aa";
 const BRIDGE_MAC = "02:00:00:00:00:b0";
 const MACVLAN_MAC = "02:00:00:00:00:b1";

@@ -20,7 +20,7 @@ testSandboxed(
       deepStrictEqual(differences, []);
       ok(turns >= 10, `${turns} turns`);
       // It became the controller, gave the address, and answered for it.
-      for (const word of [`"${VIP}"`, "first-in-rank", `"exit"`]) {
+      for (const word of [`"${VIP}"`, "claimed", `"exit"`]) {
         ok(lines.some((line) => line.includes(word)), word);
       }
       const at = lines.findIndex((line) => line.includes(`"running":true`));
