@@ -1,6 +1,7 @@
 /**
  * What an agent tells the others in the annotations of its node Lease: its
- * links, what its `can_reach:` look-ups gave, and what is wrong on its node.
+ * links, what its `can_reach:` look-ups gave, which addresses foreign hosts
+ * have, and what is wrong on its node.
  *
  * Everything is JSON, sorted, so that the same facts give the same text, and
  * bounded, because all annotations of an object together have 256 KiB. Reading
@@ -40,6 +41,16 @@ export interface PublishedProblem {
   readonly message: string;
 }
 
+/** An address that a host has which is none of the cluster's. */
+export interface PublishedHeld {
+  /** The address. */
+  readonly ip: IpAddr;
+  /** MAC address of the host. */
+  readonly mac: MacAddr;
+  /** The link it answers on. */
+  readonly link: string;
+}
+
 /** Most links an agent publishes. */
 export const LINKS_PUBLISHED_MAX = 64;
 
@@ -51,6 +62,9 @@ export const GATEWAYS_PUBLISHED_MAX = 8;
 
 /** Most `can_reach:` results an agent publishes. */
 export const CAN_REACH_PUBLISHED_MAX = 256;
+
+/** Most addresses of foreign hosts an agent publishes. */
+export const HELD_PUBLISHED_MAX = 16;
 
 /** Most problems an agent publishes. */
 export const PROBLEMS_PUBLISHED_MAX = 64;
@@ -207,6 +221,46 @@ export function decodeProblems(
         typeof message === "string"
         ? { reason, eip, message }
         : undefined,
+  });
+}
+
+/**
+ * Writes addresses of foreign hosts as {@linkcode LEASE_HELD_ANNOTATION}.
+ *
+ * @param held The addresses, the newest last; of more than
+ *   {@linkcode HELD_PUBLISHED_MAX} the newest.
+ * @returns JSON.
+ */
+export function encodeHeld(held: readonly PublishedHeld[]): string {
+  return JSON.stringify(
+    held.slice(-HELD_PUBLISHED_MAX)
+      .toSorted((a, b) =>
+        byText(a.ip, b.ip) || byText(a.link, b.link) || byText(a.mac, b.mac)
+      )
+      .map(({ ip, mac, link }) => ({ ip, mac, link })),
+  );
+}
+
+/**
+ * Reads {@linkcode LEASE_HELD_ANNOTATION}.
+ *
+ * @param text The annotation.
+ * @returns The addresses, or one sentence that says what is wrong.
+ */
+export function decodeHeld(
+  text: string,
+): Result<readonly PublishedHeld[], string> {
+  return decodeList(text, {
+    what: "addresses of foreign hosts",
+    itemsMax: HELD_PUBLISHED_MAX,
+    read: ({ ip, mac, link }) => {
+      const address = typeof ip === "string" ? parseIpAddr(ip) : undefined;
+      const host = typeof mac === "string" ? parseMacAddr(mac) : undefined;
+      return address === undefined || host === undefined ||
+          typeof link !== "string" || link === ""
+        ? undefined
+        : { ip: address, mac: host, link };
+    },
   });
 }
 

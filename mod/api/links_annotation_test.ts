@@ -6,12 +6,15 @@ import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
 import {
   CAN_REACH_PUBLISHED_MAX,
   decodeCanReach,
+  decodeHeld,
   decodeLinks,
   decodeProblems,
   encodeCanReach,
+  encodeHeld,
   encodeLinks,
   encodeProblems,
   GATEWAYS_PUBLISHED_MAX,
+  HELD_PUBLISHED_MAX,
   LINKS_PUBLISHED_MAX,
   PREFIXES_PUBLISHED_MAX,
   PROBLEM_MESSAGE_MAX,
@@ -172,6 +175,11 @@ const REFUSALS: readonly Refusal[] = [
     sentence: /at most 256$/,
   },
   {
+    name: "a foreign host without a MAC address",
+    error: errorOf(decodeHeld('[{"ip":"192.0.2.1","link":"eth0"}]')),
+    sentence: /^Cannot read published addresses of foreign hosts: entry 0/,
+  },
+  {
     name: "a problem without a message",
     error: errorOf(decodeProblems('[{"reason":"A","eip":"b"}]')),
     sentence: /^Cannot read published problems: entry 0/,
@@ -183,6 +191,19 @@ for (const { name, error, sentence } of REFUSALS) {
     match(error, sentence);
   });
 }
+
+Deno.test("encodeHeld() writes the newest, sorted, and decodeHeld() reads them", () => {
+  const held = Array.from({ length: HELD_PUBLISHED_MAX + 2 }, (_, i) => ({
+    ip: address(`192.0.2.${30 - i}`),
+    mac: mac(i),
+    link: "eth0",
+  }));
+  const read = decodeHeld(encodeHeld(held));
+  deepStrictEqual(read, {
+    ok: true,
+    value: held.slice(2).sort((a, b) => a.ip < b.ip ? -1 : 1),
+  });
+});
 
 Deno.test("decodeLinks() ignores fields it does not know", () => {
   const text = JSON.stringify(

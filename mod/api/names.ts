@@ -173,6 +173,9 @@ export const LEASE_CAN_REACH_ANNOTATION = "foghorn.openelb.io/can-reach";
 /** Node Lease annotation: what the agent found wrong on its node, see {@linkcode encodeProblems}. */
 export const LEASE_PROBLEMS_ANNOTATION = "foghorn.openelb.io/problems";
 
+/** Node Lease annotation: addresses that foreign hosts have, see {@linkcode encodeHeld}. */
+export const LEASE_HELD_ANNOTATION = "foghorn.openelb.io/held";
+
 /** Node Lease annotation: why the node should not answer for VIPs, a reason; absent: it may. */
 export const LEASE_UNFIT_ANNOTATION = "foghorn.openelb.io/unfit";
 

@@ -27,10 +27,12 @@ import {
   refuseNowhere,
   refuseOutside,
   refusePool,
+  refuseReserved,
   refuseSharing,
   type WakeCause,
 } from "./refusal.ts";
 import type { AllocationRequest } from "./request.ts";
+import type { Reservation } from "./reservation.ts";
 import { SHARERS_MAX, sharingConflict, type SharingFacts } from "./sharing.ts";
 
 /** An address in use. */
@@ -62,6 +64,8 @@ export interface Tables {
   readonly pools: PoolTable;
   /** The addresses in use. */
   readonly entries: ReadonlyMap<IpAddr, Entry>;
+  /** Addresses that are not handed out. */
+  readonly reserved: ReadonlyMap<IpAddr, Reservation>;
 }
 
 /**
@@ -171,6 +175,10 @@ function chooseWanted(
   const { pool } = space;
   if (!poolValueAllowed(pool, ipAddrBigint(wanted))) {
     return err(refuseExcluded(wanted, pool));
+  }
+  const reservation = tables.reserved.get(wanted);
+  if (reservation !== undefined) {
+    return err(refuseReserved(wanted, pool.family, reservation));
   }
   const sharers = tables.entries.get(wanted)?.sharers;
   if (sharers !== undefined && !sharers.has(request.service)) {

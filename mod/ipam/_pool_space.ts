@@ -18,7 +18,7 @@ import {
   poolValueAllowed,
 } from "./pool.ts";
 
-/** The free and the taken addresses of one pool, as numbers. */
+/** The free, the taken and the reserved addresses of one pool, as numbers. */
 export class PoolSpace {
   /** The pool; replaced only by one of the same {@linkcode hasSameSpace}. */
   pool: Pool;
@@ -27,6 +27,8 @@ export class PoolSpace {
   /** Its place in the order of preference. */
   rank = 0;
   readonly #taken = new Set<bigint>();
+  /** Not handed out, taken or not. */
+  readonly #reserved = new Set<bigint>();
   /** Freed below the cursor; what is not free any more is skipped when it surfaces. */
   readonly #freed: Heap<bigint> = new Heap(compareBigint);
   /** What is in the heap, so that nothing is in it twice. */
@@ -47,19 +49,25 @@ export class PoolSpace {
 
   /** Notes that an address has no holder any more; idempotent. */
   free(value: bigint): void {
-    if (!this.#taken.delete(value)) return;
-    if (value >= this.#cursor || this.#queued.has(value)) return;
-    if (!poolValueAllowed(this.pool, value)) return;
-    this.#queued.add(value);
-    this.#freed.push(value);
+    if (this.#taken.delete(value)) this.#offer(value);
   }
 
-  /** The lowest address that may be handed out and has no holder. */
+  /** Notes that an address is not to be handed out; idempotent, outside the pool without effect. */
+  reserve(value: bigint): void {
+    if (poolContainsValue(this.pool, value)) this.#reserved.add(value);
+  }
+
+  /** Notes that an address may be handed out again; idempotent. */
+  unreserve(value: bigint): void {
+    if (this.#reserved.delete(value)) this.#offer(value);
+  }
+
+  /** The lowest address that may be handed out, has no holder and is not reserved. */
   lowestFree(): bigint | undefined {
     for (;;) {
       const freed = this.#freed.peek();
       if (freed === undefined) break;
-      if (!this.#taken.has(freed)) return freed;
+      if (this.#isFree(freed)) return freed;
       this.#freed.pop();
       this.#queued.delete(freed);
     }
@@ -70,9 +78,21 @@ export class PoolSpace {
         return undefined;
       }
       this.#cursor = next;
-      if (!this.#taken.has(next)) return next;
+      if (this.#isFree(next)) return next;
       this.#cursor = next + 1n;
     }
+  }
+
+  #isFree(value: bigint): boolean {
+    return !this.#taken.has(value) && !this.#reserved.has(value);
+  }
+
+  /** Lets what the cursor has passed be found again. */
+  #offer(value: bigint): void {
+    if (value >= this.#cursor || this.#queued.has(value)) return;
+    if (!poolValueAllowed(this.pool, value) || !this.#isFree(value)) return;
+    this.#queued.add(value);
+    this.#freed.push(value);
   }
 }
 

@@ -21,6 +21,10 @@
  * A refusal takes nothing away: what a Service has stays until it gets
  * something else or is released.
  *
+ * Addresses that something of the network has already (a node, a gateway, a
+ * foreign host) are reserved: nobody gets them, whoever has one keeps it. They
+ * count as neither used nor missing.
+ *
  * The same calls give the same answers. Each costs O(log n) amortized, and one
  * pass over the sharers of a shared address; changing a pool costs a pass over
  * the addresses in use.
@@ -66,6 +70,7 @@ import type {
   PoolUsage,
   UsedAddress,
 } from "./request.ts";
+import { type Reservation, sameReservation } from "./reservation.ts";
 import {
   CONFLICTS_REPORTED_MAX,
   sameLabels,
@@ -79,7 +84,12 @@ import {
 export class Allocator {
   readonly #pools = new PoolTable();
   readonly #entries = new Map<IpAddr, Entry>();
-  readonly #tables: Tables = { pools: this.#pools, entries: this.#entries };
+  readonly #reserved = new Map<IpAddr, Reservation>();
+  readonly #tables: Tables = {
+    pools: this.#pools,
+    entries: this.#entries,
+    reserved: this.#reserved,
+  };
   readonly #heldBy = new Map<string, Entry[]>();
   /** Addresses in use by the pool they count for. */
   readonly #usedOf = new Map<string, Set<Entry>>();
@@ -105,6 +115,10 @@ export class Allocator {
       const space = new PoolSpace(pool);
       for (const entry of this.#entries.values()) {
         if (entry.family === pool.family) space.take(entry.value);
+      }
+      for (const address of this.#reserved.keys()) {
+        if (familyOf(address) !== pool.family) continue;
+        space.reserve(ipAddrBigint(address));
       }
       this.#pools.set(space);
     }
@@ -140,6 +154,36 @@ export class Allocator {
     this.#touchedPools.add(name);
     this.#noteWake({ kind: "pools-changed" });
     return [...services].sort();
+  }
+
+  /**
+   * Says which addresses are not to be handed out, all of them. Costs a pass
+   * over what is reserved, so it is to be called when that may have changed.
+   *
+   * @param reserved Why, by address.
+   * @returns The addresses for which something changed.
+   */
+  setReserved(
+    reserved: ReadonlyMap<IpAddr, Reservation>,
+  ): readonly IpAddr[] {
+    const changed: IpAddr[] = [];
+    for (const address of [...this.#reserved.keys()]) {
+      if (!reserved.has(address)) {
+        this.#reserve(address, undefined);
+        changed.push(address);
+      }
+    }
+    for (const [address, reservation] of reserved) {
+      if (sameReservation(this.#reserved.get(address), reservation)) continue;
+      this.#reserve(address, reservation);
+      changed.push(address);
+    }
+    return changed;
+  }
+
+  /** Why an address is not handed out; `undefined` when it may be. */
+  reservationOf(address: IpAddr): Reservation | undefined {
+    return this.#reserved.get(address);
   }
 
   /**
@@ -365,6 +409,21 @@ export class Allocator {
       changed = true;
     }
     return changed;
+  }
+
+  #reserve(address: IpAddr, reservation: Reservation | undefined): void {
+    const value = ipAddrBigint(address);
+    if (reservation === undefined) this.#reserved.delete(address);
+    else this.#reserved.set(address, reservation);
+    for (const space of this.#pools.containing(familyOf(address), value)) {
+      this.#touchedPools.add(space.pool.name);
+      this.#noteWake({ kind: "reservation-changed", address });
+      if (reservation !== undefined) space.reserve(value);
+      else {
+        space.unreserve(value);
+        this.#noteWake({ kind: "address-freed", pool: space.pool.name });
+      }
+    }
   }
 
   /** The entry of an address, made with its pool when nobody has the address. */

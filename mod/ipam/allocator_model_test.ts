@@ -33,10 +33,11 @@ const POOLS: readonly (PoolInput & { readonly handsOut: readonly string[] })[] =
 
 const SERVICES = 12;
 
-/** Who has which address, and which pools are disabled. */
+/** Who has which address, which pools are disabled, and what is reserved. */
 interface Model {
   readonly holders: Map<string, string[]>;
   readonly disabled: Set<string>;
+  readonly reserved: Set<string>;
 }
 
 type Command = fc.Command<Model, Allocator>;
@@ -101,6 +102,16 @@ function disabling(name: string, disabled: boolean): Command {
   });
 }
 
+function reserving(addresses: readonly string[]): Command {
+  return command(`reserve(${addresses.join(", ")})`, (model, allocator) => {
+    model.reserved.clear();
+    for (const address of addresses) model.reserved.add(address);
+    allocator.setReserved(
+      new Map(addresses.map((address) => [ip(address), A_GATEWAY])),
+    );
+  });
+}
+
 const SERVICE = fc.nat({ max: SERVICES - 1 }).map((n) => `n/${n}`);
 const ADDRESS = fc.oneof(
   fc.nat({ max: 8 }).map((n) => `10.0.0.${n}`),
@@ -115,6 +126,7 @@ const COMMANDS = [
   fc.tuple(SERVICE, IN_A_POOL).map((args) => adopting(...args)),
   fc.tuple(fc.constantFrom("a", "b"), fc.boolean())
     .map((args) => disabling(...args)),
+  fc.array(ADDRESS, { maxLength: 4 }).map(reserving),
 ];
 
 Deno.test("the allocator does what the model does, whatever is asked of it", () => {
@@ -124,7 +136,11 @@ Deno.test("the allocator does what the model does, whatever is asked of it", () 
       (commands) => {
         fc.modelRun(
           () => ({
-            model: { holders: new Map(), disabled: new Set<string>() },
+            model: {
+              holders: new Map(),
+              disabled: new Set<string>(),
+              reserved: new Set<string>(),
+            },
             real: allocatorOf(...POOLS),
           }),
           commands,
@@ -146,6 +162,7 @@ function allocate(
     if (has === wish) return has;
     const pool = POOLS.find(({ handsOut }) => handsOut.includes(wish));
     if (pool === undefined || model.disabled.has(pool.name)) return undefined;
+    if (model.reserved.has(wish)) return undefined;
     const collides = model.holders.get(wish)
       ?.some((other) => portOf(other) === portOf(service));
     return collides ? undefined : move(model, service, wish);
@@ -158,7 +175,7 @@ function allocate(
   }
   const free = candidates.filter(({ name }) => !model.disabled.has(name))
     .flatMap(({ handsOut }) => handsOut)
-    .find((address) => !model.holders.has(address));
+    .find((address) => isFree(model, address));
   return free === undefined ? undefined : move(model, service, free);
 }
 
@@ -185,6 +202,10 @@ function held(model: Model, service: string): string | undefined {
     .find((address) => model.holders.get(address)?.includes(service));
 }
 
+function isFree(model: Model, address: string): boolean {
+  return !model.holders.has(address) && !model.reserved.has(address);
+}
+
 function isOf({ name }: PoolInput, address: string): boolean {
   return address.startsWith(name === "a" ? "10.0.0." : "10.0.1.");
 }
@@ -205,7 +226,7 @@ function compare(model: Model, allocator: Allocator): void {
         services: model.holders.get(address)?.toSorted(),
       })),
     );
-    const free = pool.handsOut.find((one) => !model.holders.has(one));
+    const free = pool.handsOut.find((one) => isFree(model, one));
     strictEqual(allocator.lowestFree(pool.name), free);
     strictEqual(allocator.usage(pool.name)?.used, used.length);
     strictEqual(allocator.usage(pool.name)?.full, free === undefined);
@@ -225,3 +246,8 @@ function compare(model: Model, allocator: Allocator): void {
     }
   }
 }
+
+const A_GATEWAY = {
+  reason: "AddressReserved",
+  what: "a gateway of the node n1",
+} as const;

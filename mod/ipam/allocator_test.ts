@@ -493,3 +493,84 @@ Deno.test("an address in two pools counts for the one its Service names, unless 
   deepStrictEqual(joined.addresses, [{ address: "10.0.0.2", pool: "b" }]);
   deepStrictEqual(allocator.usage("a")?.used, 0);
 });
+
+const GATEWAY = {
+  reason: "AddressReserved",
+  what: "a gateway of the node n1",
+} as const;
+const STRANGER = {
+  reason: "AddressConflict",
+  what: "held by the host with the MAC address 02:00:00:00:00:63",
+} as const;
+
+Deno.test("a reserved address is passed over, and handed out when it is not any more", () => {
+  const allocator = allocatorOf({ ...HOME, address: "10.0.0.0/30" });
+  deepStrictEqual(
+    allocator.setReserved(new Map([[ip("10.0.0.0"), STRANGER]])),
+    ["10.0.0.0"],
+  );
+  strictEqual(only(take(allocator, ask("n/1"))), "10.0.0.1");
+  deepStrictEqual(allocator.setReserved(new Map()), ["10.0.0.0"]);
+  strictEqual(only(take(allocator, ask("n/2"))), "10.0.0.0");
+});
+
+Deno.test("a reserved address counts as neither used nor missing, but a pool can be full of them", () => {
+  const allocator = allocatorOf({ ...HOME, address: "10.0.0.1" });
+  allocator.takeTouchedPools();
+  allocator.setReserved(new Map([[ip("10.0.0.1"), GATEWAY]]));
+  deepStrictEqual(allocator.takeTouchedPools(), ["a"]);
+  deepStrictEqual(allocator.usage("a"), {
+    used: 0,
+    size: 1n,
+    usableSize: 1n,
+    full: true,
+  });
+  strictEqual(refused(allocator, ask("n/1")).reason, "PoolExhausted");
+});
+
+Deno.test("who has an address that becomes reserved keeps it", () => {
+  const allocator = allocatorOf(HOME);
+  strictEqual(only(take(allocator, ask("n/1"))), "10.0.0.0");
+  allocator.setReserved(new Map([[ip("10.0.0.0"), STRANGER]]));
+  strictEqual(only(take(allocator, ask("n/1"))), "10.0.0.0");
+  strictEqual(allocator.usage("a")?.used, 1);
+  allocator.release("n/1");
+  strictEqual(only(take(allocator, ask("n/2"))), "10.0.0.1");
+});
+
+Deno.test("a pool that comes later does not hand out what was reserved before", () => {
+  const allocator = allocatorOf();
+  allocator.setReserved(new Map([[ip("10.0.0.0"), GATEWAY]]));
+  set(allocator, HOME);
+  strictEqual(only(take(allocator, ask("n/1"))), "10.0.0.1");
+});
+
+Deno.test("a reserved address is refused to who names it, until it is free", () => {
+  const allocator = allocatorOf(HOME);
+  const named = ask("n/1", { wantedIps: ["10.0.0.9"] });
+  allocator.setReserved(new Map([[ip("10.0.0.9"), STRANGER]]));
+  const refusal = refused(allocator, named);
+  strictEqual(refusal.reason, "AddressConflict");
+  strictEqual(
+    refusal.message,
+    "no avliable eip, err:the specified ip:10.0.0.9 is held by the host with the MAC address 02:00:00:00:00:63",
+  );
+  allocator.takeWakeCauses();
+  allocator.setReserved(new Map());
+  const woken = allocator.takeWakeCauses();
+  truthy(
+    refusal.retryOn.some((cause) =>
+      woken.some(({ kind }) => kind === cause.kind)
+    ),
+  );
+  strictEqual(only(take(allocator, named)), "10.0.0.9");
+});
+
+Deno.test("reservations that stay the same change nothing", () => {
+  const allocator = allocatorOf(HOME);
+  const reserved = new Map([[ip("10.0.0.0"), GATEWAY]]);
+  allocator.setReserved(reserved);
+  allocator.takeTouchedPools();
+  deepStrictEqual(allocator.setReserved(new Map(reserved)), []);
+  deepStrictEqual(allocator.takeTouchedPools(), []);
+});

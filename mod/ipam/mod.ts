@@ -46,6 +46,7 @@ export type {
   PoolUsage,
   UsedAddress,
 } from "./request.ts";
+export { type Reservation, sameReservation } from "./reservation.ts";
 export {
   CONFLICTS_REPORTED_MAX,
   sameSharingFacts,

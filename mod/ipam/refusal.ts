@@ -7,14 +7,17 @@
 
 import type { IpAddr, IpFamily } from "@/addr/ip_addr.ts";
 import type { Pool } from "./pool.ts";
+import type { Reservation } from "./reservation.ts";
 import type { SharingConflict } from "./sharing.ts";
 
 /** Why there is no address, as a CamelCase reason for a condition. */
 export type RefusalReason =
+  | "AddressConflict"
   | "AddressExcluded"
   | "AddressInUse"
   | "AddressInvalid"
   | "AddressOutsidePool"
+  | "AddressReserved"
   | "FamilyMismatch"
   | "NoPool"
   | "PolicyConflict"
@@ -30,6 +33,8 @@ export type WakeCause =
   | { readonly kind: "address-freed"; readonly pool: string }
   /** A Service that has an address left it, or changed its ports, policy or pods. */
   | { readonly kind: "sharers-changed"; readonly address: IpAddr }
+  /** An address is not reserved any more, or for another reason. */
+  | { readonly kind: "reservation-changed"; readonly address: IpAddr }
   /** A pool came, went or changed: enabled, extended, made default, bound. */
   | { readonly kind: "pools-changed" }
   /** The labels of a Namespace changed; the reconciler reports it. */
@@ -59,6 +64,7 @@ export function wakeCauseKey(cause: WakeCause): string {
     case "address-freed":
       return `${cause.kind} ${cause.pool}`;
     case "sharers-changed":
+    case "reservation-changed":
       return `${cause.kind} ${cause.address}`;
     case "namespace-changed":
       return `${cause.kind} ${cause.namespace}`;
@@ -176,6 +182,24 @@ export function refuseExcluded(address: IpAddr, pool: Pool): Refusal {
     stage: "assign",
     family: pool.family,
     retryOn: [POOLS_CHANGED],
+  };
+}
+
+/** A named address is reserved. */
+export function refuseReserved(
+  address: IpAddr,
+  family: IpFamily,
+  { reason, what }: Reservation,
+): Refusal {
+  return {
+    reason,
+    message: `${ASSIGN_PREFIX}the specified ip:${address} is ${what}`,
+    advice: reason === "AddressReserved"
+      ? "Name another address"
+      : "Name another address, or take this one from that host",
+    stage: "assign",
+    family,
+    retryOn: [{ kind: "reservation-changed", address }, POOLS_CHANGED],
   };
 }
 

@@ -11,6 +11,7 @@ import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
+  PublishedHeld,
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
@@ -42,6 +43,8 @@ export interface LocalPublication {
   readonly canReach: ReadonlyMap<IpAddr, string>;
   /** What is wrong with it. */
   readonly problems: readonly PublishedProblem[];
+  /** Addresses that foreign hosts have, the newest last. */
+  readonly held: readonly PublishedHeld[];
   /** Why it should not answer for VIPs, a reason; absent: it may. */
   readonly unfit?: string;
 }
@@ -253,6 +256,7 @@ export class LocalView {
         links: this.#publishedLinks(),
         canReach: this.#routes,
         problems: this.#problems(announcements),
+        held: this.#held(),
         ...(this.#unfit === undefined
           ? {}
           : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
@@ -316,6 +320,12 @@ export class LocalView {
       });
     }
     return links;
+  }
+
+  /** Addresses that foreign hosts have, whether a Service has them too or not. */
+  #held(): readonly PublishedHeld[] {
+    return this.#conflicts.filter(({ held }) => held)
+      .map(({ vip, mac, link }) => ({ ip: vip, mac, link }));
   }
 
   /** What is wrong on this node, one sentence per Eip and reason. */

@@ -10,9 +10,11 @@ import type { MacAddr } from "@/addr/mac_addr.ts";
 import {
   CONTROLLER_LEASE_NAME,
   decodeCanReach,
+  decodeHeld,
   decodeLinks,
   decodeProblems,
   encodeCanReach,
+  encodeHeld,
   encodeLinks,
   encodeProblems,
   type Lease,
@@ -20,6 +22,7 @@ import {
   LEASE_CAN_REACH_ANNOTATION,
   LEASE_COMPONENT_LABEL,
   LEASE_COMPONENT_VALUE,
+  LEASE_HELD_ANNOTATION,
   LEASE_LEAVING_ANNOTATION,
   LEASE_LINKS_ANNOTATION,
   LEASE_PROBLEMS_ANNOTATION,
@@ -96,6 +99,7 @@ interface Published {
   readonly canReach: string;
   readonly problems: string;
   readonly unfit: string;
+  readonly held: string;
   readonly record: AgentRecord;
 }
 
@@ -492,25 +496,32 @@ export class Membership {
     const canReach = annotations[LEASE_CAN_REACH_ANNOTATION] ?? "";
     const problems = annotations[LEASE_PROBLEMS_ANNOTATION] ?? "";
     const unfit = annotations[LEASE_UNFIT_ANNOTATION] ?? "";
+    const held = annotations[LEASE_HELD_ANNOTATION] ?? "";
     const known = this.#known.get(node);
     if (
       known?.links === links && known.canReach === canReach &&
-      known.problems === problems && known.unfit === unfit
+      known.problems === problems && known.unfit === unfit &&
+      known.held === held
     ) return;
     const readLinks = decodeLinks(links === "" ? "[]" : links);
     const readReach = decodeCanReach(canReach === "" ? "[]" : canReach);
     const readProblems = decodeProblems(problems === "" ? "[]" : problems);
+    const readHeld = decodeHeld(held === "" ? "[]" : held);
     this.#known.set(node, {
       links,
       canReach,
       problems,
       unfit,
+      held,
       record: {
         node,
         ...(unfit === "" ? {} : { unfit }),
         links: readLinks.ok ? readLinks.value : [],
         canReach: readReach.ok ? readReach.value : new Map<IpAddr, string>(),
         problems: readProblems.ok ? readProblems.value : [],
+        ...(readHeld.ok && readHeld.value.length > 0
+          ? { held: readHeld.value }
+          : {}),
       },
     });
     this.#changed.add(node);
@@ -519,7 +530,7 @@ export class Membership {
   #publishAgain(): void {
     const publication = this.#published;
     if (publication === undefined) return;
-    const { links, canReach, problems, unfit } = publication;
+    const { links, canReach, problems, unfit, held } = publication;
     this.#annotations = {
       [LEASE_LINKS_ANNOTATION]: encodeLinks(links),
       ...(canReach.size === 0
@@ -528,6 +539,9 @@ export class Membership {
       ...(problems.length === 0
         ? {}
         : { [LEASE_PROBLEMS_ANNOTATION]: encodeProblems(problems) }),
+      ...(held.length === 0
+        ? {}
+        : { [LEASE_HELD_ANNOTATION]: encodeHeld(held) }),
       ...(unfit === undefined ? {} : { [LEASE_UNFIT_ANNOTATION]: unfit }),
       ...(this.#leaving ? { [LEASE_LEAVING_ANNOTATION]: "true" } : {}),
     };

@@ -11,7 +11,7 @@ import { Membership } from "./membership.ts";
 Deno.test("Membership wakes when its Lease runs out, not only to renew it", () => {
   const membership = new Membership(CONFIG);
   membership.news({ kind: "listed", objects: [], resourceVersion: "1" }, at(0));
-  const links = { links: [], canReach: new Map(), problems: [] };
+  const links = { links: [], canReach: new Map(), problems: [], held: [] };
   membership.publish(links);
   membership.settle(at(0));
   const [write] = membership.takeWrites().filter(({ id }) =>

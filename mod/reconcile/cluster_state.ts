@@ -19,6 +19,7 @@ import type {
   Service,
 } from "@/api/mod.ts";
 import type {
+  PublishedHeld,
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
@@ -33,6 +34,8 @@ export interface AgentRecord {
   readonly canReach: ReadonlyMap<IpAddr, string>;
   /** What it found wrong on its node; each one sentence. */
   readonly problems: readonly PublishedProblem[];
+  /** Addresses that foreign hosts have on its links; absent: none. */
+  readonly held?: readonly PublishedHeld[];
   /** Why its node should not answer for VIPs, a reason; absent: it may. */
   readonly unfit?: string;
 }
@@ -400,10 +403,21 @@ function sameNode(a: Node, b: Node): boolean {
   return a.ready === b.ready &&
     a.networkUnavailable === b.networkUnavailable &&
     a.taints.join() === b.taints.join() &&
+    sameAddresses(a.addresses, b.addresses) &&
     a.meta.uid === b.meta.uid &&
     a.meta.deletionTimestamp === b.meta.deletionTimestamp &&
     sameRecord(a.meta.labels, b.meta.labels) &&
     sameRecord(a.meta.annotations, b.meta.annotations);
+}
+
+function sameAddresses(
+  a: Node["addresses"],
+  b: Node["addresses"],
+): boolean {
+  return a.length === b.length && a.every(({ type, address }, i) => {
+    const other = b[i];
+    return other?.type === type && other.address === address;
+  });
 }
 
 /** Whether two string maps have the same entries. */

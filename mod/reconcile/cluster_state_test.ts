@@ -164,12 +164,20 @@ Deno.test("ClusterState notes a Node only when something that is used changed", 
   const state = new ClusterState();
   state.putNode(node("n1", { resourceVersion: "1" }));
   state.takeChanges();
-  state.putNode({
-    ...node("n1", { resourceVersion: "2" }),
-    addresses: [{ type: "InternalIP", address: "192.0.2.1" }],
-  });
+  state.putNode(node("n1", { resourceVersion: "2" }));
   deepStrictEqual(state.takeChanges(), []);
   state.putNode({ ...node("n1", { resourceVersion: "3" }), ready: false });
+  deepStrictEqual(state.takeChanges(), [
+    { kind: "node", key: "n1", vanished: false },
+  ]);
+  const addresses = [{ type: "InternalIP", address: "192.0.2.1" }];
+  for (const resourceVersion of ["4", "5"]) {
+    state.putNode({
+      ...node("n1", { resourceVersion }),
+      ready: false,
+      addresses: [...addresses],
+    });
+  }
   deepStrictEqual(state.takeChanges(), [
     { kind: "node", key: "n1", vanished: false },
   ]);

@@ -20,6 +20,7 @@ import { EchoWatch } from "./echo_watch.ts";
 import { EventLog, type EventSource } from "./event_log.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import { PoolBook } from "./pool_book.ts";
+import { Reservations } from "./reservations.ts";
 import { ServicePlanner } from "./service_planner.ts";
 import { WriteQueue } from "./write_queue.ts";
 import { EipPlanner } from "./eip_planner.ts";
@@ -52,6 +53,7 @@ export class Controller {
   readonly #queue: WriteQueue;
   readonly #allocator = new Allocator();
   readonly #pools: PoolBook;
+  readonly #reservations = new Reservations();
   readonly #services: ServicePlanner;
   readonly #eips: EipPlanner;
   readonly #echoes = new EchoWatch();
@@ -91,6 +93,7 @@ export class Controller {
 
   /** Notes what changed in the tables. */
   note(changes: readonly Change[], now: Now): void {
+    this.#reservations.note(changes);
     for (const { kind, key, vanished } of changes) {
       switch (kind) {
         case "service":
@@ -129,6 +132,9 @@ export class Controller {
       else this.#eips.note(name);
     }
     this.#pools.read(now);
+    this.#services.noteReserved(
+      this.#allocator.setReserved(this.#reservations.read(this.#state)),
+    );
     this.#services.plan(now, writes);
     this.#eips.plan(now, writes);
     for (const { id } of writes) this.#queue.start(id);

@@ -1,5 +1,14 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { MacAddr } from "@/addr/mac_addr.ts";
+import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
+import {
+  projectNode,
+  type PublishedHeld,
+  type PublishedLink,
+} from "@/api/mod.ts";
 import { type Raw, World } from "./_world_test.ts";
+import type { AgentRecord } from "./cluster_state.ts";
 import { POOL_GONE_GRACE_MS } from "./pool_book.ts";
 
 const POOL = { address: "192.168.0.91-192.168.0.93" };
@@ -717,3 +726,115 @@ Deno.test.each(SUCCESSORS)(
     deepStrictEqual(world.addresses("default/old"), ["192.168.0.91"]);
   },
 );
+
+const HELD: PublishedHeld = {
+  ip: "192.168.0.91" as IpAddr,
+  mac: "02:00:00:00:00:63" as MacAddr,
+  link: "eth0",
+};
+
+/** What the agent of node n2 published. */
+function agent(world: World, fields: Partial<AgentRecord>): void {
+  world.state.putAgent({
+    node: "n2",
+    links: [],
+    canReach: new Map(),
+    problems: [],
+    ...fields,
+  });
+}
+
+Deno.test("Controller passes over an address that a foreign host has, until it has it no more", () => {
+  const world = new World();
+  agent(world, { held: [HELD] });
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.92"]);
+  agent(world, {});
+  world.service("default/b");
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/b"), ["192.168.0.91"]);
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.92"]);
+});
+
+Deno.test("Controller refuses an address that a foreign host has to who names it, with the MAC address", () => {
+  const world = new World();
+  agent(world, { held: [HELD] });
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a", {
+    annotations: { "eip.openelb.kubesphere.io/v1alpha1": "192.168.0.91" },
+  });
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), []);
+  strictEqual(
+    world.condition("services/default/a", "AddressAssigned"),
+    "False AddressConflict",
+  );
+  ok(world.events().some((event) => event.includes(HELD.mac)));
+  agent(world, {});
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+});
+
+Deno.test("Controller takes no address away that a foreign host has too, but says so while it does", () => {
+  const world = new World();
+  world.eip("pool", POOL, DEFAULT);
+  world.service("default/a");
+  world.settleAll();
+  agent(world, { held: [HELD] });
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/a"), ["192.168.0.91"]);
+  strictEqual(
+    world.condition("services/default/a", "Degraded"),
+    "True AddressConflict",
+  );
+  agent(world, {});
+  world.settleAll();
+  strictEqual(world.condition("services/default/a", "Degraded"), "");
+});
+
+Deno.test("Controller hands out no address of a node, of its links, or of its gateways", () => {
+  const world = new World();
+  const node = projectNode({
+    metadata: { name: "n1", uid: "1", resourceVersion: "1" },
+    status: {
+      addresses: [
+        { type: "Hostname", address: "192.168.0.95" },
+        { type: "InternalIP", address: "192.168.0.91" },
+      ],
+    },
+  });
+  ok(node.ok);
+  world.state.putNode(node.value);
+  const link = (name: string, prefix: string): PublishedLink => ({
+    name,
+    up: true,
+    mac: HELD.mac,
+    prefixes: [parsePrefix(prefix) as Prefix],
+    gateways: ["192.168.0.93" as IpAddr],
+  });
+  agent(world, {
+    links: [
+      link("eth0", "192.168.0.92/24"),
+      // kube-proxy binds VIPs there.
+      link("kube-ipvs0", "192.168.0.94/32"),
+    ],
+  });
+  world.eip("pool", { address: "192.168.0.91-192.168.0.95" }, DEFAULT);
+  for (const name of ["a", "b", "c"]) world.service(`default/${name}`);
+  world.settleAll();
+  deepStrictEqual(
+    ["a", "b", "c"].map((name) => world.addresses(`default/${name}`)[0]),
+    ["192.168.0.94", "192.168.0.95", undefined],
+  );
+  const status = world.objects.get("eips/pool")?.["status"] as Raw;
+  strictEqual(status["usage"], 2);
+  strictEqual(status["poolSize"], 5);
+  strictEqual(status["occupied"], true);
+  // A node that gets another address gives the first one back.
+  const moved = { ...node.value, addresses: [] };
+  world.state.putNode(moved);
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/c"), ["192.168.0.91"]);
+});

@@ -25,6 +25,7 @@ export * from "./interface_selection.ts";
 export * from "./link_choice.ts";
 export * from "./planned_write.ts";
 export * from "./pool_book.ts";
+export * from "./reservations.ts";
 export * from "./rewrite_watch.ts";
 export * from "./service_planner.ts";
 export * from "./service_status.ts";

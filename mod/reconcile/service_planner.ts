@@ -131,6 +131,15 @@ export class ServicePlanner {
     this.#wake([{ kind: "namespace-changed", namespace }]);
   }
 
+  /** Notes that addresses became reserved, or are so no more: who has one is to be told. */
+  noteReserved(addresses: readonly IpAddr[]): void {
+    for (const address of addresses) {
+      for (const holder of this.#parts.allocator.holdersOf(address)) {
+        if (isServiceKey(holder)) this.#dirty.add(holder);
+      }
+    }
+  }
+
   /** When something is due although nothing changed, or undefined. */
   deadlineMs(): number | undefined {
     let earliest: number | undefined;
@@ -490,9 +499,31 @@ export class ServicePlanner {
     if (held.length > 0 && found.trouble !== undefined) {
       return claim(found.trouble.reason, found.trouble.message);
     }
-    return found.conflict === undefined
-      ? undefined
-      : claim(CONDITION_REASON.sharingConflict, found.conflict);
+    if (found.conflict !== undefined) {
+      return claim(CONDITION_REASON.sharingConflict, found.conflict);
+    }
+    const reserved = this.#reservedOf(held);
+    return reserved && claim(reserved.reason, reserved.message);
+  }
+
+  /** What else has an address that a Service has; it keeps it all the same. */
+  #reservedOf(
+    held: readonly HeldAddress[],
+  ): { readonly reason: string; readonly message: string } | undefined {
+    for (const { address } of held) {
+      const reservation = this.#parts.allocator.reservationOf(address);
+      if (reservation === undefined) continue;
+      const { reason, what } = reservation;
+      return {
+        reason,
+        message: `${address} is ${what} too: ${
+          reason === "AddressReserved"
+            ? "give this Service another address, or exclude this one in the Eip"
+            : "take it from that host, or give this Service another one"
+        }`,
+      };
+    }
+    return undefined;
   }
 
   readonly #said: PlannedWrite[] = [];

@@ -20,6 +20,8 @@ import {
   strike,
 } from "./faults.ts";
 import { question } from "./frames.ts";
+import { addrOf, macOf } from "./link/addresses.ts";
+import { answerOf } from "./link/hosts.ts";
 import type { SimNode } from "./node.ts";
 import { Operator } from "./operator.ts";
 import type { Station } from "./segment.ts";
@@ -86,7 +88,13 @@ class SeedRun {
   readonly #auditor: Station = {
     name: "auditor",
     macNumber: Number.parseInt(AUDITOR.mac.replaceAll(":", ""), 16),
-    hear: () => {},
+    hear: (frames) => {
+      for (const frame of frames) {
+        const answer = answerOf(frame, AUDITOR_HOST);
+        if (answer === undefined) continue;
+        this.cluster.segment.send(this.#auditor, [answer]);
+      }
+    },
   };
 
   constructor(
@@ -221,6 +229,10 @@ const AUDITOR = {
   mac: "02:00:00:00:00:07",
   ipv4: "192.168.0.7",
   ipv6: "2001:db8::7",
+};
+const AUDITOR_HOST = {
+  mac: macOf(0, 7),
+  ips: new Set([addrOf(AUDITOR.ipv4), addrOf(AUDITOR.ipv6)]),
 };
 const LOOK_MS = 1_000;
 const LOOKED_AT_MAX = 32;

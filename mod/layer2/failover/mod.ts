@@ -17,6 +17,7 @@
  */
 
 export * from "./agenda.ts";
+export * from "./checker.ts";
 export * from "./claim.ts";
 export * from "./constants.ts";
 export * from "./events.ts";

@@ -76,6 +76,7 @@ const EXPECTED: Readonly<Record<LinkFault, readonly Outcome[]>> = {
   alone: ["stayed", "took-over"],
   "api-outage": ["stayed"],
   "api-lost": ["stayed", "relieved"],
+  "blind-next": ["took-over"],
   drain: ["stayed", "relieved"],
   upgrade: ["stayed", "relieved"],
   "rolling-upgrade": ["relieved"],

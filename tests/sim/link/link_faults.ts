@@ -5,10 +5,11 @@
  */
 
 import { isIpv4 } from "@/addr/ip_addr.ts";
+import { macOf } from "./addresses.ts";
 import type { LinkFault } from "./fault_kinds.ts";
 import { Gateway } from "./hosts.ts";
 import type { LinkNode } from "./link_node.ts";
-import { type LinkWorld, macOf } from "./link_world.ts";
+import type { LinkWorld } from "./link_world.ts";
 import type { PlannedFault } from "./plan.ts";
 import { portOf } from "./rules.ts";
 import type { ApiVip } from "./scripted_main.ts";
@@ -173,6 +174,31 @@ const BEGIN: Readonly<
       end: () => {
         node.reachesApi = true;
         relistLater(world, node);
+      },
+    };
+  },
+  "blind-next": ({ world, vip }) => {
+    const [owner, next, third] = world.order(vip);
+    if (third === undefined || owner === undefined || next === undefined) {
+      return undefined;
+    }
+    if (![owner, next].every((node) => node.isRunning && node.faults === 0)) {
+      return undefined;
+    }
+    next.reachesApi = false;
+    next.kill();
+    next.boot();
+    let thaw: (() => void) | undefined;
+    world.timeline.after(BLIND_FIRST_MS, () => {
+      if (next.reachesApi || !owner.isRunning) return;
+      thaw = freeze([owner]).end;
+    });
+    return {
+      nodes: [owner, next],
+      end: () => {
+        thaw?.();
+        next.reachesApi = true;
+        relistLater(world, next);
       },
     };
   },
@@ -372,6 +398,7 @@ function cutHalves(
   }
 }
 
+const BLIND_FIRST_MS = 1_500;
 const READY_FIRST_MS = 600;
 /** Foreign hosts come when a VIP is not answered for, or it would be a conflict. */
 const FOREIGN_AFTER_MS = 700;

@@ -49,6 +49,8 @@ export class LinkNode {
   oneWayCuts = 0;
   /** Since when it has none. */
   faultlessSinceMs = 0;
+  /** When its agent was started. */
+  soundSinceMs = 0;
   /** When the last frame was handed to its agent, on its own clock. */
   lastFrameMs: number = -Infinity;
   /** When its process last went on after it was stopped, and how long that was. */
@@ -108,6 +110,7 @@ export class LinkNode {
   boot(): void {
     const world = this.#world;
     const boot = ++this.#boots;
+    this.soundSinceMs = world.nowMs;
     this.process = "running";
     this.#agent = world.makeAgent(this, world.incarnation());
     this.#wakeAtMs = Infinity;

@@ -9,8 +9,8 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { orderCandidates } from "@/layer2/mod.ts";
 import type { WireReport } from "@/node/mod.ts";
+import { comesBefore } from "../facts.ts";
 import type { LinkNode, NodePort } from "./link_node.ts";
 import type { LinkWorld } from "./link_world.ts";
 import type { ApiVip } from "./scripted_main.ts";
@@ -248,8 +248,8 @@ export class LinkRules {
       const sinceMs = (nowMs - book.claimedMs).toFixed(0);
       this.broken(`${move} ${sinceMs} ms after it moved last (rule 6)`);
     }
-    const [first] = orderCandidates([owner.name, taker.name], vip);
-    if (first === owner.name) this.broken(`${move}, which is better (rule 6)`);
+    const isWorse = comesBefore(vip, owner.name, taker.name);
+    if (isWorse) this.broken(`${move}, which is better (rule 6)`);
   }
 
   #look(book: VipBook): void {
@@ -271,10 +271,33 @@ export class LinkRules {
 
   #fellSilent(book: VipBook): void {
     if (book.silentSinceMs !== undefined) return;
-    book.silentSinceMs = this.#world.nowMs;
+    const sinceMs = this.#world.nowMs;
+    book.silentSinceMs = sinceMs;
+    this.#world.timeline.after(SILENT_MS_MAX, () => {
+      if (book.silentSinceMs === sinceMs) this.#tooSilent(book, sinceMs);
+    });
     const { vip, eligible, isGone } = book.api;
     if (!this.isGapless || isGone || eligible.length < 2) return;
     this.broken(`nobody answers for ${vip} during a planned move (rule 6)`);
+  }
+
+  /** Somebody could have claimed it for a long time. */
+  #tooSilent(book: VipBook, sinceMs: number): void {
+    const { plan, nodes } = this.#world;
+    const { vip, isGone, link } = book.api;
+    if (isGone || plan.isFiltered || this.foreign.has(vip)) return;
+    const idle = nodes.find((node) =>
+      node.isRunning && faultlessSinceMs(node) < sinceMs &&
+      node.soundSinceMs < sinceMs && node.mayClaim(vip) &&
+      node.main?.isLeaving === false &&
+      nodes.some((other) =>
+        other !== node && other.isRunning && hears(node, other, link)
+      )
+    );
+    if (idle === undefined) return;
+    this.broken(
+      `nobody owns ${vip} for ${SILENT_MS_MAX} ms, though ${idle.name} could (rule 7)`,
+    );
   }
 
   #lookAtDoubles(book: VipBook): void {
@@ -401,4 +424,6 @@ const LIMIT_MS: Readonly<Record<Contact, number>> = {
   "through-a-third": 3_000,
   none: Infinity,
 };
+/** Longest time without an owner while a candidate is well; a foreign host is looked for every 5 s. */
+const SILENT_MS_MAX = 7_000;
 const FILTERED_LIMIT_MS = 15_000;
