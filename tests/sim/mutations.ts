@@ -133,8 +133,8 @@ const LINK_MUTATIONS: readonly Mutation[] = [
     ),
     replacing(
       "vips.ts",
-      "if (nowMs - vip.vettedMs <= VETTED_VALID_MS) {",
-      "if (nowMs >= vip.vettedMs) {",
+      "if (nowMs - vettedMs <= VETTED_VALID_MS) {",
+      "if (nowMs >= vettedMs) {",
     ),
   ]),
   linkMutation("no gap check", [

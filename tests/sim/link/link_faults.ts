@@ -35,9 +35,24 @@ export function strike(
 ): Ongoing | undefined {
   const vip = world.random.pick(world.api.vips);
   const node = drawNode(world, vip);
-  if (node === undefined) return undefined;
-  const begin = BEGIN[fault.kind];
-  const begun = begin({ world, vip, node, forMs: fault.forMs });
+  return node && strikeAt(world, fault, { vip, node });
+}
+
+/**
+ * Begins a fault where it is wanted.
+ *
+ * @param world The world.
+ * @param fault Which, and for how long.
+ * @param at The VIP and the node that it is about.
+ * @returns The fault, or `undefined` when that cannot be.
+ */
+export function strikeAt(
+  world: LinkWorld,
+  fault: PlannedFault,
+  at: { readonly vip: ApiVip; readonly node: LinkNode },
+): Ongoing | undefined {
+  const { vip } = at;
+  const begun = BEGIN[fault.kind]({ world, ...at, forMs: fault.forMs });
   if (begun === undefined) return undefined;
   const { nodes, end } = begun;
   world.trace(() =>

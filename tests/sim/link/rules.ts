@@ -208,7 +208,9 @@ export class LinkRules {
         this.broken(`${claim} from ${owner.name}, which answers (rule 4)`);
       }
     }
-    if (this.foreign.has(vip) && this.#world.plan.cabling.lossShare === 0) {
+    const isHearing = faultlessSinceMs(node) < nowMs - SOUND_MS &&
+      this.#world.plan.cabling.lossShare === 0;
+    if (this.foreign.has(vip) && isHearing) {
       this.broken(`${claim} while a foreign host answers for it`);
     }
     book.claimedMs = nowMs;

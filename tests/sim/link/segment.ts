@@ -33,6 +33,8 @@ export interface Cabling {
 export class LinkSegment {
   /** Frames sent, by whom; for the cost table. */
   readonly sent: number[] = [];
+  /** Those of them that agents send to each other. */
+  readonly said: number[] = [];
   /** Frames that reached a host, by whom. */
   readonly received: number[] = [];
   /** Whether the switch drops frames of agents to each other. */
@@ -57,6 +59,7 @@ export class LinkSegment {
   /** Plugs a host in; the number of its port. */
   attach(host: Host): number {
     this.sent.push(0);
+    this.said.push(0);
     this.received.push(0);
     return this.#hosts.push(host) - 1;
   }
@@ -103,6 +106,7 @@ export class LinkSegment {
   send(from: number, frame: Uint8Array): void {
     this.sent[from] = (this.sent[from] ?? 0) + 1;
     const isAgents = isOfAgents(frame);
+    if (isAgents) this.said[from] = (this.said[from] ?? 0) + 1;
     if (this.#bursts > 0 || (isAgents && this.isFiltered)) return;
     const isGroup = ((frame[0] ?? 0) & 1) === 1;
     const to = isGroup ? -1 : macNumberAt(frame, 0);
