@@ -202,7 +202,7 @@ export const FOREIGN_HOSTS_MAX = 64;
  * second at most: a port under Dynamic ARP Inspection is disabled at 15 frames
  * per second by default, and answers count too.
  */
-export const STEADY_ASKS_PER_SECOND = 5;
+export const STEADY_ASKS_PER_SECOND = 6;
 
 /** How many fellows are known at most; frames of further ones are refused. */
 export const FELLOWS_MAX = 250;
