@@ -1,7 +1,7 @@
 /**
  * Checks on the wire that VIPs which others own answer, and from the right MAC
- * address: each is asked for as a client would ask, about once a minute, by one
- * of the agents that do not own it.
+ * address: each is asked for as a client would ask, soon after it came and then about
+ * once a minute, by one of the agents that do not own it.
  *
  * What is wrong is believed when it was seen three times in a row, 500 ms apart,
  * while the owner stayed the same; it is over with the first right answer. One
@@ -97,7 +97,9 @@ export type PresenceCounts = Record<PresenceVerdict["kind"], number>;
 export interface PresenceState {
   /** Its configuration, fixed at birth. */
   readonly config: PresenceConfig;
-  /** When each VIP is to be looked at next; the earliest first. */
+  /** When each VIP that has just come is to be looked at first; the earliest first. */
+  readonly fresh: Map<IpAddr, number>;
+  /** When each of the others is to be looked at next; the earliest first. */
   readonly due: Map<IpAddr, number>;
   /** VIPs with which something is wrong. */
   readonly wrong: Map<IpAddr, Wrong>;
@@ -133,6 +135,7 @@ interface Check {
 export function initialPresence(config: PresenceConfig): PresenceState {
   return {
     config,
+    fresh: new Map(),
     due: new Map(),
     wrong: new Map(),
     check: undefined,
@@ -158,9 +161,9 @@ export function stepPresence(
     case "vips":
       for (const vip of event.removed) forget(state, vip, effects);
       for (const vip of event.added) {
-        if (state.due.has(vip)) continue;
-        // Who has just come is claimed in these moments.
-        state.due.set(vip, event.nowMs + CHECK_INTERVAL_MS);
+        if (state.due.has(vip) || state.fresh.has(vip)) continue;
+        // What has just come is claimed in these moments.
+        state.fresh.set(vip, event.nowMs + FIRST_CHECK_MS);
       }
       break;
     case "claim": {
@@ -190,10 +193,11 @@ export function presenceDeadlineMs(state: PresenceState): number | undefined {
   for (const { dueMs } of state.wrong.values()) {
     earliest = Math.min(earliest, dueMs);
   }
-  // The round is in order.
-  for (const dueMs of state.due.values()) {
-    earliest = Math.min(earliest, dueMs);
-    break;
+  for (const round of [state.fresh, state.due]) {
+    for (const dueMs of round.values()) {
+      earliest = Math.min(earliest, dueMs);
+      break;
+    }
   }
   return earliest === Infinity ? undefined : Math.max(earliest, state.nextMs);
 }
@@ -209,6 +213,7 @@ function forget(
   vip: IpAddr,
   effects: PresenceEffect[],
 ): void {
+  state.fresh.delete(vip);
   state.due.delete(vip);
   if (state.check?.vip === vip) state.check = undefined;
   clear(state, vip, effects);
@@ -317,16 +322,20 @@ function takeWrong(state: PresenceState, nowMs: number): IpAddr | undefined {
 }
 
 function takeNext(state: PresenceState, nowMs: number): IpAddr | undefined {
-  for (const [vip, dueMs] of state.due) {
-    if (dueMs > nowMs) return undefined;
-    state.due.delete(vip);
-    state.due.set(vip, nowMs + CHECK_INTERVAL_MS);
-    return vip;
+  for (const round of [state.fresh, state.due]) {
+    for (const [vip, dueMs] of round) {
+      if (dueMs > nowMs) break;
+      round.delete(vip);
+      state.due.set(vip, nowMs + CHECK_INTERVAL_MS);
+      return vip;
+    }
   }
   return undefined;
 }
 
 const RIGHT: PresenceVerdict = { kind: "right" };
+/** When a VIP is checked that has just come. */
+const FIRST_CHECK_MS = 10_000;
 /** How often each VIP is checked, unless there are more than 120 of a checker's on the link. */
 const CHECK_INTERVAL_MS = 60_000;
 /** How often a VIP is checked with which something is wrong. */

@@ -12,8 +12,8 @@
  *          waiting, held ────▶ probing, held ────────────┘ without an answer
  * ```
  *
- * One address is probed at a time, one a second, so a link sees two frames a
- * second at most. The state is changed in place, by one owner.
+ * One address is probed at a time, one in 1.5 s, so a link sees two frames in
+ * that time at most. The state is changed in place, by one owner.
  *
  * @module
  */
@@ -252,8 +252,8 @@ function nextTarget(
   return next;
 }
 
-/** Addresses vetted on one link at most: more could not be before what is vetted is too old. */
-export const VETTING_TARGETS_MAX = 64;
+/** Addresses vetted on one link at most: with more, what was vetted would be too old before its next turn. */
+export const VETTING_TARGETS_MAX = 40;
 /** How often an address is probed for: a first claim takes what is not older than 60 s. */
 const VETTING_INTERVAL_MS = 30_000;
 /** How often an address that a foreign host has is probed for. */
@@ -264,5 +264,5 @@ const CLEAR_TO_FREE = 2;
 const PROBES = 2;
 /** Time after each of them. */
 const PROBE_INTERVAL_MS = 100;
-/** From the first probe for one address to that for the next: two frames a second. */
-const START_INTERVAL_MS = 1_000;
+/** From the first probe for one address to that for the next. */
+const START_INTERVAL_MS = 1_500;

@@ -14,6 +14,7 @@ import {
   Capture,
   type LabCluster,
   type LabHost,
+  type LabNode,
   type ServiceOptions,
 } from "@/lab/mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
