@@ -15,7 +15,6 @@ import {
   type WireReport,
 } from "@/node/mod.ts";
 import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
-import { clusterIdOf, encodeFellow, nodeIdOf } from "@/wire/fellow.ts";
 import { WireHost } from "./wire_host.ts";
 
 Deno.test("WireHost says that it runs, answers what comes, and stops when told to", () => {
@@ -82,7 +81,7 @@ Deno.test("WireHost answers what agents say before it answers anybody else", () 
   port.listen();
   const { sent, said, queue, answers } = port.link(1);
   const from = sent.length;
-  said.push(...Array.from({ length: 40 }, (_, i) => probe(BigInt(i))));
+  said.push(...Array.from({ length: 40 }, () => PROBE));
   queue.push(REQUEST);
   let answered = 0;
   port.link(1).onAnswer = () => {
@@ -394,20 +393,18 @@ const BEGIN: readonly WireCommand[] = [
   { kind: "vips", upserts: [VIP], removes: [] },
   { kind: "synced" },
 ];
-const CLUSTER = clusterIdOf("a cluster");
-
-/** A question of another agent. */
-function probe(nonce: bigint): Uint8Array {
-  const node = nodeIdOf("n2");
-  return encodeFellow(
-    { sender: node, incarnation: 1n, message: { kind: "probe", nonce } },
-    {
-      identity: { cluster: CLUSTER, node },
-      source: "02:00:00:00:00:02" as WireLink["mac"],
-      destination: ETH0.mac,
-    },
-  );
-}
+const CLUSTER = "484551ba038426dd" as Extract<
+  WireCommand,
+  { readonly kind: "cluster" }
+>["clusterId"];
+/** A PROBE of the node n2 of that cluster. */
+const PROBE = Uint8Array.fromHex(
+  [
+    "020000000001 020000000002 88b5",
+    "4648 01 04 484551ba038426dd 0480a93d2e9b094b 0000000000000001 0008 0000",
+    "0000000000000000 000000000000",
+  ].join("").replaceAll(" ", ""),
+);
 
 /** Who has 192.0.2.91? Tell 192.0.2.11. */
 const REQUEST = Uint8Array.fromHex(

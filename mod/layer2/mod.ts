@@ -18,6 +18,7 @@ export * from "./announcement_frames.ts";
 export * from "./announcer.ts";
 export * from "./conflict.ts";
 export * from "./drop_reason.ts";
+export type { FellowReport } from "./failover/events.ts";
 export * from "./fast_responder.ts";
 export * from "./packet_filter.ts";
 export * from "./presence_check.ts";

@@ -90,6 +90,8 @@ export class LinkCore {
   readonly #vetted = { free: 0, held: 0 };
   /** Where fellows were heard, besides what their Leases say. */
   readonly #heard = new Map<MacAddr, string>();
+  /** MAC addresses of frames as text, by their 48 bits. */
+  readonly #macs = new Map<number, MacAddr>();
   /** VIPs that main has told of on this link. */
   readonly #known = new Set<IpAddr>();
   #nodesSeen: unknown;
@@ -192,6 +194,9 @@ export class LinkCore {
           this.#known.add(vip);
           added.push(vip);
         }
+        upserts.push({ vip, eligible: view.eligible });
+      } else if (view?.links.length === 0 && this.#known.has(vip)) {
+        // Chosen nowhere on this node: it is handed over, not dropped.
         upserts.push({ vip, eligible: view.eligible });
       } else if (this.#known.delete(vip)) removes.push(vip);
     }
@@ -441,7 +446,7 @@ export class LinkCore {
     frame: FellowFrame,
     { nowMs, effects }: At,
   ): void {
-    const mac = macAddr(bytes.subarray(6, 12));
+    const mac = this.#macOf(bytes);
     this.#step({ kind: "frame", nowMs, mac, frame }, effects);
     const fellow = this.#failover.fellows.get(frame.sender);
     const node = fellow?.node ?? frame.sender;
@@ -454,6 +459,18 @@ export class LinkCore {
       }
     }
     this.#tellFellows(nowMs, effects);
+  }
+
+  /** Where a frame came from; the same few are read again and again. */
+  #macOf(bytes: Uint8Array): MacAddr {
+    let number = 0;
+    for (let i = 6; i < 12; i++) number = number * 256 + (bytes[i] ?? 0);
+    const known = this.#macs.get(number);
+    if (known !== undefined) return known;
+    const mac = macAddr(bytes.subarray(6, 12));
+    if (this.#macs.size >= HEARD_MAX) this.#macs.clear();
+    this.#macs.set(number, mac);
+    return mac;
   }
 
   #tellFellows(nowMs: number, effects: WireEffect[]): void {

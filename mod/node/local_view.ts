@@ -83,6 +83,9 @@ export class LocalView {
   /** Another number after every change of this node's own state. */
   #version = 0;
   #targets = "";
+  /** Targets whose routes were asked for when routes were last told. */
+  #answered: ReadonlySet<IpAddr> = new Set();
+  #asked: readonly IpAddr[] = [];
   #askRoutes = false;
   #arpIgnoreAskedMs: number | undefined;
   #arpIgnoreLinks = "";
@@ -121,6 +124,7 @@ export class LocalView {
     this.#version++;
     this.#routesKnown = true;
     this.#routes = new Map(routes);
+    this.#answered = new Set([...this.#asked, ...this.#routes.keys()]);
   }
 
   /** Takes what the health port of kube-proxy says, a phrase; undefined: that it is healthy, or not there. */
@@ -199,6 +203,7 @@ export class LocalView {
     const askRoutes = this.#linksKnown &&
       (text !== this.#targets || (this.#askRoutes && targets.length > 0));
     this.#targets = text;
+    this.#asked = targets;
     this.#askRoutes = false;
     const links = this.#derive(announcements).used;
     const linksText = links.join(" ");
@@ -275,13 +280,24 @@ export class LocalView {
     return derived;
   }
 
-  /** The active pools with the links that they select on this node. */
+  /**
+   * The active pools with the links that they select on this node; where a route
+   * is still being looked up, with those they selected before: a link that is
+   * closed for a moment has to get to know everybody anew.
+   */
   #selected(): readonly ActivePool[] {
     const context = { links: this.#links, routes: this.#routes };
-    return this.#pools.map((pool) => ({
-      ...pool,
-      links: selectPoolLinks(pool, context),
-    }));
+    return this.#pools.map((pool) => {
+      const links = selectPoolLinks(pool, context);
+      const awaits = canReachTargets(pool.interface).some((target) =>
+        !this.#answered.has(target)
+      );
+      if (links.length > 0 || !awaits) return { ...pool, links };
+      const before = this.#derived?.pools.find(({ name }) =>
+        name === pool.name
+      );
+      return { ...pool, links: before?.links ?? links };
+    });
   }
 
   #wireLinks(used: ReadonlySet<string>): readonly WireLink[] {

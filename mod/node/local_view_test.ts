@@ -77,6 +77,28 @@ Deno.test("LocalView opens the links of an active Eip before it has a VIP", () =
   strictEqual(view.links(world.announcements)[0]?.running, false);
 });
 
+Deno.test("LocalView keeps a link open while it looks up the route that selects it from now on", () => {
+  const world = new Announced();
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2), link("eth1", 3)]);
+  const opened = () => view.links(world.announcements).map(({ name }) => name);
+  const edit = (text: string) => {
+    const pool = eip("pool", { interface: text });
+    view.setEips([pool]);
+    const names = opened();
+    view.questions([pool], world.announcements, at(0));
+    return names;
+  };
+  deepStrictEqual(edit("eth0"), ["eth0"]);
+  deepStrictEqual(edit("can_reach:192.0.2.1"), ["eth0"]);
+  view.setRoutes([[ip("192.0.2.1"), "eth1"]]);
+  deepStrictEqual(opened(), ["eth1"]);
+  // No route at all is an answer, too.
+  deepStrictEqual(edit("can_reach:192.0.2.2"), ["eth1"]);
+  view.setRoutes([]);
+  deepStrictEqual(opened(), []);
+});
+
 Deno.test("LocalView keeps the links of VIPs open whose Eip gives out no more", () => {
   const world = new Announced().eip("pool", "192.0.2.91", "eth0")
     .service("web", "192.0.2.91");

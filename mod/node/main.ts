@@ -438,6 +438,7 @@ export class MainCore {
 
   /** Finds out who should be heard on the links and is not. */
   #listen(at: Instant): void {
+    if (!this.#unheard.isDue(at)) return;
     const { heard } = this.#owners;
     const views = new Map(
       this.#membership.nodeViews(at).map((view) => [view.node, view]),

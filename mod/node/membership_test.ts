@@ -1,4 +1,9 @@
-import { ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import {
+  LEASE_LINKS_ANNOTATION,
+  LEASE_UNFIT_ANNOTATION,
+  projectLease,
+} from "@/api/mod.ts";
 import type { PlannedWrite } from "@/reconcile/mod.ts";
 import type { Instant } from "./main_events.ts";
 import { Membership } from "./membership.ts";
@@ -27,6 +32,30 @@ Deno.test("Membership wakes when its Lease runs out, not only to renew it", () =
   }
   strictEqual(nowMs, 10_000);
   ok(!membership.hasLease(at(nowMs)));
+});
+
+Deno.test("Membership tells of an agent that becomes unfit, and of nothing else that a renewal changes", () => {
+  const membership = new Membership(CONFIG);
+  const show = (annotations: object, resourceVersion: string) => {
+    const lease = projectLease({
+      metadata: {
+        name: "foghorn-node-n2",
+        namespace: "openelb-system",
+        resourceVersion,
+        annotations: { [LEASE_LINKS_ANNOTATION]: "[]", ...annotations },
+      },
+      spec: { holderIdentity: "boot2_1", leaseDurationSeconds: 10 },
+    });
+    ok(lease.ok);
+    membership.news({ kind: "changed", object: lease.value }, at(0));
+    return membership.takeChangedAgents().map(({ record }) => record?.unfit);
+  };
+  deepStrictEqual(show({}, "1"), [undefined]);
+  deepStrictEqual(show({}, "2"), []);
+  const unfit = { [LEASE_UNFIT_ANNOTATION]: "KubeProxyUnhealthy" };
+  deepStrictEqual(show(unfit, "3"), ["KubeProxyUnhealthy"]);
+  deepStrictEqual(show(unfit, "4"), []);
+  deepStrictEqual(show({}, "5"), [undefined]);
 });
 
 function at(nowMs: number): Instant {

@@ -48,6 +48,11 @@ export class UnheardWatch {
   #told: readonly UnheardFellow[] = [];
   #lookedMs = -Infinity;
 
+  /** Whether it is time to look again: it takes a look at every agent, and nothing about it is urgent. */
+  isDue(at: Instant): boolean {
+    return at.nowMs >= this.#lookedMs + LOOK_INTERVAL_MS;
+  }
+
   /**
    * Looks again.
    *
@@ -56,8 +61,6 @@ export class UnheardWatch {
    * @returns Those not heard for {@linkcode UNHEARD_MS}, sorted; the same list while it is the same.
    */
   look(input: HearingInput, at: Instant): readonly UnheardFellow[] {
-    // It takes a look at every agent, and nothing about it is urgent.
-    if (at.nowMs < this.#lookedMs + LOOK_INTERVAL_MS) return this.#told;
     const due = new Map<string, { readonly dueMs: number } & UnheardFellow>();
     for (const silent of silentFellows(input)) {
       const key = `${silent.eip} ${silent.link} ${silent.node}`;

@@ -29,13 +29,15 @@ Deno.test("UnheardWatch names an agent that was not heard for long, until it is"
   strictEqual(watch.deadlineMs(), 20_000 + 2 * UNHEARD_MS);
 });
 
-Deno.test("UnheardWatch looks no more often than is of use", () => {
+Deno.test("UnheardWatch wants to look no more often than is of use", () => {
   const watch = new UnheardWatch();
-  watch.look(input({ presence: "up" }), at(0));
-  watch.look(input({}), at(LOOK_INTERVAL_MS - 1));
-  strictEqual(watch.deadlineMs(), undefined);
-  watch.look(input({}), at(LOOK_INTERVAL_MS));
-  strictEqual(watch.deadlineMs(), LOOK_INTERVAL_MS + UNHEARD_MS);
+  strictEqual(watch.isDue(at(0)), true);
+  watch.look(input({}), at(0));
+  strictEqual(watch.isDue(at(LOOK_INTERVAL_MS - 1)), false);
+  strictEqual(watch.isDue(at(LOOK_INTERVAL_MS)), true);
+  // Whoever wakes by the deadline may look then.
+  watch.look(input({}), at(UNHEARD_MS - 1));
+  strictEqual(watch.isDue(at(watch.deadlineMs() ?? 0)), true);
 });
 
 const PRESENCES = [

@@ -120,10 +120,30 @@ Deno.test("WireCore stops answering in the very step that takes a VIP away", () 
   strictEqual(stage.hear(stage.tag, frame), undefined);
   stage.core.step({
     kind: "vips",
-    upserts: [{ ...view(VIP6, ["n1"]), links: [] }],
+    upserts: [{ ...view(VIP6, ["n1"]), links: ["eth9"] }],
     removes: [],
   }, stage.nowMs);
   strictEqual(stage.hear(stage.tag, request(VIP6)), undefined);
+});
+
+Deno.test("WireCore goes on answering for a VIP that has no link for a moment, and stops when it stays so", () => {
+  const stage = new WireStage();
+  stage.begin([VIP4]);
+  const tell = (links: readonly string[], eligible: readonly string[]) =>
+    stage.command({
+      kind: "vips",
+      upserts: [{ ...view(VIP4, eligible), links }],
+      removes: [],
+    });
+  tell([], []);
+  stage.passUntil(stage.nowMs + 1_000);
+  ok(stage.ask(VIP4) !== undefined);
+  tell(["eth0"], ["n1"]);
+  stage.passUntil(stage.nowMs + 20_000);
+  ok(stage.ask(VIP4) !== undefined);
+  tell([], []);
+  stage.passUntil(stage.nowMs + 2_500);
+  strictEqual(stage.ask(VIP4), undefined);
 });
 
 Deno.test("WireCore stops answering on a link it is not told of any more, and opens another of that name anew", () => {

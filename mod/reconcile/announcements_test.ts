@@ -31,21 +31,29 @@ Deno.test("Announcements: under Cluster every fit node with an agent may answer"
   deepStrictEqual(world.plan(), { upserts: [], removes: [] });
 });
 
-Deno.test("Announcements: under Local only nodes with a ready endpoint, or one that serves while terminating", () => {
+Deno.test("Announcements: under Local only nodes with a ready endpoint may answer", () => {
   const world = new World();
   world.service("web", { externalTrafficPolicy: "Local" });
   world.endpoints("web", [
     { nodeName: "n1", conditions: { ready: false, serving: false } },
     { nodeName: "n2", conditions: { ready: true } },
-    {
-      nodeName: "n3",
-      conditions: { ready: false, serving: true, terminating: true },
-    },
+    { nodeName: "n3", conditions: TERMINATING },
     { nodeName: "n9", conditions: { ready: true } },
   ]);
-  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  deepStrictEqual(world.eligible(), ["n2"]);
   world.endpoints("web", [{ nodeName: "n1" }]);
   deepStrictEqual(world.eligible(), ["n1"]);
+});
+
+Deno.test("Announcements: under Local nodes whose endpoints serve while terminating may answer where none is ready", () => {
+  const world = new World();
+  world.service("web", { externalTrafficPolicy: "Local" });
+  world.endpoints("web", [
+    { nodeName: "n1", conditions: TERMINATING },
+    { nodeName: "n2", conditions: { ready: false, serving: false } },
+    { nodeName: "n3", conditions: TERMINATING },
+  ]);
+  deepStrictEqual(world.eligible(), ["n1", "n3"]);
 });
 
 Deno.test("Announcements: a Service without any endpoint is withdrawn, and comes back", () => {
@@ -310,6 +318,7 @@ Deno.test("Announcements: step by step they come to the same as from scratch", (
   );
 });
 
+const TERMINATING = { ready: false, serving: true, terminating: true };
 const NAMES = fc.constantFrom("web", "more", "third");
 const NODES = fc.constantFrom("n1", "n2", "n3");
 const VIPS = fc.subarray(["192.0.2.91", "192.0.2.92", "198.51.100.1"], {

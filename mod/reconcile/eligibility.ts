@@ -56,8 +56,10 @@ export function fitNodes(nodes: Iterable<Node>): ReadonlySet<string> {
 /**
  * Where the endpoints of a Service are that take traffic.
  *
- * Ready ones count; when there is none at all, those that are terminating but
- * still serving do (what kube-proxy does, KEP-1669).
+ * Ready ones count; when no node is known to have one, those that are
+ * terminating but still serving do (what kube-proxy does, KEP-1669). So under
+ * `Local` an address leaves a node as soon as its endpoint begins to terminate:
+ * kube-proxy forwards there until it has gone, and nothing is lost meanwhile.
  */
 export function endpointPlaces(
   slices: Iterable<EndpointSlice>,
@@ -78,10 +80,8 @@ export function endpointPlaces(
       }
     }
   }
-  // Per node, kube-proxy falls back to serving endpoints that terminate only
-  // where the node has no ready one.
-  for (const node of serving) ready.add(node);
-  return { any: anyReady || anyServing, nodes: ready };
+  const nodes = ready.size > 0 ? ready : serving;
+  return { any: anyReady || anyServing, nodes };
 }
 
 /**

@@ -315,20 +315,39 @@ export function eipName(service: StageService, vip: string): string {
   return `${service.name}-${vip.includes(":") ? "v6" : "v4"}`;
 }
 
-/** Waits until every agent serves a link: what it opens for it is not held against the test. */
+/** Waits until every agent serves a link and every address is owned: what is opened for that is not held against the test. */
 async function everyLinkOpen(stage: Stage): Promise<void> {
-  for (const node of stage.lab.nodes) {
-    if (node.agent === undefined) continue;
-    // deno-lint-ignore no-await-in-loop -- one node after the other
-    await until(
-      async () =>
-        [...(await node.metrics()).keys()].some((sample) =>
-          sample.startsWith("foghorn_wire_filter_exact{")
-        ),
-      { timeoutMs: MOVE_MS_MAX, what: () => `${node.name} serves no link` },
+  const nodes = stage.lab.nodes.filter(({ agent }) => agent !== undefined);
+  if (nodes.length === 0) return;
+  let state = "";
+  await until(async () => {
+    const all = await Promise.all(nodes.map((node) => node.metrics()));
+    const serving = all.filter((metrics) =>
+      sum(metrics, FILTERS) !== undefined
     );
-  }
+    const owned = all.map((metrics) => sum(metrics, OWNED) ?? 0);
+    state =
+      `${serving.length} nodes serve a link, ${owned} addresses are owned`;
+    return serving.length === nodes.length &&
+      owned.reduce((a, b) => a + b, 0) >= stage.vips.length;
+  }, { timeoutMs: MOVE_MS_MAX, what: () => state });
 }
+
+/** The sum of a metric over its labels; undefined when there is none. */
+function sum(
+  metrics: ReadonlyMap<string, number>,
+  name: string,
+): number | undefined {
+  const values = [...metrics].filter(([sample]) =>
+    sample.startsWith(`${name}{`)
+  );
+  return values.length === 0
+    ? undefined
+    : values.reduce((total, [, value]) => total + value, 0);
+}
+
+const FILTERS = "foghorn_wire_filter_exact";
+const OWNED = "foghorn_owned_addresses";
 
 async function leftAsBefore(
   stage: Stage,

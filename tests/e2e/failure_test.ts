@@ -21,7 +21,7 @@ import {
   testOnStage,
   until,
 } from "./_stage.ts";
-import { allAnswered, ARPING, arping, startArping } from "./_tools.ts";
+import { allAnswered, ARPING, startArping } from "./_tools.ts";
 import {
   announcementsOf,
   answersOf,
@@ -241,8 +241,9 @@ async function staysWith(
   for (const vip of [VIP4, VIP6]) await stage.isAnsweredBy(vip, owner.name);
   const last = announcementsOf(capture, VIP4).at(-1);
   strictEqual(last?.host, owner.name);
-  const moved = announcementsOf(capture, OTHER).map(({ host }) => host);
-  if (stage.owner(OTHER) !== hit.name) deepStrictEqual(moved, []);
+  const announced = announcementsOf(capture, OTHER).map(({ host }) => host);
+  // Its owner may still repeat what it announced when the test began.
+  if (!announced.includes(hit.name)) ok(new Set(announced).size <= 1, OTHER);
 }
 
 function leaseOf(stage: Stage, node: string): Lease {

@@ -74,8 +74,8 @@ testOnStage(
   {
     needs: [ARPING, NDISC6],
     services: [
-      { name: "four", vips: ["192.168.0.92"] },
-      { name: "six", vips: ["2001:db8::91"] },
+      { name: "four", vips: ["192.168.0.91"] },
+      { name: "six", vips: ["2001:db8::92"] },
     ],
   },
   async (stage, step) => {

@@ -9,12 +9,12 @@ import { programOf } from "@/lab/program.ts";
 import { setSysctl } from "@/lab/network.ts";
 import { pass, until } from "../support/waiting.ts";
 import { MAIN } from "../support/sandboxed.ts";
-import { freeze, thaw } from "./_faults.ts";
+import { freeze, thaw } from "./faults.ts";
 import {
   deafenToAnnouncements,
   dropEverySecondAnnouncement,
-} from "./_frame_loss.ts";
-import { type Fault, OutageStage, type Round } from "./_outage_stage.ts";
+} from "./frame_loss.ts";
+import { type Fault, OutageStage, type Round } from "./outage_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
 
 const FROZEN: Fault = {

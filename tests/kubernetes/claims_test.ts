@@ -5,7 +5,7 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { type Claim, longestDoubleMs, longestSilenceMs } from "./_claims.ts";
+import { type Claim, longestDoubleMs, longestSilenceMs } from "./claims.ts";
 
 function claims(mac: string, ...times: readonly number[]): readonly Claim[] {
   return times.map((atMs) => ({ atMs, mac, answers: true }));

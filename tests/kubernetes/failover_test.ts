@@ -8,11 +8,12 @@
  */
 
 // deno-lint-ignore-file no-await-in-loop -- one fault after the other
-import { ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { programOf } from "@/lab/program.ts";
+import { pass } from "../support/waiting.ts";
 import { MAIN } from "../support/sandboxed.ts";
-import { FAULTS, FAULTS_WITHOUT_API } from "./_faults.ts";
-import { type Fault, OutageStage, type Round } from "./_outage_stage.ts";
+import { FAULTS, FAULTS_WITHOUT_API } from "./faults.ts";
+import { type Fault, OutageStage, type Round } from "./outage_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
 
 testWithKubernetes(
@@ -29,6 +30,12 @@ testWithKubernetes(
       });
     };
     for (const fault of FAULTS) await step(fault);
+    await t.step({
+      name: "an agent that was stopped for a moment settles before it answers",
+      fn: () => settlesFirst(stage),
+      sanitizeOps: false,
+      sanitizeResources: false,
+    });
     for (const fault of FAULTS_WITHOUT_API) {
       if (fault.prepares === undefined) await stage.lab.plane.killApiserver();
       await step(fault);
@@ -44,9 +51,7 @@ function judge(fault: Fault, round: Round): void {
   const silentMsMax = TIMES * (fault.both ? 1_200 : 1_000);
   ok(round.coldMs <= silentMsMax, `silent for ${round.coldMs} ms`);
   if (fault.forwards) {
-    const lost = JSON.stringify(round.lost.slice(0, 5));
-    // One that was under way when the address moved may be lost.
-    ok(round.lost.length <= 1, `${round.lost.length} lost: ${lost}`);
+    deepStrictEqual(round.lost, [], "requests were lost");
   } else {
     ok(round.warmMs <= silentMsMax, `no answer for ${round.warmMs} ms`);
   }
@@ -62,6 +67,33 @@ function judge(fault: Fault, round: Round): void {
   } else strictEqual(round.returned, 0, "it took the address back");
 }
 
+/** Too short for anybody to take over; where the machine is so busy that one does, it says nothing at all. */
+async function settlesFirst(stage: OutageStage): Promise<void> {
+  const { cold, vip } = stage;
+  const { owner } = await stage.settled();
+  const stop = cold.ask(vip, ASK_INTERVAL_MS);
+  await pass(BEFORE_MS);
+  owner.pauseAgent();
+  await pass(STOPPED_MS);
+  // What was answered before is read by then.
+  cold.claims(vip);
+  const resumedMs = performance.now();
+  owner.resumeAgent();
+  await pass(AFTER_MS);
+  stop();
+  const claims = cold.claims(vip, resumedMs);
+  ok(claims.some(({ answers }) => answers), "nobody answered afterwards");
+  const own = claims.find(({ mac }) => mac === owner.host.mac);
+  const afterMs = (own?.atMs ?? Infinity) - resumedMs;
+  ok(afterMs >= SETTLE_MS_MIN, `it answered ${afterMs} ms after it went on`);
+}
+
 /** How much slower a busy machine may be. */
 const TIMES = 3;
 const DOUBLE_MS_MAX = 200;
+const ASK_INTERVAL_MS = 10;
+const BEFORE_MS = 200;
+const STOPPED_MS = 300;
+const AFTER_MS = 1_500;
+/** It settles for 150 ms at least; some of it may have passed before it was read. */
+const SETTLE_MS_MIN = 100;

@@ -42,8 +42,8 @@ Deno.test("an agent that is killed and started again keeps its addresses", () =>
   for (const [vip, before] of owners) {
     deepStrictEqual(cluster.answerersOf(vip), before, vip);
   }
-  const others = cluster.moves.slice(moved).filter((move) =>
-    !move.startsWith(`${node.name} `)
+  const others = cluster.moves.slice(moved).filter(({ line }) =>
+    !line.startsWith(`${node.name} `)
   );
   deepStrictEqual(others, []);
 });

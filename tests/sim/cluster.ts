@@ -47,8 +47,17 @@ export interface SimOptions {
   readonly isolateMsMax?: number;
   /** Whether kernels have room for exact filters; yes when absent. */
   readonly isExact?: boolean;
+  /** Whether the network drops what agents send to each other; no when absent. */
+  readonly isFiltered?: boolean;
   /** Told of what happens, for people. */
   readonly trace?: (line: string) => void;
+}
+
+/** That a node began or ceased to answer for an address. */
+export interface Move {
+  readonly atMs: number;
+  readonly line: string;
+  readonly reason: string;
 }
 
 /** Nodes around one API server. */
@@ -58,7 +67,7 @@ export class SimCluster implements NodeWorld {
   /** Hosts that use the addresses. */
   readonly clients: readonly NeighborClient[];
   /** Which node began or ceased to answer for what, and when. */
-  readonly moves: string[] = [];
+  readonly moves: Move[] = [];
   /** Every write that an agent sent, in order. */
   readonly writes: { readonly node: string; readonly write: PlannedWrite }[] =
     [];
@@ -80,7 +89,7 @@ export class SimCluster implements NodeWorld {
       doubleShare: 0,
       delayMsMax: 0,
       ...options.carriage,
-    });
+    }, options.isFiltered);
     this.referee = new Referee(this.timeline);
     this.nodes = Array.from({ length: nodes }, (_, i) => {
       const host = hostOf(i + 1);
@@ -196,7 +205,7 @@ export class SimCluster implements NodeWorld {
     this.trace(`${node.name}: its agent starts as ${identity}`);
     return this.referee.witness(node, identity, (ip, isOwned, reason) => {
       const line = `${node.name} ${isOwned ? "answers for" : "leaves"} ${ip}`;
-      this.moves.push(line);
+      this.moves.push({ atMs: this.nowMs, line, reason });
       this.trace(`${line} (${reason})`);
     });
   }

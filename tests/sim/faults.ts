@@ -153,7 +153,10 @@ function rolesOf(
   const ips = [...truth.ips];
   const ip = ips.length === 0 ? undefined : cluster.random.pick(ips);
   const order = ip === undefined ? [] : orderFor(ip, truth.candidates(ip));
-  const [owner = "", next = ""] = order;
+  const [owner = order[0] ?? ""] = ip === undefined
+    ? []
+    : cluster.answerersOf(ip);
+  const next = order.find((name) => name !== owner) ?? "";
   const lease = cluster.server.get("lease", CONTROLLER_LEASE);
   const holder = lease ? stringAt(lease, "spec", "holderIdentity") : "";
   const [controller = ""] = holder.split("_");

@@ -56,7 +56,13 @@ async function tried(mutation: Mutation): Promise<Found> {
     }
     await mutate(folder, mutation);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "tests/sim/main.ts", "--fail-fast"],
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        MAIN[mutation.noticedBy],
+        "--fail-fast",
+      ],
       cwd: folder,
       env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     }).output();
@@ -119,6 +125,10 @@ const COPIED: readonly string[] = [
   "mod",
   "tests/sim",
 ];
+const MAIN = {
+  "clusters": "tests/sim/main.ts",
+  "link worlds": "tests/sim/link/main.ts",
+} as const;
 const NAME_WIDTH = 38;
 const SEED_WIDTH = 11;
 

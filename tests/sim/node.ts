@@ -24,7 +24,7 @@ import type { PlannedWrite, WriteOutcome } from "@/reconcile/mod.ts";
 import { setFrame } from "@/wire/frame_batch.ts";
 import { ApiLink, type ApiWeather } from "./api_link.ts";
 import type { ApiServer } from "./api_server.ts";
-import { addressOf, question, type Saying } from "./frames.ts";
+import { addressOf, question } from "./frames.ts";
 import type { AgentWitness } from "./referee.ts";
 import type { Segment, Station } from "./segment.ts";
 import { START_MS, type Timeline } from "./timeline.ts";
@@ -156,7 +156,12 @@ export class SimNode implements Station {
     const boots = this.#boots === 0 ? "" : `-${this.#boots}`;
     const machine = `boot-${this.name}${boots}`;
     const identity = `${machine}_${incarnation}`;
-    const core = new WireCore({ node: name });
+    const core = new WireCore({
+      node: name,
+      // A later start of a node has a larger one, whatever its clock says.
+      incarnation: BigInt(START_MS + this.#world.timeline.nowMs) * 1_000n +
+        BigInt(this.#incarnation),
+    });
     const port = this.#wirePort();
     const agent: Agent = {
       main: new MainCore({
@@ -305,7 +310,6 @@ export class SimNode implements Station {
         if (this.#isLinkUp) this.#world.segment.send(this, frames);
       },
       report: (report) => this.#report(owner(), report),
-      heard: (sayings) => this.#heard(owner(), sayings),
       answered: (sayings, isOld) => {
         const agent = owner();
         for (const { address } of sayings) {
@@ -313,13 +317,6 @@ export class SimNode implements Station {
         }
       },
     }, this.base.isExact);
-  }
-
-  #heard(agent: Agent, sayings: readonly Saying[]): void {
-    for (const { kind, address, macNumber } of sayings) {
-      if (kind !== "announce") continue;
-      agent.witness.heard(addressOf(address), macNumber, this.monoMs);
-    }
   }
 
   #link(): LocalLink {
@@ -349,7 +346,6 @@ export class SimNode implements Station {
     agent.events = [];
     agent.told = [];
     const monoMs = this.monoMs;
-    agent.witness.runs(monoMs);
     for (const one of told) agent.witness.told(one, monoMs);
     const wallMs = START_MS + this.#world.timeline.nowMs + this.#wallOffsetMs;
     const effects = agent.main.step(events, {

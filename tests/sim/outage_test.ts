@@ -4,7 +4,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { SimCluster } from "./cluster.ts";
 
 Deno.test("fifty agents, the API away for five minutes and back: no address moves", () => {
-  const cluster = new SimCluster({ seed: 1, nodes: 50 });
+  // Fifty agents say much to each other, and an outage changes nothing in it.
+  const cluster = new SimCluster({ seed: 1, nodes: 50, isFiltered: true });
   cluster.createEip({ name: "pool", address: POOL, isDefault: true });
   for (let i = 0; i < 20; i++) cluster.createService({ name: `web-${i}` });
   cluster.run(30_000);

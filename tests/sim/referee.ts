@@ -112,14 +112,7 @@ export class AgentWitness {
   readonly #moved: Moved;
   /** Until when it may take itself for live; undefined: it never held its Lease. */
   #liveUntilMs: number | undefined;
-  /** When its main core could know that its Lease has run out, on the clock of the simulation. */
-  #expiredMs: number | undefined;
   #leavesMs: number | undefined;
-  /** Addresses it has to leave to the fellow it heard, and since when. */
-  readonly #yields = new Map<
-    string,
-    { readonly sinceMs: number; readonly to: string }
-  >();
   readonly #owned = new Set<string>();
 
   /** A witness of an agent that starts. */
@@ -140,14 +133,6 @@ export class AgentWitness {
   /** Something reached its main core. */
   told(told: Told, monoMs: number): void {
     this.view.take(told, monoMs, this.#referee.nowMs);
-    // An address that comes anew has to be heard anew.
-    for (const ip of this.view.takeVanished()) this.#yields.delete(ip);
-  }
-
-  /** Its main core has a turn. */
-  runs(monoMs: number): void {
-    if (monoMs < (this.#liveUntilMs ?? 0)) this.#expiredMs = undefined;
-    else this.#expiredMs ??= this.#referee.nowMs;
   }
 
   /** It was asked to end. */
@@ -175,8 +160,6 @@ export class AgentWitness {
     );
     if (holder === "") return;
     this.#liveUntilMs = sentMonoMs + LEASE_MS;
-    this.#expiredMs = undefined;
-    this.#yields.clear();
   }
 
   /** It says that it began or ceased to answer for an address. */
@@ -188,23 +171,11 @@ export class AgentWitness {
     if (!isOwned) {
       nodes.delete(this.#node.name);
       this.#owned.delete(ip);
+      this.view.released(ip);
     } else if (!nodes.has(this.#node.name)) {
       nodes.set(this.#node.name, nowMs);
       this.#owned.add(ip);
     }
-  }
-
-  /** It heard a host announce an address. */
-  heard(ip: string, macNumber: number, monoMs: number): void {
-    const to = this.#referee.nodeOf(macNumber);
-    if (to === undefined || to === this.#node.name) return;
-    // What main knows of its own Lease has to reach the wire isolate.
-    const isToldSo = this.#expiredMs !== undefined &&
-      !this.#isOnItsWay(this.#expiredMs);
-    if (!isToldSo || !this.#owned.has(ip) || this.#yields.has(ip)) return;
-    if (!this.view.candidates(ip).includes(to)) return;
-    if (!this.view.hasSuccessor(ip, monoMs)) return;
-    this.#yields.set(ip, { sinceMs: this.#referee.nowMs, to });
   }
 
   /** It answered for an address. */
@@ -222,12 +193,6 @@ export class AgentWitness {
     }
     if (this.#liveUntilMs === undefined && !this.view.hasHeld) {
       this.#broken(`${name} answered for ${ip} before it held its Lease`);
-    }
-    const owed = this.#yields.get(ip);
-    if (owed !== undefined && this.#since(owed.sinceMs) > YIELD_MS) {
-      this.#broken(
-        `${name} still answers for ${ip}: its Lease has run out and it heard ${owed.to} announce it`,
-      );
     }
     const why = this.view.whyNot(ip, monoMs);
     if (why === undefined) return;
@@ -268,8 +233,6 @@ export function seconds(ms: number): string {
 export const EVERYBODY = "*";
 /** What filters and turns of the loop may take. */
 const SLACK_MS = 60;
-/** How long a node may need to yield; the wire isolate does it in one turn. */
-const YIELD_MS = 20;
 /** How long an agent may answer after SIGTERM. */
 const LEAVING_MAX_MS = 4_500;
 /** How long a node's Lease lasts, with up to 60 agents. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ETHER_TYPE } from "@/wire/iana.ts";
 import type { Random } from "@/lang/random.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -34,6 +35,8 @@ export class Segment {
   readonly carriage: Carriage;
   /** How well it carries without trouble. */
   readonly base: Readonly<Carriage>;
+  /** Whether the network drops what agents send to each other. */
+  readonly #isFiltered: boolean;
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #stations: Station[] = [];
@@ -41,7 +44,13 @@ export class Segment {
   readonly #cuts = new Map<string, number>();
 
   /** A segment without hosts. */
-  constructor(timeline: Timeline, random: Random, carriage: Carriage) {
+  constructor(
+    timeline: Timeline,
+    random: Random,
+    carriage: Carriage,
+    isFiltered = false,
+  ) {
+    this.#isFiltered = isFiltered;
     this.#timeline = timeline;
     this.#random = random;
     this.carriage = { ...carriage };
@@ -72,7 +81,11 @@ export class Segment {
   }
 
   /** Carries frames that are sent together, each to whom it is for. */
-  send(from: Station, frames: readonly Uint8Array[]): void {
+  send(from: Station, sent: readonly Uint8Array[]): void {
+    const frames = this.#isFiltered
+      ? sent.filter((frame) => !isOfAgents(frame))
+      : sent;
+    if (frames.length === 0) return;
     for (const station of this.#stations) {
       if (station === from || !this.carries(from.name, station.name)) continue;
       const arriving = frames.filter((frame) =>
@@ -101,6 +114,12 @@ export class Segment {
 function isFor(frame: Uint8Array, station: Station): boolean {
   return ((frame[0] ?? 0) & 1) === 1 ||
     macNumberAt(frame, 0) === station.macNumber;
+}
+
+/** Whether a frame is one that agents send to each other. */
+export function isOfAgents(frame: Uint8Array): boolean {
+  return frame[12] === ETHER_TYPE.foghorn >> 8 &&
+    frame[13] === (ETHER_TYPE.foghorn & 0xff);
 }
 
 /** A MAC address in a frame, as a number. */

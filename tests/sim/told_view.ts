@@ -11,7 +11,6 @@
 import type { JsonObject } from "@/lab/apiserver/json.ts";
 import type { WatchedKind } from "@/reconcile/mod.ts";
 import {
-  comesBefore,
   type EipFacts,
   eipFacts,
   type Identity,
@@ -81,6 +80,8 @@ export class ToldView {
   #echoMs: number | undefined;
   #leasesListed = false;
   readonly #entitled = new Map<string, number>();
+  /** Since when this node is no candidate for an address it answers for. */
+  readonly #leavingSinceMs = new Map<string, number>();
   readonly #ended = new Set<string>();
   #vanished: string[] = [];
 
@@ -118,21 +119,33 @@ export class ToldView {
     this.#echoMs = undefined;
   }
 
-  /** Why this node may not answer for an address; undefined: it may. */
+  /**
+   * Why this node may not answer for an address; undefined: it may. Which of
+   * the candidates does is settled on the link; one that is none any more goes
+   * on until it is relieved, for a while.
+   */
   whyNot(ip: string, monoMs: number): string | undefined {
     if (this.#entitled.get(ip) === this.version) return undefined;
     this.#settle(monoMs);
-    const why = this.#whyNot(ip);
-    if (why === undefined) this.#entitled.set(ip, this.version);
-    return why;
+    const gone = this.#whyGone(ip);
+    if (gone !== undefined) return gone;
+    const candidates = this.candidates(ip);
+    if (candidates.includes(this.#node)) {
+      this.#entitled.set(ip, this.version);
+      this.#leavingSinceMs.delete(ip);
+      return undefined;
+    }
+    const sinceMs = this.#leavingSinceMs.get(ip) ?? monoMs;
+    this.#leavingSinceMs.set(ip, sinceMs);
+    if (monoMs - sinceMs <= LEAVING_MS) return undefined;
+    return `it is none of the candidates ${
+      candidates.toSorted().join(" ")
+    }, for ${monoMs - sinceMs} ms`;
   }
 
-  /** Whether some other node that may answer is live, as far as this one may tell. */
-  hasSuccessor(ip: string, monoMs: number): boolean {
-    this.#settle(monoMs);
-    return this.candidates(ip).some((node) =>
-      node !== this.#node && this.#counts(node)
-    );
+  /** It does not answer for an address any more. */
+  released(ip: string): void {
+    this.#leavingSinceMs.delete(ip);
   }
 
   /** Takes the addresses that no Service has any more, by this view. */
@@ -166,7 +179,8 @@ export class ToldView {
     return this.#byIp.keys();
   }
 
-  #whyNot(ip: string): string | undefined {
+  /** Why nobody may answer for an address. */
+  #whyGone(ip: string): string | undefined {
     const users = this.#byIp.get(ip);
     if (users === undefined) return "no Service has it";
     const labels = [...users].flatMap((key) =>
@@ -178,21 +192,7 @@ export class ToldView {
       labels.includes(eip.key) ||
       eip.family === family && eip.first <= number && number <= eip.last
     );
-    if (!pooled) return "no Eip has it";
-    const candidates = this.candidates(ip);
-    if (!candidates.includes(this.#node)) {
-      return `it is none of the candidates ${candidates.toSorted().join(" ")}`;
-    }
-    const better = candidates.find((node) =>
-      node !== this.#node && comesBefore(ip, node, this.#node) &&
-      this.#counts(node)
-    );
-    return better && `${better} comes before it and its Lease is live`;
-  }
-
-  #counts(node: string): boolean {
-    const fellow = this.#fellows.get(node);
-    return fellow !== undefined && !fellow.isDead && !fellow.lease.isLeaving;
+    return pooled ? undefined : "no Eip has it";
   }
 
   /** When not one node is fit, those that nobody excluded count as fit. */
@@ -449,3 +449,5 @@ function isOld(facts: Identity, known: Identity | undefined): boolean {
 /** Lists in a row that may be older than what is known before one is believed. */
 const BEHIND_MAX = 3;
 const OWN_DURATION_MS = 10_000;
+/** How long an address is answered for that should leave, when nobody relieves its owner; and the way there. */
+const LEAVING_MS = 12_000;

@@ -15,6 +15,7 @@ import {
   setFrame,
 } from "@/wire/frame_batch.ts";
 import { addressKey, type Saying, sayingOf } from "./frames.ts";
+import { isOfAgents } from "./segment.ts";
 
 /** What a wire port stands on. */
 export interface WirePortHost {
@@ -26,8 +27,6 @@ export interface WirePortHost {
   send(frames: readonly Uint8Array[]): void;
   /** Takes a report of the wire isolate. */
   report(report: WireReport): void;
-  /** Told of frames that are handed to the core. */
-  heard(sayings: readonly Saying[]): void;
   /** Told of answers; `isOld` when the questions had waited too long. */
   answered(sayings: readonly Saying[], isOld: boolean): void;
 }
@@ -41,6 +40,8 @@ export class SimWirePort
   /** Whether the kernel has room for exact filters. */
   readonly #isExact: boolean;
   readonly #links = new Map<number, SimPacketLink>();
+  /** VIPs that are answered here by somebody: what the filters let through. */
+  readonly #known = new Set<number>();
   #commands: WireCommand[] = [];
 
   /** A port without links. */
@@ -85,13 +86,22 @@ export class SimWirePort
   takeCommands(): readonly WireCommand[] {
     const taken = this.#commands;
     this.#commands = [];
-    if (taken.some(({ kind }) => kind === "stop")) this.isStopped = true;
+    for (const command of taken) {
+      if (command.kind === "stop") this.isStopped = true;
+      if (command.kind !== "vips") continue;
+      for (const vip of command.removes) this.#known.delete(addressKey(vip));
+      for (const { vip, links } of command.upserts) {
+        if (links.length > 0) this.#known.add(addressKey(vip));
+        else this.#known.delete(addressKey(vip));
+      }
+    }
     return taken;
   }
 
   /** Opens the link. */
   open(_link: WireLink, tag: number): PacketLink {
-    const link = new SimPacketLink(this.#host, this.#isExact, () => {
+    const filter = { isExact: this.#isExact, known: this.#known };
+    const link = new SimPacketLink(this.#host, filter, () => {
       this.#links.delete(tag);
     });
     this.#links.set(tag, link);
@@ -100,11 +110,6 @@ export class SimWirePort
 
   /** Hands a report to main. */
   report(report: WireReport): void {
-    if (report.kind === "owned") {
-      for (const link of this.#links.values()) {
-        link.setOwned(addressKey(report.vip), report.owned);
-      }
-    }
     this.#host.report(report);
   }
 }
@@ -114,40 +119,45 @@ class SimPacketLink implements PacketLink {
   readonly rx: FrameBatch = heapFrameBatch(SLOTS);
   readonly tx: FrameBatch = heapFrameBatch(SLOTS);
   readonly #host: WirePortHost;
-  readonly #isExact: boolean;
+  readonly #filter: KernelFilter;
   readonly #onClose: () => void;
   readonly #groups = new Map<number, number>();
-  /** The addresses that the exact filter lets through. */
-  readonly #owned = new Set<number>();
   #queue: Queued[] = [];
+  /** Frames that agents send to each other. */
+  #fellows: Uint8Array[] = [];
   #isFiltered = false;
   #overruns = 0;
   #isBatchOld = false;
 
-  constructor(host: WirePortHost, isExact: boolean, onClose: () => void) {
+  constructor(host: WirePortHost, filter: KernelFilter, onClose: () => void) {
     this.#host = host;
-    this.#isExact = isExact;
+    this.#filter = filter;
     this.#onClose = onClose;
   }
 
   get hasFrames(): boolean {
-    return this.#queue.length > 0;
-  }
-
-  setOwned(address: number, isOwned: boolean): void {
-    if (isOwned) this.#owned.add(address);
-    else this.#owned.delete(address);
+    return this.#queue.length + this.#fellows.length > 0;
   }
 
   queue(frames: readonly Uint8Array[]): boolean {
     const arrivedMs = this.#host.worldMs();
     for (const frame of frames) {
+      if (isOfAgents(frame)) {
+        this.#queueFellow(frame);
+        continue;
+      }
       const saying = sayingOf(frame);
       if (saying === undefined || !this.#passes(frame, saying)) continue;
       if (this.#queue.length >= QUEUE_MAX) this.#overruns++;
       else this.#queue.push({ frame, saying, arrivedMs });
     }
-    return this.#queue.length > 0;
+    return this.hasFrames;
+  }
+
+  receiveFellows(): readonly Uint8Array[] {
+    const taken = this.#fellows;
+    this.#fellows = [];
+    return taken;
   }
 
   receive(): number {
@@ -161,8 +171,7 @@ class SimPacketLink implements PacketLink {
       if (count === SLOTS || isOld(one) !== this.#isBatchOld) break;
       setFrame(this.rx, count++, one.frame);
     }
-    const taken = this.#queue.splice(0, count);
-    this.#host.heard(taken.map(({ saying }) => saying));
+    this.#queue.splice(0, count);
     return count;
   }
 
@@ -192,7 +201,7 @@ class SimPacketLink implements PacketLink {
 
   setFilter(): boolean {
     this.#isFiltered = true;
-    return this.#isExact;
+    return this.#filter.isExact;
   }
 
   setGroup(group: Ipv6Addr, wanted: boolean): void {
@@ -208,17 +217,34 @@ class SimPacketLink implements PacketLink {
 
   close(): void {
     this.#queue = [];
+    this.#fellows = [];
     this.#onClose();
+  }
+
+  #queueFellow(frame: Uint8Array): void {
+    if (!this.#isFiltered) return;
+    if (this.#fellows.length >= QUEUE_MAX) this.#overruns++;
+    else this.#fellows.push(frame);
   }
 
   /** What the interface and the kernel's filter let through. */
   #passes(frame: Uint8Array, { kind, address, isIpv6 }: Saying): boolean {
     if (!this.#isFiltered) return false;
-    if (this.#isExact && !this.#owned.has(address)) return false;
-    const isMulticast = frame[0] === 0x33;
+    const isMulticast = ((frame[0] ?? 0) & 1) === 1;
+    const isKnown = this.#filter.known.has(address);
+    // Answers that are for this host alone pass, whatever they are about.
+    const isAnswer = kind !== "ask" && !isMulticast;
+    if (this.#filter.isExact && !isKnown && !isAnswer) return false;
     return !(isIpv6 && isMulticast && kind === "ask") ||
       this.#groups.has(address & GROUP_MASK);
   }
+}
+
+/** What a kernel's filter knows. */
+interface KernelFilter {
+  readonly isExact: boolean;
+  /** The addresses it lets through. */
+  readonly known: ReadonlySet<number>;
 }
 
 interface Queued {

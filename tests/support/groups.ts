@@ -72,9 +72,23 @@ export function groupsOf(
       LAB_FOLDERS.every((folder) => folder.name !== name)
     )
       .map(({ name, what }) => ({
-        ...group(name, what, [...TEST, `tests/${name}`]),
+        ...group(name, what, [
+          ...TEST,
+          `tests/${name}`,
+          // Worlds of links have a group, and a limit, of their own.
+          ...(name === SIM ? [`--ignore=${SIM_LINK}`] : []),
+        ]),
         ...(name === SIM ? { limitMs: SIM_LIMIT_MS } : {}),
       })),
+    ...(under(`${SIM_LINK}/`)
+      ? [{
+        ...group("sim.link", "the fail-over of a link from one seed", [
+          ...TEST,
+          SIM_LINK,
+        ]),
+        limitMs: SIM_LIMIT_MS,
+      }]
+      : []),
     ...LAB_FOLDERS.flatMap((folder) => labGroups(folder, paths)),
   ];
 }
@@ -119,7 +133,8 @@ function foldersOf(paths: readonly string[], root: string): readonly string[] {
 
 const MINUTE = 60_000;
 const SIM = "sim";
-/** A thousand seeds take less than five minutes of two quiet cores; what counts is their number. */
+const SIM_LINK = "tests/sim/link";
+/** The seeds of a group take four to eight minutes of two quiet cores; what counts is their number. */
 const SIM_LIMIT_MS = 15 * MINUTE;
 const TEST = ["test", "-A", "--no-check"] as const;
 

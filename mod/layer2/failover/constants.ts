@@ -119,6 +119,12 @@ export const DEFEND_TRIES = 4;
 /** Beacons of the other that must have come meanwhile. */
 export const DEFEND_BEACONS = 2;
 
+/**
+ * How long an owner that must leave does not believe the list of one it was
+ * telling to yield: until the list that says that it did has come.
+ */
+export const DOUBT_MS = 100;
+
 /** How often an owner looks again whether a stronger one is heard. */
 export const LOOK_AGAIN_MS = 50;
 
@@ -184,6 +190,9 @@ export const FOREIGN_WATCH_MS = 500;
 
 /** After so many answers missed in a row its VIPs are probed for. */
 export const FOREIGN_MISSES_MAX = 3;
+
+/** How often an owner asks who else answers, while an agent that lives was never heard. */
+export const RIVAL_WATCH_MS = 1_000;
 
 /** How many foreign hosts are watched at most. */
 export const FOREIGN_HOSTS_MAX = 64;

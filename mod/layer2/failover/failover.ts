@@ -25,7 +25,12 @@ import type {
   FellowReport,
 } from "./events.ts";
 import { drop, fellowNamed, heedFrame } from "./fellows.ts";
-import { foreignDueMs, heedClaim, watchForeign } from "./foreign.ts";
+import {
+  foreignDueMs,
+  heedClaim,
+  watchForeign,
+  watchRivals,
+} from "./foreign.ts";
 import { beaconIntervalMs, sendBeacon, sendList, sendQuery } from "./out.ts";
 import { hasSuccessor } from "./plan.ts";
 import {
@@ -70,6 +75,7 @@ export function stepFailover(
   advanceLink(step);
   advanceFellows(step);
   watchForeign(step);
+  watchRivals(step);
   advanceVips(step);
   sendFrames(step);
   return [state, effects];

@@ -424,6 +424,13 @@ Deno.test("two fellows hold one VIP for 500 ms: the weaker is told by a voucher,
   deepStrictEqual(lone.said().filter((line) => line.startsWith("VOUCH")), []);
 });
 
+Deno.test("nothing is vouched of a fellow that never sent its list, not even its name", () => {
+  const lone = Lone.settled({ fellows: ["b", "d"] });
+  lone.beacon("x").suspect("d", "x").read();
+  lone.replyLast("x");
+  ok(!lone.said().some((line) => line.startsWith("VOUCH x")));
+});
+
 Deno.test("no more than 250 fellows are known, further ones are counted", () => {
   const lone = new Lone();
   lone.tell({ kind: "link-up", nowMs: 0 });

@@ -15,8 +15,10 @@ import {
   FOREIGN_HOSTS_MAX,
   FOREIGN_MISSES_MAX,
   FOREIGN_WATCH_MS,
+  RIVAL_WATCH_MS,
 } from "./constants.ts";
 import { ask } from "./out.ts";
+import { isUnheard } from "./plan.ts";
 import {
   type FailoverState,
   type Fellow,
@@ -92,8 +94,10 @@ export function unhold(step: Step, vip: Vip): void {
  */
 export function tellHeld(step: Step, vip: Vip): void {
   if (vip.heldBy === undefined || vip.heldTold) return;
+  const { mac, fellow } = vip.heldBy;
+  // An agent whose frames do not come through, not somebody else's host.
+  if (fellow !== undefined && isUnheard(fellow)) return;
   vip.heldTold = true;
-  const { mac } = vip.heldBy;
   step.effects.push({ kind: "held", vip: vip.vip, mac, held: true });
 }
 
@@ -108,6 +112,26 @@ export function watchForeign(step: Step): void {
   for (const host of [...state.foreign.values()]) {
     if (nowMs >= host.nextMs) watch(step, host);
   }
+}
+
+/**
+ * Asks all for one of the own VIPs after the other, while an agent lives by its
+ * Lease and was never heard: where its frames do not come through, nothing else
+ * shows that it answers, too, after the link was in two halves.
+ *
+ * @param step The step.
+ */
+export function watchRivals(step: Step): void {
+  const { state, nowMs } = step;
+  if (nowMs < state.rivalAskedMs + RIVAL_WATCH_MS) return;
+  state.rivalAskedMs = nowMs;
+  if (state.answering.size === 0) return;
+  if (![...state.fellows.values()].some(isUnheard)) return;
+  if (!takeSteadyAsk(step)) return;
+  const vips = [...state.answering];
+  state.rivalAt = (state.rivalAt + 1) % vips.length;
+  const vip = vips[state.rivalAt];
+  if (vip !== undefined) ask(step, vip);
 }
 
 /**

@@ -250,8 +250,10 @@ export function sendSuspect(step: Step, fellow: Fellow): void {
  * @param to Who is told.
  */
 export function sendVouch(step: Step, fellow: Fellow, to: Fellow): void {
+  const { node } = fellow;
+  // Never named, it never sent its list: there is nothing to relay.
+  if (node === undefined) return;
   const entries = [...fellow.list].map(([vip, leaving]) => ({ vip, leaving }));
-  const node = fellow.node ?? "";
   const parts = splitEntries(entries, node);
   const said: FellowState = {
     ...fellow.said,

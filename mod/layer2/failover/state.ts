@@ -226,6 +226,8 @@ export interface Vip extends Scheduled {
   claimedMs: number;
   /** Since when this node should not own it and waits to be relieved. */
   leavingMs: number | undefined;
+  /** Until when the lists of fellows are no reason to stop serving it. */
+  doubtedUntilMs: number;
   /** When it is released unheard. */
   leaveDueMs: number;
   /** A node whose frames are not heard, and that was heard to claim it just now. */
@@ -379,6 +381,9 @@ export interface FailoverState {
   asks: number;
   /** When they were counted. */
   asksAtMs: number;
+  /** When it was asked last who else answers for an own VIP, and for which of them. */
+  rivalAskedMs: number;
+  rivalAt: number;
 }
 
 /** One step: the state, its time, and what it asks for. */
@@ -457,6 +462,7 @@ export function newVip(vip: IpAddr, holders: Fellow[]): Vip {
     phase: IDLE,
     claimedMs: -Infinity,
     leavingMs: undefined,
+    doubtedUntilMs: -Infinity,
     leaveDueMs: Infinity,
     claimedBy: undefined,
     ownedReason: "claimed",
@@ -532,6 +538,8 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     witnessedMs: -Infinity,
     asks: STEADY_ASKS_PER_SECOND,
     asksAtMs: -Infinity,
+    rivalAskedMs: -Infinity,
+    rivalAt: 0,
   };
 }
 

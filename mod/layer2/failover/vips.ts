@@ -37,6 +37,7 @@ import {
   DEFEND_FIRST_MS,
   DEFEND_MS,
   DEFEND_TRIES,
+  DOUBT_MS,
   GRACE_MS,
   HELD_RETRY_MS,
   LEAVE_ALONE_MAX_MS,
@@ -400,6 +401,8 @@ function lookLeaving(step: Step, vip: Vip): void {
   }
   if (vip.leavingMs === undefined) {
     vip.leavingMs = nowMs;
+    // Whom we told to yield has done so, or will: its list says otherwise as yet.
+    if (vip.phase.kind === "defending") vip.doubtedUntilMs = nowMs + DOUBT_MS;
     touchList(state);
   }
   const alone = !hasSuccessor(vip, state.self);
@@ -426,7 +429,7 @@ function compareWithHolders(step: Step, vip: Vip): void {
       if (weaker === undefined || compareClaims(vip, theirs, weaker) < 0) {
         weaker = theirs;
       }
-    } else if (isHeard(step, fellow)) {
+    } else if (nowMs >= vip.doubtedUntilMs && isHeard(step, fellow)) {
       release(step, vip, yieldReason(own, theirs));
       return;
     } else unheard = true;

@@ -330,11 +330,10 @@ const ROWS: readonly Row[] = [
   ]],
   ["defending", "REPLY of b", "defending", []],
   ["defending", "a stranger answers", "defending", []],
-  ["defending", "candidate no more", "idle", [
+  ["defending", "candidate no more", "owner", [
     "report VIP owned leaving",
-    "answer VIP off",
-    "report VIP not owned handed-over",
-    "LIST > all",
+    "announce VIP once",
+    "LIST VIP- > all",
   ]],
   ["defending", "only candidate", "defending", []],
   ["defending", "withdrawn", "gone", [
@@ -342,11 +341,10 @@ const ROWS: readonly Row[] = [
     "report VIP not owned withdrawn",
     "LIST > all",
   ]],
-  ["defending", "leave", "idle", [
+  ["defending", "leave", "owner", [
     "report VIP owned leaving",
-    "answer VIP off",
-    "report VIP not owned handed-over",
-    "LIST LEAVING > all",
+    "announce VIP once",
+    "LIST VIP- LEAVING > all",
   ]],
   ["defending", "carrier lost", "owner", [
     "answer VIP off",
@@ -537,6 +535,37 @@ Deno.test("held: one VIP of several that a stranger gave up is asked for after 5
   lone.run(7_271);
   strictEqual(kindOf(lone, BACD), "owner");
   strictEqual(kindOf(lone, ABCD), "held");
+});
+
+Deno.test("owner: one that is none any more does not leave its VIP to a fellow that was just told to yield", () => {
+  const lone = Lone.settled({ vips: [[ABCD, ["a", "b", "c"]]] });
+  lone.list("b", [ABCD]).read();
+  strictEqual(lone.state.vips.get(ABCD)?.phase.kind, "defending");
+  lone.view({ vips: [[ABCD, ["b", "c"]]] }).run(lone.nowMs + 20);
+  lone.list("b", []);
+  ok(lone.state.answering.has(ABCD));
+  lone.list("b", [ABCD]).run(lone.nowMs + 120);
+  ok(!lone.state.answering.has(ABCD), "it claimed anew");
+});
+
+Deno.test("owner: asks who else answers while an agent that lives was never heard", () => {
+  const lone = Lone.settled({ vips: [[ABCD, ["a", "b"]]] });
+  lone.run(5_000);
+  deepStrictEqual(lone.said().filter((line) => line.startsWith("ask")), []);
+  lone.view({ nodes: ["a", "b", "c", "unheard"] }).read();
+  lone.run(8_050);
+  deepStrictEqual(
+    lone.said().filter((line) => line.startsWith("ask")).length,
+    3,
+  );
+});
+
+Deno.test("a VIP that an agent answers for whose frames do not come through is no conflict", () => {
+  const lone = Lone.settled({ vips: [[ABCD, ["unheard"]]] });
+  lone.view({ nodes: ["a", "b", "c", "unheard"] });
+  lone.claim(ABCD, "unheard", "unheard");
+  lone.view({ vips: [[ABCD, ["a", "unheard"]]] }).run(4_500);
+  deepStrictEqual(lone.said().filter((line) => line.startsWith("held")), []);
 });
 
 Deno.test("planned, leaving owner: each present candidate before us is 250 ms", () => {

@@ -11,13 +11,13 @@ import {
   FAULTS,
   FAULTS_WITH_LOSS,
   FAULTS_WITHOUT_API,
-} from "../../kubernetes/_faults.ts";
-import { dropFrames } from "../../kubernetes/_frame_loss.ts";
+} from "../../kubernetes/faults.ts";
+import { dropFrames } from "../../kubernetes/frame_loss.ts";
 import {
   type Fault,
   OutageStage,
   type Round,
-} from "../../kubernetes/_outage_stage.ts";
+} from "../../kubernetes/outage_stage.ts";
 import { BUNDLE, LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
 import type { Floor, PartReport, Table } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";
@@ -93,13 +93,14 @@ async function measure(
 
 /** Says how a round went: a long run is watched. */
 export function tell(name: string, round: Round): void {
-  const { owners, took, warmMs, coldMs, doubleMs, returnedMs, lost } = round;
+  const { owners, took, warmMs, coldMs, doubleMs, returnedMs } = round;
+  const { lost, cut } = round;
   const figures = [warmMs, coldMs, doubleMs, returnedMs].map((value) =>
     value.toFixed(0)
   );
   const text = `${name}: ${owners.owner.name} to ${took.name}, ${
     figures.join(" ")
-  }, lost ${lost.length} ${lost[0]?.error ?? ""}\n`;
+  }, lost ${lost.length} ${lost[0]?.error ?? ""} cut ${cut.length}\n`;
   Deno.stderr.writeSync(new TextEncoder().encode(text));
   if (coldMs <= STRANGE_MS) return;
   for (const { name, agent } of owners.lab.agentNodes) {
@@ -115,6 +116,7 @@ function report(title: string, measured: readonly Measured[]): PartReport {
       LAB_METHOD,
       OTHERS_METHOD,
       `Three nodes with an agent; the Pods run on a fourth without. ${roundsOf()} rounds each, median and worst. Two clients ask every 10 ms: one knows the address and asks by HTTP, a connection each; one knows nothing and asks by ARP. An outage is the longest time between two answers.`,
+      CUT_METHOD,
       "Two at once: the longest time for which two nodes claimed the address on the wire. Claimed again: for how long a node that was mended still claimed what another had taken over.",
       "Of the others: what the HTTP client saw; where the agent alone broke, how long ARP was silent.",
     ],
@@ -132,6 +134,7 @@ function table(measured: readonly Measured[]): Table {
       "HTTP, median",
       "worst",
       "requests lost",
+      "and cut",
       "ARP, median",
       "worst",
       "two at once, worst",
@@ -149,6 +152,7 @@ function table(measured: readonly Measured[]): Table {
         fault.name,
         ...[median(warm), worst(warm)].map(formatCount),
         `${formatCount(median(lost))} (at most ${formatCount(worst(lost))})`,
+        formatCount(worst(of(({ cut }) => cut.length))),
         ...[median(cold), worst(cold)].map(formatCount),
         formatCount(worst(of(({ doubleMs }) => doubleMs))),
         formatCount(worst(of(({ returnedMs }) => returnedMs))),
@@ -204,6 +208,10 @@ export function floor(
 export function worst(values: readonly number[]): number {
   return Math.max(...values);
 }
+
+/** What is counted apart from lost requests. */
+export const CUT_METHOD =
+  "A request that was under way when the next owner was first heard, and failed, is cut, not lost: its connection was known to the conntrack of the node before alone, and no announcement can bring that along.";
 
 // Measured in the same kind of lab: medians.
 const OTHERS: ReadonlyMap<string, readonly string[]> = new Map([

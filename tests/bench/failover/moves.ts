@@ -5,24 +5,24 @@
  */
 
 // deno-lint-ignore-file no-await-in-loop -- one move after the other
-import { Kubelets } from "../../kubernetes/_kubelets.ts";
+import { Kubelets } from "../../kubernetes/kubelets.ts";
 import {
   clusterMoves,
   GRACE_SECONDS,
   LOCAL,
   localMoves,
-} from "../../kubernetes/_moves.ts";
+} from "../../kubernetes/moves.ts";
 import {
   type Move,
   type OutageStage,
   type Round,
   SERVICE,
   VIP,
-} from "../../kubernetes/_outage_stage.ts";
+} from "../../kubernetes/outage_stage.ts";
 import { LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
 import type { PartReport } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";
-import { buildStage, floor, tell, worst } from "./faults.ts";
+import { buildStage, CUT_METHOD, floor, tell, worst } from "./faults.ts";
 import { roundsOf } from "./rounds.ts";
 
 /** A move and its rounds. */
@@ -35,7 +35,8 @@ interface Measured {
 export async function benchMoves(): Promise<PartReport> {
   await using stage = await buildStage();
   await using _kubelets = new Kubelets(stage.lab);
-  const cluster = await measure(stage, clusterMoves(SERVICE, VIP));
+  const moves = clusterMoves(SERVICE, VIP);
+  const cluster = await measure(stage, moves);
   const local = await stage.beside(LOCAL);
   const [first] = stage.lab.order(local.vip);
   await stage.lab.addPod(LOCAL.name, first?.name ?? "", GRACE_SECONDS);
@@ -43,11 +44,19 @@ export async function benchMoves(): Promise<PartReport> {
     ...cluster,
     ...await measure(local, localMoves(LOCAL.name)),
   ];
+  const established = [
+    ...await measureEstablished(stage, moves.filter(isOneForEstablished)),
+    ...await measureEstablished(
+      local,
+      localMoves(LOCAL.name).filter(isOneForEstablished),
+    ),
+  ];
   return {
     title: "Moves on purpose",
     method: [
       LAB_METHOD,
       OTHERS_METHOD,
+      CUT_METHOD,
       `${roundsOf()} rounds each. A client asks every 10 ms over HTTP, a connection each, from before the move until after it was taken back; another one asks every 10 ms by ARP. Pods that are deleted serve for ${GRACE_SECONDS} s more.`,
     ],
     tables: [{
@@ -55,7 +64,7 @@ export async function benchMoves(): Promise<PartReport> {
       columns: [
         "what is done",
         "requests lost, worst",
-        "rounds with a loss",
+        "requests cut, in all rounds",
         "ARP, median",
         "worst",
         "two at once, worst",
@@ -64,12 +73,17 @@ export async function benchMoves(): Promise<PartReport> {
         "kube-vip",
       ],
       rows: measured.map(rowOf),
+    }, {
+      title:
+        "Answers of 3 s, a byte each 100 ms, that were under way when the address moved",
+      columns: ["what is done", "arrived whole"],
+      rows: established,
     }],
     figures: [],
     floors: measured.map(({ move, rounds }) =>
       floor(
         `${move.name}: requests lost in all rounds`,
-        rounds.reduce((sum, { lost }) => sum + lost.length, 0),
+        sumOf(rounds, ({ lost }) => lost.length),
         0,
         "",
       )
@@ -94,17 +108,45 @@ async function measure(
   return measured;
 }
 
+/** How many of the long answers arrive whole. */
+async function measureEstablished(
+  stage: OutageStage,
+  moves: readonly Move[],
+): Promise<readonly (readonly string[])[]> {
+  const rows: (readonly string[])[] = [];
+  const rounds = Math.min(ESTABLISHED_ROUNDS, roundsOf());
+  for (const move of moves) {
+    let whole = 0;
+    for (let i = 0; i < rounds; i++) {
+      if (await stage.moveUnder(move)) whole++;
+    }
+    rows.push([move.name, `${whole} of ${rounds}`]);
+  }
+  return rows;
+}
+
+function isOneForEstablished({ established = false }: Move): boolean {
+  return established;
+}
+
 function rowOf({ move, rounds }: Measured): readonly string[] {
   const lost = rounds.map(({ lost }) => lost.length);
   const cold = rounds.map(({ coldMs }) => coldMs);
   return [
     move.name,
     formatCount(worst(lost)),
-    `${lost.filter((count) => count > 0).length} of ${rounds.length}`,
+    formatCount(sumOf(rounds, ({ cut }) => cut.length)),
     ...[median(cold), worst(cold)].map(formatCount),
     formatCount(worst(rounds.map(({ doubleMs }) => doubleMs))),
     ...OTHERS.get(move.name) ?? ["", "", ""],
   ];
+}
+
+function sumOf(
+  rounds: readonly Round[],
+  what: (round: Round) => number,
+): number {
+  return rounds.reduce((sum, round) => sum + what(round), 0);
 }
 
 // Lost of 100/s, and how long ARP was silent.
@@ -114,3 +156,6 @@ const OTHERS: ReadonlyMap<string, readonly string[]> = new Map([
     ["1, 5,114 ms", "0, 32 ms", "0 (at most 1), 340 ms"],
   ],
 ]);
+
+/** They take seconds each, and what comes of them is always the same. */
+const ESTABLISHED_ROUNDS = 5;

@@ -39,6 +39,8 @@ export const LINK_FAULTS = [
   "api-outage",
   /** One node does not reach it. */
   "api-lost",
+  /** The next in line starts without the API server, knows no VIP, and then the owner is gone. */
+  "blind-next",
   /** A node may own nothing. */
   "drain",
   /** SIGTERM, and the agent is started again. */

@@ -7,7 +7,14 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import { decodeArp, encodeArp } from "@/wire/arp.ts";
-import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
+import {
+  encodeEthernet,
+  ETHER_TYPE,
+  ETHERNET_HEADER_BYTES,
+} from "@/wire/ethernet.ts";
+import { IP_PROTOCOL } from "@/wire/iana.ts";
+import { decodeIpv6, encodeIpv6 } from "@/wire/ipv6.ts";
+import { decodeNdp, encodeNdp, NDP_HOP_LIMIT } from "@/wire/ndp.ts";
 import { question } from "../frames.ts";
 import type { Host, LinkSegment } from "./segment.ts";
 
@@ -47,26 +54,9 @@ export class Gateway implements Host {
 
   /** Answers. */
   hear(frame: Uint8Array): void {
-    if (!this.isOn || frame[12] !== 0x08 || frame[13] !== 0x06) return;
-    const arp = decodeArp(frame.subarray(14));
-    if (!arp.ok || arp.value.operation !== "request") return;
-    const { senderMac, senderIp, targetIp } = arp.value;
-    if (!this.ips.has(targetIp) || senderIp === targetIp) return;
-    this.#segment.send(
-      this.#port,
-      encodeEthernet({
-        destination: senderMac,
-        source: this.#mac,
-        etherType: ETHER_TYPE.arp,
-        payload: encodeArp({
-          operation: "reply",
-          senderMac: this.#mac,
-          senderIp: targetIp,
-          targetMac: senderMac,
-          targetIp: senderIp,
-        }),
-      }),
-    );
+    if (!this.isOn) return;
+    const answer = answerOf(frame, { ips: this.ips, mac: this.#mac });
+    if (answer !== undefined) this.#segment.send(this.#port, answer);
   }
 
   /** Asks all for an address. */
@@ -77,4 +67,70 @@ export class Gateway implements Host {
     const mac = `${this.#mac}`;
     this.#segment.send(this.#port, question({ mac, ...asker }, ip));
   }
+}
+
+/**
+ * What a host answers to a question, ARP or Neighbor Discovery.
+ *
+ * @param frame What it heard.
+ * @param own Its addresses.
+ * @returns The frame, or `undefined` when it was not asked.
+ */
+export function answerOf(
+  frame: Uint8Array,
+  own: { readonly ips: ReadonlySet<IpAddr>; readonly mac: MacAddr },
+): Uint8Array | undefined {
+  const etherType = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
+  if (etherType === ETHER_TYPE.ipv6) return advertisementOf(frame, own);
+  if (etherType !== ETHER_TYPE.arp) return undefined;
+  const arp = decodeArp(frame.subarray(ETHERNET_HEADER_BYTES));
+  if (!arp.ok || arp.value.operation !== "request") return undefined;
+  const { senderMac, senderIp, targetIp } = arp.value;
+  if (!own.ips.has(targetIp) || senderIp === targetIp) return undefined;
+  return encodeEthernet({
+    destination: senderMac,
+    source: own.mac,
+    etherType: ETHER_TYPE.arp,
+    payload: encodeArp({
+      operation: "reply",
+      senderMac: own.mac,
+      senderIp: targetIp,
+      targetMac: senderMac,
+      targetIp: senderIp,
+    }),
+  });
+}
+
+function advertisementOf(
+  frame: Uint8Array,
+  own: { readonly ips: ReadonlySet<IpAddr>; readonly mac: MacAddr },
+): Uint8Array | undefined {
+  const packet = decodeIpv6(frame.subarray(ETHERNET_HEADER_BYTES));
+  if (!packet.ok) return undefined;
+  const { source } = packet.value;
+  const asked = decodeNdp(packet.value);
+  if (!asked.ok || asked.value.kind !== "neighbor-solicitation") {
+    return undefined;
+  }
+  const { target, sourceLinkLayer } = asked.value;
+  if (!own.ips.has(target) || sourceLinkLayer === undefined) return undefined;
+  return encodeEthernet({
+    destination: sourceLinkLayer,
+    source: own.mac,
+    etherType: ETHER_TYPE.ipv6,
+    payload: encodeIpv6({
+      source: target,
+      destination: source,
+      nextHeader: IP_PROTOCOL.icmpv6,
+      hopLimit: NDP_HOP_LIMIT,
+      payload: encodeNdp({
+        kind: "neighbor-advertisement",
+        target,
+        router: false,
+        solicited: true,
+        override: true,
+        targetLinkLayer: own.mac,
+      }, { source: target, destination: source }),
+    }),
+  });
 }

@@ -5,10 +5,11 @@
  */
 
 import { isIpv4 } from "@/addr/ip_addr.ts";
+import { macOf } from "./addresses.ts";
 import type { LinkFault } from "./fault_kinds.ts";
 import { Gateway } from "./hosts.ts";
 import type { LinkNode } from "./link_node.ts";
-import { type LinkWorld, macOf } from "./link_world.ts";
+import type { LinkWorld } from "./link_world.ts";
 import type { PlannedFault } from "./plan.ts";
 import { portOf } from "./rules.ts";
 import type { ApiVip } from "./scripted_main.ts";
@@ -34,9 +35,24 @@ export function strike(
 ): Ongoing | undefined {
   const vip = world.random.pick(world.api.vips);
   const node = drawNode(world, vip);
-  if (node === undefined) return undefined;
-  const begin = BEGIN[fault.kind];
-  const begun = begin({ world, vip, node, forMs: fault.forMs });
+  return node && strikeAt(world, fault, { vip, node });
+}
+
+/**
+ * Begins a fault where it is wanted.
+ *
+ * @param world The world.
+ * @param fault Which, and for how long.
+ * @param at The VIP and the node that it is about.
+ * @returns The fault, or `undefined` when that cannot be.
+ */
+export function strikeAt(
+  world: LinkWorld,
+  fault: PlannedFault,
+  at: { readonly vip: ApiVip; readonly node: LinkNode },
+): Ongoing | undefined {
+  const { vip } = at;
+  const begun = BEGIN[fault.kind]({ world, ...at, forMs: fault.forMs });
   if (begun === undefined) return undefined;
   const { nodes, end } = begun;
   world.trace(() =>
@@ -112,12 +128,20 @@ const BEGIN: Readonly<
   deaf: ({ world, node }) =>
     switched([node], (isCut) => {
       node.oneWayCuts += isCut ? 1 : -1;
-      eachPeer(world, node, (port, at) => port.segment.cut(at, port.port, isCut));
+      eachPeer(
+        world,
+        node,
+        (port, at) => port.segment.cut(at, port.port, isCut),
+      );
     }),
   mute: ({ world, node }) =>
     switched([node], (isCut) => {
       node.oneWayCuts += isCut ? 1 : -1;
-      eachPeer(world, node, (port, at) => port.segment.cut(port.port, at, isCut));
+      eachPeer(
+        world,
+        node,
+        (port, at) => port.segment.cut(port.port, at, isCut),
+      );
     }),
   "one-way": ({ world, node }) => {
     const other = drawOther(world, node);
@@ -128,10 +152,12 @@ const BEGIN: Readonly<
   },
   "two-apart": ({ world, node }) => {
     const other = drawOther(world, node);
-    return other === undefined ? undefined : switched([node, other], (isCut) => {
-      cutPair(node, other, isCut);
-      cutPair(other, node, isCut);
-    });
+    return other === undefined
+      ? undefined
+      : switched([node, other], (isCut) => {
+        cutPair(node, other, isCut);
+        cutPair(other, node, isCut);
+      });
   },
   partition: ({ world }) => {
     const here = world.nodes.filter(() => world.draw(2) === 0);
@@ -163,6 +189,31 @@ const BEGIN: Readonly<
       end: () => {
         node.reachesApi = true;
         relistLater(world, node);
+      },
+    };
+  },
+  "blind-next": ({ world, vip }) => {
+    const [owner, next, third] = world.order(vip);
+    if (third === undefined || owner === undefined || next === undefined) {
+      return undefined;
+    }
+    if (![owner, next].every((node) => node.isRunning && node.faults === 0)) {
+      return undefined;
+    }
+    next.reachesApi = false;
+    next.kill();
+    next.boot();
+    let thaw: (() => void) | undefined;
+    world.timeline.after(BLIND_FIRST_MS, () => {
+      if (next.reachesApi || !owner.isRunning) return;
+      thaw = freeze([owner]).end;
+    });
+    return {
+      nodes: [owner, next],
+      end: () => {
+        thaw?.();
+        next.reachesApi = true;
+        relistLater(world, next);
       },
     };
   },
@@ -306,11 +357,14 @@ function relistLater(world: LinkWorld, node: LinkNode): void {
 
 /** The owner of a VIP, the next in line, or anyone, as far as nothing is wrong with them. */
 function drawNode(world: LinkWorld, vip: ApiVip): LinkNode | undefined {
-  const sound = (node: LinkNode): boolean => node.isRunning && node.faults === 0;
+  const sound = (node: LinkNode): boolean =>
+    node.isRunning && node.faults === 0;
   const owner = world.rules.answerers(vip.vip).find(sound);
   const lot = world.draw(4);
   if (lot < 2 && owner !== undefined) return owner;
-  const others = world.order(vip).filter((node) => node !== owner && sound(node));
+  const others = world.order(vip).filter((node) =>
+    node !== owner && sound(node)
+  );
   if (lot === 2 && others[0] !== undefined) return others[0];
   const all = world.nodes.filter(sound);
   return all.length === 0 ? undefined : world.random.pick(all);
@@ -359,6 +413,7 @@ function cutHalves(
   }
 }
 
+const BLIND_FIRST_MS = 1_500;
 const READY_FIRST_MS = 600;
 /** Foreign hosts come when a VIP is not answered for, or it would be a conflict. */
 const FOREIGN_AFTER_MS = 700;

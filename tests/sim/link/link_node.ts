@@ -6,7 +6,9 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
+import { type Ipv6Addr, parseIpv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
+import { assert } from "@/lang/assert.ts";
 import type { WireCommand, WireLink, WireReport } from "@/node/mod.ts";
 import type { LinkAgent } from "./agent.ts";
 import type { LinkWorld } from "./link_world.ts";
@@ -47,7 +49,9 @@ export class LinkNode {
   oneWayCuts = 0;
   /** Since when it has none. */
   faultlessSinceMs = 0;
-  /** When the last frame was handed to its agent. */
+  /** When its agent was started. */
+  soundSinceMs = 0;
+  /** When the last frame was handed to its agent, on its own clock. */
   lastFrameMs: number = -Infinity;
   /** When its process last went on after it was stopped, and how long that was. */
   resumed: { readonly atMs: number; readonly gapMs: number } | undefined;
@@ -106,6 +110,7 @@ export class LinkNode {
   boot(): void {
     const world = this.#world;
     const boot = ++this.#boots;
+    this.soundSinceMs = world.nowMs;
     this.process = "running";
     this.#agent = world.makeAgent(this, world.incarnation());
     this.#wakeAtMs = Infinity;
@@ -206,6 +211,7 @@ export class LinkNode {
       mac,
       running: this.hasCarrier,
       gateways: this.#world.gatewaysOf(link),
+      linkLocal: linkLocalOf(this.index, at),
     }));
     this.post({ kind: "links", links });
   }
@@ -264,7 +270,7 @@ export class LinkNode {
     if (!this.isHostUp || this.isPaused || this.#agent === undefined) return;
     if (!this.#agent.queue(link, frame)) return;
     if (!this.isRunning) return;
-    this.lastFrameMs = this.#world.timeline.nowMs;
+    this.lastFrameMs = this.monoMs;
     this.turn();
   }
 
@@ -297,6 +303,12 @@ export class LinkNode {
       this.#renewLater(boot);
     });
   }
+}
+
+function linkLocalOf(node: number, link: number): Ipv6Addr {
+  const addr = parseIpv6Addr(`fe80::${link + 1}:${(node + 1).toString(16)}`);
+  assert(addr !== undefined, "A link-local address is one");
+  return addr;
 }
 
 /** The process ends so long after nothing was left to hand over. */

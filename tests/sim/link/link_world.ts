@@ -6,16 +6,15 @@
  * @module
  */
 
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import { type MacAddr, parseMacAddr } from "@/addr/mac_addr.ts";
-import { orderCandidates } from "@/layer2/mod.ts";
-import { assert } from "@/lang/assert.ts";
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import { Random } from "@/lang/random.ts";
 import type { WireCommand } from "@/node/mod.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
+import { orderFor } from "../facts.ts";
 import { START_MS, Timeline } from "../timeline.ts";
+import { addrOf, macOf } from "./addresses.ts";
 import type { LinkAgent } from "./agent.ts";
-import { BareAgent } from "./bare_agent.ts";
+import { WireAgent } from "./wire_agent.ts";
 import { Gateway } from "./hosts.ts";
 import { LinkNode } from "./link_node.ts";
 import type { WorldPlan } from "./plan.ts";
@@ -107,7 +106,7 @@ export class LinkWorld {
 
   /** An agent for a node. */
   makeAgent(node: LinkNode, incarnation: bigint): LinkAgent {
-    return new BareAgent({ node: node.name, incarnation }, {
+    return new WireAgent({ node: node.name, incarnation }, {
       monoMs: () => node.monoMs,
       worldMs: () => this.nowMs,
       send: (link, frame) => {
@@ -132,7 +131,7 @@ export class LinkWorld {
 
   /** The nodes in the order of their right to a VIP, those first that may have it. */
   order(vip: ApiVip): readonly LinkNode[] {
-    return orderCandidates(vip.eligible, vip.vip).map((name) =>
+    return orderFor(vip.vip, vip.eligible).map((name) =>
       this.nodes[Number(name.slice("node-".length))] as LinkNode
     );
   }
@@ -156,6 +155,7 @@ export class LinkWorld {
         ip: addrOf(ASKER.ipv4),
         mac: macOf(at, 0xfd),
       });
+      asker.ips.add(addrOf(ASKER.ipv6));
       asker.plug();
       this.#askers.push(asker);
       if (!plan.hasGateway) continue;
@@ -171,7 +171,7 @@ export class LinkWorld {
     for (let at = 0; at < plan.vips; at++) {
       const link = at % plan.links;
       api.vips.push({
-        vip: vipAt(at, link, this.random.next() < plan.sixShare && false),
+        vip: vipAt(at, link, this.random.next() < plan.sixShare),
         link: `eth${link}`,
         eligible: names,
         isGone: false,
@@ -186,21 +186,6 @@ export class LinkWorld {
       this.#settleLater();
     });
   }
-}
-
-/** A MAC address of a host on a link. */
-export function macOf(link: number, host: number): MacAddr {
-  const hex = (number: number) => number.toString(16).padStart(2, "0");
-  const mac = parseMacAddr(`02:00:00:00:${hex(link)}:${hex(host)}`);
-  assert(mac !== undefined, "A MAC address is one");
-  return mac;
-}
-
-/** An address from its text. */
-export function addrOf(text: string): IpAddr {
-  const addr = parseIpAddr(text);
-  assert(addr !== undefined, `${text} is an address`);
-  return addr;
 }
 
 function vipAt(at: number, link: number, isSix: boolean): IpAddr {

@@ -70,7 +70,7 @@ export function drawWorld(seed: number, wishes: WorldWishes = {}): WorldPlan {
     ? "calm"
     : "mixed";
   const isCalm = mood === "calm";
-  const isFiltered = random.next() < 0.03 && seed < 0;
+  const isFiltered = random.next() < 0.03;
   const faults = drawFaults(random, { mood, isFiltered, wishes });
   const ends = faults.map(({ atMs, forMs }) => atMs + forMs);
   const isLong = faults.length <= 2 && !isFiltered && random.next() < 0.04;
@@ -80,7 +80,9 @@ export function drawWorld(seed: number, wishes: WorldWishes = {}): WorldPlan {
     nodes: wishes.nodes ?? drawNodes(random, isLong || isFiltered),
     links: random.next() < 0.15 ? 2 : 1,
     vips: wishes.vips ??
-      (random.next() < MANY_VIPS_SHARE ? 600 : 3 + random.int(8)),
+      (random.next() < MANY_VIPS_SHARE && !isFiltered
+        ? 600
+        : 3 + random.int(8)),
     sixShare: random.pick([0, 0.3, 1]),
     cabling: {
       lossShare: isCalm ? 0 : random.pick([0, 0, 0.002, 0.01]),
@@ -144,6 +146,7 @@ function drawCalm(random: Random, beginMs: number): readonly PlannedFault[] {
 }
 
 function drawDurationMs(random: Random, kind: LinkFault): number {
+  if (kind === "blind-next") return 9_500 + random.int(2_000);
   if (kind === "burst") return 50 + random.int(650);
   if (SLOW_FAULTS.has(kind)) return 8_000 + random.int(14_000);
   if (kind === "stop" || kind === "vm-pause") {
@@ -158,8 +161,9 @@ function drawDurationMs(random: Random, kind: LinkFault): number {
 
 function drawNodes(random: Random, isSmall: boolean): number {
   const lot = random.next();
-  if (isSmall || lot < 0.5) return 2 + random.int(2);
-  if (lot < 0.95) return 3 + random.int(2);
+  if (lot < 0.35) return 2;
+  if (isSmall || lot < 0.85) return 3;
+  if (lot < 0.965) return 4;
   return 5 + random.int(4);
 }
 

@@ -9,8 +9,8 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { orderCandidates } from "@/layer2/mod.ts";
 import type { WireReport } from "@/node/mod.ts";
+import { comesBefore } from "../facts.ts";
 import type { LinkNode, NodePort } from "./link_node.ts";
 import type { LinkWorld } from "./link_world.ts";
 import type { ApiVip } from "./scripted_main.ts";
@@ -125,7 +125,9 @@ export class LinkRules {
   /** An answer was sent to a question that had waited. */
   answered(node: LinkNode, waitedMs: number): void {
     if (waitedMs <= OLD_MS) return;
-    this.broken(`${node.name} answers a question ${waitedMs.toFixed(0)} ms old`);
+    this.broken(
+      `${node.name} answers a question ${waitedMs.toFixed(0)} ms old`,
+    );
   }
 
   /** A process ended. */
@@ -160,7 +162,9 @@ export class LinkRules {
   /** Ends the world. */
   broken(what: string): void {
     const { timeline } = this.#world;
-    const failure = new RuleBroken(`at ${timeline.nowMs.toFixed(1)} ms ${what}`);
+    const failure = new RuleBroken(
+      `at ${timeline.nowMs.toFixed(1)} ms ${what}`,
+    );
     timeline.fail(failure);
     throw failure;
   }
@@ -189,18 +193,24 @@ export class LinkRules {
     const { vip } = book.api;
     const claim = `${node.name} ${reason} ${vip}`;
     if (!node.mayClaim(vip)) this.broken(`${claim} without a right (rule 5)`);
-    if (this.isStill) this.broken(`${claim} while only the API is down (rule 6)`);
+    if (this.isStill) {
+      this.broken(`${claim} while only the API is down (rule 6)`);
+    }
     if (
-      nowMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
+      node.monoMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
     ) this.broken(`${claim} having heard nobody (rule 3)`);
     for (const [owner, sinceMs] of book.answering) {
       if (owner === node) continue;
       if (reason === "relieved") this.#checkMove(book, owner, node);
-      else if (this.#isSound(owner, node, Math.max(sinceMs, 0), book.api.link)) {
+      else if (
+        this.#isSound(owner, node, Math.max(sinceMs, 0), book.api.link)
+      ) {
         this.broken(`${claim} from ${owner.name}, which answers (rule 4)`);
       }
     }
-    if (this.foreign.has(vip) && this.#world.plan.cabling.lossShare === 0) {
+    const isHearing = faultlessSinceMs(node) < nowMs - SOUND_MS &&
+      this.#world.plan.cabling.lossShare === 0;
+    if (this.foreign.has(vip) && isHearing) {
       this.broken(`${claim} while a foreign host answers for it`);
     }
     book.claimedMs = nowMs;
@@ -231,15 +241,17 @@ export class LinkRules {
     const { vip } = book.api;
     const { main } = owner;
     if (plan.isFiltered || main === undefined || main.isLeaving) return;
-    if (!owner.mayClaim(vip) || faultlessSinceMs(owner) > nowMs - 20_000) return;
+    if (!owner.mayClaim(vip) || faultlessSinceMs(owner) > nowMs - 20_000) {
+      return;
+    }
     if (main.wasFrozen(FROZEN_RECENTLY_MS, owner.monoMs)) return;
     const move = `${taker.name} takes ${vip} from ${owner.name}`;
     if (nowMs - book.claimedMs < DWELL_MS) {
       const sinceMs = (nowMs - book.claimedMs).toFixed(0);
       this.broken(`${move} ${sinceMs} ms after it moved last (rule 6)`);
     }
-    const [first] = orderCandidates([owner.name, taker.name], vip);
-    if (first === owner.name) this.broken(`${move}, which is better (rule 6)`);
+    const isWorse = comesBefore(vip, owner.name, taker.name);
+    if (isWorse) this.broken(`${move}, which is better (rule 6)`);
   }
 
   #look(book: VipBook): void {
@@ -261,17 +273,42 @@ export class LinkRules {
 
   #fellSilent(book: VipBook): void {
     if (book.silentSinceMs !== undefined) return;
-    book.silentSinceMs = this.#world.nowMs;
+    const sinceMs = this.#world.nowMs;
+    book.silentSinceMs = sinceMs;
+    this.#world.timeline.after(SILENT_MS_MAX, () => {
+      if (book.silentSinceMs === sinceMs) this.#tooSilent(book, sinceMs);
+    });
     const { vip, eligible, isGone } = book.api;
     if (!this.isGapless || isGone || eligible.length < 2) return;
     this.broken(`nobody answers for ${vip} during a planned move (rule 6)`);
+  }
+
+  /** Somebody could have claimed it for a long time. */
+  #tooSilent(book: VipBook, sinceMs: number): void {
+    const { plan, nodes } = this.#world;
+    const { vip, isGone, link } = book.api;
+    if (isGone || plan.isFiltered || this.foreign.has(vip)) return;
+    const idle = nodes.find((node) =>
+      node.isRunning && faultlessSinceMs(node) < sinceMs &&
+      node.soundSinceMs < sinceMs && node.mayClaim(vip) &&
+      node.main?.isLeaving === false &&
+      nodes.some((other) =>
+        other !== node && other.isRunning && hears(node, other, link)
+      )
+    );
+    if (idle === undefined) return;
+    this.broken(
+      `nobody owns ${vip} for ${SILENT_MS_MAX} ms, though ${idle.name} could (rule 7)`,
+    );
   }
 
   #lookAtDoubles(book: VipBook): void {
     const { nowMs } = this.#world.timeline;
     const nodes = [...book.answering.keys()];
     for (const [key, double] of book.doubles) {
-      if (book.answering.has(double.a) && book.answering.has(double.b)) continue;
+      if (book.answering.has(double.a) && book.answering.has(double.b)) {
+        continue;
+      }
       this.#ended(double);
       book.doubles.delete(key);
     }
@@ -325,11 +362,20 @@ export class LinkRules {
     this.doubleMsMax = Math.max(this.doubleMsMax, tookMs);
   }
 
+  /** Whether a node that does not hear one other has nobody else to hear. */
+  #isDeaf(node: LinkNode, link: string): boolean {
+    return !this.#world.plan.hasGateway &&
+      !this.#world.nodes.some((other) =>
+        other !== node && other.isRunning && hears(node, other, link)
+      );
+  }
+
   #contactOf(a: LinkNode, b: LinkNode, link: string): Contact {
     const there = hears(b, a, link);
     const back = hears(a, b, link);
     if (there && back) return "both";
     if (a.isCutOneWay || b.isCutOneWay) return "none";
+    if (there !== back && this.#isDeaf(there ? a : b, link)) return "none";
     if (there || back) return "one-way";
     const third = this.#world.nodes.some((node) =>
       node !== a && node !== b && node.isRunning && node.faults === 0 &&
@@ -380,4 +426,6 @@ const LIMIT_MS: Readonly<Record<Contact, number>> = {
   "through-a-third": 3_000,
   none: Infinity,
 };
+/** Longest time without an owner while a candidate is well; a foreign host is looked for every 5 s. */
+const SILENT_MS_MAX = 7_000;
 const FILTERED_LIMIT_MS = 15_000;

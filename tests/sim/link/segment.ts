@@ -6,8 +6,7 @@
  */
 
 import type { Random } from "@/lang/random.ts";
-import { ETHER_TYPE } from "@/wire/iana.ts";
-import { macNumberAt } from "../segment.ts";
+import { isOfAgents, macNumberAt } from "../segment.ts";
 import type { Timeline } from "../timeline.ts";
 
 /** A host on the segment. */
@@ -34,6 +33,8 @@ export interface Cabling {
 export class LinkSegment {
   /** Frames sent, by whom; for the cost table. */
   readonly sent: number[] = [];
+  /** Those of them that agents send to each other. */
+  readonly said: number[] = [];
   /** Frames that reached a host, by whom. */
   readonly received: number[] = [];
   /** Whether the switch drops frames of agents to each other. */
@@ -58,6 +59,7 @@ export class LinkSegment {
   /** Plugs a host in; the number of its port. */
   attach(host: Host): number {
     this.sent.push(0);
+    this.said.push(0);
     this.received.push(0);
     return this.#hosts.push(host) - 1;
   }
@@ -104,6 +106,7 @@ export class LinkSegment {
   send(from: number, frame: Uint8Array): void {
     this.sent[from] = (this.sent[from] ?? 0) + 1;
     const isAgents = isOfAgents(frame);
+    if (isAgents) this.said[from] = (this.said[from] ?? 0) + 1;
     if (this.#bursts > 0 || (isAgents && this.isFiltered)) return;
     const isGroup = ((frame[0] ?? 0) & 1) === 1;
     const to = isGroup ? -1 : macNumberAt(frame, 0);
@@ -127,12 +130,6 @@ export class LinkSegment {
   #delayMs(): number {
     return DELAY_MS_MIN + this.#random.next() * this.cabling.delayMsMax;
   }
-}
-
-/** Whether a frame is one that agents send to each other. */
-export function isOfAgents(frame: Uint8Array): boolean {
-  return frame[12] === ETHER_TYPE.foghorn >> 8 &&
-    frame[13] === (ETHER_TYPE.foghorn & 0xff);
 }
 
 const HOSTS_MAX = 1_024;

@@ -9,7 +9,7 @@ import { must } from "@/lab/command.ts";
 import { LAB_FOLDER } from "@/lab/cluster.ts";
 import { pass } from "../support/waiting.ts";
 import { builtKubernetesBinaries } from "./build.ts";
-import type { Move, Owners } from "./_outage_stage.ts";
+import type { Move, Owners } from "./outage_stage.ts";
 import { eipName, type Exposed, type KubernetesLab } from "./lab.ts";
 import type { KubeNode } from "./node.ts";
 import { eipPath, PODS } from "./objects.ts";
@@ -29,6 +29,7 @@ export function clusterMoves(service: string, vip: string): readonly Move[] {
     },
     {
       name: "node labelled exclude-from-external-load-balancers",
+      established: true,
       moves: ({ lab, owner }) => label(lab, owner, "true"),
       restores: ({ lab, owner }) => label(lab, owner, null),
     },
@@ -69,6 +70,7 @@ export function localMoves(service: string): readonly Move[] {
   return [
     {
       name: "Pod moved under Local, the new one ready first",
+      established: true,
       moves: async ({ lab, owner, next }) => {
         await lab.addPod(service, next.name, GRACE_SECONDS);
         await pass(READY_MS);

@@ -26,7 +26,7 @@ import {
   FRAME_SLOT_BYTES,
 } from "@/wire/mod.ts";
 import { pass } from "../support/waiting.ts";
-import type { Claim } from "./_claims.ts";
+import type { Claim } from "./claims.ts";
 
 /** Asks by ARP. */
 export class ColdClient implements AsyncDisposable {

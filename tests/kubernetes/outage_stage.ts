@@ -9,13 +9,14 @@
  * @module
  */
 
+import { SLOW_BYTES, SLOW_INTERVAL_MS, SLOW_PATH } from "@/lab/backend.ts";
 import type { RequestStream } from "@/lab/client.ts";
 import { outageOf, type Sample } from "@/lab/outage.ts";
 import type { LabProgram } from "@/lab/program.ts";
 import { pass, until } from "../support/waiting.ts";
 import type { KubernetesBinaries } from "./build.ts";
-import { type Claim, longestDoubleMs, longestSilenceMs } from "./_claims.ts";
-import { ColdClient } from "./_cold_client.ts";
+import { type Claim, longestDoubleMs, longestSilenceMs } from "./claims.ts";
+import { ColdClient } from "./cold_client.ts";
 import { type Exposed, KubernetesLab } from "./lab.ts";
 import type { KubeNode } from "./node.ts";
 
@@ -57,8 +58,10 @@ export interface Round {
   readonly took: KubeNode;
   /** Longest time without an answer for the client that knows the address. */
   readonly warmMs: number;
-  /** Its requests that got no answer. */
+  /** Its requests that got no answer, but for {@linkcode Round.cut}. */
   readonly lost: readonly Sample[];
+  /** Its requests that were under way at the moment the next owner was first heard, and failed: that one knows nothing of their connections. */
+  readonly cut: readonly Sample[];
   /** Longest time without an answer for the client that asks anew each time. */
   readonly coldMs: number;
   /** Longest time for which two claimed the address. */
@@ -188,7 +191,7 @@ export class OutageStage implements AsyncDisposable {
       );
       return {
         ...{ owners, took },
-        ...this.#seen(samples, claims),
+        ...this.#seen(samples, claims, owners.owner),
         returned: returned.length,
         returnedMs: (returned.at(-1)?.atMs ?? mendedMs) - mendedMs,
       };
@@ -217,10 +220,43 @@ export class OutageStage implements AsyncDisposable {
       await pass(RETURN_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(this.vip);
-      return { owners, took, ...this.#seen(samples, claims), ...NONE };
+      const seen = this.#seen(samples, claims, owners.owner);
+      return { owners, took, ...seen, ...NONE };
     } finally {
       stop();
       await stream.stop();
+    }
+  }
+
+  /**
+   * Moves the address while an answer is under way that takes seconds.
+   *
+   * @returns Whether it arrived whole.
+   */
+  async moveUnder(move: Move): Promise<boolean> {
+    const owners = await this.settled();
+    await move.prepares?.(owners);
+    const stop = this.cold.ask(this.vip, ASK_INTERVAL_MS);
+    try {
+      const sinceMs = performance.now();
+      const asked = this.lab.client.request(this.vip, {
+        path: SLOW_PATH,
+        timeoutMs: SLOW_MS_MAX,
+      });
+      await pass(BEFORE_MS);
+      await move.moves(owners);
+      await this.#taken(owners, false, MOVE_MS_MAX);
+      const tookMs = performance.now() - sinceMs;
+      // Or it was over before the address moved, and nothing is learned.
+      if (tookMs >= SLOW_BYTES * SLOW_INTERVAL_MS) {
+        throw new Error(`The move took ${tookMs} ms`);
+      }
+      const { status, body = "" } = await asked;
+      await move.restores(owners);
+      await pass(RETURN_MS);
+      return status === 200 && body.length === SLOW_BYTES;
+    } finally {
+      stop();
     }
   }
 
@@ -233,10 +269,17 @@ export class OutageStage implements AsyncDisposable {
   #seen(
     samples: readonly Sample[],
     claims: readonly Claim[],
-  ): Pick<Round, "warmMs" | "lost" | "coldMs" | "doubleMs"> {
+    owner: KubeNode,
+  ): Pick<Round, "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"> {
+    const moved = claims.find(({ mac }) => mac !== owner.host.mac);
+    const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
+    const failed = samples.filter(({ status }) => status !== 200);
+    const isCut = ({ sentMs, tookMs }: Sample): boolean =>
+      sentMs < movedMs && sentMs + tookMs > movedMs;
     return {
       warmMs: outageOf(samples)?.durationMs ?? Infinity,
-      lost: samples.filter(({ status }) => status !== 200),
+      lost: failed.filter((sample) => !isCut(sample)),
+      cut: failed.filter(isCut),
       coldMs: longestSilenceMs(claims),
       doubleMs: longestDoubleMs(claims),
     };
@@ -282,6 +325,8 @@ export interface Move {
   readonly name: string;
   /** Whether the address is to stay where it is. */
   readonly stays?: boolean;
+  /** Whether it is one to see by what becomes of connections. */
+  readonly established?: boolean;
   /** What is done before each round. */
   readonly prepares?: (owners: Owners) => Promise<void>;
   /** Does it. */
@@ -308,3 +353,4 @@ const SETTLE_MS = 400;
 const OWNER_MS_MAX = 30_000;
 const TAKEN_MS_MAX = 39_000;
 const MOVE_MS_MAX = 15_000;
+const SLOW_MS_MAX = 10_000;

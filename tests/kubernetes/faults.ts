@@ -7,7 +7,7 @@
 import { must } from "@/lab/command.ts";
 import { portOf, setPortForwarding } from "@/lab/network.ts";
 import { pass } from "../support/waiting.ts";
-import type { Fault, Owners } from "./_outage_stage.ts";
+import type { Fault, Owners } from "./outage_stage.ts";
 import type { KubeNode } from "./node.ts";
 
 /**
