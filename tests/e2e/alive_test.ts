@@ -6,7 +6,7 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { type LabCluster, must, portOf } from "@/lab/mod.ts";
+import { type LabCluster, must } from "@/lab/mod.ts";
 import {
   addressed,
   addressesOf,
@@ -16,7 +16,7 @@ import {
   event,
   servicePath,
 } from "../support/lab_services.ts";
-import { command } from "../support/needs.ts";
+import { cutReplies, NFT } from "./_silence.ts";
 import { type Stage, testOnStage } from "./_stage.ts";
 import { Stranger } from "./_stranger.ts";
 
@@ -28,7 +28,7 @@ const VIP = "192.168.0.91";
 testOnStage(
   "what the wire says of addresses is in the status",
   {
-    needs: [command("nft")],
+    needs: [NFT],
     services: [{ name: "four", vips: [VIP] }],
   },
   async (stage, step) => {
@@ -125,25 +125,6 @@ async function isMissed(stage: Stage): Promise<void> {
   await reads(lab, "four-v4", /^False AsExpected/);
   const checks = 'foghorn_address_checks_total{link="eth0",result="nobody"}';
   ok(await stage.metric(checker, checks) >= 3);
-}
-
-/** Has the switch drop all ARP replies of a host. */
-async function cutReplies(host: string): Promise<AsyncDisposable> {
-  // RFC 826: the operation is 6 bytes in, and 2 is a reply.
-  const lines = [
-    "table bridge silence {",
-    "chain drops {",
-    "type filter hook prerouting priority 0",
-    `iifname ${portOf(host, "eth0")} ether type arp @nh,48,16 2 drop`,
-    "}",
-    "}",
-  ];
-  await must("nft", ["-f", "-"], `${lines.join("\n")}\n`);
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await must("nft", ["delete", "table", "bridge", "silence"]);
-    },
-  };
 }
 
 function degraded(lab: LabCluster, eip: string): string {

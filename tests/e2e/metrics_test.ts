@@ -21,6 +21,7 @@ import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { isReached, type StepFunction, stepsOf, until } from "./_stage.ts";
+import { cutReplies, NFT } from "./_silence.ts";
 import { ipOn } from "./_tools.ts";
 
 testSandboxed("every metric changes with what it counts", async (t) => {
@@ -43,7 +44,7 @@ testSandboxed("every metric changes with what it counts", async (t) => {
     deepStrictEqual(unchanged, []);
     return Promise.resolve();
   });
-});
+}, [NFT]);
 
 async function addresses(
   lab: LabCluster,
@@ -244,8 +245,7 @@ async function agents(
   const { api } = lab;
   await step("agents, Leases and planning", async () => {
     await series.reads("n1", "foghorn_agents_live", (value) => value === 1);
-    lab.node("n2").startAgent();
-    await lab.node("n2").waitReady();
+    await checks(lab, series);
     await series.reads("n1", "foghorn_agents_live", (value) => value === 2);
     await series.reads("n1", "foghorn_lease_age_seconds", (value) => value > 0);
     const count = "foghorn_reconcile_seconds_count";
@@ -274,6 +274,24 @@ async function agents(
     strictEqual(await lab.node("n1").stopAgent(), 0);
     await series.reads("n2", "foghorn_leader", (value) => value === 1);
   });
+}
+
+/** Starts the second agent, which checks that the first one answers, and finds that it does not for a while. */
+async function checks(lab: LabCluster, series: Series): Promise<void> {
+  const unanswered = 'foghorn_addresses_unanswered{link="eth0"}';
+  {
+    await using _ = await cutReplies("n1");
+    lab.node("n2").startAgent();
+    await lab.node("n2").waitReady();
+    await series.reads("n2", unanswered, (value) => value === 0);
+    await series.reads("n2", unanswered, (value) => value === 1);
+  }
+  await series.reads("n2", unanswered, (value) => value === 0);
+  await series.reads(
+    "n2",
+    of("address_checks_total", 'result="nobody"'),
+    (value) => value >= 3,
+  );
 }
 
 /** A sample of a link's metric, with one more label. */
