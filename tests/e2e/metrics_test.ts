@@ -9,15 +9,21 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
 import { BROADCAST_MAC, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
-import { NAMESPACE_DEFAULT, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
+import {
+  CLUSTER_NAMESPACE,
+  NAMESPACE_DEFAULT,
+  WIRE_KEY_SECRET_NAME,
+} from "@/api/names.ts";
 import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import { assert } from "@/lang/assert.ts";
 import { PacketSocket } from "@/io/ffi/mod.ts";
+import { isObject } from "@/lab/apiserver/mod.ts";
 import { type LabCluster, must, portOf, setSysctl } from "@/lab/mod.ts";
 import { gratuitousArpRequest } from "@/layer2/mod.ts";
 import { METRICS } from "@/obs/metrics.ts";
 import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
+import { clusterIdOf, FELLOW_GROUP, nodeIdOf } from "@/wire/fellow.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { isReached, type StepFunction, stepsOf, until } from "./_stage.ts";
@@ -171,6 +177,14 @@ async function strange(
       'foghorn_address_conflicts_total{link="eth0"}',
       (value) => value === 5,
     );
+  });
+  await step("frames of agents that cannot be read", async () => {
+    const refused = of("fellow_frames_refused_total", 'reason="unsupported"');
+    for (const count of [2, 3]) {
+      const before = await series.read("n1", refused) ?? 0;
+      port.send(strangeFrame(lab), count - before);
+      await series.reads("n1", refused, (value) => value === count);
+    }
   });
   await step("a pause, and frames lost meanwhile", async () => {
     const n1 = lab.node("n1");
@@ -389,6 +403,23 @@ class Port implements AsyncDisposable {
     this.#socket.close();
     return Promise.resolve();
   }
+}
+
+/** A frame of an agent of this cluster, of a type that does not exist. */
+function strangeFrame(lab: LabCluster): Uint8Array {
+  const source = parseMacAddr(STRANGER);
+  const namespace = lab.api.read(`/api/v1/namespaces/${CLUSTER_NAMESPACE}`);
+  const uid = isObject(namespace["metadata"])
+    ? namespace["metadata"]["uid"]
+    : undefined;
+  assert(source !== undefined && typeof uid === "string", "They can be read");
+  const ids = clusterIdOf(uid) + nodeIdOf("nobody");
+  return encodeEthernet({
+    destination: FELLOW_GROUP,
+    source,
+    etherType: ETHER_TYPE.foghorn,
+    payload: Uint8Array.fromHex(`464801ff${ids}${"00".repeat(12)}`),
+  });
 }
 
 function arpRequest(vip: string, from: string): Uint8Array {

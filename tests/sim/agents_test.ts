@@ -31,21 +31,19 @@ Deno.test("the leader dies: another leads within the Lease duration, and nothing
   strictEqual(late?.length, 1);
 });
 
-Deno.test("an agent that is killed and started again keeps its addresses", () => {
+Deno.test("an agent that is killed and started again gets its addresses back when it has been well for long", () => {
   const { cluster, owners } = running({ seed: 4, nodes: 3 });
-  const moved = cluster.moves.length;
   const node = cluster.node(owners.get("192.168.0.100")?.[0] ?? "");
   node.kill();
-  cluster.run(500);
+  cluster.run(1_500);
+  for (const vip of owners.keys()) {
+    strictEqual(cluster.answerersOf(vip).length, 1, vip);
+  }
   node.start();
-  cluster.run(10_000);
+  cluster.run(130_000);
   for (const [vip, before] of owners) {
     deepStrictEqual(cluster.answerersOf(vip), before, vip);
   }
-  const others = cluster.moves.slice(moved).filter(({ line }) =>
-    !line.startsWith(`${node.name} `)
-  );
-  deepStrictEqual(others, []);
 });
 
 Deno.test("an agent that is told to end hands its addresses over without a gap", () => {

@@ -106,8 +106,9 @@ const CLUSTER_MUTATIONS: readonly Mutation[] = [
     noticedBy: "clusters",
     patches: [{
       file: "mod/ipam/allocator.ts",
-      find: `this.#noteWake({ kind: "address-freed", pool: space.pool.name });`,
-      replace: "",
+      find: `      space.free(entry.value);
+      this.#noteWake({ kind: "address-freed", pool: space.pool.name });`,
+      replace: "      space.free(entry.value);",
     }],
   },
   {
@@ -197,13 +198,6 @@ const LINK_MUTATIONS: readonly Mutation[] = [
       "plan.ts",
       "return present * STAGGER_MS +",
       "return present * 1e9 +",
-    ),
-  ]),
-  linkMutation("an owner yields to a remembered claim", [
-    replacing(
-      "vips.ts",
-      "  if (sinceMs <= fellow.said.beaconIntervalMs + GRACE_MS) return true;",
-      "  if (sinceMs >= 0) return true;",
     ),
   ]),
   linkMutation("no dwell time", [

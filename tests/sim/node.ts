@@ -195,6 +195,13 @@ export class SimNode implements Station {
     });
     this.#push(agent, { kind: "links", links: [this.#link()] });
     this.#report(agent, { kind: "ready" });
+    // There is no key, and that is known soon.
+    const news = {
+      kind: "listed",
+      objects: [],
+      resourceVersion: "1",
+    } as const;
+    this.#push(agent, { kind: "watch", watched: "secret", news });
     agent.api.open();
   }
 

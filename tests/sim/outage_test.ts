@@ -1,11 +1,10 @@
-/** What fifty whole agents do while the API server is away. */
+/** What ten whole agents do while the API server is away. */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { SimCluster } from "./cluster.ts";
 
-Deno.test("fifty agents, the API away for five minutes and back: no address moves", () => {
-  // Fifty agents say much to each other, and an outage changes nothing in it.
-  const cluster = new SimCluster({ seed: 1, nodes: 50, isFiltered: true });
+Deno.test("ten agents, the API away for five minutes and back: no address moves", () => {
+  const cluster = new SimCluster({ seed: 1, nodes: 10 });
   cluster.createEip({ name: "pool", address: POOL, isDefault: true });
   for (let i = 0; i < 20; i++) cluster.createService({ name: `web-${i}` });
   cluster.run(30_000);

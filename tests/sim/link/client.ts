@@ -19,12 +19,15 @@ export class WarmClient implements Host {
   readonly isAgent: boolean = false;
   /** The longest time in which what it sent reached nobody, in milliseconds. */
   lostMsMax = 0;
+  /** The longest time in which nobody whom it reaches answered. */
+  silentMsMax = 0;
   readonly #world: LinkWorld;
   readonly #segment: LinkSegment;
   readonly #vip: IpAddr;
   readonly #port: number;
   #cached: number | undefined;
   #lostSinceMs: number | undefined;
+  #silentSinceMs: number | undefined;
 
   /** A host on the segment of a world that asks for a VIP. */
   constructor(
@@ -58,7 +61,23 @@ export class WarmClient implements Host {
       const lostMs = nowMs - this.#lostSinceMs;
       this.lostMsMax = Math.max(this.lostMsMax, lostMs);
     }
+    if (this.#isAnswered()) this.#silentSinceMs = undefined;
+    else this.#silentSinceMs ??= nowMs;
+    if (this.#silentSinceMs !== undefined) {
+      const silentMs = nowMs - this.#silentSinceMs;
+      this.silentMsMax = Math.max(this.silentMsMax, silentMs);
+    }
     this.#world.timeline.after(SEND_EVERY_MS, () => this.#send());
+  }
+
+  /** Whether somebody answers who is reached both ways. */
+  #isAnswered(): boolean {
+    return this.#world.rules.answerers(this.#vip).some(({ ports }) =>
+      ports.some(({ segment, port }) =>
+        segment === this.#segment && segment.carries(this.#port, port) &&
+        segment.carries(port, this.#port)
+      )
+    );
   }
 
   /** Whether a host with this MAC address forwards, and is reached both ways. */

@@ -342,12 +342,12 @@ export class LinkRules {
         this.broken(`${who} after ${node.name} was stopped (rule 1)`);
       }
     }
+    if (contact === "none") return;
     const limitMs = plan.isFiltered
       ? FILTERED_LIMIT_MS
       : contact === "both" && plan.cabling.lossShare === 0
       ? LOSSLESS_LIMIT_MS
       : LIMIT_MS[contact];
-    if (limitMs === Infinity) return;
     timeline.after(limitMs, () => {
       const now = [...book.doubles.values()];
       if (!now.includes(double)) return;
@@ -371,6 +371,10 @@ export class LinkRules {
   }
 
   #contactOf(a: LinkNode, b: LinkNode, link: string): Contact {
+    // Where Leases are all there is, a view that is old has nothing to correct it.
+    const isBlind = this.#world.plan.isFiltered &&
+      !(a.isInformed && b.isInformed);
+    if (isBlind) return "none";
     const there = hears(b, a, link);
     const back = hears(a, b, link);
     if (there && back) return "both";

@@ -68,7 +68,7 @@ function outageOf(row: OutageRow, seed: number): Outage {
     cabling: { lossShare: row.lossShare, delayMsMax: JITTER_MS },
   });
   const vip = world.random.pick(world.api.vips);
-  world.run(BOOTED_MS);
+  world.run(row.nodes > MANY_NODES ? BOOTED_MS : ANNOUNCED_MS);
   const segment = world.segments.get(vip.link) as LinkSegment;
   const client = new WarmClient(world, { segment, vip: vip.vip });
   // Faults do not wait for a beacon.
@@ -78,19 +78,13 @@ function outageOf(row: OutageRow, seed: number): Outage {
   const kind = world.random.pick(row.kinds);
   const fromMs = world.nowMs;
   client.lostMsMax = 0;
+  client.silentMsMax = 0;
   const { forMs } = row;
   const begun = strikeAt(world, { kind, atMs: fromMs, forMs }, { vip, node });
   world.run(forMs);
   if (row.forMs < FOR_GOOD_MS) begun?.end();
   world.run(AFTERMATH_MS);
-  const gaps = world.rules.gaps.filter((gap) =>
-    gap.vip === vip.vip && gap.untilMs > fromMs
-  );
-  const coldMs = Math.max(
-    0,
-    ...gaps.map((gap) => gap.untilMs - Math.max(fromMs, gap.sinceMs)),
-  );
-  return { warmMs: client.lostMsMax, coldMs };
+  return { warmMs: client.lostMsMax, coldMs: client.silentMsMax };
 }
 
 function costTable(): string {
@@ -169,6 +163,9 @@ function print(text: string): void {
 const PAGE = new URL("../../../docs/failover.md", import.meta.url);
 const JITTER_MS = 20;
 const BOOTED_MS = 4_000;
+/** When the owners have sent their last announcement, too. */
+const ANNOUNCED_MS = 6_500;
+const MANY_NODES = 10;
 const AFTERMATH_MS = 1_500;
 /** A fault that is not ended. */
 const FOR_GOOD_MS = 2_000;
@@ -197,7 +194,7 @@ const PLAN: WorldPlan = {
 const DEAD = {
   kinds: ["freeze", "link-down", "cable-cut"],
   nodes: 3,
-  runs: 400,
+  runs: 200,
   lossShare: 0.01,
   forMs: FOR_GOOD_MS,
 } as const;
@@ -205,8 +202,8 @@ const DEAD = {
 const OUTAGES: readonly OutageRow[] = [
   { ...DEAD, name: "node freeze, data link down with or without carrier" },
   { ...DEAD, name: "the same at 5 % loss", lossShare: 0.05 },
-  { ...DEAD, name: "the same, 20 nodes", nodes: 20, runs: 30 },
-  { ...DEAD, name: "the same, 100 nodes", nodes: 100, runs: 10 },
+  { ...DEAD, name: "the same, 20 nodes", nodes: 20, runs: 20 },
+  { ...DEAD, name: "the same, 100 nodes", nodes: 100, runs: 4 },
   {
     ...DEAD,
     name: "agent SIGKILL, SIGSTOP for seconds",
@@ -221,8 +218,8 @@ const OUTAGES: readonly OutageRow[] = [
   },
   {
     ...DEAD,
-    name: "agent or VM stopped for 400 ms",
-    kinds: ["stop", "vm-pause"],
+    name: "agent stopped for 400 ms",
+    kinds: ["stop"],
     forMs: 400,
   },
   {
@@ -230,12 +227,13 @@ const OUTAGES: readonly OutageRow[] = [
     name: "API outage of 15 s",
     kinds: ["api-outage"],
     forMs: 15_000,
-    runs: 100,
+    runs: 50,
   },
   {
     ...DEAD,
-    name: "drain, upgrade, endpoint move",
+    name: "drain, upgrade, endpoint move, without loss",
     kinds: ["drain", "upgrade", "endpoint-move"],
+    lossShare: 0,
     forMs: 3_000,
   },
 ];
