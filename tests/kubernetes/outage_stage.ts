@@ -221,7 +221,7 @@ export class OutageStage implements AsyncDisposable {
       await answeredAgain(stream);
       await pass(AFTER_MS);
       await move.restores(owners);
-      await pass(RETURN_MS);
+      await pass(AFTER_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(this.vip);
       const seen = this.#seen(samples, claims, owners.owner);
@@ -354,7 +354,7 @@ const ASK_INTERVAL_MS = 10;
 const BEFORE_MS = 200;
 const AFTER_MS = 400;
 /** How long a node that is back is watched; it has settled after 400 ms. */
-const RETURN_MS = 1_200;
+const RETURN_MS = 1_000;
 /** An agent listens for a second when it starts. */
 const SETTLE_MS = 400;
 const OWNER_MS_MAX = 30_000;
