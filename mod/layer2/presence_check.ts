@@ -102,9 +102,9 @@ export interface PresenceState {
   /** When each of the others is to be looked at next; the earliest first. */
   readonly due: Map<IpAddr, number>;
   /** VIPs with which something is wrong. */
-  readonly wrong: Map<IpAddr, Wrong>;
+  readonly wrong: Map<IpAddr, WrongVip>;
   /** The VIP that is asked for. */
-  check: Check | undefined;
+  check: PresenceQuestion | undefined;
   /** Whether it is the turn of one that is wrong. */
   isTurnOfWrong: boolean;
   /** When the next frame may be sent. */
@@ -114,16 +114,20 @@ export interface PresenceState {
 }
 
 /** A VIP with which something is wrong. */
-interface Wrong {
+export interface WrongVip {
+  /** The node that owns it. */
   readonly owner: string;
+  /** What is wrong. */
   readonly verdict: PresenceVerdict;
   /** When it is to be looked at again. */
   dueMs: number;
 }
 
 /** A VIP that is asked for. */
-interface Check {
+export interface PresenceQuestion {
+  /** The VIP. */
   readonly vip: IpAddr;
+  /** The node that owns it. */
   readonly owner: string;
   /** Who answered, by MAC address: its node, when it has one. */
   readonly answers: Map<MacAddr, string | undefined>;
@@ -259,14 +263,18 @@ function tick(
   state.nextMs = nowMs + ASK_INTERVAL_MS;
 }
 
-function ask(state: PresenceState, check: Check, { nowMs, effects }: At): void {
+function ask(
+  state: PresenceState,
+  check: PresenceQuestion,
+  { nowMs, effects }: At,
+): void {
   check.answers.clear();
   state.nextMs = nowMs + ASK_INTERVAL_MS;
   effects.push({ kind: "ask", vip: check.vip });
 }
 
 /** Ends the time in which answers are waited for; whether the check is over. */
-function judge(state: PresenceState, check: Check, at: At): boolean {
+function judge(state: PresenceState, check: PresenceQuestion, at: At): boolean {
   const { nowMs, effects } = at;
   const { vip, owner } = check;
   // Who moves is not absent.
@@ -288,7 +296,7 @@ function judge(state: PresenceState, check: Check, at: At): boolean {
   return true;
 }
 
-function verdictOf({ owner, answers }: Check): PresenceVerdict {
+function verdictOf({ owner, answers }: PresenceQuestion): PresenceVerdict {
   let verdict: PresenceVerdict = { kind: "nobody" };
   for (const [mac, node] of answers) {
     if (node === undefined) return { kind: "stranger", mac };

@@ -71,9 +71,9 @@ export type VettingEffect =
 /** What is known of the addresses of one link. */
 export interface VettingState {
   /** The addresses to vet. */
-  readonly targets: Map<IpAddr, Target>;
+  readonly targets: Map<IpAddr, VettingTarget>;
   /** The one that is being probed. */
-  probe: Probe | undefined;
+  probe: VettingProbe | undefined;
   /** When the next one may be probed at the earliest. */
   nextStartMs: number;
   /** Whether the link can be used. */
@@ -81,7 +81,7 @@ export interface VettingState {
 }
 
 /** An address to vet. */
-interface Target {
+export interface VettingTarget {
   /** When it is to be probed next. */
   dueMs: number;
   /** The foreign host that has it. */
@@ -91,7 +91,8 @@ interface Target {
 }
 
 /** An address that is being probed. */
-interface Probe {
+export interface VettingProbe {
+  /** The address. */
   readonly ip: IpAddr;
   /** Probes sent. */
   sent: number;
@@ -216,7 +217,7 @@ function advance(state: VettingState, at: At): void {
   send(state.probe, { nowMs, effects });
 }
 
-function send(probe: Probe, { nowMs, effects }: At): void {
+function send(probe: VettingProbe, { nowMs, effects }: At): void {
   probe.sent++;
   probe.dueMs = nowMs + PROBE_INTERVAL_MS;
   effects.push({ kind: "ask", ip: probe.ip });
@@ -242,8 +243,8 @@ function silent(state: VettingState, ip: IpAddr, { nowMs, effects }: At): void {
 /** The one that is due first; of several the one that was named first. */
 function nextTarget(
   state: VettingState,
-): { readonly ip: IpAddr; readonly target: Target } | undefined {
-  let next: { readonly ip: IpAddr; readonly target: Target } | undefined;
+): { readonly ip: IpAddr; readonly target: VettingTarget } | undefined {
+  let next: { readonly ip: IpAddr; readonly target: VettingTarget } | undefined;
   for (const [ip, target] of state.targets) {
     if (next === undefined || target.dueMs < next.target.dueMs) {
       next = { ip, target };
