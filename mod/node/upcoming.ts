@@ -65,11 +65,12 @@ interface OpenPool {
   fromValue: bigint;
 }
 
-/** Candidates of an address in the order of their right to it. */
-interface CandidateOrder {
-  /** Which candidates, as text. */
-  readonly of: string;
+/** Who may answer for an address. */
+interface Candidates {
+  /** By their right to it, the first one first. */
   readonly order: readonly string[];
+  /** The links of this node, when it is one of them. */
+  readonly own: readonly string[] | undefined;
 }
 
 /** Keeps the addresses to vet true to the cluster, looking once a second at most. */
@@ -79,8 +80,8 @@ export class Upcoming {
   readonly #chooser = new LinkChooser();
   readonly #reservations = new Reservations();
   #reserved: ReadonlyMap<IpAddr, unknown> = new Map();
-  /** What was computed for each address of the last list. */
-  #orders: ReadonlyMap<IpAddr, CandidateOrder> = new Map();
+  /** Who may answer for each address of the last list, until a Node, an agent or a pool changes. */
+  #candidates = new Map<IpAddr, Candidates>();
   #seen = "";
   #isStale = true;
   #lookedMs = -Infinity;
@@ -97,7 +98,7 @@ export class Upcoming {
     this.#reservations.note(changes);
     for (const { kind, key } of changes) {
       if (kind === "eip") this.#readEip(key, cluster.eips.get(key));
-      else if (kind === "node" || kind === "agent") this.#isStale = true;
+      else if (kind === "node" || kind === "agent") this.#forget();
     }
   }
 
@@ -147,15 +148,20 @@ export class Upcoming {
     const text = JSON.stringify([input, eip?.spec.interface]);
     if (this.#pools.get(name)?.text === text) return;
     const parsed = input && parsePool(input);
-    if (this.#pools.delete(name)) this.#isStale = true;
+    if (this.#pools.delete(name)) this.#forget();
     if (parsed?.ok !== true) return;
-    this.#isStale = true;
+    this.#forget();
     this.#pools.set(name, {
       pool: parsed.value,
       interface: eip?.spec.interface ?? "",
       text,
       fromValue: parsed.value.range.first,
     });
+  }
+
+  #forget(): void {
+    this.#isStale = true;
+    this.#candidates.clear();
   }
 
   #noteFree(address: IpAddr): void {
@@ -183,15 +189,19 @@ export class Upcoming {
   ): readonly VettingTarget[] {
     const { cluster } = input;
     const links = new Map<IpAddr, readonly string[]>();
-    const orders = new Map<IpAddr, CandidateOrder>();
+    const candidates = new Map<IpAddr, Candidates>();
     const fit = fitNodes(cluster.nodes.values());
     for (const open of this.#pools.values()) {
       for (const address of this.#nextOf(open, input.announcements)) {
-        const own = this.#vetsOn(address, { open, cluster, fit, live, orders });
-        if (own !== undefined) links.set(address, own);
+        const found = this.#candidates.get(address) ??
+          this.#candidatesOf(address, { open, cluster, fit });
+        candidates.set(address, found);
+        const { own, order } = found;
+        const first = order.find((node) => live.has(node));
+        if (own !== undefined && first === this.#node) links.set(address, own);
       }
     }
-    this.#orders = orders;
+    this.#candidates = candidates;
     for (const { ip, link } of input.foreign) {
       const isOurs = !input.announcements.plans.has(ip) &&
         this.#pools.values().some(({ pool }) => poolAddressAllowed(pool, ip));
@@ -219,15 +229,12 @@ export class Upcoming {
     return next;
   }
 
-  /** The links of this node to vet an address on, when it is for this node to do. */
-  #vetsOn(address: IpAddr, at: {
+  /** Who may answer for an address, wherever the endpoints of its Service will be. */
+  #candidatesOf(address: IpAddr, { open, cluster, fit }: {
     readonly open: OpenPool;
     readonly cluster: ClusterState;
     readonly fit: ReadonlySet<string>;
-    readonly live: ReadonlySet<string>;
-    readonly orders: Map<IpAddr, CandidateOrder>;
-  }): readonly string[] | undefined {
-    const { open, cluster, fit, live } = at;
+  }): Candidates {
     const able: string[] = [];
     let own: readonly string[] | undefined;
     for (const agent of cluster.agents.values()) {
@@ -237,17 +244,8 @@ export class Upcoming {
       able.push(agent.node);
       if (agent.node === this.#node) own = chosen.value;
     }
-    if (own === undefined) return undefined;
-    const candidates = willingNodes(cluster, able.sort());
-    const of = candidates.join(" ");
-    const known = this.#orders.get(address);
-    const order = known?.of === of
-      ? known.order
-      : orderCandidates(candidates, address);
-    at.orders.set(address, { of, order });
-    return order.find((node) => live.has(node)) === this.#node
-      ? own
-      : undefined;
+    const willing = willingNodes(cluster, able.sort());
+    return { order: orderCandidates(willing, address), own };
   }
 }
 

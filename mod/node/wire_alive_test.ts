@@ -79,25 +79,25 @@ Deno.test("an address that an agent owns already is not taken for a stranger's",
   ok(!stage.text.includes("foreign:"), stage.text);
 });
 
-Deno.test("a VIP of a fellow that answers is asked for once a minute, and nothing is told", () => {
+Deno.test("a VIP of a fellow that answers is asked for soon and then once a minute, and nothing is told", () => {
   const stage = checking();
   const from = stage.lines.length;
-  answering(stage, N2.macs[0] ?? ETH0.mac, 125_000);
+  answering(stage, N2.macs[0] ?? ETH0.mac, 75_000);
   strictEqual(asked(stage, VIP, from).length, 2);
   ok(!stage.text.includes(`of n2`), stage.text);
 });
 
 Deno.test("a VIP of a fellow that nobody answers for is told, and when it answers again", () => {
   const stage = checking();
-  stage.live("n2", 65_000, [VIP]);
+  stage.live("n2", 20_000, [VIP]);
   ok(stage.text.includes(`nobody: ${VIP} of n2`));
-  answering(stage, N2.macs[0] ?? ETH0.mac, 80_000);
+  answering(stage, N2.macs[0] ?? ETH0.mac, 30_000);
   ok(stage.text.includes(`right: ${VIP} of n2`));
 });
 
 Deno.test("a stranger that answers for the VIP of a fellow is told", () => {
   const stage = checking();
-  answering(stage, STRANGER, 65_000);
+  answering(stage, STRANGER, 20_000);
   ok(stage.text.includes(`stranger: ${VIP} of n2`));
   const counts = stage.core.counters()[0]?.checks;
   strictEqual(counts?.stranger, 3);
