@@ -57,7 +57,10 @@ function textOf(line: string): string {
 
 /** What differs from line to line and tells nothing. */
 function withoutNames(text: string): string {
-  return text.replaceAll(/\/apis?\/[\w./-]+/g, "PATH")
+  return text.replace(/ for url \([^)]*\)/, "").replaceAll(
+    /\/apis?\/[\w./-]+/g,
+    "PATH",
+  )
     .replaceAll(/\d+/g, "N")
     .replace(/: N .*? is forbidden: .*/, ": forbidden");
 }
@@ -91,6 +94,11 @@ const EXPLAINED: readonly Explained[] = [
       /^WARN Watch lost: Cannot follow PATH: the watch expired: too old resource version: N \(N\)$/,
     why:
       "an API server that was started anew remembers no history: all is listed again",
+  },
+  {
+    pattern:
+      /^WARN Watch lost: Cannot (GET|follow) PATH: error sending request: client error \((Connect|SendRequest)\)/,
+    why: "the API server or the management link was away",
   },
   {
     pattern: /^WARN Watch lost: Cannot (GET|follow) PATH: forbidden$/,

@@ -39,6 +39,16 @@ Deno.test("lines that differ in paths and numbers alone are one kind", () => {
   deepStrictEqual(tally?.why === undefined, false);
 });
 
+Deno.test("an API server that is away is explained, whatever was asked of it", () => {
+  const reason =
+    "Cannot GET /api/v1/nodes: error sending request for url (https://172.30.0.1:6443/api/v1/nodes?limit=500): client error (Connect): tcp connect error: Connection refused (os error 111)";
+  const [tally] = tallyLogs([line("WARN", "Watch lost", { reason })]);
+  deepStrictEqual(
+    tally?.why,
+    "the API server or the management link was away",
+  );
+});
+
 Deno.test("a watch that is lost for another reason is not explained", () => {
   const reason = "Cannot follow /api/v1/nodes: something new";
   const [tally] = tallyLogs([line("WARN", "Watch lost", { reason })]);
