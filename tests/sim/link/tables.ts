@@ -1,7 +1,7 @@
 /**
  * `deno task sim:tables`: how long a fault lasts for clients, and what the
  * protocol costs, from the real cores; `--write` puts both into
- * docs/failover.md.
+ * docs/failover.md. With words, rows of outages with these words alone.
  *
  * @module
  */
@@ -31,7 +31,15 @@ interface Outage {
 }
 
 function main(args: readonly string[]): number {
-  const outages = outageTable();
+  const words = args.filter((arg) => !arg.startsWith("--"));
+  if (words.length > 0) {
+    const rows = OUTAGES.filter(({ name }) =>
+      words.some((word) => name.includes(word))
+    );
+    print(outageTable(rows));
+    return 0;
+  }
+  const outages = outageTable(OUTAGES);
   print(outages);
   const costs = costTable();
   print(costs);
@@ -43,8 +51,8 @@ function main(args: readonly string[]): number {
   return 0;
 }
 
-function outageTable(): string {
-  const lines = OUTAGES.map((row) => {
+function outageTable(rows: readonly OutageRow[]): string {
+  const lines = rows.map((row) => {
     const outages = Array.from(
       { length: row.runs },
       (_, run) => outageOf(row, run + 1),
