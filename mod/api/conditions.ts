@@ -82,6 +82,8 @@ export const CONDITION_REASON = {
   wireUnheard: "WireUnheard",
   /** A foreign host claims the address. */
   addressConflict: "AddressConflict",
+  /** An address does not answer on the wire, or not from its owner. */
+  addressUnanswered: "AddressUnanswered",
   /** `status.used` was cut to its bound; counts are exact. */
   usedTruncated: "UsedTruncated",
   /** `status.used` lists everything. */

@@ -234,6 +234,8 @@ export const EVENT_REASON = {
   ownerChanged: "OwnerChanged",
   /** Warning, Service: a foreign host claims the address; OpenELB does not tell. */
   addressConflict: "AddressConflict",
+  /** Warning, Service: its address does not answer, or not from its owner; OpenELB does not tell. */
+  addressUnanswered: "AddressUnanswered",
   /** Warning, Service: another controller writes the same status; OpenELB does not tell. */
   statusFight: "StatusFight",
   /** Warning, Eip: it is being deleted while Services use it; OpenELB does not tell. */

@@ -125,6 +125,10 @@ function addWire(view: MainView, add: Add): void {
   for (const [link, count] of owned) {
     add("foghorn_owned_addresses", count, { link });
   }
+  for (const link of owners.links.keys()) {
+    const unanswered = [...owners.absences].filter((one) => one.link === link);
+    add("foghorn_addresses_unanswered", unanswered.length, { link });
+  }
   for (const [link, filter] of owners.links) {
     add("foghorn_wire_filter_exact", filter === "exact" ? 1 : 0, { link });
   }
@@ -149,6 +153,12 @@ function addWire(view: MainView, add: Add): void {
     }
     for (const [reason, count] of Object.entries(counters.drops)) {
       add("foghorn_frames_dropped_total", count, { link, reason });
+    }
+    for (const [result, count] of Object.entries(counters.checks ?? {})) {
+      add("foghorn_address_checks_total", count, { link, result });
+    }
+    for (const [result, count] of Object.entries(counters.vetted ?? {})) {
+      add("foghorn_addresses_vetted_total", count, { link, result });
     }
     add("foghorn_address_conflicts_total", counters.conflicts, { link });
     add("foghorn_frames_overrun_total", counters.overruns, { link });

@@ -85,6 +85,8 @@ export class Allocator {
   readonly #pools = new PoolTable();
   readonly #entries = new Map<IpAddr, Entry>();
   readonly #reserved = new Map<IpAddr, Reservation>();
+  /** The map they were given by. */
+  #reservedBy: ReadonlyMap<IpAddr, Reservation> = new Map();
   readonly #tables: Tables = {
     pools: this.#pools,
     entries: this.#entries,
@@ -158,7 +160,8 @@ export class Allocator {
 
   /**
    * Says which addresses are not to be handed out, all of them. Costs a pass
-   * over what is reserved, so it is to be called when that may have changed.
+   * over what is reserved, and nothing when it is the map of the last call, which
+   * must not change.
    *
    * @param reserved Why, by address.
    * @returns The addresses for which something changed.
@@ -166,6 +169,8 @@ export class Allocator {
   setReserved(
     reserved: ReadonlyMap<IpAddr, Reservation>,
   ): readonly IpAddr[] {
+    if (reserved === this.#reservedBy) return [];
+    this.#reservedBy = reserved;
     const changed: IpAddr[] = [];
     for (const address of [...this.#reserved.keys()]) {
       if (!reserved.has(address)) {

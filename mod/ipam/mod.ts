@@ -13,6 +13,7 @@ export { Allocator } from "./allocator.ts";
 export {
   comparePools,
   EXCLUDES_MAX,
+  nextAllowedValue,
   parsePool,
   type Pool,
   poolAddressAllowed,

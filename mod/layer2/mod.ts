@@ -5,6 +5,8 @@
  * - what is said: `responder.ts` for reading, `fast_responder.ts` for a batch in
  *   place, over the VIPs in `vip_table.ts`; `packet_filter.ts` keeps the rest of
  *   the link's chatter in the kernel; `announcement_frames.ts`
+ * - what is asked: `question_frames.ts`; `vetting.ts` for addresses before they
+ *   are handed out, `presence_check.ts` for those that others own
  *
  * Everything here is pure: time arrives in events, what is to be done leaves as
  * effects. Not done: Secure Neighbor Discovery (RFC 3971).

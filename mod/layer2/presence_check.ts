@@ -1,7 +1,7 @@
 /**
  * Checks on the wire that VIPs which others own answer, and from the right MAC
- * address: each is asked for as a client would ask, about once a minute, by one
- * of the agents that do not own it.
+ * address: each is asked for as a client would ask, soon after it came and then about
+ * once a minute, by one of the agents that do not own it.
  *
  * What is wrong is believed when it was seen three times in a row, 500 ms apart,
  * while the owner stayed the same; it is over with the first right answer. One
@@ -97,12 +97,14 @@ export type PresenceCounts = Record<PresenceVerdict["kind"], number>;
 export interface PresenceState {
   /** Its configuration, fixed at birth. */
   readonly config: PresenceConfig;
-  /** When each VIP is to be looked at next; the earliest first. */
+  /** When each VIP that has just come is to be looked at first; the earliest first. */
+  readonly fresh: Map<IpAddr, number>;
+  /** When each of the others is to be looked at next; the earliest first. */
   readonly due: Map<IpAddr, number>;
   /** VIPs with which something is wrong. */
-  readonly wrong: Map<IpAddr, Wrong>;
+  readonly wrong: Map<IpAddr, WrongVip>;
   /** The VIP that is asked for. */
-  check: Check | undefined;
+  check: PresenceQuestion | undefined;
   /** Whether it is the turn of one that is wrong. */
   isTurnOfWrong: boolean;
   /** When the next frame may be sent. */
@@ -112,16 +114,20 @@ export interface PresenceState {
 }
 
 /** A VIP with which something is wrong. */
-interface Wrong {
+export interface WrongVip {
+  /** The node that owns it. */
   readonly owner: string;
+  /** What is wrong. */
   readonly verdict: PresenceVerdict;
   /** When it is to be looked at again. */
   dueMs: number;
 }
 
 /** A VIP that is asked for. */
-interface Check {
+export interface PresenceQuestion {
+  /** The VIP. */
   readonly vip: IpAddr;
+  /** The node that owns it. */
   readonly owner: string;
   /** Who answered, by MAC address: its node, when it has one. */
   readonly answers: Map<MacAddr, string | undefined>;
@@ -133,6 +139,7 @@ interface Check {
 export function initialPresence(config: PresenceConfig): PresenceState {
   return {
     config,
+    fresh: new Map(),
     due: new Map(),
     wrong: new Map(),
     check: undefined,
@@ -158,9 +165,9 @@ export function stepPresence(
     case "vips":
       for (const vip of event.removed) forget(state, vip, effects);
       for (const vip of event.added) {
-        if (state.due.has(vip)) continue;
-        // Who has just come is claimed in these moments.
-        state.due.set(vip, event.nowMs + CHECK_INTERVAL_MS);
+        if (state.due.has(vip) || state.fresh.has(vip)) continue;
+        // What has just come is claimed in these moments.
+        state.fresh.set(vip, event.nowMs + FIRST_CHECK_MS);
       }
       break;
     case "claim": {
@@ -190,10 +197,11 @@ export function presenceDeadlineMs(state: PresenceState): number | undefined {
   for (const { dueMs } of state.wrong.values()) {
     earliest = Math.min(earliest, dueMs);
   }
-  // The round is in order.
-  for (const dueMs of state.due.values()) {
-    earliest = Math.min(earliest, dueMs);
-    break;
+  for (const round of [state.fresh, state.due]) {
+    for (const dueMs of round.values()) {
+      earliest = Math.min(earliest, dueMs);
+      break;
+    }
   }
   return earliest === Infinity ? undefined : Math.max(earliest, state.nextMs);
 }
@@ -209,6 +217,7 @@ function forget(
   vip: IpAddr,
   effects: PresenceEffect[],
 ): void {
+  state.fresh.delete(vip);
   state.due.delete(vip);
   if (state.check?.vip === vip) state.check = undefined;
   clear(state, vip, effects);
@@ -254,14 +263,18 @@ function tick(
   state.nextMs = nowMs + ASK_INTERVAL_MS;
 }
 
-function ask(state: PresenceState, check: Check, { nowMs, effects }: At): void {
+function ask(
+  state: PresenceState,
+  check: PresenceQuestion,
+  { nowMs, effects }: At,
+): void {
   check.answers.clear();
   state.nextMs = nowMs + ASK_INTERVAL_MS;
   effects.push({ kind: "ask", vip: check.vip });
 }
 
 /** Ends the time in which answers are waited for; whether the check is over. */
-function judge(state: PresenceState, check: Check, at: At): boolean {
+function judge(state: PresenceState, check: PresenceQuestion, at: At): boolean {
   const { nowMs, effects } = at;
   const { vip, owner } = check;
   // Who moves is not absent.
@@ -283,7 +296,7 @@ function judge(state: PresenceState, check: Check, at: At): boolean {
   return true;
 }
 
-function verdictOf({ owner, answers }: Check): PresenceVerdict {
+function verdictOf({ owner, answers }: PresenceQuestion): PresenceVerdict {
   let verdict: PresenceVerdict = { kind: "nobody" };
   for (const [mac, node] of answers) {
     if (node === undefined) return { kind: "stranger", mac };
@@ -317,16 +330,20 @@ function takeWrong(state: PresenceState, nowMs: number): IpAddr | undefined {
 }
 
 function takeNext(state: PresenceState, nowMs: number): IpAddr | undefined {
-  for (const [vip, dueMs] of state.due) {
-    if (dueMs > nowMs) return undefined;
-    state.due.delete(vip);
-    state.due.set(vip, nowMs + CHECK_INTERVAL_MS);
-    return vip;
+  for (const round of [state.fresh, state.due]) {
+    for (const [vip, dueMs] of round) {
+      if (dueMs > nowMs) break;
+      round.delete(vip);
+      state.due.set(vip, nowMs + CHECK_INTERVAL_MS);
+      return vip;
+    }
   }
   return undefined;
 }
 
 const RIGHT: PresenceVerdict = { kind: "right" };
+/** When a VIP is checked that has just come. */
+const FIRST_CHECK_MS = 10_000;
 /** How often each VIP is checked, unless there are more than 120 of a checker's on the link. */
 const CHECK_INTERVAL_MS = 60_000;
 /** How often a VIP is checked with which something is wrong. */

@@ -103,6 +103,35 @@ export function neighborQuestion(
   );
 }
 
+/**
+ * A Neighbor Solicitation to the solicited-node group, as a host sends one that
+ * wants to reach an address (RFC 4861 §7.2.2). It is answered by unicast, so
+ * that no other host sees the answer.
+ *
+ * @param ip The address asked for.
+ * @param at MAC and link-local address of this node's interface.
+ * @returns The frame.
+ */
+export function neighborSearch(
+  ip: Ipv6Addr,
+  at: { readonly mac: MacAddr; readonly linkLocal: Ipv6Addr },
+): Uint8Array<ArrayBuffer> {
+  const group = solicitedNodeMulticast(ip);
+  return solicitationFrame(
+    {
+      kind: "neighbor-solicitation",
+      target: ip,
+      sourceLinkLayer: at.mac,
+    },
+    {
+      mac: at.mac,
+      to: multicastMac(group),
+      source: at.linkLocal,
+      destination: group,
+    },
+  );
+}
+
 function arpRequest(
   ip: Ipv4Addr,
   { mac, to }: { readonly mac: MacAddr; readonly to: MacAddr },

@@ -12,8 +12,8 @@
  *          waiting, held ────▶ probing, held ────────────┘ without an answer
  * ```
  *
- * One address is probed at a time, one a second, so a link sees two frames a
- * second at most. The state is changed in place, by one owner.
+ * One address is probed at a time, one in 1.5 s, so a link sees two frames in
+ * that time at most. The state is changed in place, by one owner.
  *
  * @module
  */
@@ -71,9 +71,9 @@ export type VettingEffect =
 /** What is known of the addresses of one link. */
 export interface VettingState {
   /** The addresses to vet. */
-  readonly targets: Map<IpAddr, Target>;
+  readonly targets: Map<IpAddr, VettingTarget>;
   /** The one that is being probed. */
-  probe: Probe | undefined;
+  probe: VettingProbe | undefined;
   /** When the next one may be probed at the earliest. */
   nextStartMs: number;
   /** Whether the link can be used. */
@@ -81,7 +81,7 @@ export interface VettingState {
 }
 
 /** An address to vet. */
-interface Target {
+export interface VettingTarget {
   /** When it is to be probed next. */
   dueMs: number;
   /** The foreign host that has it. */
@@ -91,7 +91,8 @@ interface Target {
 }
 
 /** An address that is being probed. */
-interface Probe {
+export interface VettingProbe {
+  /** The address. */
   readonly ip: IpAddr;
   /** Probes sent. */
   sent: number;
@@ -216,7 +217,7 @@ function advance(state: VettingState, at: At): void {
   send(state.probe, { nowMs, effects });
 }
 
-function send(probe: Probe, { nowMs, effects }: At): void {
+function send(probe: VettingProbe, { nowMs, effects }: At): void {
   probe.sent++;
   probe.dueMs = nowMs + PROBE_INTERVAL_MS;
   effects.push({ kind: "ask", ip: probe.ip });
@@ -242,8 +243,8 @@ function silent(state: VettingState, ip: IpAddr, { nowMs, effects }: At): void {
 /** The one that is due first; of several the one that was named first. */
 function nextTarget(
   state: VettingState,
-): { readonly ip: IpAddr; readonly target: Target } | undefined {
-  let next: { readonly ip: IpAddr; readonly target: Target } | undefined;
+): { readonly ip: IpAddr; readonly target: VettingTarget } | undefined {
+  let next: { readonly ip: IpAddr; readonly target: VettingTarget } | undefined;
   for (const [ip, target] of state.targets) {
     if (next === undefined || target.dueMs < next.target.dueMs) {
       next = { ip, target };
@@ -252,8 +253,8 @@ function nextTarget(
   return next;
 }
 
-/** Addresses vetted on one link at most: more could not be before what is vetted is too old. */
-export const VETTING_TARGETS_MAX = 64;
+/** Addresses vetted on one link at most: with more, what was vetted would be too old before its next turn. */
+export const VETTING_TARGETS_MAX = 40;
 /** How often an address is probed for: a first claim takes what is not older than 60 s. */
 const VETTING_INTERVAL_MS = 30_000;
 /** How often an address that a foreign host has is probed for. */
@@ -264,5 +265,5 @@ const CLEAR_TO_FREE = 2;
 const PROBES = 2;
 /** Time after each of them. */
 const PROBE_INTERVAL_MS = 100;
-/** From the first probe for one address to that for the next: two frames a second. */
-const START_INTERVAL_MS = 1_000;
+/** From the first probe for one address to that for the next. */
+const START_INTERVAL_MS = 1_500;

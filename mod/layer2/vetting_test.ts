@@ -85,9 +85,9 @@ Deno.test("addresses are probed for one after the other, the one named first fir
     "0 ask 192.0.2.1",
     "100 ask 192.0.2.1",
     "200 vetted 192.0.2.1",
-    "1000 ask 2001:db8::2",
-    "1100 ask 2001:db8::2",
-    "1200 vetted 2001:db8::2",
+    "1500 ask 2001:db8::2",
+    "1600 ask 2001:db8::2",
+    "1700 vetted 2001:db8::2",
   ]);
 });
 

@@ -268,6 +268,45 @@ export function claim(vip: string, from: MacAddr): Uint8Array {
   });
 }
 
+/** An ARP reply or a solicited Neighbor Advertisement to this node. */
+export function answerFrom(addr: string, from: MacAddr): Uint8Array {
+  const sender = ip(addr);
+  if (isIpv4(sender)) {
+    return encodeEthernet({
+      destination: ETH0.mac,
+      source: from,
+      etherType: ETHER_TYPE.arp,
+      payload: encodeArp({
+        operation: "reply",
+        senderMac: from,
+        senderIp: sender,
+        targetMac: ETH0.mac,
+        targetIp: ip4("0.0.0.0"),
+      }),
+    });
+  }
+  const [source, destination] = [ip6(addr), ip6("fe80::1")];
+  return encodeEthernet({
+    destination: ETH0.mac,
+    source: from,
+    etherType: ETHER_TYPE.ipv6,
+    payload: encodeIpv6({
+      source,
+      destination,
+      nextHeader: 58,
+      hopLimit: 255,
+      payload: encodeNdp({
+        kind: "neighbor-advertisement",
+        target: source,
+        router: false,
+        solicited: true,
+        override: true,
+        targetLinkLayer: from,
+      }, { source, destination }),
+    }),
+  });
+}
+
 function solicitation(vip: string): Uint8Array {
   const target = ip6(vip);
   const destination = solicitedNodeMulticast(target);
@@ -408,6 +447,12 @@ function reportText(
       return `${
         report.held ? "held" : "free"
       }: ${report.mac} has ${report.vip}`;
+    case "foreign":
+      return `${
+        report.held ? "foreign" : "free"
+      }: ${report.mac} has ${report.ip}`;
+    case "presence":
+      return `${report.verdict.kind}: ${report.vip} of ${report.owner}`;
     default:
       return report.kind;
   }

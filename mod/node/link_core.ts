@@ -27,14 +27,27 @@ import {
   gratuitousArpRequest,
   initialAnnouncer,
   initialConflicts,
+  initialPresence,
+  initialVetting,
   ndpFilter,
   neighborQuestion,
+  neighborSearch,
   plainArpFilter,
   plainNdpFilter,
+  presenceDeadlineMs,
+  type PresenceEffect,
+  type PresenceEvent,
+  type PresenceState,
   RESPONDER_COUNTER,
   stepAnnouncer,
   stepConflicts,
+  stepPresence,
+  stepVetting,
   unsolicitedNaFrame,
+  vettingDeadlineMs,
+  type VettingEffect,
+  type VettingEvent,
+  type VettingState,
   VipTable,
 } from "@/layer2/mod.ts";
 import {
@@ -45,6 +58,7 @@ import {
   type FailoverState,
   fellowReports,
   initialFailover,
+  ownerToCheck,
   pendingHandOvers,
   stepFailover,
 } from "@/layer2/failover/mod.ts";
@@ -71,8 +85,13 @@ export class LinkCore {
   readonly #failover: FailoverState;
   #announcer: AnnouncerState = initialAnnouncer();
   #conflicts: ConflictState;
+  readonly #vetting: VettingState = initialVetting();
+  readonly #presence: PresenceState;
+  readonly #vetted = { free: 0, held: 0 };
   /** Where fellows were heard, besides what their Leases say. */
   readonly #heard = new Map<MacAddr, string>();
+  /** MAC addresses of frames as text, by their 48 bits. */
+  readonly #macs = new Map<number, MacAddr>();
   /** VIPs that main has told of on this link. */
   readonly #known = new Set<IpAddr>();
   #nodesSeen: unknown;
@@ -108,6 +127,13 @@ export class LinkCore {
       patienceMs: shared.patienceMs,
     });
     this.#conflicts = initialConflicts(shared.node);
+    this.#presence = initialPresence({
+      // Without an address of its own on the link it cannot ask by IPv6.
+      ownerOf: (vip) =>
+        isIpv4(vip) || this.#link.linkLocal !== undefined
+          ? ownerToCheck(this.#failover, vip)
+          : undefined,
+    });
   }
 
   /** The interface. */
@@ -136,6 +162,7 @@ export class LinkCore {
     if (this.#responder === undefined) return effects;
     if (otherMac && this.#isUp) this.#goUp(nowMs, effects);
     this.#follow(nowMs, effects);
+    if (before.linkLocal !== link.linkLocal) effects.push(...this.vet(nowMs));
     return effects;
   }
 
@@ -159,24 +186,25 @@ export class LinkCore {
     if (this.#responder === undefined) return effects;
     const upserts: CandidateVip[] = [];
     const removes: IpAddr[] = [];
-    let isChanged = false;
+    const added: IpAddr[] = [];
     for (const vip of vips) {
       const view = this.#shared.vips.get(vip);
       if (view?.links.includes(this.#link.name) === true) {
         if (!this.#known.has(vip)) {
           this.#known.add(vip);
-          isChanged = true;
+          added.push(vip);
         }
         upserts.push({ vip, eligible: view.eligible });
       } else if (view?.links.length === 0 && this.#known.has(vip)) {
         // Chosen nowhere on this node: it is handed over, not dropped.
         upserts.push({ vip, eligible: view.eligible });
-      } else if (this.#known.delete(vip)) {
-        isChanged = true;
-        removes.push(vip);
-      }
+      } else if (this.#known.delete(vip)) removes.push(vip);
     }
-    if (isChanged) this.#refilterSoon(nowMs);
+    if (added.length > 0 || removes.length > 0) {
+      this.#refilterSoon(nowMs);
+      const removed = removes;
+      this.#stepPresence({ kind: "vips", nowMs, added, removed }, effects);
+    }
     const { nodes, frozen } = this.#shared;
     const others = {
       ...(nodes === this.#nodesSeen ? {} : { nodes: [...nodes.values()] }),
@@ -195,6 +223,19 @@ export class LinkCore {
       this.#step({ kind: "leave", nowMs }, effects);
     }
     if (this.#filteredMs === -Infinity) this.#refilter(nowMs, effects);
+    return effects;
+  }
+
+  /** Takes the addresses to vet. */
+  vet(nowMs: number): readonly WireEffect[] {
+    const effects: WireEffect[] = [];
+    const { name, linkLocal } = this.#link;
+    const ips = this.#shared.targets
+      .filter(({ ip, links }) =>
+        links.includes(name) && (isIpv4(ip) || linkLocal !== undefined)
+      )
+      .map(({ ip }) => ip);
+    this.#stepVetting({ kind: "targets", nowMs, ips }, effects);
     return effects;
   }
 
@@ -274,6 +315,7 @@ export class LinkCore {
       if (kind === "claim" && this.#known.has(ip)) {
         this.#claimed(ip, mac, { nowMs, effects });
       } else this.#step({ kind: "heard", nowMs, ip, mac }, effects);
+      if (kind === "claim") this.#answered(ip, mac, { nowMs, effects });
     }
     return effects;
   }
@@ -291,6 +333,8 @@ export class LinkCore {
         failoverDeadlineMs(this.#failover),
         announcerDeadlineMs(this.#announcer),
         conflictDeadlineMs(this.#conflicts),
+        vettingDeadlineMs(this.#vetting),
+        this.#isUp ? presenceDeadlineMs(this.#presence) : undefined,
         this.#filterDueMs,
       ]
     ) earliest = Math.min(earliest, dueMs ?? Infinity);
@@ -313,6 +357,8 @@ export class LinkCore {
     });
     this.#conflicts = conflicts;
     this.#heedConflicts(asked, effects);
+    this.#stepVetting({ kind: "deadline", nowMs }, effects);
+    if (this.#isUp) this.#stepPresence({ kind: "deadline", nowMs }, effects);
     if (this.#filterDueMs !== undefined && this.#filterDueMs <= nowMs) {
       this.#refilter(nowMs, effects);
     }
@@ -337,6 +383,8 @@ export class LinkCore {
       drops: dropsOf(counters),
       conflicts: at(RESPONDER_COUNTER.conflicts),
       overruns: this.#overruns,
+      checks: { ...this.#presence.counts },
+      vetted: { ...this.#vetted },
       fellows: {
         received: { ...this.#frames.received },
         sent: { ...this.#frames.sent },
@@ -383,12 +431,14 @@ export class LinkCore {
     else if (!isWanted && this.#isUp) {
       this.#isUp = false;
       this.#step({ kind: "link-down", nowMs }, effects);
+      this.#stepVetting({ kind: "link", nowMs, isUp: false }, effects);
     }
   }
 
   #goUp(nowMs: number, effects: WireEffect[]): void {
     this.#isUp = true;
     this.#step({ kind: "link-up", nowMs }, effects);
+    this.#stepVetting({ kind: "link", nowMs, isUp: true }, effects);
   }
 
   #takeFrame(
@@ -396,7 +446,7 @@ export class LinkCore {
     frame: FellowFrame,
     { nowMs, effects }: At,
   ): void {
-    const mac = macAddr(bytes.subarray(6, 12));
+    const mac = this.#macOf(bytes);
     this.#step({ kind: "frame", nowMs, mac, frame }, effects);
     const fellow = this.#failover.fellows.get(frame.sender);
     const node = fellow?.node ?? frame.sender;
@@ -409,6 +459,18 @@ export class LinkCore {
       }
     }
     this.#tellFellows(nowMs, effects);
+  }
+
+  /** Where a frame came from; the same few are read again and again. */
+  #macOf(bytes: Uint8Array): MacAddr {
+    let number = 0;
+    for (let i = 6; i < 12; i++) number = number * 256 + (bytes[i] ?? 0);
+    const known = this.#macs.get(number);
+    if (known !== undefined) return known;
+    const mac = macAddr(bytes.subarray(6, 12));
+    if (this.#macs.size >= HEARD_MAX) this.#macs.clear();
+    this.#macs.set(number, mac);
+    return mac;
   }
 
   #tellFellows(nowMs: number, effects: WireEffect[]): void {
@@ -428,6 +490,83 @@ export class LinkCore {
     if (node === this.#shared.node) return;
     const by = node === undefined ? {} : { node };
     this.#step({ kind: "claim", nowMs, vip, mac, ...by }, effects);
+  }
+
+  /** An answer to a question of ours, perhaps. */
+  #answered(ip: IpAddr, mac: MacAddr, { nowMs, effects }: At): void {
+    const node = this.#shared.fellows.get(mac) ?? this.#heard.get(mac);
+    if (this.#known.has(ip)) {
+      const by = node === undefined ? {} : { node };
+      this.#stepPresence(
+        { kind: "claim", nowMs, vip: ip, mac, ...by },
+        effects,
+      );
+      return;
+    }
+    if (!this.#vetting.targets.has(ip)) return;
+    // Handed out meanwhile, and owned by an agent that knew it before us.
+    for (const fellow of this.#failover.fellows.values()) {
+      if (fellow.list.has(ip)) return;
+    }
+    this.#stepVetting({ kind: "answer", nowMs, ip, mac }, effects);
+  }
+
+  #stepVetting(event: VettingEvent, effects: WireEffect[]): void {
+    for (const effect of stepVetting(this.#vetting, event)) {
+      this.#heedVetting(effect, event.nowMs, effects);
+    }
+  }
+
+  #heedVetting(
+    effect: VettingEffect,
+    nowMs: number,
+    effects: WireEffect[],
+  ): void {
+    const { ip } = effect;
+    switch (effect.kind) {
+      case "ask":
+        this.#search(ip, effects);
+        break;
+      case "vetted":
+        this.#vetted.free++;
+        this.#step({ kind: "vetted", nowMs, vip: ip }, effects);
+        break;
+      case "foreign": {
+        const { mac, held } = effect;
+        if (held) this.#vetted.held++;
+        const link = this.#link.name;
+        const report = { kind: "foreign", ip, link, mac, held } as const;
+        effects.push({ kind: "report", report });
+        break;
+      }
+    }
+  }
+
+  #stepPresence(event: PresenceEvent, effects: WireEffect[]): void {
+    for (const effect of stepPresence(this.#presence, event)) {
+      this.#heedPresence(effect, effects);
+    }
+  }
+
+  #heedPresence(effect: PresenceEffect, effects: WireEffect[]): void {
+    if (effect.kind === "ask") {
+      this.#search(effect.vip, effects);
+      return;
+    }
+    const { vip, owner, verdict } = effect;
+    const link = this.#link.name;
+    const report = { kind: "presence", vip, link, owner, verdict } as const;
+    effects.push({ kind: "report", report });
+  }
+
+  /** Asks all who have an address, as a host that wants to reach it. */
+  #search(ip: IpAddr, effects: WireEffect[]): void {
+    const { mac, linkLocal } = this.#link;
+    if (isIpv4(ip)) this.#ask(ip, undefined, effects);
+    else if (isIpv6(ip) && linkLocal !== undefined) {
+      const frame = neighborSearch(ip, { mac, linkLocal });
+      effects.push({ kind: "send", tag: this.#tag, frame });
+    }
   }
 
   #step(event: FailoverEvent, effects: WireEffect[]): void {

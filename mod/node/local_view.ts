@@ -5,7 +5,11 @@
  * @module
  */
 
-import { type AddrRange, parseAddrRange } from "@/addr/addr_range.ts";
+import {
+  type AddrRange,
+  parseAddrRange,
+  rangeContains,
+} from "@/addr/addr_range.ts";
 import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
@@ -23,7 +27,13 @@ import {
   type VipPlan,
 } from "@/reconcile/mod.ts";
 import type { Instant, LocalLink } from "./main_events.ts";
-import type { Conflict, OwnerLedger } from "./owner_ledger.ts";
+import {
+  type Absence,
+  absenceSentence,
+  type Conflict,
+  type ForeignAddress,
+  type OwnerLedger,
+} from "./owner_ledger.ts";
 import type { UnheardFellow } from "./unheard.ts";
 import type { WireLink } from "./wire_messages.ts";
 
@@ -67,6 +77,8 @@ export class LocalView {
   #unfit: string | undefined;
   #unheard: readonly UnheardFellow[] = [];
   #conflicts: readonly Conflict[] = [];
+  #foreign: readonly ForeignAddress[] = [];
+  #absences: readonly Absence[] = [];
   #conflictsVersion = 0;
   /** Another number after every change of this node's own state. */
   #version = 0;
@@ -231,6 +243,8 @@ export class LocalView {
     if (owners.conflictsVersion !== this.#conflictsVersion) {
       this.#conflictsVersion = owners.conflictsVersion;
       this.#conflicts = [...owners.conflicts];
+      this.#foreign = [...owners.foreign];
+      this.#absences = [...owners.absences];
       this.#version++;
     }
     return this.#derive(announcements).publication;
@@ -324,8 +338,11 @@ export class LocalView {
 
   /** Addresses that foreign hosts have, whether a Service has them too or not. */
   #held(): readonly PublishedHeld[] {
-    return this.#conflicts.filter(({ held }) => held)
-      .map(({ vip, mac, link }) => ({ ip: vip, mac, link }));
+    const held = this.#conflicts.filter(({ held }) => held)
+      .map(({ vip, ...seen }) => ({ ip: vip, ...seen }));
+    return [...held, ...this.#foreign]
+      .sort((a, b) => a.seenMs - b.seenMs)
+      .map(({ ip, mac, link }) => ({ ip, mac, link }));
   }
 
   /** What is wrong on this node, one sentence per Eip and reason. */
@@ -364,12 +381,38 @@ export class LocalView {
         }: find it and take the address from it, or exclude it in the Eip`,
       });
     }
+    for (const problem of this.#foreignProblems()) note(problem);
+    for (const absence of this.#absences) {
+      const eip = announcements.plans.get(absence.vip)?.eip;
+      if (eip === undefined) continue;
+      note({
+        eip,
+        reason: absence.verdict.kind === "stranger"
+          ? CONDITION_REASON.addressConflict
+          : CONDITION_REASON.addressUnanswered,
+        message: absenceSentence(absence),
+      });
+    }
     for (const problem of unheardProblems(this.#unheard)) note(problem);
     return [...found.values()].sort((a, b) =>
       a.eip === b.eip
         ? (a.reason < b.reason ? -1 : 1)
         : (a.eip < b.eip ? -1 : 1)
     );
+  }
+
+  *#foreignProblems(): Generator<PublishedProblem> {
+    for (const { ip, mac, link } of this.#foreign) {
+      const eip = this.#pools.find(({ range }) => rangeContains(range, ip))
+        ?.name;
+      if (eip === undefined) continue;
+      yield {
+        eip,
+        reason: CONDITION_REASON.addressConflict,
+        message:
+          `The host with the MAC address ${mac} on ${link} has ${ip}, so it is not handed out: find it and take the address from it, or exclude it in the Eip`,
+      };
+    }
   }
 
   #unfitProblem(

@@ -4,6 +4,7 @@ import { parseMacAddr } from "@/addr/mac_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
 import { type Eip, projectEip } from "@/api/mod.ts";
 import { assert } from "@/lang/assert.ts";
+import type { PresenceVerdict } from "@/layer2/presence_check.ts";
 import { Announced } from "./_announced_test.ts";
 import { LocalView } from "./local_view.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
@@ -259,6 +260,53 @@ Deno.test("LocalView tells of strangers that claim an address, until they stop",
     problems()?.[0]?.message ?? "",
     /answers for 192\.0\.2\.91, so no node/,
   );
+});
+
+Deno.test("LocalView publishes the addresses that strangers have, whether a Service has them too or not", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  view.setEips([eip("pool", { address: "192.0.2.91-192.0.2.95" })]);
+  const owners = new OwnerLedger("n1");
+  assert(MAC !== undefined, "A MAC address is expected");
+  const seen = { link: "eth0", mac: MAC } as const;
+  const [vip, next] = [ip("192.0.2.91"), ip("192.0.2.92")];
+  owners.take({ kind: "foreign", ip: next, ...seen, held: true }, at(2));
+  owners.take({ kind: "held", vip, ...seen, held: true }, at(1));
+  const published = () => view.published(world.announcements, owners);
+  deepStrictEqual(published()?.held, [
+    { ip: vip, ...seen },
+    { ip: next, ...seen },
+  ]);
+  owners.take({ kind: "held", vip, ...seen, held: false }, at(3));
+  deepStrictEqual(published()?.problems, [{
+    eip: "pool",
+    reason: "AddressConflict",
+    message:
+      `The host with the MAC address ${MAC} on eth0 has 192.0.2.92, so it is not handed out: find it and take the address from it, or exclude it in the Eip`,
+  }]);
+  owners.take({ kind: "foreign", ip: next, ...seen, held: false }, at(4));
+  deepStrictEqual(published()?.held, []);
+  deepStrictEqual(published()?.problems, []);
+});
+
+Deno.test("LocalView tells of addresses of other nodes that do not answer, until they do", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2)]);
+  const owners = new OwnerLedger("n1");
+  const seen = { vip: ip("192.0.2.91"), link: "eth0", owner: "n2" } as const;
+  const tell = (verdict: PresenceVerdict) => {
+    owners.take({ kind: "presence", ...seen, verdict }, at(0));
+    return view.published(world.announcements, owners)?.problems;
+  };
+  assert(MAC !== undefined, "A MAC address is expected");
+  strictEqual(tell({ kind: "nobody" })?.[0]?.reason, "AddressUnanswered");
+  const stranger = tell({ kind: "stranger", mac: MAC });
+  strictEqual(stranger?.[0]?.reason, "AddressConflict");
+  deepStrictEqual(tell({ kind: "right" }), []);
 });
 
 function link(name: string, index: number): LocalLink {

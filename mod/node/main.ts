@@ -37,6 +37,7 @@ import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
 import { UnheardWatch } from "./unheard.ts";
+import { Upcoming } from "./upcoming.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { WATCHED_KINDS, Watches } from "./watches.ts";
@@ -82,6 +83,7 @@ export class MainCore {
   readonly #feed = new WireFeed();
   readonly #identity = new WireIdentity();
   readonly #unheard = new UnheardWatch();
+  readonly #upcoming: Upcoming;
   readonly #proxy: ProxyHealth;
   #controller: Controller | undefined;
   /** The controller's writes. */
@@ -107,6 +109,7 @@ export class MainCore {
     this.#membership = new Membership(config);
     this.#local = new LocalView(config.node);
     this.#owners = new OwnerLedger(config.node);
+    this.#upcoming = new Upcoming(config.node);
     this.#proxy = new ProxyHealth(config.asksProxy ?? false);
   }
 
@@ -135,6 +138,7 @@ export class MainCore {
       this.#identity.deadlineMs(),
       this.#proxy.deadlineMs(),
       this.#unheard.deadlineMs(),
+      this.#upcoming.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -292,6 +296,7 @@ export class MainCore {
       this.#local.setEips(this.#cluster.eips.values());
     }
     this.#announcements.note(this.#cluster, changes);
+    this.#upcoming.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     if (this.#watches.allListed()) {
       this.#announce(at);
@@ -378,6 +383,7 @@ export class MainCore {
 
   #announce(at: Instant): void {
     const change = this.#announcements.plan(this.#cluster);
+    this.#upcoming.noteVips(change);
     // Without a link nothing is answered.
     const links = this.#membership.isAdmitted
       ? this.#local.links(this.#announcements)
@@ -387,12 +393,20 @@ export class MainCore {
       this.#cluster.namespaces.get(CLUSTER_NAMESPACE)?.meta.uid,
       at,
     );
+    const nodes = this.#membership.nodeViews(at);
     const commands = this.#feed.commands({
       cluster: this.#identity.cluster(at),
       frozen: !this.#membership.hasLease(at),
       change,
       links,
-      nodes: this.#membership.nodeViews(at),
+      nodes,
+      targets: this.#upcoming.look({
+        cluster: this.#cluster,
+        announcements: this.#announcements,
+        nodes,
+        foreign: this.#owners.foreign,
+        foreignVersion: this.#owners.conflictsVersion,
+      }, at),
     });
     for (const command of commands) {
       this.#effects.push({ kind: "wire", command });

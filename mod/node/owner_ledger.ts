@@ -17,6 +17,7 @@ import {
 } from "@/reconcile/mod.ts";
 import type { Instant } from "./main_events.ts";
 import type { FellowReport } from "@/layer2/failover/events.ts";
+import type { PresenceVerdict } from "@/layer2/presence_check.ts";
 import type {
   LinkCounters,
   LinkStanding,
@@ -47,6 +48,30 @@ export interface Conflict {
   readonly held: boolean;
 }
 
+/** An address that no Service has, and a foreign host does. */
+export interface ForeignAddress {
+  /** The address. */
+  readonly ip: IpAddr;
+  /** The link it was seen on. */
+  readonly link: string;
+  /** MAC address of the host. */
+  readonly mac: MacAddr;
+  /** When it was found, on the monotonic clock. */
+  readonly seenMs: number;
+}
+
+/** A VIP of another node that does not answer as it should. */
+export interface Absence {
+  /** The address. */
+  readonly vip: IpAddr;
+  /** The link it was asked for on. */
+  readonly link: string;
+  /** The node that owns it. */
+  readonly owner: string;
+  /** What the wire says. */
+  readonly verdict: PresenceVerdict;
+}
+
 /** A link as its agents are heard on it. */
 export interface HeardLink {
   /** How this node stands there. */
@@ -60,7 +85,8 @@ type News =
   | { readonly kind: "owned" }
   | { readonly kind: "withdrawn" }
   | { readonly kind: "conflict"; readonly mac: MacAddr }
-  | { readonly kind: "held"; readonly mac: MacAddr };
+  | { readonly kind: "held"; readonly mac: MacAddr }
+  | { readonly kind: "absence"; readonly absence: Absence };
 
 /** Keeps what the wire core reported. */
 export class OwnerLedger {
@@ -68,6 +94,8 @@ export class OwnerLedger {
   readonly #events: EventLog;
   readonly #owned = new Map<string, OwnedVip>();
   readonly #conflicts = new Map<string, Conflict>();
+  readonly #foreign = new Map<string, ForeignAddress>();
+  readonly #absences = new Map<string, Absence>();
   readonly #links = new Map<string, "exact" | "plain">();
   readonly #failures = new Map<string, string>();
   readonly #heard = new Map<string, HeardLink>();
@@ -94,7 +122,17 @@ export class OwnerLedger {
     return this.#conflicts.values();
   }
 
-  /** Another number after every change of the conflicts. */
+  /** Addresses that no Service has, and foreign hosts do; the one found last comes last. */
+  get foreign(): Iterable<ForeignAddress> {
+    return this.#foreign.values();
+  }
+
+  /** VIPs of other nodes that do not answer as they should. */
+  get absences(): Iterable<Absence> {
+    return this.#absences.values();
+  }
+
+  /** Another number after every change of what others have or do not answer for. */
   get conflictsVersion(): number {
     return this.#conflictsVersion;
   }
@@ -150,6 +188,13 @@ export class OwnerLedger {
       this.#conflicts.delete(key);
       this.#conflictsVersion++;
     }
+    for (const found of [this.#foreign, this.#absences]) {
+      for (const [key, { link }] of found) {
+        if (isKept(link)) continue;
+        found.delete(key);
+        this.#conflictsVersion++;
+      }
+    }
     for (const link of this.#failures.keys()) {
       if (!isKept(link)) this.#failures.delete(link);
     }
@@ -183,6 +228,12 @@ export class OwnerLedger {
         break;
       case "held":
         this.#takeHeld(report, at);
+        break;
+      case "foreign":
+        this.#takeForeign(report, at);
+        break;
+      case "presence":
+        this.#takePresence(report);
         break;
       case "fellows": {
         const { link, standing, fellows } = report;
@@ -258,6 +309,14 @@ export class OwnerLedger {
           message:
             `Another host answers for ${vip}, so no node takes it: its MAC address is ${news.mac}, find it and take the address from it`,
         };
+      case "absence":
+        return {
+          type: "Warning",
+          reason: news.absence.verdict.kind === "stranger"
+            ? EVENT_REASON.addressConflict
+            : EVENT_REASON.addressUnanswered,
+          message: `${absenceSentence(news.absence)}, as ${this.#node} sees it`,
+        };
       case "conflict":
         return {
           type: "Warning",
@@ -283,6 +342,29 @@ export class OwnerLedger {
     if (held || wasHeld) this.#conflictsVersion++;
   }
 
+  #takeForeign(
+    report: WireReport & { readonly kind: "foreign" },
+    at: Instant,
+  ): void {
+    const { ip, link, mac, held } = report;
+    const key = `${ip} ${link} ${mac}`;
+    const wasHeld = this.#foreign.delete(key);
+    if (held) this.#foreign.set(key, { ip, link, mac, seenMs: at.nowMs });
+    if (held || wasHeld) this.#conflictsVersion++;
+  }
+
+  #takePresence(report: WireReport & { readonly kind: "presence" }): void {
+    const { vip, link, owner, verdict } = report;
+    this.#conflictsVersion++;
+    if (verdict.kind === "right") {
+      this.#absences.delete(`${vip} ${link}`);
+      return;
+    }
+    const absence: Absence = { vip, link, owner, verdict };
+    this.#absences.set(`${vip} ${link}`, absence);
+    this.#news.push([vip, { kind: "absence", absence }]);
+  }
+
   #takeOwned(
     report: WireReport & { readonly kind: "owned" },
     at: Instant,
@@ -297,6 +379,21 @@ export class OwnerLedger {
     }
     this.#owned.set(key, { vip, link, sinceMs: at.nowMs });
     this.#news.push([vip, { kind: "owned" }]);
+  }
+}
+
+/** What is wrong with a VIP of another node, and what to look at; without a period. */
+export function absenceSentence(
+  { vip, link, owner, verdict }: Absence,
+): string {
+  switch (verdict.kind) {
+    case "nobody":
+    case "right":
+      return `${vip} does not answer on ${link} although ${owner} owns it: look at what filters ARP and Neighbor Discovery there`;
+    case "other-agent":
+      return `${verdict.node} answers for ${vip} on ${link} too, from ${verdict.mac}, although ${owner} owns it: see that its kernel does not (strictARP)`;
+    case "stranger":
+      return `The host with the MAC address ${verdict.mac} on ${link} answers for ${vip}, which ${owner} owns: find it and take the address from it`;
   }
 }
 

@@ -3,6 +3,7 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parseMacAddr } from "@/addr/mac_addr.ts";
 import { assert } from "@/lang/assert.ts";
+import type { PresenceVerdict } from "@/layer2/presence_check.ts";
 import { Announced } from "./_announced_test.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 
@@ -99,6 +100,48 @@ Deno.test("OwnerLedger knows who is heard on each link, until it is closed", () 
   deepStrictEqual([...ledger.heard], [["eth0", { standing, fellows }]]);
   ledger.keepLinks([]);
   deepStrictEqual([...ledger.heard], []);
+});
+
+Deno.test("OwnerLedger keeps foreign hosts on addresses of nobody, the one found last last", () => {
+  const ledger = new OwnerLedger("n1");
+  const found = { link: "eth0", mac: STRANGER, held: true } as const;
+  const next = ip("192.0.2.92");
+  ledger.take({ kind: "foreign", ip: next, ...found }, at(0));
+  ledger.take({ kind: "foreign", ip: VIP, ...found }, at(1));
+  ledger.take({ kind: "foreign", ip: next, ...found }, at(2));
+  deepStrictEqual([...ledger.foreign].map((one) => one.ip), [VIP, next]);
+  const version = ledger.conflictsVersion;
+  const gone = { ...found, held: false };
+  ledger.take({ kind: "foreign", ip: VIP, ...gone }, at(3));
+  deepStrictEqual([...ledger.foreign].map((one) => one.ip), [next]);
+  strictEqual(ledger.conflictsVersion, version + 1);
+  ledger.keepLinks([]);
+  deepStrictEqual([...ledger.foreign], []);
+});
+
+Deno.test("OwnerLedger warns of an address of another node that does not answer, until it does", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  const seen = { vip: VIP, link: "eth0", owner: "n2" } as const;
+  const tell = (verdict: PresenceVerdict): readonly string[] => {
+    ledger.take({ kind: "presence", ...seen, verdict }, at(0));
+    return said(ledger, world, 0);
+  };
+  deepStrictEqual(tell({ kind: "nobody" }), [
+    "web Warning AddressUnanswered: 192.0.2.91 does not answer on eth0 although n2 owns it: look at what filters ARP and Neighbor Discovery there, as n1 sees it",
+  ]);
+  match(
+    tell({ kind: "stranger", mac: STRANGER })[0] ?? "",
+    /^web Warning AddressConflict: The host with the MAC address 02:00:00:00:00:66/,
+  );
+  match(
+    tell({ kind: "other-agent", mac: STRANGER, node: "n3" })[0] ?? "",
+    /^web Warning AddressUnanswered: n3 answers for 192\.0\.2\.91/,
+  );
+  strictEqual([...ledger.absences].length, 1);
+  deepStrictEqual(tell({ kind: "right" }), []);
+  deepStrictEqual([...ledger.absences], []);
 });
 
 Deno.test("OwnerLedger says nothing of an address no Service has any more", () => {

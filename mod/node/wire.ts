@@ -18,6 +18,7 @@ import { LinkCore } from "./link_core.ts";
 import type {
   LinkCounters,
   NodeView,
+  VettingTarget,
   VipView,
   WireCluster,
   WireCommand,
@@ -68,6 +69,8 @@ export interface WireShared {
   readonly node: string;
   /** The VIPs by address. */
   readonly vips: Map<IpAddr, VipView>;
+  /** Addresses to vet. */
+  targets: readonly VettingTarget[];
   /** The nodes that run agents, by name. */
   nodes: ReadonlyMap<string, NodeView>;
   /** The agents' MAC addresses, this one's too, by which they are told from strangers. */
@@ -120,6 +123,7 @@ export class WireCore {
       identity: undefined,
       frozen: false,
       vips: new Map(),
+      targets: [],
       nodes: new Map(),
       fellows: new Map(),
       synced: false,
@@ -168,6 +172,9 @@ export class WireCore {
         }
         return this.#evaluate(changed, nowMs);
       }
+      case "vet":
+        this.#shared.targets = command.targets;
+        return [...this.#links.values()].flatMap((link) => link.vet(nowMs));
       case "synced":
         this.#shared.synced = true;
         return this.#evaluateAll(nowMs);
@@ -189,7 +196,10 @@ export class WireCore {
     if (link === undefined) return [];
     link.opened(memory);
     this.#countersDueMs ??= nowMs + COUNTERS_INTERVAL_MS;
-    return link.evaluate(this.#shared.vips.keys(), nowMs);
+    return [
+      ...link.evaluate(this.#shared.vips.keys(), nowMs),
+      ...link.vet(nowMs),
+    ];
   }
 
   /**

@@ -7,6 +7,7 @@
 import type { AnnouncementChange, VipPlan } from "@/reconcile/mod.ts";
 import type {
   NodeView,
+  VettingTarget,
   VipView,
   WireCluster,
   WireCommand,
@@ -25,6 +26,8 @@ export interface WireInput {
   readonly links: readonly WireLink[];
   /** The nodes that run agents. */
   readonly nodes: readonly NodeView[];
+  /** Addresses to vet; the same list while they are the same. */
+  readonly targets: readonly VettingTarget[];
 }
 
 /** Turns states into commands, each said once. */
@@ -33,6 +36,7 @@ export class WireFeed {
   #frozen: boolean | undefined;
   #links = "";
   #nodes = "";
+  #targets: readonly VettingTarget[] = [];
   #synced = false;
 
   /** The commands that bring the wire core up to date. */
@@ -60,6 +64,13 @@ export class WireFeed {
     const { upserts, removes } = input.change;
     if (upserts.length > 0 || removes.length > 0) {
       commands.push({ kind: "vips", upserts: upserts.map(viewOf), removes });
+    }
+    const { targets } = input;
+    const isSame = targets === this.#targets ||
+      targets.length + this.#targets.length === 0;
+    if (!isSame) {
+      this.#targets = targets;
+      commands.push({ kind: "vet", targets });
     }
     if (!this.#synced) {
       this.#synced = true;

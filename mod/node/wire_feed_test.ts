@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { Announced } from "./_announced_test.ts";
-import { ETH0, N1, N2 } from "./_wire_stage_test.ts";
+import { ETH0, ip, N1, N2 } from "./_wire_stage_test.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
 import { WireFeed } from "./wire_feed.ts";
 
@@ -19,6 +19,7 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
     change: { upserts: [plan], removes: [] },
     links: [ETH0],
     nodes: [N1, N2],
+    targets: [],
   };
   deepStrictEqual(feed.commands(input), [
     { kind: "cluster", ...CLUSTER },
@@ -43,6 +44,7 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
     change: NOTHING,
     links: [ETH0],
     nodes: [N1, N2],
+    targets: [],
   };
   feed.commands(input);
   const dead = { ...N2, live: false };
@@ -63,6 +65,10 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
     feed.commands({ ...rest, frozen: true, cluster: other }),
     [{ kind: "cluster", ...other }],
   );
+  const targets = [{ ip: ip("192.0.2.92"), links: ["eth0"] }];
+  const last = { ...rest, frozen: true, cluster: other, targets };
+  deepStrictEqual(feed.commands(last), [{ kind: "vet", targets }]);
+  deepStrictEqual(feed.commands(last), []);
 });
 
 Deno.test("WireFeed says that all is known also when there is nothing", () => {
@@ -74,6 +80,7 @@ Deno.test("WireFeed says that all is known also when there is nothing", () => {
       change: NOTHING,
       links: [],
       nodes: [],
+      targets: [],
     }),
     [
       { kind: "frozen", frozen: true },

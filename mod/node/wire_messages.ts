@@ -12,6 +12,10 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import type { FellowReport } from "@/layer2/failover/events.ts";
+import type {
+  PresenceCounts,
+  PresenceVerdict,
+} from "@/layer2/presence_check.ts";
 import type { ClusterId } from "@/wire/fellow_frame.ts";
 
 /** An interface of this node that VIPs are answered on. */
@@ -38,6 +42,14 @@ export interface VipView {
   readonly links: readonly string[];
   /** Nodes that may answer for it by their fitness, interface and endpoints, sorted. */
   readonly eligible: readonly string[];
+}
+
+/** An address that is vetted before it is handed out. */
+export interface VettingTarget {
+  /** The address. */
+  readonly ip: IpAddr;
+  /** Names of the links of this node it would be answered on. */
+  readonly links: readonly string[];
 }
 
 /** What main knows of one node that runs an agent. */
@@ -88,6 +100,11 @@ export type WireCommand =
     readonly removes: readonly IpAddr[];
   }
   | {
+    /** Addresses to vet, complete: those that are handed out next, and those found to be held. */
+    readonly kind: "vet";
+    readonly targets: readonly VettingTarget[];
+  }
+  | {
     /** Every watched kind was listed: from here on silence means absence. */
     readonly kind: "synced";
   }
@@ -136,6 +153,23 @@ export type WireReport =
     readonly link: string;
     readonly mac: MacAddr;
     readonly held: boolean;
+  }
+  | {
+    /** A host that is no agent's has an address that is vetted; or has it no more. */
+    readonly kind: "foreign";
+    readonly ip: IpAddr;
+    readonly link: string;
+    readonly mac: MacAddr;
+    readonly held: boolean;
+  }
+  | {
+    /** A VIP of another node does not answer as it should, as seen from here; or does again (`right`). */
+    readonly kind: "presence";
+    readonly vip: IpAddr;
+    readonly link: string;
+    /** The node that owns it. */
+    readonly owner: string;
+    readonly verdict: PresenceVerdict;
   }
   | {
     /** The other agents on a link, complete; sent at most once a second while it changes. */
@@ -212,6 +246,10 @@ export interface LinkCounters {
   readonly conflicts: number;
   /** Frames the kernel dropped because we read too slowly. */
   readonly overruns: number;
+  /** Checks of VIPs that others own, by what came of them. */
+  readonly checks?: Readonly<PresenceCounts>;
+  /** Addresses probed for before they are handed out, by what came of it. */
+  readonly vetted?: { readonly free: number; readonly held: number };
   /** Frames between agents; absent before the first. */
   readonly fellows?: FellowCounters;
 }

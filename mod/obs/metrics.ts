@@ -91,6 +91,24 @@ export const METRICS = {
     help: "Frames of other hosts that claim an address this node owns",
     labels: ["link"],
   },
+  foghorn_address_checks_total: {
+    kind: "counter",
+    help:
+      "Questions on the wire for addresses that other nodes own, by what came of them: right, nobody, other-agent, stranger",
+    labels: ["link", "result"],
+  },
+  foghorn_addresses_unanswered: {
+    kind: "gauge",
+    help:
+      "Addresses of other nodes that do not answer on the wire, or not from their owner, as this node sees it",
+    labels: ["link"],
+  },
+  foghorn_addresses_vetted_total: {
+    kind: "counter",
+    help:
+      "Addresses probed for before they are handed out, by what came of it: free, held by a foreign host",
+    labels: ["link", "result"],
+  },
   foghorn_wire_filter_exact: {
     kind: "gauge",
     help:

@@ -156,21 +156,23 @@ export function encodeFellow(
   },
 ): Uint8Array<ArrayBuffer> {
   const { message } = frame;
-  const { cluster, key } = at.identity;
+  const { key } = at.identity;
   const bodyBytes = HEAD_BYTES[message.kind] + entriesBytes(message);
   const end = FELLOW_HEADER_BYTES + bodyBytes;
   const total = end + (key === undefined ? 0 : HMAC_BYTES);
   const bytes = new Uint8Array(
     Math.max(FRAME_BYTES_MIN, ETHERNET_HEADER_BYTES + total),
   );
-  bytes.set(macAddrBytes(at.destination), 0);
-  bytes.set(macAddrBytes(at.source), 6);
+  const prepared = preparedFor(at.identity);
+  bytes.set(prepared.macBytes(at.destination), 0);
+  bytes.set(prepared.macBytes(at.source), 6);
   const view = new DataView(bytes.buffer, ETHERNET_HEADER_BYTES);
   new DataView(bytes.buffer).setUint16(12, ETHER_TYPE.foghorn);
   view.setUint16(0, FELLOW_MAGIC);
   view.setUint8(2, FELLOW_VERSION);
   view.setUint8(3, TYPE[message.kind]);
-  setId(view, 4, cluster);
+  view.setUint32(4, prepared.clusterHigh);
+  view.setUint32(8, prepared.clusterLow);
   setId(view, 12, frame.sender);
   view.setBigUint64(20, frame.incarnation);
   view.setUint16(28, bodyBytes);
@@ -246,10 +248,13 @@ export function decodeFellow(
   }
   const kind = KINDS[view.getUint8(3)];
   if (kind === undefined) return refuse("unsupported", "type", 3);
-  if (idAt(view, 4) !== identity.cluster) {
+  const { clusterHigh, clusterLow, senders } = preparedFor(identity);
+  if (
+    view.getUint32(4) !== clusterHigh || view.getUint32(8) !== clusterLow
+  ) {
     return err({ reason: "other-cluster", field: "cluster", offsetBytes: 4 });
   }
-  const sender = idAt(view, 12) as NodeId;
+  const sender = senders.idAt(view, 12);
   if (sender === identity.node) {
     return err({ reason: "own-frame", field: "node", offsetBytes: 12 });
   }
@@ -261,6 +266,12 @@ export function decodeFellow(
   if (!isAuthentic(payload, end, identity.key)) {
     return err({ reason: "unauthenticated", field: "flags", offsetBytes: 30 });
   }
+  const incarnation = view.getBigUint64(20);
+  // Nearly all frames are beacons: read where they are.
+  if (kind === "beacon" && bodyBytes >= STATE_BYTES) {
+    const state = readState(view, FELLOW_HEADER_BYTES);
+    return ok({ sender, incarnation, message: { kind, state } });
+  }
   const body = new DataView(
     payload.buffer,
     payload.byteOffset + FELLOW_HEADER_BYTES,
@@ -268,11 +279,7 @@ export function decodeFellow(
   );
   const message = readBody(kind, body);
   if (!message.ok) return message;
-  return ok({
-    sender,
-    incarnation: view.getBigUint64(20),
-    message: message.value,
-  });
+  return ok({ sender, incarnation, message: message.value });
 }
 
 type Kind = FellowMessage["kind"];
@@ -325,11 +332,15 @@ function readBody(
 }
 
 function readState(view: DataView, at: number): FellowState {
+  const flags = view.getUint16(at + 10);
   return {
     listVersion: view.getUint32(at),
     uptimeMs: view.getUint32(at + 4),
     beaconIntervalMs: view.getUint16(at + 8),
-    ...readFlags(view.getUint16(at + 10)),
+    unsure: (flags & UNSURE) !== 0,
+    frozen: (flags & FROZEN) !== 0,
+    listening: (flags & LISTENING) !== 0,
+    leaving: (flags & LEAVING) !== 0,
     vips: view.getUint32(at + 12),
   };
 }
@@ -517,7 +528,54 @@ function shortHash(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
-/** An identity as text; frames of the same few are read again and again. */
+/** What is the same in all frames of an identity, worked out once. */
+class Prepared {
+  readonly clusterHigh: number;
+  readonly clusterLow: number;
+  /** Short names read so far. */
+  readonly senders = new Senders();
+  readonly #macs = new Map<MacAddr, Uint8Array>();
+
+  constructor({ cluster }: FellowIdentity) {
+    this.clusterHigh = highWord(cluster);
+    this.clusterLow = lowWord(cluster);
+  }
+
+  macBytes(mac: MacAddr): Uint8Array {
+    const known = this.#macs.get(mac);
+    if (known !== undefined) return known;
+    const bytes = macAddrBytes(mac);
+    if (this.#macs.size >= REMEMBERED_MAX) this.#macs.clear();
+    this.#macs.set(mac, bytes);
+    return bytes;
+  }
+}
+
+/** Short names as text: the same few are read again and again. */
+class Senders {
+  readonly #known = new Map<number, { readonly low: number; id: NodeId }>();
+
+  idAt(view: DataView, at: number): NodeId {
+    const known = this.#known.get(view.getUint32(at));
+    const low = view.getUint32(at + 4);
+    if (known?.low === low) return known.id;
+    const id = idAt(view, at) as NodeId;
+    if (this.#known.size >= REMEMBERED_MAX) this.#known.clear();
+    this.#known.set(view.getUint32(at), { low, id });
+    return id;
+  }
+}
+
+function preparedFor(identity: FellowIdentity): Prepared {
+  let prepared = PREPARED.get(identity);
+  if (prepared === undefined) {
+    prepared = new Prepared(identity);
+    PREPARED.set(identity, prepared);
+  }
+  return prepared;
+}
+
+/** An identity as text. */
 function idAt(view: DataView, at: number): string {
   return hexWord(view.getUint32(at)) + hexWord(view.getUint32(at + 4));
 }
@@ -527,9 +585,21 @@ function hexWord(word: number): string {
 }
 
 function setId(view: DataView, at: number, id: NodeId | ClusterId): void {
-  view.setUint32(at, Number.parseInt(id.slice(0, 8), 16));
-  view.setUint32(at + 4, Number.parseInt(id.slice(8), 16));
+  view.setUint32(at, highWord(id));
+  view.setUint32(at + 4, lowWord(id));
 }
+
+function highWord(id: NodeId | ClusterId): number {
+  return Number.parseInt(id.slice(0, 8), 16);
+}
+
+function lowWord(id: NodeId | ClusterId): number {
+  return Number.parseInt(id.slice(8), 16);
+}
+
+const PREPARED = new WeakMap<FellowIdentity, Prepared>();
+/** Addresses and names that are remembered of one identity. */
+const REMEMBERED_MAX = 1_024;
 
 const FELLOW_HEADER_BYTES = 32;
 const STATE_BYTES = 16;

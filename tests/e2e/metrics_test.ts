@@ -9,18 +9,25 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
 import { BROADCAST_MAC, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
-import { NAMESPACE_DEFAULT, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
+import {
+  CLUSTER_NAMESPACE,
+  NAMESPACE_DEFAULT,
+  WIRE_KEY_SECRET_NAME,
+} from "@/api/names.ts";
 import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import { assert } from "@/lang/assert.ts";
 import { PacketSocket } from "@/io/ffi/mod.ts";
+import { isObject } from "@/lab/apiserver/mod.ts";
 import { type LabCluster, must, portOf, setSysctl } from "@/lab/mod.ts";
 import { gratuitousArpRequest } from "@/layer2/mod.ts";
 import { METRICS } from "@/obs/metrics.ts";
 import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
+import { clusterIdOf, FELLOW_GROUP, nodeIdOf } from "@/wire/fellow.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { isReached, type StepFunction, stepsOf, until } from "./_stage.ts";
+import { cutReplies, NFT } from "./_silence.ts";
 import { ipOn } from "./_tools.ts";
 
 testSandboxed("every metric changes with what it counts", async (t) => {
@@ -43,7 +50,7 @@ testSandboxed("every metric changes with what it counts", async (t) => {
     deepStrictEqual(unchanged, []);
     return Promise.resolve();
   });
-});
+}, [NFT]);
 
 async function addresses(
   lab: LabCluster,
@@ -171,6 +178,14 @@ async function strange(
       (value) => value === 5,
     );
   });
+  await step("frames of agents that cannot be read", async () => {
+    const refused = of("fellow_frames_refused_total", 'reason="unsupported"');
+    for (const count of [2, 3]) {
+      const before = await series.read("n1", refused) ?? 0;
+      port.send(strangeFrame(lab), count - before);
+      await series.reads("n1", refused, (value) => value === count);
+    }
+  });
   await step("a pause, and frames lost meanwhile", async () => {
     const n1 = lab.node("n1");
     // A busy machine may have stopped it before.
@@ -244,8 +259,7 @@ async function agents(
   const { api } = lab;
   await step("agents, Leases and planning", async () => {
     await series.reads("n1", "foghorn_agents_live", (value) => value === 1);
-    lab.node("n2").startAgent();
-    await lab.node("n2").waitReady();
+    await checks(lab, series);
     await series.reads("n1", "foghorn_agents_live", (value) => value === 2);
     await series.reads("n1", "foghorn_lease_age_seconds", (value) => value > 0);
     const count = "foghorn_reconcile_seconds_count";
@@ -274,6 +288,24 @@ async function agents(
     strictEqual(await lab.node("n1").stopAgent(), 0);
     await series.reads("n2", "foghorn_leader", (value) => value === 1);
   });
+}
+
+/** Starts the second agent, which checks that the first one answers, and finds that it does not for a while. */
+async function checks(lab: LabCluster, series: Series): Promise<void> {
+  const unanswered = 'foghorn_addresses_unanswered{link="eth0"}';
+  {
+    await using _ = await cutReplies("n1");
+    lab.node("n2").startAgent();
+    await lab.node("n2").waitReady();
+    await series.reads("n2", unanswered, (value) => value === 0);
+    await series.reads("n2", unanswered, (value) => value === 1);
+  }
+  await series.reads("n2", unanswered, (value) => value === 0);
+  await series.reads(
+    "n2",
+    of("address_checks_total", 'result="nobody"'),
+    (value) => value >= 3,
+  );
 }
 
 /** A sample of a link's metric, with one more label. */
@@ -371,6 +403,23 @@ class Port implements AsyncDisposable {
     this.#socket.close();
     return Promise.resolve();
   }
+}
+
+/** A frame of an agent of this cluster, of a type that does not exist. */
+function strangeFrame(lab: LabCluster): Uint8Array {
+  const source = parseMacAddr(STRANGER);
+  const namespace = lab.api.read(`/api/v1/namespaces/${CLUSTER_NAMESPACE}`);
+  const uid = isObject(namespace["metadata"])
+    ? namespace["metadata"]["uid"]
+    : undefined;
+  assert(source !== undefined && typeof uid === "string", "They can be read");
+  const ids = clusterIdOf(uid) + nodeIdOf("nobody");
+  return encodeEthernet({
+    destination: FELLOW_GROUP,
+    source,
+    etherType: ETHER_TYPE.foghorn,
+    payload: Uint8Array.fromHex(`464801ff${ids}${"00".repeat(12)}`),
+  });
 }
 
 function arpRequest(vip: string, from: string): Uint8Array {

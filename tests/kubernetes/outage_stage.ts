@@ -191,7 +191,11 @@ export class OutageStage implements AsyncDisposable {
       );
       return {
         ...{ owners, took },
-        ...this.#seen(samples, claims, owners.owner),
+        ...this.#seen(
+          samples,
+          claims,
+          fault.forwards ? owners.owner : undefined,
+        ),
         returned: returned.length,
         returnedMs: (returned.at(-1)?.atMs ?? mendedMs) - mendedMs,
       };
@@ -217,7 +221,7 @@ export class OutageStage implements AsyncDisposable {
       await answeredAgain(stream);
       await pass(AFTER_MS);
       await move.restores(owners);
-      await pass(RETURN_MS);
+      await pass(AFTER_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(this.vip);
       const seen = this.#seen(samples, claims, owners.owner);
@@ -266,16 +270,19 @@ export class OutageStage implements AsyncDisposable {
     await this.lab[Symbol.asyncDispose]();
   }
 
+  /** What both clients saw, of an owner that goes on forwarding, or of one that does not. */
   #seen(
     samples: readonly Sample[],
     claims: readonly Claim[],
-    owner: KubeNode,
+    forwarding: KubeNode | undefined,
   ): Pick<Round, "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"> {
-    const moved = claims.find(({ mac }) => mac !== owner.host.mac);
+    const moved = forwarding &&
+      claims.find(({ mac }) => mac !== forwarding.host.mac);
     const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
     const failed = samples.filter(({ status }) => status !== 200);
     const isCut = ({ sentMs, tookMs }: Sample): boolean =>
-      sentMs < movedMs && sentMs + tookMs > movedMs;
+      sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
+      sentMs + tookMs > movedMs - READ_MS_MAX;
     return {
       warmMs: outageOf(samples)?.durationMs ?? Infinity,
       lost: failed.filter((sample) => !isCut(sample)),
@@ -347,10 +354,14 @@ const ASK_INTERVAL_MS = 10;
 const BEFORE_MS = 200;
 const AFTER_MS = 400;
 /** How long a node that is back is watched; it has settled after 400 ms. */
-const RETURN_MS = 1_200;
+const RETURN_MS = 1_000;
 /** An agent listens for a second when it starts. */
 const SETTLE_MS = 400;
 const OWNER_MS_MAX = 30_000;
 const TAKEN_MS_MAX = 39_000;
 const MOVE_MS_MAX = 15_000;
 const SLOW_MS_MAX = 10_000;
+/** A request takes less, also on a busy machine. */
+const UNDER_WAY_MS_MAX = 100;
+/** How much later than a client's kernel this process may read an announcement. */
+const READ_MS_MAX = 20;

@@ -200,9 +200,10 @@ export const FOREIGN_HOSTS_MAX = 64;
 /**
  * ARP requests and Neighbor Solicitations for witnesses and foreign hosts per
  * second at most: a port under Dynamic ARP Inspection is disabled at 15 frames
- * per second by default, and answers count too.
+ * per second by default, and answers count too. With the checks of VIPs and of
+ * addresses that come next it stays below 10.
  */
-export const STEADY_ASKS_PER_SECOND = 8;
+export const STEADY_ASKS_PER_SECOND = 6;
 
 /** How many fellows are known at most; frames of further ones are refused. */
 export const FELLOWS_MAX = 250;

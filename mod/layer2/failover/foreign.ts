@@ -16,6 +16,7 @@ import {
   FOREIGN_MISSES_MAX,
   FOREIGN_WATCH_MS,
   RIVAL_WATCH_MS,
+  STEADY_ASKS_PER_SECOND,
 } from "./constants.ts";
 import { ask } from "./out.ts";
 import { isUnheard } from "./plan.ts";
@@ -158,12 +159,13 @@ function watch(step: Step, host: ForeignHost): void {
     }
     return;
   }
-  host.nextMs = nowMs + FOREIGN_WATCH_MS;
   if (!takeSteadyAsk(step)) {
-    // Not asked is not missed.
+    // Not asked is not missed; its turn comes with the next ask that is left.
     host.askedMs = -Infinity;
+    host.nextMs = nowMs + 1_000 / STEADY_ASKS_PER_SECOND;
     return;
   }
+  host.nextMs = nowMs + FOREIGN_WATCH_MS;
   host.askedMs = nowMs;
   for (const vip of host.vips) {
     host.vips.delete(vip);

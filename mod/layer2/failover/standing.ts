@@ -322,9 +322,13 @@ function noteStanding(step: Step): void {
 /** Without fellows a node asks witnesses, so that its standing is known before it is needed. */
 function askWitnesses(step: Step): void {
   const { state, nowMs } = step;
-  if (nowMs - state.witnessedMs < WITNESS_MS) return;
-  if (!wantsWitness(state)) return;
+  if (nowMs < witnessDueMs(state) || !wantsWitness(state)) return;
   if (takeSteadyAsk(step)) askWitness(step);
+}
+
+/** Whoever was heard a moment ago is as good as a witness that was asked. */
+function witnessDueMs(state: FailoverState): number {
+  return Math.max(state.witnessedMs, state.lastProofMs) + WITNESS_MS;
 }
 
 function wantsWitness(state: FailoverState): boolean {
@@ -335,9 +339,7 @@ function wantsWitness(state: FailoverState): boolean {
 
 function phaseDueMs(state: FailoverState): number {
   const { phase } = state;
-  const witnessMs = wantsWitness(state)
-    ? state.witnessedMs + WITNESS_MS
-    : Infinity;
+  const witnessMs = wantsWitness(state) ? witnessDueMs(state) : Infinity;
   switch (phase.kind) {
     case "listening":
       return phase.untilMs;

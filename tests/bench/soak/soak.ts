@@ -123,7 +123,7 @@ async function trouble(
   let nextMs = performance.now();
   while (performance.now() < endMs) {
     const deed = troubles.next();
-    say(deed.name);
+    say(`${deed.name}; ${await memoryText(kept)}`);
     counts.set(deed.name, (counts.get(deed.name) ?? 0) + 1);
     await deed.run();
     nextMs = Math.max(nextMs + INTERVAL_MS, performance.now());
@@ -135,6 +135,12 @@ async function trouble(
   }
   await Promise.all(lab.agentNodes.map((node) => node.waitReady()));
   return counts;
+}
+
+/** A leak shows as a slope. */
+async function memoryText({ name, agent }: KubeNode): Promise<string> {
+  const mib = await residentMib(agent?.pid ?? 0);
+  return `${name} has ${mib.toFixed(0)} MiB`;
 }
 
 /** Waits until each Service is answered for by one node alone, and over HTTP. */
