@@ -178,7 +178,8 @@ const MANY_NODES = 10;
 const AFTERMATH_MS = 1_500;
 /** A fault that is not ended. */
 const FOR_GOOD_MS = 2_000;
-const COST_FROM_MS = 6_000;
+/** When no announcement is left. */
+const COST_FROM_MS = 8_000;
 const COST_FOR_MS = 5_000;
 
 const PLAN: WorldPlan = {
