@@ -6,6 +6,8 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { addressKey, question, sayingOf } from "../frames.ts";
+import { addrOf, macOf } from "./addresses.ts";
+import { answerOf } from "./hosts.ts";
 import type { LinkWorld } from "./link_world.ts";
 import type { Host, LinkSegment } from "./segment.ts";
 
@@ -43,6 +45,9 @@ export class WarmClient implements Host {
 
   /** Heeds answers and announcements. */
   hear(frame: Uint8Array): void {
+    // A host that asks for a VIP may be asked for a sign of life.
+    const answer = answerOf(frame, OWN);
+    if (answer !== undefined) this.#segment.send(this.#port, answer);
     const saying = sayingOf(frame);
     if (saying === undefined || saying.kind === "ask") return;
     if (saying.address === addressKey(this.#vip)) {
@@ -97,5 +102,9 @@ const ASKER = {
   mac: "02:00:00:00:00:f7",
   ipv4: "192.168.0.8",
   ipv6: "2001:db8::8",
+};
+const OWN = {
+  mac: macOf(0, 0xf7),
+  ips: new Set([addrOf(ASKER.ipv4), addrOf(ASKER.ipv6)]),
 };
 const SEND_EVERY_MS = 5;

@@ -266,7 +266,8 @@ const BEGIN: Readonly<
   },
   withdraw: ({ world, vip }) => withdraw(world, vip),
   foreign: ({ world, vip }) => {
-    if (!isIpv4(vip.vip) || vip.isGone) return undefined;
+    const isBusy = vip.isGone || world.rules.foreign.has(vip.vip);
+    if (!isIpv4(vip.vip) || isBusy) return undefined;
     const segment = world.segments.get(vip.link);
     if (segment === undefined) return undefined;
     const shown = withdraw(world, vip);

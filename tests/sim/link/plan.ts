@@ -122,7 +122,7 @@ function drawFaults(random: Random, of: FaultsOf): readonly PlannedFault[] {
     const kind = mood === "theme" ? theme : random.pick(LINK_FAULTS);
     faults.push({
       kind,
-      atMs: beginMs + random.int(count * FAULT_EVERY_MS),
+      atMs: beginMs + 50 + random.int(count * FAULT_EVERY_MS),
       forMs: drawDurationMs(random, kind),
     });
   }
