@@ -3,7 +3,7 @@
  * address: each is asked for as a client would ask, soon after it came and then about
  * once a minute, by one of the agents that do not own it.
  *
- * What is wrong is believed when it was seen three times in a row, 500 ms apart,
+ * What is wrong is believed when it was seen eight times in a row, 500 ms apart,
  * while the owner stayed the same; it is over with the first right answer. One
  * VIP is asked for at a time, so a link sees two frames a second at most,
  * however many VIPs there are: then a round takes longer.
@@ -254,7 +254,7 @@ function tick(
     const wrong = state.wrong.get(vip);
     if (wrong?.owner !== owner) clear(state, vip, effects);
     if (owner === undefined) continue;
-    // What is known to be wrong need not be seen three times again.
+    // What is known to be wrong need not be seen so often again.
     const failures = wrong?.owner === owner ? FAILURES_TO_TELL - 1 : 0;
     state.check = { vip, owner, answers: new Map(), failures };
     ask(state, state.check, { nowMs, effects });
@@ -350,8 +350,8 @@ const CHECK_INTERVAL_MS = 60_000;
 const WRONG_INTERVAL_MS = 10_000;
 /** From one question to the next, and how long an answer is waited for. */
 const ASK_INTERVAL_MS = 500;
-/** How often in a row something is wrong before it is told. */
-const FAILURES_TO_TELL = 3;
+/** How often in a row something is wrong before it is told: at 10 % loss eight answers in a row go missing once in 600,000 checks. */
+const FAILURES_TO_TELL = 8;
 /** VIPs of a link with which something is wrong, at most; further ones are told when these are well. */
 const WRONG_MAX = 64;
 /** Hosts that are taken note of as answering one question. */
