@@ -288,7 +288,8 @@ function enter(
     answer(step, vip, true);
     report(step, vip, true, vip.ownedReason);
     if (announce) {
-      step.effects.push({ kind: "announce", vip: vip.vip, once: true });
+      // Others may have had it meanwhile: one announcement may get lost.
+      step.effects.push({ kind: "announce", vip: vip.vip, once: false });
     }
   }
 }

@@ -282,7 +282,7 @@ Deno.test("ARP of a node that hears nobody stays below ten frames a second", () 
   ok(lone.said().filter((line) => line.startsWith("ask")).length < 90);
 });
 
-Deno.test("settling: good after 400 ms, everything is announced once", () => {
+Deno.test("settling: good after 400 ms, everything is announced", () => {
   const lone = STATES.settling();
   const sinceMs = lone.nowMs;
   lone.beaconing("b", sinceMs).run(sinceMs + 399);
@@ -290,7 +290,7 @@ Deno.test("settling: good after 400 ms, everything is announced once", () => {
   lone.read();
   lone.run(sinceMs + 400);
   strictEqual(lone.state.phase.kind, "good");
-  ok(lone.said().includes(`announce ${ABCD} once`));
+  ok(lone.said().includes(`announce ${ABCD}`));
 });
 
 Deno.test("settling: a fellow's list that is behind is waited for, a second at most", () => {
