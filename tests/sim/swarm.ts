@@ -88,19 +88,19 @@ function drawSize(
   random: Random,
 ): { readonly nodes: number; readonly services: number } {
   const lot = random.next();
-  if (lot < 0.975) {
+  if (lot < 0.95) {
     return {
       nodes: random.pick([3, 3, 3, 3, 4]),
       services: SERVICES_MIN + random.int(8),
     };
   }
-  if (lot < 0.998) {
+  if (lot < 0.99) {
     return {
       nodes: 6 + random.int(4),
       services: SERVICES_MIN + random.int(30),
     };
   }
-  if (lot < 0.9997) {
+  if (lot < 0.999) {
     return { nodes: 10 + random.int(10), services: 60 + random.int(140) };
   }
   return { nodes: 50, services: 500 };

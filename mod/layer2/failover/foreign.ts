@@ -162,7 +162,7 @@ function watch(step: Step, host: ForeignHost): void {
   if (!takeSteadyAsk(step)) {
     // Not asked is not missed; its turn comes with the next ask that is left.
     host.askedMs = -Infinity;
-    host.nextMs = nowMs + 1_000 / STEADY_ASKS_PER_SECOND;
+    host.nextMs = nowMs + Math.ceil(1_000 / STEADY_ASKS_PER_SECOND);
     return;
   }
   host.nextMs = nowMs + FOREIGN_WATCH_MS;
