@@ -72,22 +72,6 @@ const CLUSTER_MUTATIONS: readonly Mutation[] = [
     }],
   },
   {
-    name: "Lease judged during an outage",
-    noticedBy: "clusters",
-    patches: [{
-      file: "mod/election/liveness.ts",
-      find: `  if (!state.listed || provenMs === undefined) return;
-  const ownMs`,
-      replace: `  if (!state.listed) return;
-  const ownMs`,
-    }, {
-      file: "mod/election/liveness.ts",
-      find:
-        "if (nowMs - provenMs >= Math.min(ownMs, known.durationMs) / 2) continue;",
-      replace: "",
-    }],
-  },
-  {
     name: "gratuitous once",
     noticedBy: "clusters",
     patches: [{
