@@ -100,7 +100,7 @@ Deno.test("a stranger that answers for the VIP of a fellow is told", () => {
   answering(stage, STRANGER, 20_000);
   ok(stage.text.includes(`stranger: ${VIP} of n2`));
   const counts = stage.core.counters()[0]?.checks;
-  strictEqual(counts?.stranger, 3);
+  strictEqual(counts?.stranger, 8);
 });
 
 Deno.test("a VIP of this node is asked for by others, not by itself", () => {

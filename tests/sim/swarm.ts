@@ -100,7 +100,7 @@ function drawSize(
       services: SERVICES_MIN + random.int(30),
     };
   }
-  if (lot < 0.999) {
+  if (lot < 0.9999) {
     return { nodes: 10 + random.int(10), services: 60 + random.int(140) };
   }
   return { nodes: 50, services: 500 };
