@@ -29,6 +29,8 @@ export class Stranger implements AsyncDisposable {
     ]);
     await must("ip", ["link", "set", PORT, "master", "data0", "up"]);
     await must("ip", ["link", "set", NAME, "up"]);
+    // The switch is in the same namespace, and would answer for its addresses.
+    await must("ip", ["link", "set", "data0", "arp", "off"]);
     const links: readonly { ifindex: number }[] = JSON.parse(
       await must("ip", ["-j", "link", "show", "dev", NAME]),
     );
