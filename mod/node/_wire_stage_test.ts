@@ -46,6 +46,8 @@ import type {
 export class WireStage {
   readonly core: WireCore = new WireCore({ node: "n1", incarnation: 1_000n });
   readonly lines: string[] = [];
+  /** Incarnations that the core's frames named, in order. */
+  readonly incarnations: bigint[] = [];
   nowMs: number = 0;
   /** Whether links that the core asks for are opened at once. */
   opensLinks: boolean = true;
@@ -183,6 +185,11 @@ export class WireStage {
   #heed(effects: readonly WireEffect[]): readonly WireEffect[] {
     for (const effect of effects) {
       if (isTold(effect)) this.lines.push(`  ${effectText(effect)}`);
+      if (effect.kind === "send" && effect.frame[12] === 0x88) {
+        this.incarnations.push(
+          new DataView(effect.frame.buffer).getBigUint64(14 + 20),
+        );
+      }
       if (effect.kind === "close") this.#memory.delete(effect.tag);
       if (effect.kind !== "open" || !this.opensLinks) continue;
       const memory = { rx: heapFrameBatch(1), tx: heapFrameBatch(1) };

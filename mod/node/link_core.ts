@@ -82,6 +82,7 @@ export class LinkCore {
   readonly #announced = { arp: 0, ndp: 0 };
   #link: WireLink;
   #responder: FastResponder | undefined;
+  readonly #incarnation: bigint;
   readonly #failover: FailoverState;
   #announcer: AnnouncerState = initialAnnouncer();
   #conflicts: ConflictState;
@@ -119,11 +120,14 @@ export class LinkCore {
     this.#tag = tag;
     this.#link = link;
     this.#shared = shared;
+    // A link that is opened anew begins its list anew: fellows must not take
+    // that for an old one.
+    this.#incarnation = shared.incarnation + BigInt(tag);
     this.#failover = initialFailover({
       node: shared.node,
       nodeId: nodeIdOf(shared.node),
       nodeIdOf,
-      incarnation: shared.incarnation,
+      incarnation: this.#incarnation,
       patienceMs: shared.patienceMs,
     });
     this.#conflicts = initialConflicts(shared.node);
@@ -627,8 +631,9 @@ export class LinkCore {
     to: MacAddr | undefined,
     effects: WireEffect[],
   ): void {
-    const { identity, incarnation } = this.#shared;
+    const { identity } = this.#shared;
     if (identity === undefined) return;
+    const incarnation = this.#incarnation;
     this.#frames.sent[message.kind]++;
     const sender = identity.node;
     const frame = encodeFellow({ sender, incarnation, message }, {

@@ -160,6 +160,16 @@ Deno.test("WireCore stops answering on a link it is not told of any more, and op
   ok(stage.ask(VIP4) !== undefined);
 });
 
+Deno.test("WireCore that opens a link anew is a later incarnation there: its list begins anew, too", () => {
+  const stage = new WireStage();
+  stage.begin([VIP4]);
+  const before = stage.incarnations.at(-1) ?? 0n;
+  stage.command({ kind: "links", links: [] });
+  stage.command({ kind: "links", links: [{ ...ETH0, index: 9 }] });
+  stage.passUntil(stage.nowMs + 500);
+  ok((stage.incarnations.at(-1) ?? 0n) > before);
+});
+
 Deno.test("WireCore follows a changed MAC address: answers with it and announces it", () => {
   const stage = new WireStage();
   stage.begin([VIP4]);

@@ -64,9 +64,6 @@ export const FELLOW_MAGIC = 0x4648;
 /** Version of the format. */
 export const FELLOW_VERSION = 1;
 
-/** Longest body of a frame that we send, in bytes. */
-export const FELLOW_BODY_BYTES_MAX = 1_400;
-
 /** Longest frame that is read, in bytes: what fits an Ethernet of 1,500. */
 export const FELLOW_FRAME_BYTES_MAX = 1_514;
 
@@ -99,45 +96,6 @@ export function nodeIdOf(name: string): NodeId {
  */
 export function clusterIdOf(uid: string): ClusterId {
   return shortHash(uid) as ClusterId;
-}
-
-/**
- * Splits a list into parts that fit a frame: about 270 IPv4 or 80 IPv6 VIPs.
- *
- * @param list Whose it is, and what is in it.
- * @returns The parts, at least one.
- */
-export function listParts(
-  list: {
-    readonly state: FellowState;
-    readonly node: string;
-    readonly entries: readonly ListEntry[];
-  },
-): readonly ListPart[] {
-  const { state, node, entries } = list;
-  // A VOUCH relays the same parts.
-  const room = FELLOW_BODY_BYTES_MAX - VOUCH_HEAD_BYTES - LIST_HEAD_BYTES -
-    node.length;
-  const chunks: ListEntry[][] = [[]];
-  let left = room;
-  for (const entry of entries) {
-    const size = isIpv4(entry.vip) ? 5 : 17;
-    if (size > left) {
-      chunks.push([]);
-      left = room;
-    }
-    left -= size;
-    chunks.at(-1)?.push(entry);
-  }
-  assert(chunks.length <= PARTS_MAX, "A list has 255 parts at most");
-  const parts = chunks.length;
-  return chunks.map((chunk, part) => ({
-    state,
-    part,
-    parts,
-    node,
-    entries: chunk,
-  }));
 }
 
 /**
@@ -606,7 +564,6 @@ const STATE_BYTES = 16;
 const LIST_HEAD_BYTES = STATE_BYTES + 4;
 const VOUCH_HEAD_BYTES = 16;
 const HMAC_BYTES = 16;
-const PARTS_MAX = 255;
 /** Shortest Ethernet frame, without its check sequence (IEEE 802.3 §3.2.8). */
 const FRAME_BYTES_MIN = 60;
 const SIGNED_FLAG = 1;

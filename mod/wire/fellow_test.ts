@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import {
   deepStrictEqual as deepEqual,
-  ok,
   strictEqual as equal,
 } from "node:assert/strict";
 import vectors from "../../tests/vectors/fellow.json" with { type: "json" };
@@ -13,17 +12,14 @@ import {
   clusterIdOf,
   decodeFellow,
   encodeFellow,
-  FELLOW_BODY_BYTES_MAX,
   FELLOW_GROUP,
   type FellowIdentity,
-  listParts,
   nodeIdOf,
 } from "./fellow.ts";
 import type {
   FellowFrame,
   FellowMessage,
   FellowState,
-  ListEntry,
 } from "./fellow_frame.ts";
 import { nearValid } from "./_near_valid_test.ts";
 
@@ -168,57 +164,6 @@ Deno.test("encodeFellow() inverts decodeFellow() on what it accepts of near-vali
     { numRuns: 2_000 },
   );
 });
-
-Deno.test("a list is split into parts that fit a frame and lose nothing", () => {
-  const state = zeroState();
-  const entries: ListEntry[] = Array.from({ length: 1_000 }, (_, i) => ({
-    vip: i % 3 === 0
-      ? parseIpv6Addr(`2001:db8::${i.toString(16)}`) as Ipv6Addr
-      : ipv4AddrFromNumber(0x0a00_0000 + i),
-    leaving: false,
-  }));
-  const node = "n".repeat(100);
-  const parts = listParts({ state, node, entries });
-  deepEqual(parts.flatMap((part) => part.entries), entries);
-  deepEqual(parts.map(({ part }) => part), [...parts.keys()]);
-  for (const part of parts) {
-    const frame = written({
-      sender: nodeIdOf("node-2"),
-      incarnation: 1n,
-      message: {
-        kind: "vouch",
-        subject: READER.node,
-        incarnation: 1n,
-        ...part,
-      },
-    }, READER);
-    equal(part.parts, parts.length);
-    ok(frame.length <= 32 + FELLOW_BODY_BYTES_MAX);
-  }
-});
-
-Deno.test("an empty list is one part, and a frame holds some 270 IPv4 VIPs", () => {
-  const state = zeroState();
-  equal(listParts({ state, node: "node-2", entries: [] }).length, 1);
-  const entries = Array.from({ length: 270 }, (_, i) => ({
-    vip: ipv4AddrFromNumber(0x0a00_0000 + i),
-    leaving: false,
-  }));
-  equal(listParts({ state, node: "node-2", entries }).length, 1);
-});
-
-function zeroState(): FellowState {
-  return {
-    listVersion: 1,
-    uptimeMs: 0,
-    beaconIntervalMs: 100,
-    unsure: false,
-    frozen: false,
-    listening: false,
-    leaving: false,
-    vips: 0,
-  };
-}
 
 function written(frame: FellowFrame, identity: FellowIdentity): Uint8Array {
   return encodeFellow(frame, {
