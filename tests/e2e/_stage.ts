@@ -371,8 +371,9 @@ function grown(
     if (then === undefined) continue;
     for (const kind of new Set([...then.keys(), ...now.keys()])) {
       const change = (now.get(kind) ?? 0) - (then.get(kind) ?? 0);
-      // The first IPv6 address of a link opens a socket to join groups by; it stays.
-      const isGroups = kind === "socket" && change === 1;
+      // The first IPv6 address of a link opens a socket to join groups by; it
+      // stays until the link is gone.
+      const isGroups = kind === "socket" && Math.abs(change) === 1;
       if (change !== 0 && !isGroups) found.push(`${kind} ${change} of ${pid}`);
     }
   }
