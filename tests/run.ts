@@ -151,6 +151,19 @@ function tell({ group, tests, log, tookMs }: GroupResult): void {
   }
 }
 
+/** What failed, a line each, with the first lines of the errors: for the end of a long log. */
+function failuresOf({ group, tests, log }: GroupResult): readonly string[] {
+  const failed = tests.filter(({ outcome }) => outcome === "failed");
+  if (failed.length === 0) return [];
+  const errors = excerptOf(log).split("\n")
+    .filter((line) => /^(error|\w*Error): /.test(line))
+    .slice(0, ERRORS_MAX);
+  return [
+    ...failed.map(({ name }) => `${group.name}: ${name}`),
+    ...errors.map((line) => `    ${line.slice(0, ERROR_CHARACTERS)}`),
+  ];
+}
+
 function excerptOf(log: string): string {
   const errors = log.indexOf("\n ERRORS");
   if (errors >= 0) return log.slice(errors);
@@ -188,6 +201,10 @@ async function summarize(results: readonly GroupResult[]): Promise<number> {
   await Deno.writeTextFile(
     new URL("summary.json", REPORTS),
     JSON.stringify({ passed, failed, skipped }) + "\n",
+  );
+  await Deno.writeTextFile(
+    new URL("failures.txt", REPORTS),
+    results.flatMap(failuresOf).map((line) => `${line}\n`).join(""),
   );
   if (inCi && skipped > 0) {
     print(`CI skips nothing: ${skipped} skipped tests count as failed`);
@@ -276,6 +293,9 @@ function print(line: string): void {
 
 const ROOT = new URL("../", import.meta.url);
 const REPORTS = new URL("dist/reports/", ROOT);
+/** How many errors of a group are repeated at the end, and how much of each. */
+const ERRORS_MAX = 6;
+const ERROR_CHARACTERS = 240;
 const EXCERPT_CHARACTERS = 8_000;
 const INTERRUPT_GRACE_MS = 10_000;
 // `host` and `port` are pure by the table, too; their tests may hold a virtual world.

@@ -49,4 +49,8 @@ async function bundle(
 
 await Deno.mkdir(FOLDER, { recursive: true });
 const entries = await entryPoints(modulesOf, sourceOf);
-await Promise.all(entries.map((entry) => bundle(entry, entries)));
+// One after the other: the first puts the bundler into an empty cache, two at once get in each other's way there.
+for (const entry of entries) {
+  // deno-lint-ignore no-await-in-loop -- as said
+  await bundle(entry, entries);
+}

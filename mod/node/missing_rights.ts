@@ -37,7 +37,8 @@ export class MissingRights {
    * @param watched The kind it watches.
    * @param news What it told.
    * @param at The time.
-   * @returns The right, when it was not known to be missing.
+   * @returns The right, when it was not known to be missing. Right after other
+   * trouble none is, as with {@link MissingRights.takeAnswer}: a watch asks again.
    */
   takeNews(
     watched: string,
@@ -46,9 +47,12 @@ export class MissingRights {
   ): MissingRight | undefined {
     const source = `watch ${watched}`;
     if (news.kind === "lost") {
-      const refused = this.#refused(source, news.reason ?? "", at, Infinity);
-      if (refused === undefined) this.#troubleMs = at.nowMs;
-      return refused?.fresh;
+      const words = news.reason ?? "";
+      if (parseMissingRight(words) === undefined) this.#troubleMs = at.nowMs;
+      else if (this.#isSettled(at)) {
+        return this.#refused(source, words, at, Infinity)?.fresh;
+      }
+      return undefined;
     }
     // What cannot be read says nothing about rights.
     if (news.kind !== "unprojectable") this.#refusals.delete(source);
@@ -78,9 +82,9 @@ export class MissingRights {
       this.#troubleMs = at.nowMs;
       return undefined;
     }
-    return at.nowMs - this.#troubleMs < SETTLE_MS
-      ? { fresh: undefined }
-      : this.#refused(source, failure, at, REFUSAL_REMEMBERED_MS);
+    return this.#isSettled(at)
+      ? this.#refused(source, failure, at, REFUSAL_REMEMBERED_MS)
+      : { fresh: undefined };
   }
 
   /** The rights that are missing now, each once. */
@@ -90,6 +94,10 @@ export class MissingRights {
       if (at.nowMs < untilMs) rights.set(rightKey(right), right);
     }
     return [...rights.values()];
+  }
+
+  #isSettled(at: Instant): boolean {
+    return at.nowMs - this.#troubleMs >= SETTLE_MS;
   }
 
   // A failure of another kind, such as an outage, says nothing about rights.
@@ -167,5 +175,5 @@ function rightKey({ verb, resource, group }: MissingRight): string {
  */
 export const REFUSAL_REMEMBERED_MS = 300_000;
 
-/** How long after other trouble the refusal of a write says nothing. */
+/** How long after other trouble a refusal says nothing. */
 export const SETTLE_MS = 10_000;

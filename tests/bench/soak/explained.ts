@@ -105,10 +105,6 @@ const EXPLAINED: readonly Explained[] = [
     why: "an API server that has just started knows no roles yet",
   },
   {
-    pattern: /^ERROR A right in Kubernetes is missing$/,
-    why: "the same, as the agent understands it",
-  },
-  {
     pattern: /^WARN Write failed: (unreachable|timeout|server-error)$/,
     why: "the API server or the management link was away",
   },
