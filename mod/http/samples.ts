@@ -94,6 +94,9 @@ export function samplesOf(
   for (const [link, value] of view.local.arpIgnore) {
     add("foghorn_strict_arp_off", value === 0 ? 1 : 0, { link });
   }
+  if (view.proxy !== "absent") {
+    add("foghorn_kube_proxy_up", view.proxy === "healthy" ? 1 : 0);
+  }
   addPools(view, add);
   addWire(view, add);
   return samples;

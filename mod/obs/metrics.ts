@@ -154,6 +154,12 @@ export const METRICS = {
       "1 while frames between agents carry an HMAC and others are refused, 0 without the Secret foghorn-wire-key",
     labels: [],
   },
+  foghorn_kube_proxy_up: {
+    kind: "gauge",
+    help:
+      "1 while this node's kube-proxy says it is healthy, 0 while not; none where it never answered",
+    labels: [],
+  },
   foghorn_strict_arp_off: {
     kind: "gauge",
     help:

@@ -23,6 +23,10 @@ testOnStage(
     const [first = "", second = ""] = stage.order(VIP);
     const proxies = new Map<string, LabProcess>();
     try {
+      await step("no health port: nothing is concluded", async () => {
+        await stage.isAnsweredBy(VIP, first);
+        strictEqual(await proxyUp(stage, first), undefined);
+      });
       await step("healthy everywhere: the owner stays", async () => {
         for (const node of [first, second]) {
           proxies.set(node, await startProxy(node));
@@ -30,12 +34,14 @@ testOnStage(
         }
         await stage.isAnsweredBy(VIP, first);
         strictEqual(degraded(stage)?.status, "False");
+        strictEqual(await proxyUp(stage, first), 1);
       });
       await step("silent on the owner: the next one takes over", async () => {
         await proxies.get(first)?.stop("SIGKILL");
         await stage.isAnsweredBy(VIP, second, MOVE_MS_MAX);
         await isDegraded(stage, /other nodes answer for the addresses/);
         match(degraded(stage)?.message ?? "", new RegExp(`nodes ${first}\\)`));
+        strictEqual(await proxyUp(stage, first), 0);
       });
       await step("silent everywhere: it is answered all the same", async () => {
         await proxies.get(second)?.stop("SIGKILL");
@@ -57,6 +63,15 @@ testOnStage(
     }
   },
 );
+
+/** What a node's agent says of its kube-proxy; undefined: nothing. */
+async function proxyUp(
+  stage: Stage,
+  node: string,
+): Promise<number | undefined> {
+  const metrics = await stage.lab.node(node).metrics();
+  return metrics.get("foghorn_kube_proxy_up");
+}
 
 /** Starts what answers 200 on a node's health port. */
 async function startProxy(node: string): Promise<LabProcess> {

@@ -16,6 +16,7 @@ import {
   type Spread,
   spread,
 } from "../statistics.ts";
+import { ApiAlone } from "./api_alone.ts";
 import { buildBenchLab, LAB_METHOD, OTHERS_METHOD } from "./lab.ts";
 
 /** Measures it; inside a sandbox. */
@@ -24,14 +25,34 @@ export async function benchFirst(): Promise<PartReport> {
   await lab.objects.createEip({ name: POOL, address: POOL_RANGE });
   for (const { name } of lab.nodes) await lab.addPod(POOL, name);
   await stand(lab);
-  await rounds(lab, WARM_UP, firstArp);
-  const arpMs = await rounds(lab, ROUNDS, firstArp);
+  const [arpMs, aloneMs] = await besideTheApi(lab);
   await rounds(lab, WARM_UP, firstHttp);
   const httpMs = await rounds(lab, ROUNDS, firstHttp);
-  return report(arpMs, httpMs);
+  return report(arpMs, aloneMs, httpMs);
 }
 
-function report(arpMs: Spread, httpMs: Spread): PartReport {
+/** First ARP frames, and the API server's own part by turns with them. */
+async function besideTheApi(
+  lab: KubernetesLab,
+): Promise<readonly [Spread, Spread]> {
+  await using alone = await ApiAlone.start(lab);
+  const aloneMs: number[] = [];
+  const both = async (_: KubernetesLab, name: string): Promise<number> => {
+    aloneMs.push(await alone.measure(`${name}-alone`));
+    await lab.objects.remove(servicePath(`${name}-alone`));
+    return await firstArp(lab, name);
+  };
+  await rounds(lab, WARM_UP, both);
+  aloneMs.length = 0;
+  return [await rounds(lab, ROUNDS, both), spread(aloneMs)];
+}
+
+function report(
+  arpMs: Spread,
+  aloneMs: Spread,
+  httpMs: Spread,
+): PartReport {
+  const most = Math.max(ARP_MS_MAX, ARP_OF_API_MAX * aloneMs.median);
   const row = (what: string, figure: Spread, others: readonly string[]) => [
     what,
     formatSpread(figure, formatCount),
@@ -42,12 +63,14 @@ function report(arpMs: Spread, httpMs: Spread): PartReport {
     method: [
       LAB_METHOD,
       OTHERS_METHOD,
+      `The API server's own part is what a program takes that watches Services and writes an address into the status of a new one, and does nothing else: ${ROUNDS} times by turns with the ARP frames. A machine on which that alone takes 50 ms shows what an announcer adds, not what ${ARP_MS_MAX} ms are.`,
       `From before the POST of a Service with a wanted address, ${ROUNDS} of them one after the other; every node answers for another Service already; kube-proxy with \`--iptables-min-sync-period=10ms\`, its default adds a second for everybody. ARP is watched at the switch while nobody asks; for HTTP a client tries every ${HTTP_INTERVAL_MS} ms.`,
     ],
     tables: [{
       title: "Service created to its first answer, in ms",
       columns: ["until", "Foghorn", "OpenELB", "MetalLB", "kube-vip"],
       rows: [
+        row("the API server's own part", aloneMs, ["", "", ""]),
         row("first ARP frame", arpMs, ["56", "56", "52"]),
         row("HTTP 200", httpMs, ["166", "118", "122"]),
       ],
@@ -66,9 +89,10 @@ function report(arpMs: Spread, httpMs: Spread): PartReport {
     ],
     floors: [
       {
-        promise: "Service created to first ARP frame, median, at most 55 ms",
-        measured: `${formatCount(arpMs.median)} ms`,
-        met: arpMs.median <= 55,
+        promise:
+          `Service created to first ARP frame, median, at most ${ARP_MS_MAX} ms, or ${ARP_OF_API_MAX} times the API server's own part`,
+        measured: `${formatCount(arpMs.median)} ms, of ${formatCount(most)} ms`,
+        met: arpMs.median <= most,
       },
       {
         promise: "Service created to HTTP 200, median, at most 100 ms",
@@ -150,6 +174,8 @@ const WARM_UP = 5;
 const ROUNDS = 25;
 const HTTP_INTERVAL_MS = 5;
 const HTTP_TRY_MS = 250;
+const ARP_MS_MAX = 55;
+const ARP_OF_API_MAX = 1.1;
 const ANSWER_MS_MAX = 20_000;
 // Announcements of one Service are over before the next is created.
 const BETWEEN_MS = 1_000;
