@@ -134,7 +134,10 @@ export const LIST_REFRESH_MS = 5_000;
 /** A changed list is sent at most this often. */
 export const LIST_PAUSE_MS = 20;
 
-/** A beacon out of turn, and a QUERY to one fellow, is sent at most this often. */
+/**
+ * A beacon out of turn, a QUERY to one fellow, and a PROBE to a silent one that
+ * says UNSURE, is sent at most this often.
+ */
 export const OUT_OF_TURN_MS = 50;
 
 /** How long agent and link have been stable before a VIP moves to a better rank. */

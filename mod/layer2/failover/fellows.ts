@@ -28,6 +28,7 @@ import type {
 import { VIPS_PER_LINK_MAX } from "../vip_table.ts";
 import {
   FELLOWS_MAX,
+  OUT_OF_TURN_MS,
   REPLY_VALID_MS,
   STALL_MS,
   SUSPECTER_MS,
@@ -195,13 +196,12 @@ function heedState(step: Step, fellow: Fellow, said: FellowState): void {
   take(step, fellow, said);
   if (said.unsure && nowMs - fellow.repliedMs > REPLY_VALID_MS) {
     // Beacons of a node that hears nobody prove nothing.
-    if (fellow.presence === "verifying" || !mayVerify(step, fellow)) {
-      return;
-    }
+    if (fellow.presence === "verifying") return;
     if (fellow.presence === "silent") {
-      fellow.verifiedMs = nowMs;
-      sendProbe(step, fellow);
-    } else startVerification(step, fellow);
+      // Each of its beacons is asked about: it may hear since a moment ago, and
+      // until it was heard to, both answer for what they own.
+      if (nowMs - fellow.probedMs >= OUT_OF_TURN_MS) sendProbe(step, fellow);
+    } else if (mayVerify(step, fellow)) startVerification(step, fellow);
   } else rise(step, fellow);
 }
 

@@ -355,6 +355,22 @@ Deno.test("silent: asked again every 2 s for 30 s, then every 10 s", () => {
   deepStrictEqual(at, [...often, 40_000, 50_000]);
 });
 
+Deno.test("silent: each of its beacons with UNSURE is asked about, every 50 ms at most", () => {
+  const lone = STATES.silent();
+  const probes = () =>
+    lone.said().filter((line) => line === "PROBE > b").length;
+  probes();
+  for (const atMs of [3_000, 3_049]) {
+    lone.run(atMs).beacon("b", { unsure: true });
+  }
+  strictEqual(probes(), 1);
+  // It has been deaf until now, and hears this one.
+  lone.run(3_100).beacon("b", { unsure: true });
+  strictEqual(probes(), 1);
+  lone.replyLast("b", { unsure: true });
+  strictEqual(lone.presence("b"), "up");
+});
+
 Deno.test("silent: VOUCH brings a newer list of it", () => {
   const lone = STATES.silent();
   lone.say("b", { listVersion: 7 });
