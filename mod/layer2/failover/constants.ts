@@ -197,6 +197,12 @@ export const FOREIGN_MISSES_MAX = 3;
 /** How often an owner asks who else answers, while an agent that lives was never heard. */
 export const RIVAL_WATCH_MS = 1_000;
 
+/**
+ * The same, while one answers. Each time that is three frames, a request and two
+ * of an announcement: with those to witnesses they stay below 10 a second.
+ */
+export const RIVAL_FOUND_MS = 600;
+
 /** How many foreign hosts are watched at most. */
 export const FOREIGN_HOSTS_MAX = 64;
 

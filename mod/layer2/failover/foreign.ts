@@ -15,10 +15,11 @@ import {
   FOREIGN_HOSTS_MAX,
   FOREIGN_MISSES_MAX,
   FOREIGN_WATCH_MS,
+  RIVAL_FOUND_MS,
   RIVAL_WATCH_MS,
   STEADY_ASKS_PER_SECOND,
 } from "./constants.ts";
-import { ask } from "./out.ts";
+import { announceOnce, ask } from "./out.ts";
 import { isUnheard } from "./plan.ts";
 import {
   type FailoverState,
@@ -124,15 +125,32 @@ export function watchForeign(step: Step): void {
  */
 export function watchRivals(step: Step): void {
   const { state, nowMs } = step;
-  if (nowMs < state.rivalAskedMs + RIVAL_WATCH_MS) return;
-  state.rivalAskedMs = nowMs;
-  if (state.answering.size === 0) return;
-  if (![...state.fellows.values()].some(isUnheard)) return;
-  if (!takeSteadyAsk(step)) return;
-  const vips = [...state.answering];
-  state.rivalAt = (state.rivalAt + 1) % vips.length;
-  const vip = vips[state.rivalAt];
-  if (vip !== undefined) ask(step, vip);
+  if (nowMs < state.rivalDueMs) return;
+  const vip = [...state.fellows.values()].some(isUnheard)
+    ? longestUnasked(state)
+    : undefined;
+  // No ask left: the turn is kept, or witnesses would take them all.
+  if (vip !== undefined && !takeSteadyAsk(step)) return;
+  state.rivalDueMs = nowMs + RIVAL_WATCH_MS;
+  if (vip === undefined) return;
+  vip.rivalAskedMs = nowMs;
+  ask(step, vip.vip);
+}
+
+/**
+ * The VIP whose turn it is. Not by a position in the set: it shrinks as VIPs
+ * are yielded, and a turn would pass over those that move up.
+ */
+function longestUnasked(state: FailoverState): Vip | undefined {
+  let first: Vip | undefined;
+  for (const addr of state.answering) {
+    const vip = state.owned.get(addr);
+    if (vip === undefined) continue;
+    if (first === undefined || vip.rivalAskedMs < first.rivalAskedMs) {
+      first = vip;
+    }
+  }
+  return first;
 }
 
 /**
@@ -177,7 +195,7 @@ function watch(step: Step, host: ForeignHost): void {
 
 /**
  * A node whose frames are not heard claims what this node owns: the weaker rank
- * stops, for nothing else can settle it.
+ * stops, and the better one announces it, for nothing else tells the other.
  */
 function heedRival(
   step: Step,
@@ -187,10 +205,17 @@ function heedRival(
 ): void {
   if (fellow === undefined || isPresent(fellow) || !fellow.live) return;
   if (!vip.order.includes(fellow)) return;
+  const { state, nowMs } = step;
+  // Where one is answered for twice, others may be: the next is asked for soon.
+  state.rivalDueMs = Math.min(state.rivalDueMs, nowMs + RIVAL_FOUND_MS);
   const theirs = { standing: 0, fellow } as const;
-  if (compareClaims(vip, theirs, ownClaim(step.state, vip)) >= 0) return;
-  vip.claimedBy = { mac, fellow };
-  step.state.dirty.add(vip);
+  if (compareClaims(vip, theirs, ownClaim(state, vip)) < 0) {
+    vip.claimedBy = { mac, fellow };
+    state.dirty.add(vip);
+  } else if (nowMs >= vip.rivalToldMs + RIVAL_WATCH_MS) {
+    vip.rivalToldMs = nowMs;
+    announceOnce(step, vip);
+  }
 }
 
 /**

@@ -74,6 +74,17 @@ export function answer(step: Step, vip: Vip, on: boolean): void {
 }
 
 /**
+ * Announces a VIP once more, while it is answered for.
+ *
+ * @param step The step.
+ * @param vip The VIP.
+ */
+export function announceOnce(step: Step, vip: Vip): void {
+  if (!step.state.answering.has(vip.vip)) return;
+  step.effects.push({ kind: "announce", vip: vip.vip, once: true });
+}
+
+/**
  * Tells whether a VIP is owned and why, unless that was told last.
  *
  * @param step The step.

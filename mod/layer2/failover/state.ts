@@ -232,6 +232,10 @@ export interface Vip extends Scheduled {
   leaveDueMs: number;
   /** A node whose frames are not heard, and that was heard to claim it just now. */
   claimedBy: { readonly mac: MacAddr; readonly fellow: Fellow } | undefined;
+  /** When it was asked last who else answers for it. */
+  rivalAskedMs: number;
+  /** When a weaker node whose frames are not heard was told to stop. */
+  rivalToldMs: number;
   /** Why this node owns it. */
   ownedReason: FailoverReason;
   /** What was told last. */
@@ -381,9 +385,8 @@ export interface FailoverState {
   asks: number;
   /** When they were counted. */
   asksAtMs: number;
-  /** When it was asked last who else answers for an own VIP, and for which of them. */
-  rivalAskedMs: number;
-  rivalAt: number;
+  /** When it is asked next who else answers for an own VIP. */
+  rivalDueMs: number;
 }
 
 /** One step: the state, its time, and what it asks for. */
@@ -465,6 +468,8 @@ export function newVip(vip: IpAddr, holders: Fellow[]): Vip {
     doubtedUntilMs: -Infinity,
     leaveDueMs: Infinity,
     claimedBy: undefined,
+    rivalAskedMs: -Infinity,
+    rivalToldMs: -Infinity,
     ownedReason: "claimed",
     reported: undefined,
     lastHolder: undefined,
@@ -538,8 +543,7 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     witnessedMs: -Infinity,
     asks: STEADY_ASKS_PER_SECOND,
     asksAtMs: -Infinity,
-    rivalAskedMs: -Infinity,
-    rivalAt: 0,
+    rivalDueMs: -Infinity,
   };
 }
 

@@ -52,7 +52,15 @@ import {
 } from "./constants.ts";
 import type { FailoverReason } from "./events.ts";
 import { hold, tellHeld, unhold } from "./foreign.ts";
-import { answer, ask, isNewer, report, sendProbe, touchList } from "./out.ts";
+import {
+  announceOnce,
+  answer,
+  ask,
+  isNewer,
+  report,
+  sendProbe,
+  touchList,
+} from "./out.ts";
 import { areListsWhole, hasSuccessor, planOf } from "./plan.ts";
 import { isUp, noteLoss } from "./standing.ts";
 import {
@@ -495,11 +503,6 @@ function defend(step: Step, vip: Vip, against: Fellow): void {
     nextMs: nowMs + DEFEND_MS,
   });
   state.defending.add(against);
-}
-
-function announceOnce(step: Step, vip: Vip): void {
-  if (!step.state.answering.has(vip.vip)) return;
-  step.effects.push({ kind: "announce", vip: vip.vip, once: true });
 }
 
 /** Reports, while the VIP is answered for. */
