@@ -276,13 +276,13 @@ const BEGIN: Readonly<
     host.plug();
     world.timeline.after(FOREIGN_AFTER_MS, () => {
       shown.end();
-      world.rules.foreign.set(vip.vip, world.nowMs);
+      world.rules.foreignCame(vip.vip);
     });
     return {
       nodes: [],
       end: () => {
         host.isOn = false;
-        world.rules.foreign.delete(vip.vip);
+        world.rules.foreignGone(vip.vip);
       },
     };
   },

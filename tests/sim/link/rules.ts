@@ -75,8 +75,10 @@ export class LinkRules {
   doubleMsMax = 0;
   /** No VIP may move, as nothing but the API is down. */
   isStill = false;
-  /** VIPs that a foreign host answers for, and since when they may be claimed. */
-  readonly foreign: Map<IpAddr, number> = new Map();
+  /** VIPs that a foreign host answers for, which came when they might be claimed again. */
+  readonly foreign: Set<IpAddr> = new Set();
+  /** Those among them that an agent had nevertheless: it does not yield, and may hand over. */
+  readonly #contested = new Set<IpAddr>();
   /** Every VIP with another candidate is to be answered for at every moment. */
   isGapless = false;
   readonly #world: LinkWorld;
@@ -98,6 +100,19 @@ export class LinkRules {
   silentSinceMs(vip: IpAddr): number | undefined {
     const book = this.#books.get(vip);
     return book === undefined ? 0 : book.silentSinceMs;
+  }
+
+  /** A foreign host answers for a VIP, and agents may claim it. */
+  foreignCame(vip: IpAddr): void {
+    this.foreign.add(vip);
+    const owners = this.#books.get(vip)?.owning.size ?? 0;
+    if (owners > 0) this.#contested.add(vip);
+  }
+
+  /** It does not any more. */
+  foreignGone(vip: IpAddr): void {
+    this.foreign.delete(vip);
+    this.#contested.delete(vip);
   }
 
   /** Takes a report of an agent. */
@@ -208,13 +223,19 @@ export class LinkRules {
         this.broken(`${claim} from ${owner.name}, which answers (rule 4)`);
       }
     }
-    const isHearing = faultlessSinceMs(node) < nowMs - SOUND_MS &&
-      this.#world.plan.cabling.lossShare === 0;
-    if (this.foreign.has(vip) && isHearing) {
-      this.broken(`${claim} while a foreign host answers for it`);
-    }
+    this.#checkForeign(vip, node, claim);
     book.claimedMs = nowMs;
     this.claims.push({ atMs: nowMs, vip, node, reason });
+  }
+
+  /** What a foreign host answers for is claimed from no one but an agent that has it. */
+  #checkForeign(vip: IpAddr, node: LinkNode, claim: string): void {
+    if (!this.foreign.has(vip) || this.#contested.has(vip)) return;
+    const { nowMs, plan } = this.#world;
+    const isHearing = faultlessSinceMs(node) < nowMs - SOUND_MS &&
+      plan.cabling.lossShare === 0;
+    if (isHearing) this.broken(`${claim} while a foreign host answers for it`);
+    this.#contested.add(vip);
   }
 
   /** Whether an owner answers, and both are in contact and without fault, long enough. */
