@@ -10,7 +10,13 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
-import { compareClaims, ownClaim, strongestHolder } from "./claim.ts";
+import {
+  type Claim,
+  compareClaims,
+  ownFlags,
+  standingOf,
+  strongestHolder,
+} from "./claim.ts";
 import {
   FOREIGN_HOSTS_MAX,
   FOREIGN_MISSES_MAX,
@@ -208,8 +214,13 @@ function heedRival(
   const { state, nowMs } = step;
   // Where one is answered for twice, others may be: the next is asked for soon.
   state.rivalDueMs = Math.min(state.rivalDueMs, nowMs + RIVAL_FOUND_MS);
-  const theirs = { standing: 0, fellow } as const;
-  if (compareClaims(vip, theirs, ownClaim(state, vip)) < 0) {
+  // By what both can know alone, or both may yield: it does not hear our UNSURE,
+  // nor we its; that it leaves is in the view.
+  const flags = { ...ownFlags(state), unsure: false };
+  const standing = standingOf(flags, vip.leavingMs !== undefined);
+  const own: Claim = { standing, fellow: state.self };
+  const theirs: Claim = { standing: fellow.viewLeaving ? 2 : 0, fellow };
+  if (compareClaims(vip, theirs, own) < 0) {
     vip.claimedBy = { mac, fellow };
     state.dirty.add(vip);
   } else if (nowMs >= vip.rivalToldMs + RIVAL_WATCH_MS) {

@@ -55,6 +55,37 @@ Deno.test("filtered: the better rank announces, once a second, when a weaker nod
   deepStrictEqual(announced(), [`announce ${ABCD} once`]);
 });
 
+Deno.test("filtered: the better rank goes on though it is UNSURE, which the other cannot know", () => {
+  const lone = beside(ABCD);
+  lone.view({ nodes: [...ALL, "unheard"], vips: [[ABCD, ["a", "unheard"]]] });
+  lone.run(9_000).silence("b").silence("c").run(10_000);
+  strictEqual(lone.state.phase.kind, "unsure");
+  lone.claim(ABCD, "u", "unheard");
+  ok(lone.state.answering.has(ABCD));
+});
+
+Deno.test("filtered: a better node that leaves by its Lease is none to yield to", () => {
+  const lone = beside(BACD);
+  const tell = (isLeaving: boolean) =>
+    lone.tell({
+      kind: "view",
+      nowMs: lone.nowMs,
+      nodes: ALL.map((node) => ({
+        node,
+        live: true,
+        leaving: isLeaving && node === "b",
+      })),
+    });
+  tell(true);
+  lone.silence("b").run(5_000);
+  ok(lone.state.answering.has(BACD));
+  lone.read();
+  lone.claim(BACD, "b", "b");
+  deepStrictEqual(lone.said(), [`announce ${BACD} once`]);
+  tell(false).claim(BACD, "b", "b");
+  ok(!lone.state.answering.has(BACD));
+});
+
 Deno.test("filtered: one answered for twice is found, and the next asked for soon", () => {
   const lone = beside(ABCD);
   const vips = [ABCD, BACD, CBAD].map((vip) =>
