@@ -94,8 +94,8 @@ export function samplesOf(
   for (const [link, value] of view.local.arpIgnore) {
     add("foghorn_strict_arp_off", value === 0 ? 1 : 0, { link });
   }
-  if (view.proxy !== "absent") {
-    add("foghorn_kube_proxy_up", view.proxy === "healthy" ? 1 : 0);
+  for (const state of PROXY_STATES) {
+    add("foghorn_kube_proxy", view.proxy === state ? 1 : 0, { state });
   }
   addPools(view, add);
   addWire(view, add);
@@ -201,3 +201,9 @@ const PRESENCES = [
 ] as const;
 /** The wire isolate reports every 10 s; silent for this long, it hangs. */
 const WIRE_SILENCE_MAX_MS = 60_000;
+
+const PROXY_STATES: readonly MainView["proxy"][] = [
+  "absent",
+  "healthy",
+  "unhealthy",
+];

@@ -137,6 +137,7 @@ export class MainCore {
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
       this.#proxy.deadlineMs(),
+      this.#rights.deadlineMs(),
       this.#unheard.deadlineMs(),
       this.#upcoming.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
@@ -307,6 +308,7 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
+    for (const right of this.#rights.takeDue(at)) this.#tellMissing(right);
     if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
     this.#advanceShutdown(at);
   }

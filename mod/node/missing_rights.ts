@@ -28,6 +28,8 @@ export interface MissingRight {
 export class MissingRights {
   /** By what was tried. */
   readonly #refusals = new Map<string, Refusal>();
+  /** What a watch was refused just after other trouble, and is told once. */
+  readonly #unsettled = new Map<string, Unsettled>();
   /** When something failed last that was not for want of a right. */
   #troubleMs = -Infinity;
 
@@ -38,7 +40,7 @@ export class MissingRights {
    * @param news What it told.
    * @param at The time.
    * @returns The right, when it was not known to be missing. Right after other
-   * trouble none is, as with {@link MissingRights.takeAnswer}: a watch asks again.
+   * trouble none is yet, see {@link MissingRights.takeDue}.
    */
   takeNews(
     watched: string,
@@ -51,12 +53,42 @@ export class MissingRights {
       if (parseMissingRight(words) === undefined) this.#troubleMs = at.nowMs;
       else if (this.#isSettled(at)) {
         return this.#refused(source, words, at, Infinity)?.fresh;
+      } else {
+        const dueMs = this.#troubleMs + SETTLE_MS;
+        this.#unsettled.set(source, { words, dueMs });
       }
       return undefined;
     }
     // What cannot be read says nothing about rights.
-    if (news.kind !== "unprojectable") this.#refusals.delete(source);
+    if (news.kind === "unprojectable") return undefined;
+    this.#refusals.delete(source);
+    this.#unsettled.delete(source);
     return undefined;
+  }
+
+  /**
+   * Takes what was refused just after other trouble, and still is.
+   *
+   * @param at The time.
+   * @returns The rights that were not known to be missing.
+   */
+  takeDue(at: Instant): readonly MissingRight[] {
+    const due: MissingRight[] = [];
+    for (const [source, { words, dueMs }] of this.#unsettled) {
+      if (at.nowMs < dueMs) continue;
+      this.#unsettled.delete(source);
+      const fresh = this.#refused(source, words, at, Infinity)?.fresh;
+      if (fresh !== undefined) due.push(fresh);
+    }
+    return due;
+  }
+
+  /** When {@link MissingRights.takeDue} has something, or undefined. */
+  deadlineMs(): number | undefined {
+    if (this.#unsettled.size === 0) return undefined;
+    return Math.min(
+      ...Array.from(this.#unsettled.values(), ({ dueMs }) => dueMs),
+    );
   }
 
   /**
@@ -158,6 +190,11 @@ export function missingRightSentence(right: MissingRight): string {
   const what = group === "" ? resource : `${resource} of ${group}`;
   const where = namespace === undefined ? "" : ` in namespace ${namespace}`;
   return `The API server does not let ${user} ${verb} ${what}${where}: add the verb to the role bound to that user, docs/permissions.md has them all`;
+}
+
+interface Unsettled {
+  readonly words: string;
+  readonly dueMs: number;
 }
 
 interface Refusal {

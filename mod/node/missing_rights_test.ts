@@ -69,13 +69,19 @@ Deno.test("MissingRights tells of a watch's right once, until it is granted", ()
     rights.takeNews("service", lost("the server is away"), instant(0)),
     undefined,
   );
-  // The server has just started, and has not read the roles yet.
-  const asked = (nowMs: number) =>
-    rights.takeNews("service", lost(LIST), instant(nowMs));
-  strictEqual(asked(SETTLE_MS - 1), undefined);
+  // The server has just started, and may not have read the roles yet.
+  strictEqual(rights.takeNews("service", lost(LIST), instant(0)), undefined);
+  strictEqual(rights.takeNews("node", lost(LIST), instant(0)), undefined);
   deepStrictEqual(verbs(rights, SETTLE_MS), []);
-  strictEqual(asked(SETTLE_MS)?.verb, "list");
-  strictEqual(asked(SETTLE_MS), undefined);
+  strictEqual(rights.deadlineMs(), SETTLE_MS);
+  deepStrictEqual(rights.takeDue(instant(SETTLE_MS - 1)), []);
+  const due = rights.takeDue(instant(SETTLE_MS));
+  deepStrictEqual(due.map(({ verb }) => verb), ["list"]);
+  strictEqual(rights.deadlineMs(), undefined);
+  strictEqual(
+    rights.takeNews("service", lost(LIST), instant(SETTLE_MS)),
+    undefined,
+  );
   rights.takeNews("node", { kind: "alive" }, instant(0));
   rights.takeNews(
     "service",
@@ -86,6 +92,15 @@ Deno.test("MissingRights tells of a watch's right once, until it is granted", ()
   deepStrictEqual(verbs(rights, 1e9), ["list services"]);
   rights.takeNews("service", { kind: "listed" }, instant(0));
   deepStrictEqual(verbs(rights, 0), []);
+});
+
+Deno.test("MissingRights forgets a refusal just after other trouble when the watch is let in", () => {
+  const rights = new MissingRights();
+  rights.takeNews("service", lost("the server is away"), instant(0));
+  rights.takeNews("service", lost(LIST), instant(100));
+  rights.takeNews("service", { kind: "listed" }, instant(200));
+  strictEqual(rights.deadlineMs(), undefined);
+  deepStrictEqual(rights.takeDue(instant(SETTLE_MS)), []);
 });
 
 Deno.test("MissingRights names a right once, whatever was refused for it", () => {

@@ -154,11 +154,11 @@ export const METRICS = {
       "1 while frames between agents carry an HMAC and others are refused, 0 without the Secret foghorn-wire-key",
     labels: [],
   },
-  foghorn_kube_proxy_up: {
+  foghorn_kube_proxy: {
     kind: "gauge",
     help:
-      "1 while this node's kube-proxy says it is healthy, 0 while not; none where it never answered",
-    labels: [],
+      "1 for how kube-proxy of this node is judged by its health port: absent (it never answered), healthy or unhealthy; 0 for the others",
+    labels: ["state"],
   },
   foghorn_strict_arp_off: {
     kind: "gauge",

@@ -24,8 +24,7 @@ testOnStage(
     const proxies = new Map<string, LabProcess>();
     try {
       await step("no health port: nothing is concluded", async () => {
-        await stage.isAnsweredBy(VIP, first);
-        strictEqual(await proxyUp(stage, first), undefined);
+        strictEqual(await judged(stage, first), "absent");
       });
       await step("healthy everywhere: the owner stays", async () => {
         for (const node of [first, second]) {
@@ -34,14 +33,14 @@ testOnStage(
         }
         await stage.isAnsweredBy(VIP, first);
         strictEqual(degraded(stage)?.status, "False");
-        strictEqual(await proxyUp(stage, first), 1);
+        strictEqual(await judged(stage, first), "healthy");
       });
       await step("silent on the owner: the next one takes over", async () => {
         await proxies.get(first)?.stop("SIGKILL");
         await stage.isAnsweredBy(VIP, second, MOVE_MS_MAX);
         await isDegraded(stage, /other nodes answer for the addresses/);
         match(degraded(stage)?.message ?? "", new RegExp(`nodes ${first}\\)`));
-        strictEqual(await proxyUp(stage, first), 0);
+        strictEqual(await judged(stage, first), "unhealthy");
       });
       await step("silent everywhere: it is answered all the same", async () => {
         await proxies.get(second)?.stop("SIGKILL");
@@ -64,13 +63,15 @@ testOnStage(
   },
 );
 
-/** What a node's agent says of its kube-proxy; undefined: nothing. */
-async function proxyUp(
+/** How a node's agent judges its kube-proxy, by its metrics. */
+async function judged(
   stage: Stage,
   node: string,
-): Promise<number | undefined> {
+): Promise<string | undefined> {
   const metrics = await stage.lab.node(node).metrics();
-  return metrics.get("foghorn_kube_proxy_up");
+  return ["absent", "healthy", "unhealthy"].find((state) =>
+    metrics.get(`foghorn_kube_proxy{state="${state}"}`) === 1
+  );
 }
 
 /** Starts what answers 200 on a node's health port. */

@@ -194,14 +194,20 @@ export function linkDueMs(state: FailoverState): number {
 }
 
 /**
- * Whether there are agents to be heard: nodes of the view, or fellows.
+ * Whether there are agents to be heard: nodes of the view that live by their
+ * Lease, fellows that the view does not have, and whoever is present.
+ *
+ * A node that is silent and whose Lease has run out, or was given back, is gone
+ * by two witnesses: nobody must be heard to know that it is not this node that
+ * is deaf. Without the API server a Lease stays as it was judged last.
  *
  * @param state The state.
  * @returns False for the only agent.
  */
 export function othersExist(state: FailoverState): boolean {
   for (const fellow of state.fellows.values()) {
-    if (fellow.inView || fellow.incarnation >= 0n) return true;
+    if (fellow.inView ? fellow.live : fellow.incarnation >= 0n) return true;
+    if (isPresent(fellow)) return true;
   }
   return false;
 }

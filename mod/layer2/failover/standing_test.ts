@@ -248,6 +248,18 @@ Deno.test("good: unsure 260 ms after the last proof, answers stay on", () => {
   ok(lone.state.answering.has(ABCD));
 });
 
+Deno.test("unsure: good again once the Leases of all that are silent have run out", () => {
+  const lone = lonely();
+  const kind = (): Kind => lone.state.phase.kind;
+  lone.view({ nodes: ALL, dead: ["b"] }).run(lone.nowMs + 1_000);
+  strictEqual(kind(), "unsure");
+  lone.view({ nodes: ALL, dead: ["b", "c", "d"] }).run(lone.nowMs + 1);
+  strictEqual(kind(), "good");
+  // Whoever speaks is there, whatever its Lease says.
+  lone.beacon("b").run(lone.nowMs + 300);
+  strictEqual(kind(), "unsure");
+});
+
 Deno.test("unsure: claims that were waiting are cancelled", () => {
   const lone = Lone.settled({
     node: "c",

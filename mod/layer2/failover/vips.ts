@@ -62,7 +62,7 @@ import {
   touchList,
 } from "./out.ts";
 import { areListsWhole, hasSuccessor, planOf } from "./plan.ts";
-import { isUp, noteLoss } from "./standing.ts";
+import { isUp, noteLoss, othersExist } from "./standing.ts";
 import {
   type Fellow,
   isOwned,
@@ -223,7 +223,10 @@ function begin(step: Step, vip: Vip, plan: Plan): void {
   if (plan.why !== "unheard" && isHeld(step, vip)) return;
   switch (plan.kind) {
     case "takeover":
-      if (state.lastProofMs >= (plan.from?.verifiedMs ?? 0)) {
+      if (
+        state.lastProofMs >= (plan.from?.verifiedMs ?? 0) ||
+        !othersExist(state)
+      ) {
         claim(step, vip, "took-over");
       } else prove(step, vip, plan);
       break;

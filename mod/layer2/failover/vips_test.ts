@@ -454,6 +454,15 @@ Deno.test("takeover: without a proof since the verification began it asks a witn
   strictEqual(kindOf(lone, ABCD), "owner");
 });
 
+Deno.test("takeover: of the last other agent when its Lease has run out, though nobody is heard", () => {
+  const lone = beside(ABCD, { b: [ABCD] }).silence("b").silence("c");
+  lone.run(lone.nowMs + 5_000);
+  strictEqual(lone.state.answering.size, 0);
+  lone.view({ nodes: ALL, dead: ["b", "c", "d"] });
+  lone.run(lone.nowMs + 2_000);
+  strictEqual(kindOf(lone, ABCD), "owner");
+});
+
 Deno.test("first claim: not while a better candidate is LISTENING, 1,250 ms at most", () => {
   const lone = Lone.settled().run(2_070).beacon("b", { listening: true });
   lone.view({ vips: [[BACD, ALL]] });

@@ -211,8 +211,12 @@ export class LinkRules {
     if (this.isStill) {
       this.broken(`${claim} while only the API is down (rule 6)`);
     }
+    const { main } = node;
     if (
-      node.monoMs - node.lastFrameMs > PROOF_MS && this.#world.nodes.length > 1
+      node.monoMs - node.lastFrameMs > PROOF_MS &&
+      this.#world.nodes.length > 1 &&
+      // Who is silent and has no Lease any more is gone for sure.
+      main?.wasAlone(TOLD_MS, node.monoMs) !== true
     ) this.broken(`${claim} having heard nobody (rule 3)`);
     for (const [owner, sinceMs] of book.answering) {
       if (owner === node) continue;
@@ -438,6 +442,8 @@ const PASSING: ReadonlySet<string> = new Set(["suspended", "link-down"]);
 /** A question that waited longer is not to be answered: others may own the address by now. */
 const OLD_MS = 250;
 const PROOF_MS = 500;
+/** How long what main told may be under way to the wire isolate. */
+const TOLD_MS = 500;
 const SOUND_MS = 1_500;
 const FROZEN_RECENTLY_MS = 20_000;
 const DWELL_MS = 59_000;

@@ -68,6 +68,9 @@ export class ScriptedMain {
   #isFrozen: boolean | undefined;
   #thawedMs = -Infinity;
   #toldNodes = "";
+  /** Whether no other Lease was live as it was last told. */
+  #isAlone = false;
+  #joinedMs = -Infinity;
   /** Versions of the Leases that were observed. */
   readonly #seen = new Map<string, string>();
   /** What was told of each VIP. */
@@ -144,6 +147,11 @@ export class ScriptedMain {
     return this.#isFrozen !== false || nowMs - this.#thawedMs < withinMs;
   }
 
+  /** Whether no other Lease was live at some moment of the last so many milliseconds. */
+  wasAlone(withinMs: number, nowMs: number): boolean {
+    return this.#isAlone || nowMs - this.#joinedMs < withinMs;
+  }
+
   /** Tells what changed. */
   tell(nowMs: number): void {
     const isFrozen = nowMs >= this.#renewedMs + LEASE_MS;
@@ -158,6 +166,11 @@ export class ScriptedMain {
     ).join();
     if (text === this.#toldNodes) return;
     this.#toldNodes = text;
+    const isAlone = nodes.every(({ node, live }) =>
+      node === this.node || !live
+    );
+    if (this.#isAlone && !isAlone) this.#joinedMs = nowMs;
+    this.#isAlone = isAlone;
     this.#post({ kind: "nodes", nodes });
   }
 
