@@ -10,6 +10,12 @@
  */
 
 export { Allocator } from "./allocator.ts";
+export type {
+  ExplainedChoice,
+  FamilyExplanation,
+  PoolStanding,
+  PoolVerdict,
+} from "./explanation.ts";
 export {
   comparePools,
   EXCLUDES_MAX,
