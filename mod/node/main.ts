@@ -156,6 +156,7 @@ export class MainCore {
       owners: this.#owners,
       local: this.#local,
       announcements: this.#announcements,
+      cluster: this.#cluster,
       isSigned: this.#identity.isSigned,
       proxy: this.#proxy.state,
       controller: this.#controller,
@@ -594,6 +595,8 @@ export interface MainView {
   readonly local: LocalView;
   /** What is announced by whom. */
   readonly announcements: Announcements;
+  /** What is known of the cluster. */
+  readonly cluster: ClusterState;
   /** Whether frames between agents carry an HMAC. */
   readonly isSigned: boolean;
   /** How kube-proxy of this node is judged. */

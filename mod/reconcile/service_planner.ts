@@ -20,6 +20,7 @@ import { sameIngress } from "@/api/ingress.ts";
 import {
   type Allocation,
   type Allocator,
+  type FamilyExplanation,
   type HeldAddress,
   type Refusal,
   Waiters,
@@ -31,8 +32,11 @@ import {
   allocationRequest,
   carriesOurMarks,
   type ClaimConfig,
+  claimOf,
+  type ClaimVerdict,
   familiesOf,
   ingressAddresses,
+  type RequestError,
   wantsAddress,
 } from "./claim.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
@@ -82,6 +86,18 @@ interface Pending {
   readonly addresses: readonly IpAddr[];
   /** Addresses shown before and not any more. */
   readonly dropped: readonly IpAddr[];
+}
+
+/** How a Service stands to the pools. */
+export interface ServiceExplanation {
+  /** Why it is ours, or is not. */
+  readonly claim: ClaimVerdict;
+  /** What it has, in the order of its families. */
+  readonly held: readonly HeldAddress[];
+  /** The choice of each family, or what is wrong with the request; undefined: it is not ours. */
+  readonly families:
+    | Result<readonly FamilyExplanation[], RequestError>
+    | undefined;
 }
 
 /** Plans the writes about Services. */
@@ -238,6 +254,30 @@ export class ServicePlanner {
         : EVENT_REASON.updateServiceStatus,
       message: outcome.message,
     });
+  }
+
+  /**
+   * How a Service stands to the pools: the decisions that {@linkcode plan}
+   * rests on; nothing changes by it.
+   */
+  explain(service: Service): ServiceExplanation {
+    const { allocator, claim, state } = this.#parts;
+    const verdict = claimOf(service, claim);
+    const held = allocator.heldBy(keyOf(service.meta), familiesOf(service));
+    if (!verdict.isOurs) return { claim: verdict, held, families: undefined };
+    const request = allocationRequest(
+      service,
+      state.namespaces.get(service.meta.namespace),
+    );
+    if (!request.ok) return { claim: verdict, held, families: request };
+    const families = allocator.explain(request.value);
+    return {
+      claim: verdict,
+      held,
+      families: families.ok
+        ? families
+        : { ok: false, error: troubleOf(families.error) },
+    };
   }
 
   #forget(key: string): void {
@@ -566,10 +606,15 @@ export function isServiceKey(holder: string): boolean {
   return !holder.includes(" ");
 }
 
+/** A refusal as one sentence that says what would be right. */
+export function refusalSentence({ message, advice }: Refusal): string {
+  return `${message}: ${advice}`;
+}
+
 function troubleOf(refusal: Refusal): Trouble {
   return {
     reason: refusal.reason,
-    message: `${refusal.message}: ${refusal.advice}`,
+    message: refusalSentence(refusal),
     event: refusal.stage === "construct"
       ? EVENT_REASON.constructRequest
       : EVENT_REASON.assignIpFailed,
