@@ -54,7 +54,12 @@ export async function clusterSource(
   const access = await loadClusterAccess(
     kubeconfig === undefined ? {} : { kubeconfig },
   );
-  const api = new KubeApi(access, { userAgent: `foghorn/${VERSION}` });
+  // A handful of lists and away: HTTP/2 has nothing to offer here, and the end
+  // of a connection as short as that ends the server of the lab (nghttp2).
+  const api = new KubeApi(access, {
+    userAgent: `foghorn/${VERSION}`,
+    protocol: "http/1.1",
+  });
   try {
     return await listAll(api, question);
   } finally {

@@ -136,7 +136,7 @@ function eipCells(row: EipRow): Cells {
       row.address,
       row.protocol,
       `${row.used} of ${of} used`,
-      row.ready === "Ready" ? "" : row.ready,
+      row.ready === "Ready" ? row.full ? "full" : "" : row.ready,
     ],
   };
 }

@@ -40,6 +40,7 @@ export {
   type Recovery,
 } from "./recovery.ts";
 export {
+  plainRefusal,
   type Refusal,
   type RefusalReason,
   type WakeCause,

@@ -22,6 +22,7 @@ import {
   type Allocator,
   type FamilyExplanation,
   type HeldAddress,
+  plainRefusal,
   type Refusal,
   Waiters,
   type WakeCause,
@@ -274,9 +275,13 @@ export class ServicePlanner {
     return {
       claim: verdict,
       held,
-      families: families.ok
-        ? families
-        : { ok: false, error: troubleOf(families.error) },
+      families: families.ok ? families : {
+        ok: false,
+        error: {
+          reason: families.error.reason,
+          message: plainRefusal(families.error),
+        },
+      },
     };
   }
 
@@ -606,15 +611,10 @@ export function isServiceKey(holder: string): boolean {
   return !holder.includes(" ");
 }
 
-/** A refusal as one sentence that says what would be right. */
-export function refusalSentence({ message, advice }: Refusal): string {
-  return `${message}: ${advice}`;
-}
-
 function troubleOf(refusal: Refusal): Trouble {
   return {
     reason: refusal.reason,
-    message: refusalSentence(refusal),
+    message: `${refusal.message}: ${refusal.advice}`,
     event: refusal.stage === "construct"
       ? EVENT_REASON.constructRequest
       : EVENT_REASON.assignIpFailed,

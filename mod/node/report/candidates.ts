@@ -124,15 +124,20 @@ function summaryOf(
     };
   }
   const isOne = meant.every(({ reason }) => reason === first.reason);
-  const told = meant.slice(0, NODES_TOLD_MAX)
-    .map(({ node, sentence }) => `${node}: ${sentence}`).join("; ");
-  const more = meant.length > NODES_TOLD_MAX
-    ? `; and ${meant.length - NODES_TOLD_MAX} more`
-    : "";
+  const bySentence = Map.groupBy(meant, ({ sentence }) => sentence);
+  const told = [...bySentence].slice(0, SENTENCES_MAX)
+    .map(([sentence, nodes]) => `${namesOf(nodes)}: ${sentence}`).join("; ");
+  const more = bySentence.size > SENTENCES_MAX ? "; and others" : "";
   return {
     reason: isOne ? first.reason : CONDITION_REASON.noCandidate,
     message: `No node may answer for ${vip}. ${told}${more}`,
   };
+}
+
+function namesOf(nodes: readonly { readonly node: string }[]): string {
+  const names = nodes.slice(0, NODES_NAMED_MAX).map(({ node }) => node);
+  const more = nodes.length - names.length;
+  return `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 function isWithoutEndpoint(
@@ -233,5 +238,7 @@ const NOT_AMISS: ReadonlySet<string> = new Set([
   CONDITION_REASON.nodeGoing,
   CONDITION_REASON.noLocalEndpoint,
 ]);
-/** Nodes of which a sentence tells why they are out. */
-const NODES_TOLD_MAX = 3;
+/** Reasons for which nodes are out that a sentence tells of. */
+const SENTENCES_MAX = 3;
+/** Nodes that are named of each. */
+const NODES_NAMED_MAX = 5;

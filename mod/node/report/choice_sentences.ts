@@ -10,12 +10,12 @@ import {
   OPENELB_ANNOTATION,
   OPENELB_ANNOTATION_VALUE,
 } from "@/api/names.ts";
-import type { FamilyExplanation, PoolVerdict } from "@/ipam/mod.ts";
 import {
-  type ClaimConfig,
-  type ClaimVerdict,
-  refusalSentence,
-} from "@/reconcile/mod.ts";
+  type FamilyExplanation,
+  plainRefusal,
+  type PoolVerdict,
+} from "@/ipam/mod.ts";
+import { type ClaimConfig, type ClaimVerdict } from "@/reconcile/mod.ts";
 
 /**
  * Why a Service is ours, or what would make it so.
@@ -79,7 +79,7 @@ export function poolSentence(
     case "full":
       return "all addresses are in use or reserved";
     case "refused":
-      return refusal === undefined ? "refused" : refusalSentence(refusal);
+      return refusal === undefined ? "refused" : plainRefusal(refusal);
     case "disabled":
       return "gives out nothing: spec.disable is true, or its condition Ready says what is wrong";
     case "deleting":

@@ -45,7 +45,9 @@ export function ownerOf(
   }
   for (const key of known.services) {
     const told = source.told.get(key);
-    if (told === undefined) continue;
+    const ingress = source.cluster.services.get(key)?.ingress ?? [];
+    // The Event does not say of which of several addresses.
+    if (told === undefined || ingress.length !== 1) continue;
     const view: OwnerView = { node: told.node, since: told.at, by: "event" };
     if (isPossible(view)) return view;
   }

@@ -153,6 +153,8 @@ export interface EipRow {
   readonly used: number;
   /** Addresses that can be handed out, used or not; capped at 2⁵³ − 1. */
   readonly size: number;
+  /** Whether no address is left to give out. */
+  readonly full: boolean;
   /** Reason of its condition Ready. */
   readonly ready: string;
 }

@@ -8,13 +8,12 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { CONDITION, CONDITION_REASON } from "@/api/conditions.ts";
 import type { Eip, Service } from "@/api/mod.ts";
-import { statusCount } from "@/ipam/mod.ts";
+import { plainRefusal, statusCount } from "@/ipam/mod.ts";
 import {
   carriesOurMarks,
   claimOf,
   ingressAddresses,
   isVirtualLink,
-  refusalSentence,
   unfitnessOf,
 } from "@/reconcile/mod.ts";
 import { candidatesOf, silentSentence, whyUnanswered } from "./candidates.ts";
@@ -145,11 +144,11 @@ export function serviceProblems(
       const isWelcome = service.ipFamilyPolicy === "PreferDualStack";
       // The one family that has an address is what it asked for at least.
       if (isWelcome && shown.length > 0) {
-        add("warning", outcome.error.reason, refusalSentence(outcome.error));
+        add("warning", outcome.error.reason, plainRefusal(outcome.error));
       } else {add(
           severity,
           outcome.error.reason,
-          refusalSentence(outcome.error),
+          plainRefusal(outcome.error),
         );}
     }
   }
@@ -195,15 +194,6 @@ function eipRow(
   for (const problem of eipTroubles(source, name)) {
     add("warning", problem.reason, problem.sentence);
   }
-  if (usage?.full === true && !eip.spec.disable) {
-    add(
-      "warning",
-      "Full",
-      `All ${
-        statusCount(usage.usableSize)
-      } addresses that it can give out are in use or reserved: extend spec.address, or create another Eip`,
-    );
-  }
   problems.push(...found);
   return {
     eip: name,
@@ -212,6 +202,7 @@ function eipRow(
     protocol: eip.spec.protocol ?? "bgp",
     used: usage?.used ?? 0,
     size: statusCount(usage?.usableSize ?? 0n),
+    full: usage?.full === true,
     ready: judged?.ready.reason ?? "",
   };
 }

@@ -9,11 +9,10 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import { familyOf } from "@/addr/ip_addr.ts";
 import { CONDITION, CONDITION_REASON } from "@/api/conditions.ts";
 import type { Service } from "@/api/mod.ts";
-import type { FamilyExplanation } from "@/ipam/mod.ts";
+import { type FamilyExplanation, plainRefusal } from "@/ipam/mod.ts";
 import {
   carriesOurMarks,
   ingressAddresses,
-  refusalSentence,
   type ServiceExplanation,
 } from "@/reconcile/mod.ts";
 import { candidatesOf, whyUnanswered } from "./candidates.ts";
@@ -134,7 +133,7 @@ function poolStep(
     step: "Pool",
     verdict: hasOther || hasThis ? "warning" : "problem",
     reason: outcome.error.reason,
-    sentence: refusalSentence(outcome.error),
+    sentence: plainRefusal(outcome.error),
     rows,
   };
 }
