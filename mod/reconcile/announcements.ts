@@ -126,6 +126,11 @@ export class Announcements {
     return this.#plans;
   }
 
+  /** The addresses that a Service of ours shows; none of any other. */
+  vipsOf(service: string): readonly IpAddr[] {
+    return this.#vips.get(service) ?? [];
+  }
+
   /** Another number after every change of the plans. */
   get version(): number {
     return this.#version;

@@ -6,6 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
+import { announcedOwners } from "@/api/announced.ts";
 import {
   CONDITION,
   type Condition,
@@ -503,7 +504,11 @@ export class ServicePlanner {
         reason: trouble?.reason ?? CONDITION_REASON.noEip,
         message: trouble?.message ?? "",
       };
-    const list = setCondition(service.conditions, assigned, now.nowIso);
+    const list = setCondition(
+      withoutFormerOwners(service, held),
+      assigned,
+      now.nowIso,
+    );
     const degraded = this.#degraded(service, held, found);
     return degraded === undefined
       ? withoutCondition(list, CONDITION.degraded)
@@ -601,6 +606,20 @@ export class ServicePlanner {
   }
 }
 
+/** The conditions of a Service, without `Announced` where that tells of an address that it does not have any more. */
+function withoutFormerOwners(
+  { conditions }: Service,
+  held: readonly HeldAddress[],
+): readonly Condition[] {
+  const isFormer = held.length === 0 ||
+    announcedOwners(conditions).some(({ vip }) =>
+      held.every(({ address }) => address !== vip)
+    );
+  return isFormer
+    ? withoutCondition(conditions, CONDITION.announced)
+    : conditions;
+}
+
 /** The holder under which an address is kept that a Service is about to give up. */
 function untilWritten(key: string): string {
   return `${key} until written`;
@@ -640,6 +659,7 @@ function byAge(a: Service, b: Service): number {
 const SERVICE_ID = "service/".length;
 const OUR_CONDITIONS: readonly string[] = [
   CONDITION.addressAssigned,
+  CONDITION.announced,
   CONDITION.degraded,
 ];
 /** A Service can free an address for another one, which can free one for a third. */
