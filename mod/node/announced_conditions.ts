@@ -337,9 +337,26 @@ function whyNot(
     const eligible = announcements.plans.get(vip)?.eligible.length ?? 0;
     if (eligible > 0) continue;
     const why = whyUnanswered(announcements.explain(cluster, vip));
-    if (why !== undefined) return why;
+    if (why === undefined || isUnheardOf(cluster, service, why)) continue;
+    return why;
   }
   return undefined;
+}
+
+/**
+ * Whether Kubernetes has not looked yet where the endpoints of a Service are:
+ * for a selector it writes an EndpointSlice in any case, with nothing in it if
+ * need be, and with thousands of new Services that takes minutes.
+ */
+function isUnheardOf(
+  cluster: ClusterState,
+  service: Service,
+  { reason }: Unanswered,
+): boolean {
+  if (reason !== CONDITION_REASON.noReadyEndpoint) return false;
+  if (Object.keys(service.selector).length === 0) return false;
+  const [slice] = cluster.slicesOf(keyOf(service.meta));
+  return slice === undefined;
 }
 
 function isDenied({ conditions }: Service): boolean {
@@ -350,6 +367,6 @@ const ID_PREFIX = "announced/";
 /** The wire core's reason for an address that no node had. */
 const NOBODY_HAD_IT = "claimed";
 /** How long no node may answer before it is written: Pods of a new Service become ready, or a node comes back. */
-export const UNANSWERED_AFTER_MS = 10_000;
+export const UNANSWERED_AFTER_MS = 30_000;
 /** Writes under way at most: addresses that are assigned meanwhile go first. */
 const IN_FLIGHT_MAX = 16;

@@ -87,6 +87,18 @@ Deno.test("AnnouncedConditions writes nothing when that has passed meanwhile", (
   deepStrictEqual(stage.settle(true), []);
 });
 
+Deno.test("AnnouncedConditions writes nothing while Kubernetes has not looked for endpoints", () => {
+  const stage = new Stage({ app: "web" }).service("web", VIP);
+  stage.world.cluster.remove("endpointslice", "d/web-1");
+  stage.settle(true);
+  stage.nowMs = UNANSWERED_AFTER_MS * 2;
+  deepStrictEqual(stage.settle(true), []);
+  stage.endpoints("web");
+  stage.settle(true);
+  stage.nowMs += UNANSWERED_AFTER_MS;
+  match(stage.settle(true)[0] ?? "", /^d\/web False NoReadyEndpoint /);
+});
+
 Deno.test("AnnouncedConditions leaves that to the elected agent", () => {
   const stage = new Stage().service("web", VIP).endpoints("web");
   stage.settle(false);
@@ -107,7 +119,7 @@ Deno.test("AnnouncedConditions writes who answers again after nobody did", () =>
   stage.settle(true);
   stage.owned(VIP, "claimed");
   deepStrictEqual(stage.settle(true), [
-    "d/web True Announced owner n1 of 192.0.2.91 since 2026-01-01T00:00:10Z",
+    "d/web True Announced owner n1 of 192.0.2.91 since 2026-01-01T00:00:30Z",
   ]);
 });
 
@@ -179,6 +191,11 @@ class Stage {
   #version = 1;
   #open: PlannedWrite[] = [];
   readonly #ingress = new Map<string, readonly string[]>();
+  readonly #selector: Readonly<Record<string, string>>;
+
+  constructor(selector: Readonly<Record<string, string>> = {}) {
+    this.#selector = selector;
+  }
 
   get at() {
     const nowIso = new Date(Date.UTC(2026, 0, 1) + this.nowMs).toISOString();
@@ -283,7 +300,11 @@ class Stage {
         uid: `uid-${name}`,
         resourceVersion: `${++this.#version}`,
       },
-      spec: { type: "LoadBalancer", loadBalancerClass: "openelb.io/openelb" },
+      spec: {
+        type: "LoadBalancer",
+        loadBalancerClass: "openelb.io/openelb",
+        selector: this.#selector,
+      },
       status: {
         loadBalancer: {
           ingress: (this.#ingress.get(name) ?? []).map((ip) => ({ ip })),

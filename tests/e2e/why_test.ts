@@ -13,6 +13,7 @@ import {
   LabProcess,
   programOf,
 } from "@/lab/mod.ts";
+import { UNANSWERED_AFTER_MS } from "@/node/announced_conditions.ts";
 import type { StatusReport, WhyReport } from "@/node/mod.ts";
 import {
   condition,
@@ -174,6 +175,7 @@ async function refusing(lab: LabCluster, step: StepFunction): Promise<void> {
 
 async function lasting(lab: LabCluster, step: StepFunction): Promise<void> {
   const { api } = lab;
+  const path = servicePath("empty");
   await step(
     "a Service that is answered for from the start has no condition for it",
     () => {
@@ -184,12 +186,12 @@ async function lasting(lab: LabCluster, step: StepFunction): Promise<void> {
   await step(
     "one that nobody may answer for is told why, when that lasts",
     async () => {
-      await condition(
-        api,
-        servicePath("empty"),
-        "Announced",
-        /^False NoReadyEndpoint: No endpoint of default\/empty is ready: make a Pod/,
-      );
+      const read = (): string => conditionOf(api, path, "Announced");
+      const wanted = "False NoReadyEndpoint: No endpoint of default/empty is";
+      await api.until("services", () => read().startsWith(wanted), {
+        timeoutMs: 3 * UNANSWERED_AFTER_MS,
+        what: () => `The condition says "${read()}"`,
+      });
     },
   );
   await step("and who answers, once somebody does", async () => {
