@@ -32,7 +32,7 @@ export const CONDITION = {
   degraded: "Degraded",
   /** Service: it has the addresses it asks for. */
   addressAssigned: "AddressAssigned",
-  /** Service: a node answers for its addresses; written when that changes, see `docs/adr/0008`. */
+  /** Service: a node answers for its addresses; written when that changes, see `docs/adr/0010`. */
   announced: "Announced",
   /** Eip: `status.used` lists everything; False when it was cut to its bound. */
   usedComplete: "UsedComplete",

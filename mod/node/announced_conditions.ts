@@ -4,7 +4,7 @@
  * It is written when that changes, and not when a Service is created: its one
  * PATCH is sent before anybody answers, and a second one for every Service
  * would double what a cluster writes. The first owner is told by its Event; from
- * then on, see ADR 0008:
+ * then on, see ADR 0010:
  *
  * - who takes an address over from another node writes `True` with its name;
  * - the elected agent writes `False` with the reason once no node may answer

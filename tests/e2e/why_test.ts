@@ -199,13 +199,13 @@ async function lasting(lab: LabCluster, step: StepFunction): Promise<void> {
     const [vip = ""] = api.service("empty")?.ingress.map(({ ip }) =>
       ip ?? ""
     ) ?? [];
-    const [owner = ""] = rankedNodes(vip, NODES);
-    await condition(
+    const told = await condition(
       api,
-      servicePath("empty"),
+      path,
       "Announced",
-      new RegExp(`^True Announced: owner ${owner} of ${vip} since `),
+      new RegExp(`^True Announced: owner n[123] of ${vip} since `),
     );
+    match(told, new RegExp(`owner ${await lab.ownerOf(vip)} of `));
   });
 }
 

@@ -1,7 +1,7 @@
 /**
  * Who answers for a VIP, by the best that is known of it here.
  *
- * The wire decides, and tells the API server afterwards (ADR 0007, 0008). So
+ * The wire decides, and tells the API server afterwards (ADR 0007, 0010). So
  * the agent that answers knows it itself; the others have the condition
  * `Announced`, written when an owner changed, the Event of the last hour, or
  * else the order of the candidates, which nothing has contradicted then.
