@@ -105,7 +105,8 @@ async function fromClusterOrAgent<T>(
       claimUnclassed: options.claimUnclassed,
     },
     onWait: (sentence: string) => {
-      if (Deno.stderr.isTerminal()) console.error(sentence);
+      if (!Deno.stderr.isTerminal()) return;
+      Deno.stderr.writeSync(new TextEncoder().encode(`${sentence}\n`));
     },
   };
   const named = options.kubeconfig ?? Deno.env.get(ENVIRONMENT.kubeconfig);

@@ -15,7 +15,7 @@ import {
   plainRefusal,
   type PoolVerdict,
 } from "@/ipam/mod.ts";
-import { type ClaimConfig, type ClaimVerdict } from "@/reconcile/mod.ts";
+import type { ClaimConfig, ClaimVerdict } from "@/reconcile/mod.ts";
 
 /**
  * Why a Service is ours, or what would make it so.

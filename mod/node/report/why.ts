@@ -73,7 +73,7 @@ function stepsOf(
   return [
     optedIn,
     ...assignmentSteps(source, service, explained),
-    ...shown.flatMap((vip) => vipSteps(source, service, vip)),
+    ...shown.flatMap((vip) => vipSteps(source, vip)),
   ];
 }
 
@@ -178,7 +178,6 @@ function addressStep(
 /** Who may answer for an address, who does, and what is heard of it. */
 function vipSteps(
   source: ReportSource,
-  service: Service,
   vip: IpAddr,
 ): readonly WhyStep[] {
   const { announcements, cluster, agents } = source;
