@@ -32,6 +32,8 @@ export const CONDITION = {
   degraded: "Degraded",
   /** Service: it has the addresses it asks for. */
   addressAssigned: "AddressAssigned",
+  /** Service: a node answers for its addresses; written when that changes, see `docs/adr/0010`. */
+  announced: "Announced",
   /** Eip: `status.used` lists everything; False when it was cut to its bound. */
   usedComplete: "UsedComplete",
 } as const;
@@ -84,6 +86,30 @@ export const CONDITION_REASON = {
   addressConflict: "AddressConflict",
   /** An address does not answer on the wire, or not from its owner. */
   addressUnanswered: "AddressUnanswered",
+  /** A node answers. */
+  announced: "Announced",
+  /** No endpoint of a Service takes traffic. */
+  noReadyEndpoint: "NoReadyEndpoint",
+  /** Under `externalTrafficPolicy: Local`, a node has no endpoint that takes traffic. */
+  noLocalEndpoint: "NoLocalEndpoint",
+  /** There is no Node of this name. */
+  nodeMissing: "NodeMissing",
+  /** A Node is labelled not to be used by load balancers. */
+  nodeExcluded: "NodeExcluded",
+  /** A Node has a taint that says that it goes. */
+  nodeGoing: "NodeGoing",
+  /** A Node is not Ready. */
+  nodeNotReady: "NodeNotReady",
+  /** The network of a Node is not set up. */
+  networkUnavailable: "NetworkUnavailable",
+  /** No agent has ever said that it runs on a node. */
+  noAgent: "NoAgent",
+  /** The Lease of a node's agent was not renewed. */
+  agentSilent: "AgentSilent",
+  /** The agent of a node is about to stop. */
+  agentLeaving: "AgentLeaving",
+  /** No node may answer, each for a reason of its own. */
+  noCandidate: "NoCandidate",
   /** `status.used` was cut to its bound; counts are exact. */
   usedTruncated: "UsedTruncated",
   /** `status.used` lists everything. */

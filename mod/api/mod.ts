@@ -20,6 +20,7 @@
  * @module
  */
 
+export * from "./announced.ts";
 export * from "./bgp_conf.ts";
 export * from "./bgp_peer.ts";
 export * from "./conditions.ts";

@@ -230,7 +230,7 @@ export const EVENT_REASON = {
   setBalancer: "SetBalancer",
   /** Normal or Warning, Service: withdrawal. */
   delBalancer: "DelBalancer",
-  /** Normal, Service: which node answers now; OpenELB does not tell. */
+  /** Normal, Eip: which node answers now in place of another; OpenELB does not tell. */
   ownerChanged: "OwnerChanged",
   /** Warning, Service: a foreign host claims the address; OpenELB does not tell. */
   addressConflict: "AddressConflict",

@@ -9,6 +9,7 @@ import { MainHost } from "@/host/mod.ts";
 import {
   brokenParts,
   type HttpServer,
+  type HttpSource,
   MetricsPage,
   missingParts,
   samplesOf,
@@ -23,7 +24,15 @@ import {
   trimNativeHeap,
 } from "@/io/ffi/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
-import { type Instant, type MainConfig, MainCore } from "@/node/mod.ts";
+import {
+  type Instant,
+  type MainConfig,
+  MainCore,
+  type ReportSource,
+  sourceOf,
+  statusReport,
+  whyService,
+} from "@/node/mod.ts";
 import {
   encodeRecordingLine,
   type MetricSample,
@@ -31,6 +40,7 @@ import {
 } from "@/obs/mod.ts";
 import type { LogSink } from "@/port/log_sink.ts";
 import type { RecordingSink } from "@/port/node_ports.ts";
+import type { ClaimConfig } from "@/reconcile/mod.ts";
 import { CountingApi } from "./counting_api.ts";
 import { logOptions, startLogs } from "./logs.ts";
 import { UsageError } from "./usage_error.ts";
@@ -196,6 +206,7 @@ async function buildAgent(
     unhealthy: () => brokenParts(core.view, instant()),
     notReady: () => missingParts(core.view, instant()),
     metrics,
+    reports: reportsOf(core, config.claim, instant),
   });
   const reactor = new Reactor();
   const links = new KernelLinkTable(reactor);
@@ -228,6 +239,20 @@ async function buildAgent(
     recording,
     metrics,
     server,
+  };
+}
+
+/** What the agent tells of the cluster and of itself, made when it is asked. */
+function reportsOf(
+  core: MainCore,
+  claim: ClaimConfig,
+  instant: () => Instant,
+): HttpSource["reports"] {
+  const source = (): ReportSource => sourceOf(core.view, claim, instant());
+  return {
+    isListed: () => core.view.watches.allListed(),
+    status: () => statusReport(source()),
+    whyService: (key) => whyService(source(), key),
   };
 }
 

@@ -11,6 +11,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { LOAD_BALANCER_CLASS_DEFAULT } from "@/api/names.ts";
 import type { AgentOptions } from "./agent.ts";
 import type { DemoOptions } from "./demo.ts";
+import type { ReportOptions } from "./report.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -49,6 +50,7 @@ function commands(): Command {
     });
   addAgent(program);
   addAnnounce(program);
+  addReports(program);
   addDemo(program);
   addLabHelpers(program);
   program.command("crds")
@@ -89,7 +91,7 @@ function addAgent(program: Command): void {
     )
     .option(
       "--http-address <address>",
-      "where /healthz, /readyz and /metrics are served",
+      "where /healthz, /readyz and /metrics are served; /api/v1 is for this machine only",
       "0.0.0.0:7473",
     )
     .option(
@@ -134,6 +136,58 @@ function addAnnounce(program: Command): void {
       const { runAnnounce } = await import("./announce.ts");
       Deno.exit(await runAnnounce(addresses, options.interface));
     });
+}
+
+function addReports(program: Command): void {
+  const print = (text: string): void => write(Deno.stdout, text);
+  const status = program.command("status")
+    .description(
+      "show what is wrong, then nodes, Eips and Services; from the API server, or on a node without a kubeconfig from its agent",
+    );
+  addReportOptions(status).action(async (options: ReportOptions) => {
+    const { printStatus } = await import("./report.ts");
+    await printStatus(options, print);
+  });
+  const why = program.command("why")
+    .description(
+      "show why something is as it is, from the request to the wire",
+    );
+  const service = why.command("service")
+    .description(
+      "show why a Service is answered for as it is, or why it is not",
+    )
+    .argument("<service>", "NAMESPACE/NAME");
+  addReportOptions(service).action(
+    async (name: string, options: ReportOptions) => {
+      const { printWhy } = await import("./report.ts");
+      await printWhy(name, options, print);
+    },
+  );
+}
+
+function addReportOptions(command: Command): Command {
+  return command
+    .option("--kubeconfig <file>", "configuration of the Kubernetes client")
+    .option(
+      "--namespace <name>",
+      "namespace of the agents' own objects (or OPENELB_NAMESPACE, POD_NAMESPACE)",
+    )
+    .option(
+      "--load-balancer-class <class>",
+      "the spec.loadBalancerClass that the agents serve",
+      LOAD_BALANCER_CLASS_DEFAULT,
+    )
+    .option(
+      "--claim-unclassed",
+      "the agents also take Services with neither class nor annotation",
+      false,
+    )
+    .option(
+      "--agent <address>",
+      "where the agent of this machine is asked",
+      "127.0.0.1:7473",
+    )
+    .option("-o, --output <format>", "json for scripts");
 }
 
 function addDemo(program: Command): void {

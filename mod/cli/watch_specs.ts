@@ -8,6 +8,7 @@ import {
   API_GROUP,
   API_VERSION,
   EIP_PLURAL,
+  type Lease,
   type ObjectMeta,
   projectEip,
   projectEndpointSlice,
@@ -70,15 +71,7 @@ export function agentWatches(namespace: string): readonly WatchBinding[] {
     ),
     bindWatch(
       "lease",
-      spec(
-        {
-          group: "coordination.k8s.io",
-          version: "v1",
-          plural: "leases",
-          namespace,
-        },
-        projectLease,
-      ),
+      leaseSpec(namespace),
       (news) => ({ watched: "lease", news }),
     ),
     bindWatch(
@@ -94,6 +87,20 @@ export function agentWatches(namespace: string): readonly WatchBinding[] {
       (news) => ({ watched: "secret", news }),
     ),
   ];
+}
+
+/**
+ * The Leases of a namespace.
+ *
+ * @param namespace Namespace of our Leases.
+ */
+export function leaseSpec(namespace: string): WatchSpec<Lease> {
+  return spec({
+    group: "coordination.k8s.io",
+    version: "v1",
+    plural: "leases",
+    namespace,
+  }, projectLease);
 }
 
 function spec<T extends { readonly meta: ObjectMeta }>(

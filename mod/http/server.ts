@@ -1,5 +1,6 @@
 /**
- * The agent's HTTP server: `/healthz`, `/readyz`, `/metrics`.
+ * The agent's HTTP server: `/healthz`, `/readyz`, `/metrics`, and for those on
+ * the same machine `/api/v1`.
  *
  * It only reads: nothing in the agent can be changed through it.
  *
@@ -7,6 +8,7 @@
  */
 
 import type { MetricsPage } from "./metrics_page.ts";
+import { apiPage, isApiPath, type ReportSource } from "./report_api.ts";
 
 /** A part of the agent that is not ready yet. */
 export interface NotReady {
@@ -24,6 +26,8 @@ export interface HttpSource {
   notReady(): readonly NotReady[];
   /** The metrics. */
   readonly metrics: MetricsPage;
+  /** What `/api/v1` shows. */
+  readonly reports: ReportSource;
 }
 
 /** A running server. */
@@ -45,16 +49,37 @@ export function serveHttp(
   address: { readonly hostname: string; readonly port: number },
   source: HttpSource,
 ): HttpServer {
-  const server = listen(address, (request) => answer(request, source));
-  return { port: server.addr.port, close: () => server.shutdown() };
+  const handler = (request: Request, remoteHost: string): Promise<Response> =>
+    answer(request, remoteHost, source);
+  const server = listen(address, handler);
+  const { port } = server.addr;
+  const servers = [server];
+  // Who is on the node asks over loopback, wherever the others are let in.
+  if (!HAS_LOOPBACK.test(address.hostname)) {
+    try {
+      servers.push(listen({ hostname: "127.0.0.1", port }, handler));
+    } catch (error) {
+      void server.shutdown();
+      throw error;
+    }
+  }
+  return {
+    port,
+    close: async () => {
+      await Promise.all(servers.map((one) => one.shutdown()));
+    },
+  };
 }
 
 function listen(
   address: { readonly hostname: string; readonly port: number },
-  handler: (request: Request) => Promise<Response>,
+  handler: (request: Request, remoteHost: string) => Promise<Response>,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
-    return Deno.serve({ ...address, onListen: () => {} }, handler);
+    return Deno.serve(
+      { ...address, onListen: () => {} },
+      (request, { remoteAddr }) => handler(request, remoteAddr.hostname),
+    );
   } catch (error) {
     const where = `${address.hostname}:${address.port}`;
     const why = error instanceof Deno.errors.AddrInUse
@@ -68,12 +93,21 @@ function listen(
 
 async function answer(
   request: Request,
+  remoteHost: string,
   source: HttpSource,
 ): Promise<Response> {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return text(405, "Only GET is answered here\n", { allow: "GET, HEAD" });
   }
-  const { pathname } = new URL(request.url);
+  const url = new URL(request.url);
+  const { pathname } = url;
+  if (isApiPath(pathname)) {
+    const { status, body } = apiPage(url, remoteHost, source.reports);
+    const type = status === 200
+      ? "application/json"
+      : "text/plain; charset=utf-8";
+    return new Response(body, { status, headers: { "content-type": type } });
+  }
   switch (pathname) {
     case "/healthz":
       return verdict(source.unhealthy());
@@ -86,7 +120,10 @@ async function answer(
       });
     }
     default:
-      return text(404, "Try /healthz, /readyz or /metrics\n");
+      return text(
+        404,
+        "Try /healthz, /readyz, /metrics or, on the node itself, /api/v1/status\n",
+      );
   }
 }
 
@@ -106,3 +143,6 @@ function text(
     headers: { "content-type": "text/plain; charset=utf-8", ...headers },
   });
 }
+
+/** Addresses to listen on by which a host reaches itself over loopback. */
+const HAS_LOOPBACK = /^(0\.0\.0\.0|::|::1|localhost|127\.\d+\.\d+\.\d+)$/;

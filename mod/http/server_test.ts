@@ -1,4 +1,4 @@
-import { match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { MetricsPage } from "./metrics_page.ts";
 import { type NotReady, serveHttp } from "./server.ts";
 
@@ -6,6 +6,12 @@ function source(notReady: readonly NotReady[]) {
   return {
     unhealthy: () => [],
     notReady: () => notReady,
+    reports: {
+      isListed: () => notReady.length === 0,
+      status: () => ({ problems: [] }),
+      whyService: (key: string) =>
+        key === "shop/web" ? { service: key } : undefined,
+    },
     metrics: new MetricsPage(() => [
       { name: "foghorn_leader", labels: {}, value: 1 },
       {
@@ -56,6 +62,39 @@ Deno.test("serveHttp() changes nothing and knows three pages", async () => {
     await post.body?.cancel();
     const other = await fetch(`${at}/debug`);
     strictEqual(other.status, 404);
+    await other.body?.cancel();
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("serveHttp() answers reports over loopback", async () => {
+  const server = serveHttp({ hostname: "127.0.0.1", port: 0 }, source([]));
+  const at = `http://127.0.0.1:${server.port}/api/v1`;
+  try {
+    const status = await fetch(`${at}/status`);
+    strictEqual(status.headers.get("content-type"), "application/json");
+    deepStrictEqual(await status.json(), { problems: [] });
+    const why = await fetch(`${at}/services/shop/web/why`);
+    deepStrictEqual(await why.json(), { service: "shop/web" });
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("serveHttp() answers reports over loopback too where it listens elsewhere", async () => {
+  const [own] = Deno.networkInterfaces().filter(({ family, address }) =>
+    family === "IPv4" && !address.startsWith("127.")
+  );
+  if (own === undefined) return;
+  const server = serveHttp({ hostname: own.address, port: 0 }, source([]));
+  try {
+    const { port } = server;
+    const local = await fetch(`http://127.0.0.1:${port}/api/v1/status`);
+    strictEqual(local.status, 200);
+    await local.body?.cancel();
+    const other = await fetch(`http://${own.address}:${port}/api/v1/status`);
+    strictEqual(other.status, 403);
     await other.body?.cancel();
   } finally {
     await server.close();

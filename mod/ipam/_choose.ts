@@ -15,7 +15,7 @@ import {
 import { err, ok, type Result } from "@/lang/result.ts";
 import type { PoolSpace } from "./_pool_space.ts";
 import type { PoolTable } from "./_pool_table.ts";
-import { poolContainsValue, poolValueAllowed } from "./pool.ts";
+import { type Pool, poolContainsValue, poolValueAllowed } from "./pool.ts";
 import {
   type Refusal,
   refuseCrowd,
@@ -74,6 +74,7 @@ export interface Tables {
  * @param tables The pools and the addresses in use.
  * @param request The request.
  * @param place The family, all families asked for, and what the Service holds.
+ * @param look Told of each pool that is looked at, and what was found.
  */
 export function chooseAddress(
   tables: Tables,
@@ -83,6 +84,7 @@ export function chooseAddress(
     readonly families: readonly IpFamily[];
     readonly held: readonly Entry[];
   },
+  look: PoolLook = UNHEEDED,
 ): Result<Choice, Refusal> {
   const { family } = place;
   const named = namedPools(tables.pools, request, place);
@@ -101,21 +103,42 @@ export function chooseAddress(
     return ok({ kind: "keep", entry });
   }
   if (wanted !== undefined) {
-    const space = poolOfWanted(tables.pools, wanted, named.value);
-    return space.ok
-      ? chooseWanted(tables, request, { wanted, space: space.value })
-      : space;
+    const space = poolOfWanted(tables.pools, wanted, named.value, look);
+    if (!space.ok) return space;
+    const chosen = chooseWanted(tables, request, {
+      wanted,
+      space: space.value,
+    });
+    look(space.value.pool, chosen.ok ? CHOSEN : refusedBy(chosen.error));
+    return chosen;
   }
   return named.value === undefined
-    ? chooseAutomatic(tables.pools, request, family)
-    : chooseNamed(named.value, family);
+    ? chooseAutomatic(tables.pools, request, family, look)
+    : chooseNamed(named.value, family, look);
+}
+
+/** What was found of a pool that was looked at. */
+export type PoolFinding =
+  | { readonly kind: "chosen" }
+  | { readonly kind: "full" }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** Told of a pool that is looked at. */
+export type PoolLook = (pool: Pool, finding: PoolFinding) => void;
+
+const UNHEEDED: PoolLook = () => {};
+const CHOSEN: PoolFinding = { kind: "chosen" };
+const FULL: PoolFinding = { kind: "full" };
+
+function refusedBy(refusal: Refusal): PoolFinding {
+  return { kind: "refused", refusal };
 }
 
 /**
  * The pools of a family among those a request names; `undefined` when they are
  * to be selected, because none is named or the named ones serve the other family.
  */
-function namedPools(
+export function namedPools(
   pools: PoolTable,
   request: AllocationRequest,
   place: {
@@ -144,6 +167,7 @@ function poolOfWanted(
   pools: PoolTable,
   wanted: IpAddr,
   named: readonly PoolSpace[] | undefined,
+  look: PoolLook,
 ): Result<PoolSpace, Refusal> {
   const family = familyOf(wanted);
   const value = ipAddrBigint(wanted);
@@ -155,6 +179,7 @@ function poolOfWanted(
   for (const space of candidates) {
     const refused = refusePool(space.pool, family, stage);
     if (refused === undefined) return ok(space);
+    look(space.pool, refusedBy(refused));
     refusal ??= refused;
   }
   if (refusal !== undefined) return err(refusal);
@@ -199,16 +224,19 @@ function chooseWanted(
 function chooseNamed(
   named: readonly PoolSpace[],
   family: IpFamily,
+  look: PoolLook,
 ): Result<Choice, Refusal> {
   let refusal: Refusal | undefined;
   const full: PoolSpace[] = [];
   for (const space of named) {
     const refused = refusePool(space.pool, family, "assign");
     if (refused !== undefined) {
+      look(space.pool, refusedBy(refused));
       refusal ??= refused;
       continue;
     }
     const value = space.lowestFree();
+    look(space.pool, value === undefined ? FULL : CHOSEN);
     if (value !== undefined) {
       return ok({ kind: "take", address: ipAddrOf(family, value), space });
     }
@@ -228,6 +256,7 @@ function chooseAutomatic(
   pools: PoolTable,
   request: AllocationRequest,
   family: IpFamily,
+  look: PoolLook,
 ): Result<Choice, Refusal> {
   const { namespace, namespaceLabels } = request;
   const bound = pools.bound(family, namespace, namespaceLabels);
@@ -235,6 +264,7 @@ function chooseAutomatic(
   if (candidates.length === 0) return err(refuseNoPool(namespace, family));
   for (const space of candidates) {
     const value = space.lowestFree();
+    look(space.pool, value === undefined ? FULL : CHOSEN);
     if (value !== undefined) {
       return ok({ kind: "take", address: ipAddrOf(family, value), space });
     }

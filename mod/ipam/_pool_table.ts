@@ -6,7 +6,12 @@
 
 import type { IpFamily } from "@/addr/ip_addr.ts";
 import { compareBigint, type PoolSpace } from "./_pool_space.ts";
-import { comparePools, poolContainsValue, selectorMatches } from "./pool.ts";
+import {
+  comparePools,
+  type Pool,
+  poolContainsValue,
+  selectorMatches,
+} from "./pool.ts";
 
 /** All pools. Orders and indexes are made anew when one was changed. */
 export class PoolTable {
@@ -84,6 +89,24 @@ export class PoolTable {
   }
 }
 
+/** Whether a pool gives out addresses at all. */
+export function givesOut(pool: Pool): boolean {
+  return !pool.disabled && !pool.deleting;
+}
+
+/**
+ * Whether a pool is bound to a namespace, by name or by its labels: what
+ * {@linkcode PoolTable.bound} finds by its index.
+ */
+export function isBound(
+  pool: Pool,
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return pool.namespaces.includes(namespace) ||
+    selectorMatches(pool.namespaceSelector, labels);
+}
+
 interface Index {
   readonly byFirst: Record<IpFamily, readonly FirstRow[]>;
   readonly byNamespace: Record<IpFamily, ReadonlyMap<string, PoolSpace[]>>;
@@ -110,7 +133,7 @@ function indexOf(spaces: Iterable<PoolSpace>): Index {
   const defaults: Record<IpFamily, PoolSpace[]> = { 4: [], 6: [] };
   for (const space of ordered) {
     const { pool } = space;
-    if (pool.disabled || pool.deleting) continue;
+    if (!givesOut(pool)) continue;
     for (const namespace of new Set(pool.namespaces)) {
       const named = byNamespace[pool.family].get(namespace);
       if (named === undefined) {

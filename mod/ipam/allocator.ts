@@ -47,6 +47,7 @@ import {
   type Entry,
   type Tables,
 } from "./_choose.ts";
+import { explainChoice, type FamilyExplanation } from "./explanation.ts";
 import { compareBigint, hasSameSpace, PoolSpace } from "./_pool_space.ts";
 import { PoolTable } from "./_pool_table.ts";
 import {
@@ -257,6 +258,27 @@ export class Allocator {
       missing: refusal,
       conflicts: this.conflictsOf(service),
     });
+  }
+
+  /**
+   * How {@linkcode Allocator.allocate} decides about a request, family by
+   * family; nothing changes by it.
+   *
+   * @param request What a Service asks for, complete.
+   * @returns The decisions, or what no change of the cluster can mend.
+   */
+  explain(
+    request: AllocationRequest,
+  ): Result<readonly FamilyExplanation[], Refusal> {
+    const families = wantedFamilies(request);
+    const malformed = checkRequest(request, families);
+    if (malformed !== undefined) return err(malformed);
+    const held = this.#heldBy.get(request.service) ?? [];
+    return ok(
+      families.map((family) =>
+        explainChoice(this.#tables, request, { family, families, held })
+      ),
+    );
   }
 
   /**

@@ -10,6 +10,12 @@
  */
 
 export { Allocator } from "./allocator.ts";
+export type {
+  ExplainedChoice,
+  FamilyExplanation,
+  PoolStanding,
+  PoolVerdict,
+} from "./explanation.ts";
 export {
   comparePools,
   EXCLUDES_MAX,
@@ -34,6 +40,7 @@ export {
   type Recovery,
 } from "./recovery.ts";
 export {
+  plainRefusal,
   type Refusal,
   type RefusalReason,
   type WakeCause,

@@ -274,6 +274,21 @@ export function refuseNoPool(namespace: string, family: IpFamily): Refusal {
   };
 }
 
+/**
+ * A refusal for people who do not search for OpenELB's words: what is the
+ * matter, then what would be right.
+ *
+ * @param refusal The refusal.
+ */
+export function plainRefusal({ message, advice }: Refusal): string {
+  const text = message.startsWith(ASSIGN_PREFIX)
+    ? message.slice(ASSIGN_PREFIX.length)
+    : message;
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}: ${
+    advice.slice(0, 1).toLowerCase()
+  }${advice.slice(1)}`;
+}
+
 /** OpenELB's spelling. */
 const ASSIGN_PREFIX = "no avliable eip, err:";
 const POOLS_CHANGED: WakeCause = { kind: "pools-changed" };

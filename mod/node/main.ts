@@ -9,14 +9,20 @@
  */
 
 import {
+  type AnnouncementChange,
   Announcements,
+  type Change,
   ClusterState,
   Controller,
   earliest,
   type WatchedKind,
 } from "@/reconcile/mod.ts";
 import type { ClaimConfig, PlannedWrite } from "@/reconcile/mod.ts";
-import { CLUSTER_NAMESPACE, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
+import {
+  CLUSTER_NAMESPACE,
+  projectService,
+  WIRE_KEY_SECRET_NAME,
+} from "@/api/mod.ts";
 import { poolUsableSize, statusCount } from "@/ipam/mod.ts";
 import type {
   Instant,
@@ -25,6 +31,7 @@ import type {
   WatchNews,
 } from "./main_events.ts";
 import type { WireReport } from "./wire_messages.ts";
+import { AnnouncedConditions, isOfAnnounced } from "./announced_conditions.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { Membership } from "./membership.ts";
 import {
@@ -85,6 +92,7 @@ export class MainCore {
   readonly #unheard = new UnheardWatch();
   readonly #upcoming: Upcoming;
   readonly #proxy: ProxyHealth;
+  readonly #announced: AnnouncedConditions;
   #controller: Controller | undefined;
   /** The controller's writes. */
   readonly #outbox = new Outbox();
@@ -111,6 +119,7 @@ export class MainCore {
     this.#owners = new OwnerLedger(config.node);
     this.#upcoming = new Upcoming(config.node);
     this.#proxy = new ProxyHealth(config.asksProxy ?? false);
+    this.#announced = new AnnouncedConditions(config.node, config.seed);
   }
 
   /**
@@ -140,6 +149,8 @@ export class MainCore {
       this.#rights.deadlineMs(),
       this.#unheard.deadlineMs(),
       this.#upcoming.deadlineMs(),
+      this.#owners.deadlineMs(),
+      this.#announced.deadlineMs(),
       this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
         ? this.#phase.untilMs
         : undefined,
@@ -157,6 +168,7 @@ export class MainCore {
       owners: this.#owners,
       local: this.#local,
       announcements: this.#announcements,
+      cluster: this.#cluster,
       isSigned: this.#identity.isSigned,
       proxy: this.#proxy.state,
       controller: this.#controller,
@@ -180,6 +192,7 @@ export class MainCore {
         break;
       case "wire":
         this.#owners.take(event.report, at);
+        this.#announced.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
         else if (event.report.kind === "paused") this.#tellPause(event.report);
         break;
@@ -273,6 +286,12 @@ export class MainCore {
     }
     if (write.id.startsWith("lease")) {
       this.#membership.written(write, outcome, at);
+    } else if (isOfAnnounced(write)) {
+      const service = outcome.kind === "written"
+        ? projectService(outcome.object)
+        : undefined;
+      if (service?.ok === true) this.#cluster.putServiceReply(service.value);
+      this.#announced.written(write, outcome, at);
     } else this.#controller?.written(write, outcome, at);
   }
 
@@ -299,12 +318,12 @@ export class MainCore {
     this.#announcements.note(this.#cluster, changes);
     this.#upcoming.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
-    if (this.#watches.allListed()) {
-      this.#announce(at);
-      this.#publish(at);
-    }
+    const isListed = this.#watches.allListed();
+    const change = isListed ? this.#announce(at) : undefined;
+    if (isListed) this.#publish(at);
     this.#controls = false;
     if (this.#phase.kind === "running") this.#control(at);
+    if (change !== undefined) this.#tellAnnounced(changes, change, at);
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
@@ -383,7 +402,23 @@ export class MainCore {
     }
   }
 
-  #announce(at: Instant): void {
+  /** Writes who answers for Services, where that is another one than before. */
+  #tellAnnounced(
+    changes: readonly Change[],
+    change: AnnouncementChange,
+    at: Instant,
+  ): void {
+    const writes = this.#announced.plan({
+      cluster: this.#cluster,
+      announcements: this.#announcements,
+      changes,
+      change,
+      leads: this.#controls,
+    }, at);
+    for (const write of writes) this.#write(write);
+  }
+
+  #announce(at: Instant): AnnouncementChange {
     const change = this.#announcements.plan(this.#cluster);
     this.#upcoming.noteVips(change);
     // Without a link nothing is answered.
@@ -417,6 +452,7 @@ export class MainCore {
       this.#owners.events(this.#announcements, this.#cluster, at),
     );
     for (const write of this.#sayings.take()) this.#write(write);
+    return change;
   }
 
   /** Finds out what others must know of this node, and puts it into its Lease. */
@@ -596,6 +632,8 @@ export interface MainView {
   readonly local: LocalView;
   /** What is announced by whom. */
   readonly announcements: Announcements;
+  /** What is known of the cluster. */
+  readonly cluster: ClusterState;
   /** Whether frames between agents carry an HMAC. */
   readonly isSigned: boolean;
   /** How kube-proxy of this node is judged. */

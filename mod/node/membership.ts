@@ -5,14 +5,9 @@
  * @module
  */
 
-import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import {
   CONTROLLER_LEASE_NAME,
-  decodeCanReach,
-  decodeHeld,
-  decodeLinks,
-  decodeProblems,
   encodeCanReach,
   encodeHeld,
   encodeLinks,
@@ -66,6 +61,7 @@ import {
   type PlannedWrite,
   type WriteOutcome,
 } from "@/reconcile/mod.ts";
+import { agentRecordOf, nodeOfIdentity } from "./agent_record.ts";
 import { LeaseReads } from "./lease_reads.ts";
 import type { LocalPublication } from "./local_view.ts";
 import type { Instant, WatchNews } from "./main_events.ts";
@@ -83,6 +79,14 @@ export interface MembershipConfig {
   readonly namespace: string;
   /** Where chance starts. */
   readonly seed: number;
+}
+
+/** Who gives out addresses. */
+export interface ControllerHolder {
+  /** The node, or what OpenELB calls it. */
+  readonly node: string;
+  /** Whether the Lease has not run out. */
+  readonly live: boolean;
 }
 
 /** An agent of which something changed. */
@@ -194,6 +198,18 @@ export class Membership {
   /** Agents judged live, this one included. */
   liveNodes(): number {
     return agentsOf(this.#liveness);
+  }
+
+  /** Who gives out addresses, by the Lease; undefined: it was never held. */
+  holder(at: Instant): ControllerHolder | undefined {
+    const { known } = this.#leader;
+    const identity = known?.lease?.holderIdentity ?? "";
+    if (known === undefined || identity === "") return undefined;
+    const isOwn = identity === this.#leader.config.identity;
+    return {
+      node: nodeOfIdentity(identity),
+      live: isOwn ? this.mayLead(at) : at.nowMs < known.heldUntilMs,
+    };
   }
 
   /** When to settle again, or undefined. */
@@ -503,26 +519,13 @@ export class Membership {
       known.problems === problems && known.unfit === unfit &&
       known.held === held
     ) return;
-    const readLinks = decodeLinks(links === "" ? "[]" : links);
-    const readReach = decodeCanReach(canReach === "" ? "[]" : canReach);
-    const readProblems = decodeProblems(problems === "" ? "[]" : problems);
-    const readHeld = decodeHeld(held === "" ? "[]" : held);
     this.#known.set(node, {
       links,
       canReach,
       problems,
       unfit,
       held,
-      record: {
-        node,
-        ...(unfit === "" ? {} : { unfit }),
-        links: readLinks.ok ? readLinks.value : [],
-        canReach: readReach.ok ? readReach.value : new Map<IpAddr, string>(),
-        problems: readProblems.ok ? readProblems.value : [],
-        ...(readHeld.ok && readHeld.value.length > 0
-          ? { held: readHeld.value }
-          : {}),
-      },
+      record: agentRecordOf(node, annotations),
     });
     this.#changed.add(node);
   }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+export * from "./agent_record.ts";
 export * from "./cluster_feed.ts";
 export * from "./local_view.ts";
 export * from "./main.ts";
@@ -16,6 +17,7 @@ export * from "./membership.ts";
 export * from "./missing_rights.ts";
 export * from "./owner_ledger.ts";
 export * from "./proxy_health.ts";
+export * from "./report/mod.ts";
 export * from "./unheard.ts";
 export * from "./watches.ts";
 export * from "./wire.ts";

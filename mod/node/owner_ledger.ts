@@ -7,7 +7,12 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
-import { EVENT_COMPONENT, EVENT_REASON } from "@/api/names.ts";
+import {
+  API_GROUP_VERSION,
+  EIP_KIND,
+  EVENT_COMPONENT,
+  EVENT_REASON,
+} from "@/api/names.ts";
 import {
   type Announcements,
   type ClusterState,
@@ -105,6 +110,9 @@ export class OwnerLedger {
   #wireReady = false;
   #countersMs: number | undefined;
   #news: (readonly [IpAddr, News])[] = [];
+  /** Addresses that came here from another node, and that their Eips are not told of yet. */
+  readonly #moved = new Set<IpAddr>();
+  #moveDueMs: number | undefined;
 
   /** The ledger of one node. */
   constructor(node: string) {
@@ -282,7 +290,52 @@ export class OwnerLedger {
       }
     }
     this.#news = [];
+    if (this.#moveDueMs !== undefined && this.#moveDueMs <= at.nowMs) {
+      this.#moveDueMs = undefined;
+      this.#tellEips({ announcements, cluster }, at, writes);
+    }
     return writes;
+  }
+
+  /** When Events are due although nothing was reported, or undefined. */
+  deadlineMs(): number | undefined {
+    return this.#moveDueMs;
+  }
+
+  /** One Event for each Eip, however many of its addresses moved. */
+  #tellEips(
+    { announcements, cluster }: {
+      readonly announcements: Announcements;
+      readonly cluster: ClusterState;
+    },
+    at: Instant,
+    writes: PlannedWrite[],
+  ): void {
+    const moved = Map.groupBy(
+      this.#moved,
+      (vip) => announcements.plans.get(vip)?.eip ?? "",
+    );
+    this.#moved.clear();
+    for (const [name, vips] of moved) {
+      const eip = cluster.eips.get(name);
+      const [first, ...others] = vips;
+      if (eip === undefined) continue;
+      const more = others.length === 0 ? "" : ` and ${others.length} more`;
+      const write = this.#events.say({
+        apiVersion: API_GROUP_VERSION,
+        kind: EIP_KIND,
+        name,
+        namespace: "",
+        uid: eip.meta.uid,
+      }, {
+        type: "Normal",
+        reason: EVENT_REASON.ownerChanged,
+        message:
+          `${this.#node} answers for ${first}${more} now, in place of another node`,
+        repeatMs: OWNER_REPEAT_MS,
+      }, at);
+      if (write !== undefined) writes.push(write);
+    }
   }
 
   #textOf(vip: IpAddr, news: News): EventText {
@@ -373,12 +426,19 @@ export class OwnerLedger {
     const key = `${vip} ${link}`;
     if (!owned) {
       this.#owned.delete(key);
+      this.#moved.delete(vip);
       // Others say it when it only moved.
       if (reason === NOBODY) this.#news.push([vip, { kind: "withdrawn" }]);
       return;
     }
+    // Why it is owned may change; since when does not by that.
+    if (this.#owned.has(key)) return;
     this.#owned.set(key, { vip, link, sinceMs: at.nowMs });
     this.#news.push([vip, { kind: "owned" }]);
+    if (reason !== NOBODY_HAD_IT) {
+      this.#moved.add(vip);
+      this.#moveDueMs ??= at.nowMs + MOVES_GATHERED_MS;
+    }
   }
 }
 
@@ -407,3 +467,7 @@ function conflictKey(
 const OWNER_REPEAT_MS = 1_000;
 /** The wire core's reason when no node is left that may answer. */
 const NOBODY = "no-candidate";
+/** The wire core's reason when no other node had an address. */
+const NOBODY_HAD_IT = "claimed";
+/** How long moves are gathered that an Eip is told of: with a node all its addresses move. */
+const MOVES_GATHERED_MS = 1_000;

@@ -39,6 +39,50 @@ Deno.test("OwnerLedger tells each Service of an address once who answers now", (
   strictEqual(said(ledger, world, 9_000).length, 2);
 });
 
+Deno.test("OwnerLedger counts from when an address was first owned, whatever keeps it owned", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  ledger.take(owned(VIP, "eth0", true), at(5));
+  said(ledger, world, 5);
+  ledger.take({ ...owned(VIP, "eth0", true), reason: "leaving" }, at(9_000));
+  deepStrictEqual([...ledger.owned], [{ vip: VIP, link: "eth0", sinceMs: 5 }]);
+  deepStrictEqual(said(ledger, world, 9_000), []);
+});
+
+Deno.test("OwnerLedger tells an Eip once of all its addresses that came from another node", () => {
+  const world = new Announced().eip("pool", "192.0.2.91-192.0.2.93", "eth0")
+    .service("web", "192.0.2.91").service("more", "192.0.2.92")
+    .service("new", "192.0.2.93");
+  const ledger = new OwnerLedger("n1");
+  for (const [i, vip] of ["192.0.2.91", "192.0.2.92"].entries()) {
+    const report = owned(ip(vip), "eth0", true);
+    ledger.take({ ...report, reason: "took-over" }, at(100 * i));
+  }
+  const first = owned(ip("192.0.2.93"), "eth0", true);
+  ledger.take({ ...first, reason: "claimed" }, at(200));
+  const ofPool = (nowMs: number) =>
+    said(ledger, world, nowMs).filter((line) => line.startsWith("pool "));
+  deepStrictEqual(ofPool(200), []);
+  strictEqual(ledger.deadlineMs(), 1_000);
+  deepStrictEqual(ofPool(1_000), [
+    "pool Normal OwnerChanged: n1 answers for 192.0.2.91 and 1 more now, in place of another node",
+  ]);
+  strictEqual(ledger.deadlineMs(), undefined);
+  deepStrictEqual(ofPool(5_000), []);
+});
+
+Deno.test("OwnerLedger tells an Eip nothing of an address that went on at once", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  const report = owned(VIP, "eth0", true);
+  ledger.take({ ...report, reason: "took-over" }, at(0));
+  ledger.take(owned(VIP, "eth0", false), at(10));
+  const lines = said(ledger, world, 1_000);
+  deepStrictEqual(lines.filter((line) => line.startsWith("pool ")), []);
+});
+
 Deno.test("OwnerLedger tells that nobody is left who may answer", () => {
   const world = new Announced().eip("pool", "192.0.2.91", "eth0")
     .service("web", "192.0.2.91");
@@ -178,7 +222,7 @@ Deno.test("OwnerLedger notices a wire isolate that says nothing", () => {
 });
 
 function owned(vip: IpAddr, link: string, owned: boolean) {
-  const reason = owned ? "first-in-rank" : "better-candidate";
+  const reason = owned ? "claimed" : "better-candidate";
   return { kind: "owned", vip, link, owned, reason } as const;
 }
 

@@ -31,8 +31,15 @@ import {
   ingressAddresses,
   wantsAddress,
 } from "./claim.ts";
-import type { Change, ClusterState } from "./cluster_state.ts";
-import { eligibleNodes, fitNodes, willingNodes } from "./eligibility.ts";
+import { type Change, type ClusterState, keyOf } from "./cluster_state.ts";
+import {
+  type EligibilityFacts,
+  endpointPlaces,
+  exclusionOf,
+  fitNodes,
+  type NodeExclusion,
+  willingNodes,
+} from "./eligibility.ts";
 
 /** Who may answer for a VIP, and where. */
 export interface VipPlan {
@@ -48,6 +55,40 @@ export interface VipPlan {
   readonly links: readonly string[];
   /** Why no node, or not this one, can answer. */
   readonly problem: VipProblem | undefined;
+}
+
+/** What stands between a node and a VIP, if anything. */
+export type NodeVerdict =
+  | { readonly kind: "eligible"; readonly links: readonly string[] }
+  /** There is a Node, and never was an agent. */
+  | { readonly kind: "no-agent" }
+  | {
+    readonly kind: "excluded";
+    readonly reason: NodeExclusion;
+    /** The Service it is said of; of several that share the address the first. */
+    readonly service: string;
+  }
+  | { readonly kind: "no-link"; readonly problem: VipProblem }
+  /** Its agent asks that others answer, and there are others. */
+  | { readonly kind: "unwilling"; readonly reason: string };
+
+/** How the plan of a VIP came about. */
+export interface VipExplanation {
+  /** The address. */
+  readonly vip: IpAddr;
+  /** The Eip it is from; undefined: none has it any more. */
+  readonly eip: Eip | undefined;
+  /** Whether it is announced at all: its Eip is of a protocol that is served. */
+  readonly isServed: boolean;
+  /** Every Node and every agent, by name of the node. */
+  readonly nodes: ReadonlyMap<string, NodeVerdict>;
+}
+
+/** What the nodes are judged by for one VIP. */
+interface VipFacts {
+  readonly vip: IpAddr;
+  readonly eip: Eip;
+  readonly services: readonly (readonly [Service, EligibilityFacts])[];
 }
 
 /** What changed in the announcements. */
@@ -83,6 +124,11 @@ export class Announcements {
   /** The announcements by VIP. */
   get plans(): ReadonlyMap<IpAddr, VipPlan> {
     return this.#plans;
+  }
+
+  /** The addresses that a Service of ours shows; none of any other. */
+  vipsOf(service: string): readonly IpAddr[] {
+    return this.#vips.get(service) ?? [];
   }
 
   /** Another number after every change of the plans. */
@@ -211,39 +257,125 @@ export class Announcements {
   }
 
   #planVip(state: ClusterState, vip: IpAddr): VipPlan | undefined {
+    const { keys, services } = this.#usersOf(state, vip);
+    const eip = this.#eipOf(state, vip, services);
+    if (services.length === 0 || eip === undefined) return undefined;
+    if (eip.spec.protocol !== LAYER2_PROTOCOL) return undefined;
+    const facts = this.#factsOf(state, { vip, eip, services });
+    const verdicts = new Map<string, NodeVerdict>();
+    for (const node of state.agents.keys()) {
+      verdicts.set(node, this.#judge(state, node, facts));
+    }
+    const able = [...verdicts.keys()].filter((node) =>
+      verdicts.get(node)?.kind === "eligible"
+    );
+    const own = verdicts.get(this.#node);
+    const links = this.#choose(state, this.#node, facts);
+    return {
+      vip,
+      eip: eip.meta.name,
+      services: keys,
+      eligible: willingNodes(state, able.sort()),
+      links: links?.ok ? links.value : [],
+      problem: own?.kind === "no-link" ? own.problem : undefined,
+    };
+  }
+
+  /**
+   * How the plan of a VIP comes about, node by node: what {@linkcode plan} makes
+   * of the same tables, with what it leaves out and why.
+   *
+   * @param state The cluster, as last planned.
+   * @param vip The VIP.
+   */
+  explain(state: ClusterState, vip: IpAddr): VipExplanation {
+    const { services } = this.#usersOf(state, vip);
+    const eip = this.#eipOf(state, vip, services);
+    const nodes = new Map<string, NodeVerdict>();
+    const isServed = eip?.spec.protocol === LAYER2_PROTOCOL;
+    if (eip === undefined || !isServed) return { vip, eip, isServed, nodes };
+    const facts = this.#factsOf(state, { vip, eip, services });
+    const names = new Set([...state.nodes.keys(), ...state.agents.keys()]);
+    for (const node of [...names].sort()) {
+      nodes.set(
+        node,
+        state.agents.has(node)
+          ? this.#judge(state, node, facts)
+          : { kind: "no-agent" },
+      );
+    }
+    const able = [...nodes.keys()].filter((node) =>
+      nodes.get(node)?.kind === "eligible"
+    );
+    const willing = new Set(willingNodes(state, able));
+    for (const node of able) {
+      if (willing.has(node)) continue;
+      const reason = state.agents.get(node)?.unfit ?? "";
+      nodes.set(node, { kind: "unwilling", reason });
+    }
+    return { vip, eip, isServed, nodes };
+  }
+
+  #usersOf(state: ClusterState, vip: IpAddr): {
+    readonly keys: readonly string[];
+    readonly services: readonly Service[];
+  } {
     const keys = [...this.#services.get(vip) ?? []].sort();
     const services: Service[] = [];
     for (const key of keys) {
       const service = state.services.get(key);
       if (service !== undefined) services.push(service);
     }
-    const eip = this.#eipOf(state, vip, services);
-    if (services.length === 0 || eip === undefined) return undefined;
-    if (eip.spec.protocol !== LAYER2_PROTOCOL) return undefined;
-    const able = new Set<string>();
-    for (const service of services) {
-      for (const node of eligibleNodes(state, service, this.#fit)) {
-        able.add(node);
-      }
-    }
-    const choose = (node: string): LinkChoice | undefined => {
-      const agent = state.agents.get(node);
-      return agent === undefined
-        ? undefined
-        : this.#chooser.choose(eip.spec.interface ?? "", vip, agent);
-    };
-    const own = choose(this.#node);
-    const eligible = [...able].sort().filter((node) => choose(node)?.ok);
+    return { keys, services };
+  }
+
+  #factsOf(
+    state: ClusterState,
+    { vip, eip, services }: {
+      readonly vip: IpAddr;
+      readonly eip: Eip;
+      readonly services: readonly Service[];
+    },
+  ): VipFacts {
+    const fit = this.#fit;
     return {
       vip,
-      eip: eip.meta.name,
-      services: keys,
-      eligible: willingNodes(state, eligible),
-      links: own?.ok ? own.value : [],
-      problem: own?.ok === false && able.has(this.#node)
-        ? own.error
-        : undefined,
+      eip,
+      services: services.map((service) => {
+        const places = endpointPlaces(state.slicesOf(keyOf(service.meta)));
+        return [service, { fit, places }] as const;
+      }),
     };
+  }
+
+  #judge(state: ClusterState, node: string, facts: VipFacts): NodeVerdict {
+    let excluded: NodeVerdict | undefined;
+    let isAble = false;
+    for (const [service, eligibility] of facts.services) {
+      const reason = exclusionOf(node, service, eligibility, state.nodes);
+      if (reason === undefined) isAble = true;
+      else {
+        const key = keyOf(service.meta);
+        excluded ??= { kind: "excluded", reason, service: key };
+      }
+    }
+    if (!isAble && excluded !== undefined) return excluded;
+    const chosen = this.#choose(state, node, facts);
+    if (chosen === undefined) return { kind: "no-agent" };
+    return chosen.ok
+      ? { kind: "eligible", links: chosen.value }
+      : { kind: "no-link", problem: chosen.error };
+  }
+
+  #choose(
+    state: ClusterState,
+    node: string,
+    { eip, vip }: VipFacts,
+  ): LinkChoice | undefined {
+    const agent = state.agents.get(node);
+    return agent === undefined
+      ? undefined
+      : this.#chooser.choose(eip.spec.interface ?? "", vip, agent);
   }
 }
 

@@ -37,25 +37,77 @@ export interface RequestError {
 }
 
 /**
- * Whether a Service wants an address of ours.
+ * Why a Service is ours, or is not:
+ *
+ * - ours by `class`, by OpenELB's `annotation`, as `unclassed` where those are
+ *   taken too, or `kept`: of a foreign class, with what an OpenELB gave it;
+ * - not ours since it is `deleting`, of another `type`, a `node-proxy`, of an
+ *   `other-class`, by an `other-annotation` (without a class), or `unasked`.
+ */
+export type ClaimVerdict =
+  | {
+    readonly isOurs: true;
+    readonly by: "class" | "annotation" | "unclassed" | "kept";
+  }
+  | {
+    readonly isOurs: false;
+    readonly by:
+      | "deleting"
+      | "type"
+      | "node-proxy"
+      | "other-class"
+      | "other-annotation"
+      | "unasked";
+  };
+
+/**
+ * Whether a Service wants an address of ours, and by what.
  *
  * Opted in by class or by OpenELB's annotation. A Service of a foreign class is
  * never newly taken, but keeps what an OpenELB, which does not read the class,
  * has already given it.
  */
-export function wantsAddress(service: Service, config: ClaimConfig): boolean {
-  if (service.meta.deletionTimestamp !== undefined) return false;
-  if (service.type !== "LoadBalancer") return false;
-  if (service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION] !== undefined) {
-    return false;
+export function claimOf(service: Service, config: ClaimConfig): ClaimVerdict {
+  const { deletionTimestamp, annotations } = service.meta;
+  if (deletionTimestamp !== undefined) return NOT_OURS.deleting;
+  if (service.type !== "LoadBalancer") return NOT_OURS.type;
+  if (annotations[NODE_PROXY_TYPE_ANNOTATION] !== undefined) {
+    return NOT_OURS.nodeProxy;
   }
-  const annotation = service.meta.annotations[OPENELB_ANNOTATION];
+  const annotation = annotations[OPENELB_ANNOTATION];
   const optedIn = annotation === OPENELB_ANNOTATION_VALUE;
   const serviceClass = service.loadBalancerClass;
-  if (serviceClass === config.loadBalancerClass) return true;
-  if (serviceClass !== undefined) return optedIn && carriesOurMarks(service);
-  return optedIn || (annotation === undefined && config.claimUnclassed);
+  if (serviceClass === config.loadBalancerClass) return OURS.class;
+  if (serviceClass !== undefined) {
+    return optedIn && carriesOurMarks(service)
+      ? OURS.kept
+      : NOT_OURS.otherClass;
+  }
+  if (optedIn) return OURS.annotation;
+  if (annotation !== undefined) return NOT_OURS.otherAnnotation;
+  return config.claimUnclassed ? OURS.unclassed : NOT_OURS.unasked;
 }
+
+/** Whether a Service wants an address of ours, see {@linkcode claimOf}. */
+export function wantsAddress(service: Service, config: ClaimConfig): boolean {
+  return claimOf(service, config).isOurs;
+}
+
+// Asked of every Service at every change: made once.
+const OURS = {
+  class: { isOurs: true, by: "class" },
+  annotation: { isOurs: true, by: "annotation" },
+  unclassed: { isOurs: true, by: "unclassed" },
+  kept: { isOurs: true, by: "kept" },
+} as const;
+const NOT_OURS = {
+  deleting: { isOurs: false, by: "deleting" },
+  type: { isOurs: false, by: "type" },
+  nodeProxy: { isOurs: false, by: "node-proxy" },
+  otherClass: { isOurs: false, by: "other-class" },
+  otherAnnotation: { isOurs: false, by: "other-annotation" },
+  unasked: { isOurs: false, by: "unasked" },
+} as const;
 
 /** Whether a Service carries the label or the finalizer of an allocation. */
 export function carriesOurMarks(service: Service): boolean {

@@ -21,9 +21,9 @@ import { EventLog, type EventSource } from "./event_log.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import { PoolBook } from "./pool_book.ts";
 import { Reservations } from "./reservations.ts";
-import { ServicePlanner } from "./service_planner.ts";
+import { type ServiceExplanation, ServicePlanner } from "./service_planner.ts";
 import { WriteQueue } from "./write_queue.ts";
-import { EipPlanner } from "./eip_planner.ts";
+import { type EipJudgement, EipPlanner } from "./eip_planner.ts";
 import { Allocator } from "@/ipam/mod.ts";
 import { projectEip, projectService } from "@/api/mod.ts";
 import { Random } from "@/lang/random.ts";
@@ -201,6 +201,18 @@ export class Controller {
   /** The kinds of objects that were written, by their answers, and never shown so by their watch: they are to be listed. */
   takeDoubts(): readonly ("service" | "eip")[] {
     return this.#echoes.takeDoubts();
+  }
+
+  /** How a Service stands to the pools, as last planned; undefined: there is none. */
+  explainService(key: string): ServiceExplanation | undefined {
+    const service = this.#state.services.get(key);
+    return service && this.#services.explain(service);
+  }
+
+  /** How an Eip is judged, as last planned; undefined: there is none. */
+  judgeEip(name: string): EipJudgement | undefined {
+    const eip = this.#state.eips.get(name);
+    return eip && this.#eips.judge(eip);
   }
 
   /** The allocator, for figures and status. */

@@ -10,6 +10,7 @@ import {
   CONDITION,
   type Condition,
   CONDITION_REASON,
+  type ConditionClaim,
   setCondition,
 } from "@/api/conditions.ts";
 import type { Eip } from "@/api/mod.ts";
@@ -53,6 +54,14 @@ export interface EipPlannerParts {
   readonly queue: WriteQueue;
   /** What was said already. */
   readonly events: EventLog;
+}
+
+/** How an Eip is judged. */
+export interface EipJudgement {
+  /** Whether it is understood and in use. */
+  readonly ready: Omit<ConditionClaim, "type">;
+  /** Whether something is wrong with it all the same. */
+  readonly degraded: Omit<ConditionClaim, "type">;
 }
 
 /** Plans the writes about Eips. */
@@ -111,6 +120,11 @@ export class EipPlanner {
   /** When a status write that was put off is due, or undefined. */
   deadlineMs(): number | undefined {
     return this.#dueMs;
+  }
+
+  /** How an Eip is judged at this moment: what its conditions say, or will. */
+  judge(eip: Eip): EipJudgement {
+    return { ready: this.#readyClaim(eip), degraded: this.#degradedClaim(eip) };
   }
 
   #forget(name: string): void {
@@ -204,7 +218,7 @@ export class EipPlanner {
     }, now.nowIso);
   }
 
-  #readyClaim(eip: Eip): Omit<Condition, "type" | "lastTransitionTime"> {
+  #readyClaim(eip: Eip): Omit<ConditionClaim, "type"> {
     const problem = this.#parts.pools.problem(eip.meta.name);
     if (problem !== undefined) return { status: "False", ...problem };
     if (eip.meta.deletionTimestamp !== undefined) {
@@ -253,7 +267,7 @@ export class EipPlanner {
   }
 
   /** What agents found wrong on their nodes, one reason at a time, nodes named. */
-  #degradedClaim(eip: Eip): Omit<Condition, "type" | "lastTransitionTime"> {
+  #degradedClaim(eip: Eip): Omit<ConditionClaim, "type"> {
     const found = new Map<string, { message: string; nodes: string[] }>();
     for (const agent of this.#parts.state.agents.values()) {
       for (const { reason, eip: name, message } of agent.problems) {

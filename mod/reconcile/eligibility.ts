@@ -5,9 +5,10 @@
  * @module
  */
 
+import { CONDITION_REASON } from "@/api/conditions.ts";
 import { EXCLUDE_NODE_LABEL, GOING_TAINTS } from "@/api/names.ts";
 import type { EndpointSlice, Node, Service } from "@/api/mod.ts";
-import { type ClusterState, keyOf } from "./cluster_state.ts";
+import type { ClusterState } from "./cluster_state.ts";
 
 /** Where a Service has endpoints that take traffic. */
 export interface EndpointPlaces {
@@ -17,22 +18,40 @@ export interface EndpointPlaces {
   readonly nodes: ReadonlySet<string>;
 }
 
+/** Why a node may not answer for a Service, by what is looked at before its interfaces; reasons of a condition. */
+export type NodeExclusion =
+  | typeof CONDITION_REASON.noReadyEndpoint
+  | typeof CONDITION_REASON.nodeMissing
+  | typeof CONDITION_REASON.nodeExcluded
+  | typeof CONDITION_REASON.nodeGoing
+  | typeof CONDITION_REASON.nodeNotReady
+  | typeof CONDITION_REASON.networkUnavailable
+  | typeof CONDITION_REASON.noLocalEndpoint;
+
 /**
- * Whether a node may receive traffic from outside the cluster at all.
+ * Why a node may not receive traffic from outside the cluster at all; undefined
+ * when it may. That it was taken out (by the well-known label, or by a taint
+ * that says that it goes, {@linkcode GOING_TAINTS}) goes before how it does.
  *
  * Cordoning alone does not make a node unfit: its pods go on serving.
  */
-export function isFitNode(node: Node): boolean {
-  return node.ready && !node.networkUnavailable && !isExcludedNode(node);
+export function unfitnessOf(node: Node): NodeExclusion | undefined {
+  if (node.meta.labels[EXCLUDE_NODE_LABEL] !== undefined) {
+    return CONDITION_REASON.nodeExcluded;
+  }
+  if (node.taints.some((key) => GOING_TAINTS.includes(key))) {
+    return CONDITION_REASON.nodeGoing;
+  }
+  if (!node.ready) return CONDITION_REASON.nodeNotReady;
+  return node.networkUnavailable
+    ? CONDITION_REASON.networkUnavailable
+    : undefined;
 }
 
-/**
- * Whether the node was taken out of load balancing: by the well-known label, or
- * by a taint that says that it goes ({@linkcode GOING_TAINTS}).
- */
-export function isExcludedNode(node: Node): boolean {
-  return node.meta.labels[EXCLUDE_NODE_LABEL] !== undefined ||
-    node.taints.some((key) => GOING_TAINTS.includes(key));
+/** Whether the node was taken out of load balancing, however well it does. */
+function isTakenOut(unfitness: NodeExclusion | undefined): boolean {
+  return unfitness === CONDITION_REASON.nodeExcluded ||
+    unfitness === CONDITION_REASON.nodeGoing;
 }
 
 /**
@@ -47,8 +66,9 @@ export function fitNodes(nodes: Iterable<Node>): ReadonlySet<string> {
   const fit = new Set<string>();
   const notExcluded = new Set<string>();
   for (const node of nodes) {
-    if (!isExcludedNode(node)) notExcluded.add(node.meta.name);
-    if (isFitNode(node)) fit.add(node.meta.name);
+    const unfitness = unfitnessOf(node);
+    if (!isTakenOut(unfitness)) notExcluded.add(node.meta.name);
+    if (unfitness === undefined) fit.add(node.meta.name);
   }
   return fit.size > 0 ? fit : notExcluded;
 }
@@ -105,28 +125,35 @@ export function willingNodes(
   return willing.length > 0 ? willing : nodes;
 }
 
+/** What decides which nodes may answer for a Service, read once for all of them. */
+export interface EligibilityFacts {
+  /** The fit nodes, see {@linkcode fitNodes}. */
+  readonly fit: ReadonlySet<string>;
+  /** Where the Service has endpoints. */
+  readonly places: EndpointPlaces;
+}
+
 /**
- * The nodes that may answer for a Service's addresses, before interfaces are
- * looked at, sorted by name.
+ * Why a node may not answer for a Service's addresses, before its interfaces
+ * are looked at; undefined when it may.
  *
- * @param state The cluster.
+ * @param node The node's name.
  * @param service The Service.
- * @param fit The fit nodes, see {@linkcode fitNodes}.
+ * @param facts The fit nodes and the Service's endpoints.
+ * @param nodes The Nodes, to say why one is not fit.
  */
-export function eligibleNodes(
-  state: ClusterState,
+export function exclusionOf(
+  node: string,
   service: Service,
-  fit: ReadonlySet<string>,
-): readonly string[] {
-  const places = endpointPlaces(state.slicesOf(keyOf(service.meta)));
-  if (!places.any) return [];
-  const nodes: string[] = [];
-  for (const node of state.agents.keys()) {
-    if (!fit.has(node)) continue;
-    if (
-      service.externalTrafficPolicy === "Local" && !places.nodes.has(node)
-    ) continue;
-    nodes.push(node);
+  { fit, places }: EligibilityFacts,
+  nodes: ReadonlyMap<string, Node>,
+): NodeExclusion | undefined {
+  if (!places.any) return CONDITION_REASON.noReadyEndpoint;
+  if (!fit.has(node)) {
+    const known = nodes.get(node);
+    return (known && unfitnessOf(known)) ?? CONDITION_REASON.nodeMissing;
   }
-  return nodes.sort();
+  return service.externalTrafficPolicy === "Local" && !places.nodes.has(node)
+    ? CONDITION_REASON.noLocalEndpoint
+    : undefined;
 }

@@ -6,6 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
+import { announcedOwners } from "@/api/announced.ts";
 import {
   CONDITION,
   type Condition,
@@ -20,7 +21,9 @@ import { sameIngress } from "@/api/ingress.ts";
 import {
   type Allocation,
   type Allocator,
+  type FamilyExplanation,
   type HeldAddress,
+  plainRefusal,
   type Refusal,
   Waiters,
   type WakeCause,
@@ -31,8 +34,11 @@ import {
   allocationRequest,
   carriesOurMarks,
   type ClaimConfig,
+  claimOf,
+  type ClaimVerdict,
   familiesOf,
   ingressAddresses,
+  type RequestError,
   wantsAddress,
 } from "./claim.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
@@ -82,6 +88,18 @@ interface Pending {
   readonly addresses: readonly IpAddr[];
   /** Addresses shown before and not any more. */
   readonly dropped: readonly IpAddr[];
+}
+
+/** How a Service stands to the pools. */
+export interface ServiceExplanation {
+  /** Why it is ours, or is not. */
+  readonly claim: ClaimVerdict;
+  /** What it has, in the order of its families. */
+  readonly held: readonly HeldAddress[];
+  /** The choice of each family, or what is wrong with the request; undefined: it is not ours. */
+  readonly families:
+    | Result<readonly FamilyExplanation[], RequestError>
+    | undefined;
 }
 
 /** Plans the writes about Services. */
@@ -238,6 +256,34 @@ export class ServicePlanner {
         : EVENT_REASON.updateServiceStatus,
       message: outcome.message,
     });
+  }
+
+  /**
+   * How a Service stands to the pools: the decisions that {@linkcode plan}
+   * rests on; nothing changes by it.
+   */
+  explain(service: Service): ServiceExplanation {
+    const { allocator, claim, state } = this.#parts;
+    const verdict = claimOf(service, claim);
+    const held = allocator.heldBy(keyOf(service.meta), familiesOf(service));
+    if (!verdict.isOurs) return { claim: verdict, held, families: undefined };
+    const request = allocationRequest(
+      service,
+      state.namespaces.get(service.meta.namespace),
+    );
+    if (!request.ok) return { claim: verdict, held, families: request };
+    const families = allocator.explain(request.value);
+    return {
+      claim: verdict,
+      held,
+      families: families.ok ? families : {
+        ok: false,
+        error: {
+          reason: families.error.reason,
+          message: plainRefusal(families.error),
+        },
+      },
+    };
   }
 
   #forget(key: string): void {
@@ -458,7 +504,11 @@ export class ServicePlanner {
         reason: trouble?.reason ?? CONDITION_REASON.noEip,
         message: trouble?.message ?? "",
       };
-    const list = setCondition(service.conditions, assigned, now.nowIso);
+    const list = setCondition(
+      withoutFormerOwners(service, held),
+      assigned,
+      now.nowIso,
+    );
     const degraded = this.#degraded(service, held, found);
     return degraded === undefined
       ? withoutCondition(list, CONDITION.degraded)
@@ -556,6 +606,20 @@ export class ServicePlanner {
   }
 }
 
+/** The conditions of a Service, without `Announced` where that tells of an address that it does not have any more. */
+function withoutFormerOwners(
+  { conditions }: Service,
+  held: readonly HeldAddress[],
+): readonly Condition[] {
+  const isFormer = held.length === 0 ||
+    announcedOwners(conditions).some(({ vip }) =>
+      held.every(({ address }) => address !== vip)
+    );
+  return isFormer
+    ? withoutCondition(conditions, CONDITION.announced)
+    : conditions;
+}
+
 /** The holder under which an address is kept that a Service is about to give up. */
 function untilWritten(key: string): string {
   return `${key} until written`;
@@ -595,6 +659,7 @@ function byAge(a: Service, b: Service): number {
 const SERVICE_ID = "service/".length;
 const OUR_CONDITIONS: readonly string[] = [
   CONDITION.addressAssigned,
+  CONDITION.announced,
   CONDITION.degraded,
 ];
 /** A Service can free an address for another one, which can free one for a third. */

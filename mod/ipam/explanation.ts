@@ -1,0 +1,189 @@
+/**
+ * Why a Service gets the address it gets, pool by pool.
+ *
+ * The choice itself is made by {@linkcode chooseAddress}, which tells of each
+ * pool it looks at; only of pools that it never came to is said here why.
+ *
+ * @module
+ */
+
+import { familyOf, type IpAddr, type IpFamily } from "@/addr/ip_addr.ts";
+import type { Result } from "@/lang/result.ts";
+import {
+  chooseAddress,
+  type Entry,
+  namedPools,
+  type Tables,
+} from "./_choose.ts";
+import { givesOut, isBound } from "./_pool_table.ts";
+import { comparePools, type Pool } from "./pool.ts";
+import type { Refusal } from "./refusal.ts";
+import type { AllocationRequest } from "./request.ts";
+
+/**
+ * How a pool stands to a request, in one family:
+ *
+ * - `chosen`: the address is from it, or would be.
+ * - `preferred`: asked anew, the address would be from it; an address stays.
+ * - `later`: it could serve, but one before it does.
+ * - `full`: no address of it is left.
+ * - `refused`: it was looked at and cannot serve, for the reason of `refusal`.
+ * - `disabled`, `deleting`: it gives out nothing.
+ * - `other-family`; `not-named`, where others are; `outside`, it does not have
+ *   the address that is named.
+ * - `unbound`: it is neither bound to the namespace nor the default;
+ *   `default-unused`: it is the default, and others are bound.
+ */
+export type PoolStanding =
+  | "chosen"
+  | "preferred"
+  | "later"
+  | "full"
+  | "refused"
+  | "disabled"
+  | "deleting"
+  | "other-family"
+  | "not-named"
+  | "outside"
+  | "unbound"
+  | "default-unused";
+
+/** How one pool stands to a request. */
+export interface PoolVerdict {
+  /** The pool. */
+  readonly pool: Pool;
+  /** How it stands. */
+  readonly standing: PoolStanding;
+  /** What the allocator says where it refused this pool. */
+  readonly refusal?: Refusal;
+}
+
+/** How the address of one family came about. */
+export interface FamilyExplanation {
+  /** The family. */
+  readonly family: IpFamily;
+  /** The address that is kept or taken, and its pool; or why there is none. */
+  readonly outcome: Result<ExplainedChoice, Refusal>;
+  /** Every pool, most preferred first. */
+  readonly pools: readonly PoolVerdict[];
+}
+
+/** An address that is kept or taken. */
+export interface ExplainedChoice {
+  /** Whether the Service has it already. */
+  readonly kind: "keep" | "take";
+  /** The address. */
+  readonly address: IpAddr;
+  /** The Eip it is from. */
+  readonly pool: string;
+}
+
+/**
+ * Explains the choice in one family.
+ *
+ * @param tables What the choice rests on.
+ * @param request The request.
+ * @param place The family, all families asked for, and what the Service holds.
+ */
+export function explainChoice(
+  tables: Tables,
+  request: AllocationRequest,
+  place: {
+    readonly family: IpFamily;
+    readonly families: readonly IpFamily[];
+    readonly held: readonly Entry[];
+  },
+): FamilyExplanation {
+  const chosen = chooseAddress(tables, request, place);
+  const outcome: FamilyExplanation["outcome"] = !chosen.ok
+    ? chosen
+    : chosen.value.kind === "keep"
+    ? {
+      ok: true,
+      value: {
+        kind: "keep",
+        address: chosen.value.entry.address,
+        pool: chosen.value.entry.home ?? "",
+      },
+    }
+    : {
+      ok: true,
+      value: {
+        kind: "take",
+        address: chosen.value.address,
+        pool: chosen.value.space.pool.name,
+      },
+    };
+  const found = new Map<string, Omit<PoolVerdict, "pool">>();
+  // As if it had nothing: who keeps an address is not asked about pools.
+  chooseAddress(tables, request, { ...place, held: [] }, (pool, finding) => {
+    found.set(
+      pool.name,
+      finding.kind === "refused"
+        ? { standing: "refused", refusal: finding.refusal }
+        : { standing: finding.kind },
+    );
+  });
+  const from = outcome.ok ? outcome.value.pool : undefined;
+  const pools = [...tables.pools.values()].map(({ pool }) => pool)
+    .sort(comparePools);
+  const isAnyBound = pools.some((pool) => isCandidate(pool, request, place));
+  const named = namedPools(tables.pools, request, place);
+  const isByName = !named.ok || named.value !== undefined;
+  return {
+    family: place.family,
+    outcome,
+    pools: pools.map((pool): PoolVerdict => {
+      if (pool.name === from) return { pool, standing: "chosen" };
+      const finding = found.get(pool.name);
+      if (finding?.standing === "chosen") {
+        return { pool, standing: "preferred" };
+      }
+      return {
+        pool,
+        ...finding ?? {
+          standing: standingOf(pool, request, {
+            family: place.family,
+            isByName,
+            isAnyBound,
+          }),
+        },
+      };
+    }),
+  };
+}
+
+/** Why a pool was not even looked at. */
+function standingOf(
+  pool: Pool,
+  request: AllocationRequest,
+  { family, isByName, isAnyBound }: {
+    readonly family: IpFamily;
+    readonly isByName: boolean;
+    readonly isAnyBound: boolean;
+  },
+): PoolStanding {
+  if (pool.family !== family) return "other-family";
+  const { wantedEips, wantedIps } = request;
+  const isNamed = wantedEips.includes(pool.name);
+  if (isByName && !isNamed) return "not-named";
+  if (wantedIps.some((ip) => familyOf(ip) === family)) return "outside";
+  if (pool.deleting) return "deleting";
+  if (pool.disabled) return "disabled";
+  if (isNamed) return "later";
+  if (isBound(pool, request.namespace, request.namespaceLabels)) {
+    return "later";
+  }
+  if (!pool.isDefault) return "unbound";
+  return isAnyBound ? "default-unused" : "later";
+}
+
+/** Whether a pool is bound to the namespace and gives out addresses. */
+function isCandidate(
+  pool: Pool,
+  { namespace, namespaceLabels }: AllocationRequest,
+  { family }: { readonly family: IpFamily },
+): boolean {
+  return pool.family === family && givesOut(pool) &&
+    isBound(pool, namespace, namespaceLabels);
+}

@@ -1,0 +1,325 @@
+/**
+ * The state of the whole cluster at a glance: what is wrong, then the nodes, the
+ * Eips and the Services.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { CONDITION, CONDITION_REASON } from "@/api/conditions.ts";
+import type { Eip, Service } from "@/api/mod.ts";
+import { plainRefusal, statusCount } from "@/ipam/mod.ts";
+import {
+  carriesOurMarks,
+  claimOf,
+  ingressAddresses,
+  isVirtualLink,
+  unfitnessOf,
+} from "@/reconcile/mod.ts";
+import { candidatesOf, silentSentence, whyUnanswered } from "./candidates.ts";
+import { ownerOf } from "./owner.ts";
+import {
+  type AddressRow,
+  byVerdict,
+  type EipRow,
+  type NodeRow,
+  type ReportProblem,
+  type ReportSource,
+  type ServiceRow,
+  type StatusReport,
+  type Verdict,
+  worst,
+} from "./report.ts";
+
+/**
+ * The state of the cluster.
+ *
+ * @param source What it is made from.
+ * @returns The report; problems first, the worst of them first.
+ */
+export function statusReport(source: ReportSource): StatusReport {
+  const problems: ReportProblem[] = [...controllerProblems(source)];
+  const services = serviceRows(source, problems);
+  const eips = [...source.cluster.eips.values()].sort(byName)
+    .map((eip) => eipRow(source, eip, problems));
+  const nodes = nodeRows(source, services, problems);
+  return {
+    at: source.now,
+    ...(source.own === undefined ? {} : { askedAgent: source.own.node }),
+    problems: problems.sort((a, b) => byVerdict(a.verdict, b.verdict)),
+    nodes,
+    eips,
+    services,
+  };
+}
+
+/** That nobody gives out addresses. */
+export function* controllerProblems(
+  { holder, agents }: ReportSource,
+): Generator<ReportProblem> {
+  if (holder?.live === true) return;
+  const sentence = holder === undefined
+    ? "No agent has ever given out addresses: start foghorn agent on the nodes"
+    : `Nobody gives out addresses, ${holder.node} did last: ${
+      [...agents.values()].some(({ live }) => live)
+        ? "another agent takes over within 15 s, look at its log if none does"
+        : "start foghorn agent on the nodes"
+    }`;
+  yield {
+    verdict: "problem",
+    about: "Controller",
+    reason: "NoController",
+    sentence,
+  };
+}
+
+function serviceRows(
+  source: ReportSource,
+  problems: ReportProblem[],
+): readonly ServiceRow[] {
+  const rows: ServiceRow[] = [];
+  const { services } = source.cluster;
+  for (const key of [...services.keys()].sort()) {
+    const service = services.get(key);
+    if (service === undefined) continue;
+    const isOurs = claimOf(service, source.claim).isOurs;
+    if (!isOurs && !carriesOurMarks(service)) continue;
+    const found = serviceProblems(source, key, service);
+    problems.push(...found);
+    const [first] = found;
+    rows.push({
+      service: key,
+      verdict: worst(found.map(({ verdict }) => verdict)),
+      addresses: addressRows(source, service),
+      ...(first === undefined ? {} : { reason: first.reason }),
+    });
+  }
+  return rows;
+}
+
+function addressRows(
+  source: ReportSource,
+  service: Service,
+): readonly AddressRow[] {
+  return ingressAddresses(service).map((vip): AddressRow => {
+    const { announcements, cluster, agents } = source;
+    const explanation = announcements.explain(cluster, vip);
+    const { inLine } = candidatesOf(explanation, agents);
+    const services = announcements.plans.get(vip)?.services ?? [];
+    const owner = ownerOf(source, vip, { services, inLine });
+    return {
+      vip,
+      ...(explanation.eip === undefined
+        ? {}
+        : { eip: explanation.eip.meta.name }),
+      ...(owner === undefined ? {} : { owner }),
+    };
+  });
+}
+
+/** What is wrong with a Service, the worst first. */
+export function serviceProblems(
+  source: ReportSource,
+  key: string,
+  service: Service,
+): readonly ReportProblem[] {
+  const found: ReportProblem[] = [];
+  const add = (verdict: Verdict, reason: string, sentence: string): void => {
+    if (found.some((one) => one.sentence === sentence)) return;
+    found.push({ verdict, about: `Service ${key}`, reason, sentence });
+  };
+  const explained = source.controller.explainService(key);
+  const shown = ingressAddresses(service);
+  const severity = shown.length === 0 ? "problem" : "warning";
+  if (explained?.families?.ok === false) {
+    const { reason, message } = explained.families.error;
+    add(severity, reason, message);
+  } else if (explained?.families !== undefined) {
+    for (const { outcome } of explained.families.value) {
+      if (outcome.ok) {
+        if (shown.includes(outcome.value.address)) continue;
+        add("note", "BeingAssigned", beingAssigned(outcome.value.address));
+        continue;
+      }
+      const isWelcome = service.ipFamilyPolicy === "PreferDualStack";
+      // The one family that has an address is what it asked for at least.
+      if (isWelcome && shown.length > 0) {
+        add("warning", outcome.error.reason, plainRefusal(outcome.error));
+      } else {add(
+          severity,
+          outcome.error.reason,
+          plainRefusal(outcome.error),
+        );}
+    }
+  }
+  for (const vip of shown) {
+    const unanswered = whyUnanswered(
+      source.announcements.explain(source.cluster, vip),
+    );
+    if (unanswered === undefined) continue;
+    add("problem", unanswered.reason, unanswered.message);
+  }
+  const degraded = service.conditions.find(({ type }) =>
+    type === CONDITION.degraded
+  );
+  if (degraded?.status === "True") {
+    add("warning", degraded.reason, degraded.message);
+  }
+  return found.sort((a, b) => byVerdict(a.verdict, b.verdict));
+}
+
+/** What is said of an address that is chosen and not in the status yet. */
+export function beingAssigned(vip: IpAddr): string {
+  return `${vip} is chosen for it and not written yet`;
+}
+
+function eipRow(
+  source: ReportSource,
+  eip: Eip,
+  problems: ReportProblem[],
+): EipRow {
+  const { controller } = source;
+  const { name } = eip.meta;
+  const found: ReportProblem[] = [];
+  const add = (verdict: Verdict, reason: string, sentence: string): void => {
+    found.push({ verdict, about: `Eip ${name}`, reason, sentence });
+  };
+  const judged = controller.judgeEip(name);
+  const usage = controller.allocator.usage(name);
+  if (judged?.ready.status === "False") {
+    const { reason, message } = judged.ready;
+    const isGoing = reason === CONDITION_REASON.deleting;
+    if (!isGoing) add("problem", reason, message);
+  }
+  for (const problem of eipTroubles(source, name)) {
+    add("warning", problem.reason, problem.sentence);
+  }
+  problems.push(...found);
+  return {
+    eip: name,
+    verdict: worst(found.map(({ verdict }) => verdict)),
+    address: eip.spec.address,
+    protocol: eip.spec.protocol ?? "bgp",
+    used: usage?.used ?? 0,
+    size: statusCount(usage?.usableSize ?? 0n),
+    full: usage?.full === true,
+    ready: judged?.ready.reason ?? "",
+  };
+}
+
+/** What agents found wrong on their nodes about an Eip, the nodes of each named. */
+export function eipTroubles(
+  { cluster, agents }: ReportSource,
+  eip: string,
+): readonly { readonly reason: string; readonly sentence: string }[] {
+  const nodes = new Map<string, { reason: string; nodes: string[] }>();
+  for (const agent of cluster.agents.values()) {
+    if (agents.get(agent.node)?.live === false) continue;
+    for (const { eip: name, reason, message } of agent.problems) {
+      if (name !== eip) continue;
+      const known = nodes.get(message);
+      if (known === undefined) {
+        nodes.set(message, { reason, nodes: [agent.node] });
+      } else known.nodes.push(agent.node);
+    }
+  }
+  return [...nodes].map(([message, found]) => ({
+    reason: found.reason,
+    sentence: `${message} (said by ${found.nodes.sort().join(", ")})`,
+  }));
+}
+
+function nodeRows(
+  source: ReportSource,
+  services: readonly ServiceRow[],
+  problems: ReportProblem[],
+): readonly NodeRow[] {
+  const { cluster, agents, holder } = source;
+  const owns = new Map<string, number>();
+  const counted = new Set<IpAddr>();
+  for (const { vip, owner } of services.flatMap(({ addresses }) => addresses)) {
+    if (owner === undefined || counted.has(vip)) continue;
+    counted.add(vip);
+    owns.set(owner.node, (owns.get(owner.node) ?? 0) + 1);
+  }
+  const names = new Set([...cluster.nodes.keys(), ...agents.keys()]);
+  return [...names].sort().map((node): NodeRow => {
+    const found = nodeProblems(source, node);
+    problems.push(...found);
+    const state = agents.get(node);
+    return {
+      node,
+      verdict: state === undefined
+        ? "note"
+        : worst(found.map(({ verdict }) => verdict)),
+      agent: state === undefined
+        ? "none"
+        : !state.live
+        ? "silent"
+        : state.leaving
+        ? "leaving"
+        : "live",
+      controls: holder?.live === true && holder.node === node,
+      owns: owns.get(node) ?? 0,
+      links: (cluster.agents.get(node)?.links ?? [])
+        .filter(({ up, name }) => up && !isVirtualLink(name))
+        .map(({ name }) => name),
+    };
+  });
+}
+
+function nodeProblems(
+  { cluster, agents }: ReportSource,
+  node: string,
+): readonly ReportProblem[] {
+  const state = agents.get(node);
+  // A node without an agent is nobody's mistake; a control plane has none.
+  if (state === undefined) return [];
+  const found: ReportProblem[] = [];
+  const add = (verdict: Verdict, reason: string, sentence: string): void => {
+    found.push({ verdict, about: `Node ${node}`, reason, sentence });
+  };
+  const known = cluster.nodes.get(node);
+  if (!state.live) {
+    add(
+      "problem",
+      CONDITION_REASON.agentSilent,
+      sentenceCase(silentSentence(state.renewed)),
+    );
+  }
+  const unfitness = known === undefined
+    ? CONDITION_REASON.nodeMissing
+    : unfitnessOf(known);
+  const text = UNFIT[unfitness ?? ""];
+  if (unfitness !== undefined && text !== undefined) {
+    add("problem", unfitness, text);
+  }
+  const unfit = cluster.agents.get(node)?.unfit;
+  if (unfit !== undefined && state.live) {
+    add(
+      "problem",
+      unfit,
+      "kube-proxy is not healthy, so other nodes answer instead: look at the log of kube-proxy on it",
+    );
+  }
+  return found;
+}
+
+/** A sentence with a capital. */
+export function sentenceCase(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function byName(a: Eip, b: Eip): number {
+  return a.meta.name < b.meta.name ? -1 : 1;
+}
+
+/** What is amiss with a Node; that somebody took it out is not. */
+const UNFIT: Readonly<Record<string, string>> = {
+  [CONDITION_REASON.nodeMissing]:
+    "An agent runs under this name and there is no such Node: give it --node-name as kubectl get nodes shows it",
+  [CONDITION_REASON.nodeNotReady]:
+    "The Node is not Ready, so it does not answer: look at its kubelet",
+  [CONDITION_REASON.networkUnavailable]:
+    "The Node says NetworkUnavailable, so it does not answer: look at its network plugin",
+};
