@@ -15,6 +15,7 @@ import {
   type ReportSource,
   secondLookMs,
   type ToldOwner,
+  Unreadable,
 } from "@/node/mod.ts";
 import type { ClusterApi, WatchSpec } from "@/port/cluster_api.ts";
 import {
@@ -74,6 +75,7 @@ async function listAll(
   const { namespace, claim } = question;
   const cluster = new ClusterState();
   const feed = new ClusterFeed(cluster);
+  const unreadable = new Unreadable();
   const at = { nowMs: 0, nowIso: new Date().toISOString() };
   const bindings = agentWatches(namespace).filter(({ watched }) =>
     watched !== "secret" && watched !== "lease"
@@ -85,6 +87,7 @@ async function listAll(
       once<void>((done, failed) =>
         binding.start(api, (event) => {
           if (event.watched === "secret" || event.watched === "lease") return;
+          unreadable.take(event);
           if (event.news.kind === "lost") failed(event.news.reason);
           if (event.news.kind !== "listed") return;
           feed.take(event, at);
@@ -111,6 +114,7 @@ async function listAll(
     controller,
     ...judgeLeases(looks.now, looks.before),
     told,
+    unreadable: unreadable.objects,
     own: undefined,
     now: at.nowIso.replace(/\.\d+Z$/, "Z"),
   };
@@ -216,7 +220,8 @@ async function once<T>(
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const subscription = start(
     (value) => {
-      subscription.close();
+      // What of the list cannot be read is told right after it.
+      queueMicrotask(() => subscription.close());
       resolve(value);
     },
     (reason) => {

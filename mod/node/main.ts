@@ -44,6 +44,7 @@ import { OwnerLedger } from "./owner_ledger.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
 import { UnheardWatch } from "./unheard.ts";
+import { Unreadable, type UnreadableObject } from "./unreadable.ts";
 import { Upcoming } from "./upcoming.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
@@ -82,6 +83,7 @@ export class MainCore {
   readonly #cluster = new ClusterState();
   readonly #news = new ClusterFeed(this.#cluster);
   readonly #watches = new Watches();
+  readonly #unreadable = new Unreadable();
   readonly #rights = new MissingRights();
   readonly #announcements: Announcements;
   readonly #membership: Membership;
@@ -163,6 +165,7 @@ export class MainCore {
       node: this.#config.node,
       isLeader: this.#controller !== undefined,
       watches: this.#watches,
+      unreadable: this.#unreadable.objects,
       rights: this.#rights,
       membership: this.#membership,
       owners: this.#owners,
@@ -213,6 +216,7 @@ export class MainCore {
   #takeNews(event: WatchNews, at: Instant): void {
     const { watched, news } = event;
     this.#watches.take(watched, news, at);
+    this.#unreadable.take(event);
     this.#tellMissing(this.#rights.takeNews(watched, news, at));
     if (news.kind === "lost") {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
@@ -622,6 +626,8 @@ export interface MainView {
   readonly isLeader: boolean;
   /** The watches. */
   readonly watches: Watches;
+  /** Objects that are there and are passed over. */
+  readonly unreadable: readonly UnreadableObject[];
   /** Rights that the API server refused. */
   readonly rights: MissingRights;
   /** Leases. */

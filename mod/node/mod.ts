@@ -19,6 +19,7 @@ export * from "./owner_ledger.ts";
 export * from "./proxy_health.ts";
 export * from "./report/mod.ts";
 export * from "./unheard.ts";
+export * from "./unreadable.ts";
 export * from "./watches.ts";
 export * from "./wire.ts";
 export * from "./wire_feed.ts";

@@ -110,6 +110,13 @@ export class OwnerLedger {
   #wireReady = false;
   #countersMs: number | undefined;
   #news: (readonly [IpAddr, News])[] = [];
+  /** Why each VIP is owned, by address and link. */
+  readonly #reasons = new Map<string, string>();
+  /** Why those were owned that this node has stopped answering for, and since when it has. */
+  readonly #interrupted = new Map<
+    string,
+    { readonly reason: string; readonly sinceMs: number }
+  >();
   /** Addresses that came here from another node, and that their Eips are not told of yet. */
   readonly #moved = new Set<IpAddr>();
   #moveDueMs: number | undefined;
@@ -425,15 +432,31 @@ export class OwnerLedger {
     const { vip, link, owned, reason } = report;
     const key = `${vip} ${link}`;
     if (!owned) {
-      this.#owned.delete(key);
+      const former = this.#reasons.get(key);
+      const wasOwned = this.#owned.delete(key);
+      this.#reasons.delete(key);
       this.#moved.delete(vip);
-      // Others say it when it only moved.
-      if (reason === NOBODY) this.#news.push([vip, { kind: "withdrawn" }]);
+      if (!INTERRUPTIONS.has(reason)) this.#interrupted.delete(key);
+      else if (former !== undefined) {
+        this.#interrupted.set(key, { reason: former, sinceMs: at.nowMs });
+      }
+      // Others say it when it only moved; where nobody answered before, as for a
+      // Service without an endpoint yet, nothing was withdrawn.
+      if (reason === NOBODY && wasOwned) {
+        this.#news.push([vip, { kind: "withdrawn" }]);
+      }
       return;
     }
     // Why it is owned may change; since when does not by that.
     if (this.#owned.has(key)) return;
     this.#owned.set(key, { vip, link, sinceMs: at.nowMs });
+    this.#reasons.set(key, reason);
+    // Too short for another one to take it, and why it is owned is the same.
+    const before = this.#interrupted.get(key);
+    const isSame = before?.reason === reason &&
+      at.nowMs - before.sinceMs < INTERRUPTION_MS_MAX;
+    this.#interrupted.delete(key);
+    if (isSame) return;
     this.#news.push([vip, { kind: "owned" }]);
     if (reason !== NOBODY_HAD_IT) {
       this.#moved.add(vip);
@@ -467,6 +490,10 @@ function conflictKey(
 const OWNER_REPEAT_MS = 1_000;
 /** The wire core's reason when no node is left that may answer. */
 const NOBODY = "no-candidate";
+/** The wire core's reasons when this node cannot answer for a while, and others may not have noticed. */
+const INTERRUPTIONS: ReadonlySet<string> = new Set(["suspended", "link-down"]);
+/** An interruption that is longer may have had another owner. */
+const INTERRUPTION_MS_MAX = 1_000;
 /** The wire core's reason when no other node had an address. */
 const NOBODY_HAD_IT = "claimed";
 /** How long moves are gathered that an Eip is told of: with a node all its addresses move. */

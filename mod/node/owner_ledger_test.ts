@@ -50,6 +50,28 @@ Deno.test("OwnerLedger counts from when an address was first owned, whatever kee
   deepStrictEqual(said(ledger, world, 9_000), []);
 });
 
+Deno.test("OwnerLedger tells nothing of an address that nobody else took while this node was stopped", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const ledger = new OwnerLedger("n1");
+  const taken = { ...owned(VIP, "eth0", true), reason: "took-over" };
+  const stopped = { ...owned(VIP, "eth0", false), reason: "suspended" };
+  ledger.take(taken, at(0));
+  strictEqual(said(ledger, world, 2_000).length, 2);
+  ledger.take(stopped, at(10_000));
+  ledger.take(taken, at(10_200));
+  deepStrictEqual(said(ledger, world, 20_000), []);
+  // So long that another one may have had it.
+  ledger.take(stopped, at(21_000));
+  ledger.take(taken, at(23_000));
+  strictEqual(said(ledger, world, 25_000).length, 2);
+  // Another one took it, and this node gets it back.
+  ledger.take(stopped, at(30_000));
+  ledger.take({ ...stopped, reason: "yielded" }, at(30_100));
+  ledger.take(taken, at(40_000));
+  strictEqual(said(ledger, world, 50_000).length, 2);
+});
+
 Deno.test("OwnerLedger tells an Eip once of all its addresses that came from another node", () => {
   const world = new Announced().eip("pool", "192.0.2.91-192.0.2.93", "eth0")
     .service("web", "192.0.2.91").service("more", "192.0.2.92")
@@ -87,10 +109,14 @@ Deno.test("OwnerLedger tells that nobody is left who may answer", () => {
   const world = new Announced().eip("pool", "192.0.2.91", "eth0")
     .service("web", "192.0.2.91");
   const ledger = new OwnerLedger("n1");
-  const report = owned(VIP, "eth0", false);
-  ledger.take({ ...report, reason: "no-candidate" }, at(0));
+  const nobody = { ...owned(VIP, "eth0", false), reason: "no-candidate" };
+  ledger.take(nobody, at(0));
+  deepStrictEqual(said(ledger, world, 0), [], "it never answered");
+  ledger.take(owned(VIP, "eth0", true), at(1));
+  said(ledger, world, 1);
+  ledger.take(nobody, at(2));
   match(
-    said(ledger, world, 0)[0] ?? "",
+    said(ledger, world, 2)[0] ?? "",
     /^web Normal DelBalancer: success to withdraw/,
   );
 });

@@ -39,6 +39,7 @@ export class ReportStage {
   readonly told: Map<string, { node: string; at: string }> = new Map();
   holder: ReportSource["holder"] = { node: "n1", live: true };
   own: OwnNode | undefined;
+  unreadable: ReportSource["unreadable"] = [];
   #version = 1;
 
   constructor() {
@@ -207,6 +208,7 @@ export class ReportStage {
       agents: this.agents,
       holder: this.holder,
       told: this.told,
+      unreadable: this.unreadable,
       own: this.own,
       now: NOW,
     };

@@ -14,6 +14,7 @@ import type {
   Controller,
 } from "@/reconcile/mod.ts";
 import type { OwnerLedger } from "../owner_ledger.ts";
+import type { UnreadableObject } from "../unreadable.ts";
 
 /** How good or bad something is: `note` is worth knowing and nothing to mend. */
 export type Verdict = "ok" | "note" | "warning" | "problem";
@@ -72,6 +73,8 @@ export interface ReportSource {
   readonly holder: ControllerState | undefined;
   /** Events by Service, the newest last; empty where they cannot be read. */
   readonly told: ReadonlyMap<string, ToldOwner>;
+  /** Objects that are there and cannot be read. */
+  readonly unreadable: readonly UnreadableObject[];
   /** The agent that is asked; undefined: no agent is. */
   readonly own: OwnNode | undefined;
   /** The time, RFC 3339. */

@@ -40,6 +40,7 @@ export function sourceOf(
     agents,
     holder: membership.holder(at),
     told: new Map(),
+    unreadable: view.unreadable,
     own: {
       node: view.node,
       nowMs: at.nowMs,

@@ -38,7 +38,10 @@ import {
  * @returns The report; problems first, the worst of them first.
  */
 export function statusReport(source: ReportSource): StatusReport {
-  const problems: ReportProblem[] = [...controllerProblems(source)];
+  const problems: ReportProblem[] = [
+    ...controllerProblems(source),
+    ...unreadableProblems(source),
+  ];
   const services = serviceRows(source, problems);
   const eips = [...source.cluster.eips.values()].sort(byName)
     .map((eip) => eipRow(source, eip, problems));
@@ -71,6 +74,25 @@ export function* controllerProblems(
     reason: "NoController",
     sentence,
   };
+}
+
+/** Objects that are passed over, since they cannot be read. */
+function* unreadableProblems(
+  { unreadable }: ReportSource,
+): Generator<ReportProblem> {
+  for (const { watched, key, reason } of unreadable) {
+    yield {
+      verdict: "problem",
+      about: `${KINDS[watched] ?? watched} ${key}`,
+      reason: UNREADABLE,
+      sentence: unreadableSentence(reason),
+    };
+  }
+}
+
+/** What is said of an object that cannot be read. */
+export function unreadableSentence(reason: string): string {
+  return `It cannot be read, and is passed over: ${reason}`;
 }
 
 function serviceRows(
@@ -322,4 +344,15 @@ const UNFIT: Readonly<Record<string, string>> = {
     "The Node is not Ready, so it does not answer: look at its kubelet",
   [CONDITION_REASON.networkUnavailable]:
     "The Node says NetworkUnavailable, so it does not answer: look at its network plugin",
+};
+/** Reason of an object that cannot be read. */
+export const UNREADABLE = "Unreadable";
+const KINDS: Readonly<Record<string, string>> = {
+  service: "Service",
+  eip: "Eip",
+  node: "Node",
+  namespace: "Namespace",
+  endpointslice: "EndpointSlice",
+  lease: "Lease",
+  secret: "Secret",
 };

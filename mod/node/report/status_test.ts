@@ -146,6 +146,19 @@ const WRONG: readonly {
     ],
   },
   {
+    name: "an Eip that is there and is passed over",
+    change: (stage) => {
+      stage.unreadable = [{
+        watched: "eip",
+        key: "odd",
+        reason: "spec.priority should be a number",
+      }];
+    },
+    problems: [
+      /^problem Eip odd Unreadable: It cannot be read, and is passed over: spec\.priority should be a number$/,
+    ],
+  },
+  {
     name: "that nobody gives out addresses",
     change: (stage) => {
       stage.holder = undefined;

@@ -27,7 +27,13 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
-import { beingAssigned, controllerProblems, eipTroubles } from "./status.ts";
+import {
+  beingAssigned,
+  controllerProblems,
+  eipTroubles,
+  UNREADABLE,
+  unreadableSentence,
+} from "./status.ts";
 import { onTheWire } from "./on_the_wire.ts";
 
 /**
@@ -43,8 +49,10 @@ export function whyService(
 ): WhyReport | undefined {
   const service = source.cluster.services.get(key);
   const explained = source.controller.explainService(key);
-  if (service === undefined || explained === undefined) return undefined;
-  const steps = stepsOf(source, service, explained);
+  const steps = service === undefined || explained === undefined
+    ? unreadableSteps(source, key)
+    : stepsOf(source, service, explained);
+  if (steps === undefined) return undefined;
   return {
     at: source.now,
     ...(source.own === undefined ? {} : { askedAgent: source.own.node }),
@@ -53,6 +61,23 @@ export function whyService(
     sentence: headline(steps),
     steps,
   };
+}
+
+/** Of a Service that is there and cannot be read. */
+function unreadableSteps(
+  { unreadable }: ReportSource,
+  key: string,
+): readonly WhyStep[] | undefined {
+  const found = unreadable.find((one) =>
+    one.watched === "service" && one.key === key
+  );
+  return found && [{
+    step: "Opted in",
+    verdict: "problem",
+    reason: UNREADABLE,
+    sentence: unreadableSentence(found.reason),
+    rows: [],
+  }];
 }
 
 function stepsOf(

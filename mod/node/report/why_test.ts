@@ -277,6 +277,20 @@ Deno.test("whyService() tells that the owner is not heard", () => {
   );
 });
 
+Deno.test("whyService() says that a Service cannot be read", () => {
+  const world = stage();
+  world.unreadable = [
+    { watched: "eip", key: "shop/odd", reason: "another one" },
+    { watched: "service", key: "shop/odd", reason: "spec.ports is no list" },
+  ];
+  const report = whyService(world.source(), "shop/odd");
+  strictEqual(report?.verdict, "problem");
+  strictEqual(
+    report?.sentence,
+    "It cannot be read, and is passed over: spec.ports is no list",
+  );
+});
+
 Deno.test("whyService() knows nothing of a Service that is not there", () => {
   strictEqual(whyService(stage().source(), "shop/nix"), undefined);
 });
