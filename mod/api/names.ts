@@ -200,8 +200,11 @@ export const OPENELB_WEBHOOK_NAME = "openelb-admission";
 /** Path of OpenELB's Eip webhook. */
 export const EIP_WEBHOOK_PATH = "/validate-network-kubesphere-io-v1alpha2-eip";
 
-/** Our own validating webhook configuration. */
+/** Our own validating webhook configuration, and the Service it calls. */
 export const WEBHOOK_NAME = "foghorn-admission";
+
+/** Secret in the agents' namespace: certificate and key of the webhook. */
+export const ADMISSION_SECRET_NAME = "foghorn-admission-certificate";
 
 /** Name of our DaemonSet, ServiceAccount and ClusterRole. */
 export const FOGHORN_NAME = "foghorn";
@@ -263,6 +266,15 @@ export const ENVIRONMENT = {
   /** Configuration file of the Kubernetes client. */
   kubeconfig: "KUBECONFIG",
 } as const;
+
+/**
+ * Path of the webhook for a kind of ours, as OpenELB has it for Eips.
+ *
+ * @param kind Such as `Eip`.
+ */
+export function webhookPath(kind: string): string {
+  return `/validate-network-kubesphere-io-${API_VERSION}-${kind.toLowerCase()}`;
+}
 
 /**
  * Name of the Lease of a node's agent.

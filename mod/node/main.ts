@@ -33,7 +33,7 @@ import type {
 import type { WireReport } from "./wire_messages.ts";
 import { AnnouncedConditions, isOfAnnounced } from "./announced_conditions.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
-import { Membership } from "./membership.ts";
+import { type AgentRole, Membership } from "./membership.ts";
 import {
   type MissingRight,
   MissingRights,
@@ -59,6 +59,8 @@ export interface MainConfig {
   readonly incarnation: string;
   /** Namespace of our own objects. */
   readonly namespace: string;
+  /** What it does; both when absent. */
+  readonly role?: AgentRole;
   /** How Services are chosen. */
   readonly claim: ClaimConfig;
   /** Whether the health of kube-proxy is asked for; not when absent. */
@@ -161,6 +163,7 @@ export class MainCore {
   get view(): MainView {
     return {
       node: this.#config.node,
+      role: this.#config.role ?? "both",
       isLeader: this.#controller !== undefined,
       watches: this.#watches,
       rights: this.#rights,
@@ -618,6 +621,8 @@ function isRace(reason: string): boolean {
 export interface MainView {
   /** Name of the Node. */
   readonly node: string;
+  /** What it does. */
+  readonly role: AgentRole;
   /** Whether this agent gives out addresses. */
   readonly isLeader: boolean;
   /** The watches. */

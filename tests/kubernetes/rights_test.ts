@@ -1,5 +1,5 @@
 /**
- * The role of `docs/permissions.md` on a real API server: an agent that has it
+ * The role of `deploy/foghorn.yaml` on a real API server: an agent that has it
  * does everything, each right has something that does not happen without it,
  * and nothing is granted beyond what is asked for.
  *

@@ -1,0 +1,116 @@
+/**
+ * What agents may do in Kubernetes: each verb is one that they use. No Secret of
+ * the cluster, and in their own namespace only the named ones.
+ *
+ * @module
+ */
+
+import {
+  API_GROUP,
+  EIP_PLURAL,
+  FOGHORN_NAME,
+  WIRE_KEY_SECRET_NAME,
+} from "@/api/names.ts";
+import type {
+  BindingManifest,
+  PlainManifest,
+  PolicyRule,
+  RoleManifest,
+} from "./kube_objects.ts";
+import { LABELS } from "./options.ts";
+
+/** Rights in the whole cluster. */
+export const CLUSTER_RULES: readonly PolicyRule[] = [
+  {
+    apiGroups: [""],
+    resources: ["services", "nodes", "namespaces"],
+    verbs: ["list", "watch"],
+  },
+  { apiGroups: [""], resources: ["services/status"], verbs: ["patch"] },
+  { apiGroups: [""], resources: ["events"], verbs: ["create"] },
+  {
+    apiGroups: ["discovery.k8s.io"],
+    resources: ["endpointslices"],
+    verbs: ["list", "watch"],
+  },
+  {
+    apiGroups: [API_GROUP],
+    resources: [EIP_PLURAL],
+    verbs: ["list", "watch", "patch"],
+  },
+  {
+    apiGroups: [API_GROUP],
+    resources: [`${EIP_PLURAL}/status`],
+    verbs: ["patch"],
+  },
+];
+
+/** Rights in the agents' own namespace. */
+export const NAMESPACE_RULES: readonly PolicyRule[] = [
+  {
+    apiGroups: ["coordination.k8s.io"],
+    resources: ["leases"],
+    verbs: ["get", "list", "watch", "create", "patch"],
+  },
+  {
+    apiGroups: [""],
+    resources: ["secrets"],
+    resourceNames: [WIRE_KEY_SECRET_NAME],
+    verbs: ["list", "watch"],
+  },
+];
+
+/**
+ * The ServiceAccount, its roles and their bindings.
+ *
+ * @param namespace The agents' namespace.
+ */
+export function rbacObjects(
+  namespace: string,
+): readonly (PlainManifest | RoleManifest | BindingManifest)[] {
+  const clusterMeta = { name: FOGHORN_NAME, labels: LABELS };
+  const meta = { ...clusterMeta, namespace };
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: meta },
+    {
+      apiVersion: RBAC,
+      kind: "ClusterRole",
+      metadata: clusterMeta,
+      rules: CLUSTER_RULES,
+    },
+    {
+      apiVersion: RBAC,
+      kind: "ClusterRoleBinding",
+      metadata: clusterMeta,
+      ...boundTo("ClusterRole", namespace),
+    },
+    {
+      apiVersion: RBAC,
+      kind: "Role",
+      metadata: meta,
+      rules: NAMESPACE_RULES,
+    },
+    {
+      apiVersion: RBAC,
+      kind: "RoleBinding",
+      metadata: meta,
+      ...boundTo("Role", namespace),
+    },
+  ];
+}
+
+function boundTo(
+  kind: RoleManifest["kind"],
+  namespace: string,
+): Pick<BindingManifest, "roleRef" | "subjects"> {
+  return {
+    roleRef: {
+      apiGroup: "rbac.authorization.k8s.io",
+      kind,
+      name: FOGHORN_NAME,
+    },
+    subjects: [{ kind: "ServiceAccount", name: FOGHORN_NAME, namespace }],
+  };
+}
+
+const RBAC = "rbac.authorization.k8s.io/v1";
