@@ -148,6 +148,12 @@ export const SERVICE_FINALIZER = "finalizer.lb.kubesphere.io/v1alpha1";
 /** Finalizer of BgpConf and BgpPeer; the same text as {@linkcode SERVICE_FINALIZER}. */
 export const BGP_FINALIZER = "finalizer.lb.kubesphere.io/v1alpha1";
 
+/**
+ * Finalizer of the ServiceAccount, the ClusterRole and the ClusterRoleBinding of
+ * an installation, ours: they stay until the agents have taken their marks off.
+ */
+export const CLEANUP_FINALIZER = "foghorn.openelb.io/cleanup";
+
 /** Finalizer of a Service in NodeProxy mode. */
 export const NODE_PROXY_FINALIZER =
   "node-proxy.openelb.kubesphere.io/finalizer";

@@ -64,6 +64,7 @@ export interface AgentOptions {
   readonly logLevel: string;
   readonly logFormat: string;
   readonly role: AgentRole;
+  readonly installation?: string;
   /** OpenELB's flags that were given: accepted and without a meaning here. */
   readonly ignored: readonly OpenelbFlag[];
 }
@@ -266,6 +267,9 @@ function coreConfig(
     node,
     namespace,
     role: options.role,
+    ...(options.installation === undefined
+      ? {}
+      : { installation: options.installation }),
     machine: machineIdentity(),
     incarnation: crypto.randomUUID(),
     claim: {

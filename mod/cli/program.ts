@@ -94,6 +94,10 @@ function addAgent(program: Command): void {
       ).choices(["node", "controller", "both"]).default("both"),
     )
     .option(
+      "--installation <name>",
+      "the ClusterRoleBinding this was installed with: when it is deleted, finalizers and labels of ours are taken off first",
+    )
+    .option(
       "--load-balancer-class <class>",
       "the spec.loadBalancerClass that is ours",
       LOAD_BALANCER_CLASS_DEFAULT,

@@ -43,6 +43,19 @@ export const CLUSTER_RULES: readonly PolicyRule[] = [
     resources: [`${EIP_PLURAL}/status`],
     verbs: ["patch"],
   },
+  // Its own: to see that it is to go, and to stay until all is tidied up.
+  {
+    apiGroups: ["rbac.authorization.k8s.io"],
+    resources: ["clusterrolebindings"],
+    resourceNames: [FOGHORN_NAME],
+    verbs: ["get", "patch"],
+  },
+  {
+    apiGroups: ["rbac.authorization.k8s.io"],
+    resources: ["clusterroles"],
+    resourceNames: [FOGHORN_NAME],
+    verbs: ["patch"],
+  },
 ];
 
 /** Rights in the agents' own namespace. */
@@ -57,6 +70,12 @@ export const NAMESPACE_RULES: readonly PolicyRule[] = [
     resources: ["secrets"],
     resourceNames: [WIRE_KEY_SECRET_NAME],
     verbs: ["list", "watch"],
+  },
+  {
+    apiGroups: [""],
+    resources: ["serviceaccounts"],
+    resourceNames: [FOGHORN_NAME],
+    verbs: ["patch"],
   },
 ];
 

@@ -138,6 +138,31 @@ testNeeding(
   },
 );
 
+testNeeding(
+  HELM_NEEDS,
+  "under another name the agents may still let go of what is theirs",
+  async () => {
+    const objects = await template([
+      ...["--set", "fullnameOverride=lb"],
+      ...["--set", "speaker.serviceAccountName=me"],
+    ]);
+    const named = (kind: string): readonly string[] =>
+      arrayAt(objects.find((object) => object["kind"] === kind), "rules")
+        .flatMap((rule) => arrayAt(rule, "resourceNames").map(String));
+    deepStrictEqual(named("ClusterRole"), ["lb", "lb"]);
+    deepStrictEqual(named("Role"), ["foghorn-wire-key", "me"]);
+    const daemonSet = objects.find(({ kind }) => kind === "DaemonSet");
+    const [container] = arrayAt(
+      daemonSet,
+      "spec",
+      "template",
+      "spec",
+      "containers",
+    );
+    ok(arrayAt(container, "args").includes("--installation=lb"));
+  },
+);
+
 for (
   const [mistake, said] of [
     ["speaker.enble=true", /'enble' not allowed/],

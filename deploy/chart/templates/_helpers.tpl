@@ -57,6 +57,7 @@ args:
   - agent
   - --http-address=0.0.0.0:{{ $speaker.monitorPort }}
   - --webhook-port={{ $root.Values.controller.webhookPort }}
+  - --installation={{ include "foghorn.fullname" $root }}
   - --log-format=json
   {{- if not .answers }}
   - --role=controller
