@@ -13,12 +13,17 @@ import {
   InvalidArgumentError,
   Option,
 } from "commander";
-import { LOAD_BALANCER_CLASS_DEFAULT, NAMESPACE_DEFAULT } from "@/api/names.ts";
+import {
+  FOGHORN_NAME,
+  LOAD_BALANCER_CLASS_DEFAULT,
+  NAMESPACE_DEFAULT,
+} from "@/api/names.ts";
 import type { AgentOptions } from "./agent.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ReportOptions } from "./report.ts";
 import type { ManifestOptions } from "./manifests.ts";
 import { addOpenelbFlags, givenOpenelbFlags } from "./openelb_flags.ts";
+import type { UninstallOptions } from "./uninstall.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -67,6 +72,7 @@ function commands(): Command {
       write(Deno.stdout, printCrds());
     });
   addManifests(program);
+  addUninstall(program);
   program.command("version")
     .description("print the version")
     .action(() => {
@@ -147,6 +153,28 @@ function addManifests(program: Command): void {
     .action(async (options: ManifestOptions) => {
       const { printManifests } = await import("./manifests.ts");
       write(Deno.stdout, printManifests(options));
+    });
+}
+
+function addUninstall(program: Command): void {
+  program.command("uninstall")
+    .description(
+      "end the agents of a cluster and leave no finalizer, label, webhook or Lease behind",
+    )
+    .option("--kubeconfig <file>", "configuration of the Kubernetes client")
+    .option(
+      "--namespace <name>",
+      `namespace of our own objects, ${NAMESPACE_DEFAULT} unless told otherwise`,
+    )
+    .option(
+      "--installation <name>",
+      "name of the DaemonSet, the ServiceAccount and the roles",
+      FOGHORN_NAME,
+    )
+    .option("--with-crds", "delete the pools and their kinds too", false)
+    .action(async (options: UninstallOptions) => {
+      const { runUninstall } = await import("./uninstall.ts");
+      await runUninstall(options, (line) => write(Deno.stdout, `${line}\n`));
     });
 }
 
