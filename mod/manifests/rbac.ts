@@ -19,44 +19,67 @@ import type {
 } from "./kube_objects.ts";
 import { LABELS } from "./options.ts";
 
-/** Rights in the whole cluster. */
-export const CLUSTER_RULES: readonly PolicyRule[] = [
-  {
-    apiGroups: [""],
-    resources: ["services", "nodes", "namespaces"],
-    verbs: ["list", "watch"],
-  },
-  { apiGroups: [""], resources: ["services/status"], verbs: ["patch"] },
-  { apiGroups: [""], resources: ["events"], verbs: ["create"] },
-  {
-    apiGroups: ["discovery.k8s.io"],
-    resources: ["endpointslices"],
-    verbs: ["list", "watch"],
-  },
-  {
-    apiGroups: [API_GROUP],
-    resources: [EIP_PLURAL],
-    verbs: ["list", "watch", "patch"],
-  },
-  {
-    apiGroups: [API_GROUP],
-    resources: [`${EIP_PLURAL}/status`],
-    verbs: ["patch"],
-  },
-  // Its own: to see that it is to go, and to stay until all is tidied up.
-  {
-    apiGroups: ["rbac.authorization.k8s.io"],
-    resources: ["clusterrolebindings"],
-    resourceNames: [FOGHORN_NAME],
-    verbs: ["get", "patch"],
-  },
-  {
-    apiGroups: ["rbac.authorization.k8s.io"],
-    resources: ["clusterroles"],
-    resourceNames: [FOGHORN_NAME],
-    verbs: ["patch"],
-  },
-];
+/** The names an installation has given to what it stands by. */
+export interface InstallNames {
+  /** Of the ClusterRole and its binding. */
+  readonly role: string;
+  /** Of the ServiceAccount. */
+  readonly account: string;
+}
+
+/**
+ * Rights in the whole cluster.
+ *
+ * @param names Of the installation's own objects.
+ */
+export function clusterRules(
+  { role, account }: InstallNames,
+): readonly PolicyRule[] {
+  return [
+    {
+      apiGroups: [""],
+      resources: ["services", "nodes", "namespaces"],
+      verbs: ["list", "watch"],
+    },
+    { apiGroups: [""], resources: ["services/status"], verbs: ["patch"] },
+    { apiGroups: [""], resources: ["events"], verbs: ["create"] },
+    {
+      apiGroups: ["discovery.k8s.io"],
+      resources: ["endpointslices"],
+      verbs: ["list", "watch"],
+    },
+    {
+      apiGroups: [API_GROUP],
+      resources: [EIP_PLURAL],
+      verbs: ["list", "watch", "patch"],
+    },
+    {
+      apiGroups: [API_GROUP],
+      resources: [`${EIP_PLURAL}/status`],
+      verbs: ["patch"],
+    },
+    // Its own: to see that it is to go, and to stay until all is tidied up.
+    {
+      apiGroups: ["rbac.authorization.k8s.io"],
+      resources: ["clusterrolebindings"],
+      resourceNames: [role],
+      verbs: ["get", "patch"],
+    },
+    {
+      apiGroups: ["rbac.authorization.k8s.io"],
+      resources: ["clusterroles"],
+      resourceNames: [role],
+      verbs: ["patch"],
+    },
+    // Not in the Role: that goes with its namespace before all is tidied up.
+    {
+      apiGroups: [""],
+      resources: ["serviceaccounts"],
+      resourceNames: [account],
+      verbs: ["patch"],
+    },
+  ];
+}
 
 /** Rights in the agents' own namespace. */
 export const NAMESPACE_RULES: readonly PolicyRule[] = [
@@ -70,12 +93,6 @@ export const NAMESPACE_RULES: readonly PolicyRule[] = [
     resources: ["secrets"],
     resourceNames: [WIRE_KEY_SECRET_NAME],
     verbs: ["list", "watch"],
-  },
-  {
-    apiGroups: [""],
-    resources: ["serviceaccounts"],
-    resourceNames: [FOGHORN_NAME],
-    verbs: ["patch"],
   },
 ];
 
@@ -95,7 +112,7 @@ export function rbacObjects(
       apiVersion: RBAC,
       kind: "ClusterRole",
       metadata: clusterMeta,
-      rules: CLUSTER_RULES,
+      rules: clusterRules({ role: FOGHORN_NAME, account: FOGHORN_NAME }),
     },
     {
       apiVersion: RBAC,

@@ -149,8 +149,8 @@ testNeeding(
     const named = (kind: string): readonly string[] =>
       arrayAt(objects.find((object) => object["kind"] === kind), "rules")
         .flatMap((rule) => arrayAt(rule, "resourceNames").map(String));
-    deepStrictEqual(named("ClusterRole"), ["lb", "lb"]);
-    deepStrictEqual(named("Role"), ["foghorn-wire-key", "me"]);
+    deepStrictEqual(named("ClusterRole"), ["lb", "lb", "me"]);
+    deepStrictEqual(named("Role"), ["foghorn-wire-key"]);
     const daemonSet = objects.find(({ kind }) => kind === "DaemonSet");
     const [container] = arrayAt(
       daemonSet,

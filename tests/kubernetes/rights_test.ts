@@ -215,6 +215,8 @@ function sentenceOf(namespace: string, name: string): string {
   // The server names the namespace that was asked for, though the right is for all.
   const where = right?.kind === "Role"
     ? ` in namespace ${namespace}`
+    : name.endsWith(" serviceaccounts")
+    ? ` in namespace ${namespace}`
     : IN_DEFAULT.has(name)
     ? " in namespace default"
     : "";
