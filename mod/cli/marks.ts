@@ -64,7 +64,6 @@ async function takeOnce(api: ClusterApi): Promise<Pass> {
     else pass.conflicts++;
   }
   for (const [plural, finalizer] of OWN_KINDS) {
-    // deno-lint-ignore no-await-in-loop -- one kind after the other
     for await (const raw of listAll(api, `${OWN_PATH}/${plural}`)) {
       const { metadata = {} } = raw as RawObject;
       const { name = "", resourceVersion = "", finalizers = [] } = metadata;

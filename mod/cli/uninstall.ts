@@ -148,7 +148,6 @@ async function untilQuiet(
   const deadlineMs = nowMs() + QUIET_MS_MAX;
   for (;;) {
     const live: string[] = [];
-    // deno-lint-ignore no-await-in-loop -- one look after the other
     for await (const raw of listAll(api, leasesPath(namespace), NODE_LEASES)) {
       const { metadata = {}, spec = {} } = raw as RawLease;
       const { name = "", resourceVersion = "" } = metadata;

@@ -14,6 +14,16 @@ export interface ManifestMeta {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** What every object has. */
+export interface ObjectOf<Version extends string, Kind extends string> {
+  /** Group and version of its kind. */
+  readonly apiVersion: Version;
+  /** Its kind. */
+  readonly kind: Kind;
+  /** Its name, and what belongs to it. */
+  readonly metadata: ManifestMeta;
+}
+
 /** A rule of a role. */
 export interface PolicyRule {
   /** API groups; empty for the core group. */
@@ -27,23 +37,25 @@ export interface PolicyRule {
 }
 
 /** A ClusterRole or a Role. */
-export interface RoleManifest {
-  readonly apiVersion: "rbac.authorization.k8s.io/v1";
-  readonly kind: "ClusterRole" | "Role";
-  readonly metadata: ManifestMeta;
+export interface RoleManifest
+  extends ObjectOf<"rbac.authorization.k8s.io/v1", "ClusterRole" | "Role"> {
+  /** What it allows. */
   readonly rules: readonly PolicyRule[];
 }
 
 /** A ClusterRoleBinding or a RoleBinding. */
-export interface BindingManifest {
-  readonly apiVersion: "rbac.authorization.k8s.io/v1";
-  readonly kind: "ClusterRoleBinding" | "RoleBinding";
-  readonly metadata: ManifestMeta;
+export interface BindingManifest extends
+  ObjectOf<
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRoleBinding" | "RoleBinding"
+  > {
+  /** The role. */
   readonly roleRef: {
     readonly apiGroup: "rbac.authorization.k8s.io";
     readonly kind: "ClusterRole" | "Role";
     readonly name: string;
   };
+  /** Who has it. */
   readonly subjects: readonly {
     readonly kind: "ServiceAccount";
     readonly name: string;
@@ -52,10 +64,9 @@ export interface BindingManifest {
 }
 
 /** A Namespace, a ServiceAccount, or a Secret whose content comes later. */
-export interface PlainManifest {
-  readonly apiVersion: "v1";
-  readonly kind: "Namespace" | "ServiceAccount" | "Secret";
-  readonly metadata: ManifestMeta;
+export interface PlainManifest
+  extends ObjectOf<"v1", "Namespace" | "ServiceAccount" | "Secret"> {
+  /** Type of a Secret. */
   readonly type?: "Opaque";
 }
 
@@ -69,30 +80,44 @@ export type EnvVar =
 
 /** A probe by HTTP. */
 export interface Probe {
+  /** What is asked. */
   readonly httpGet: { readonly path: string; readonly port: string };
+  /** How often. */
   readonly periodSeconds: number;
+  /** How long an answer may take. */
   readonly timeoutSeconds: number;
+  /** How many failures in a row count. */
   readonly failureThreshold: number;
 }
 
 /** A container. */
 export interface Container {
+  /** Its name. */
   readonly name: string;
+  /** The image. */
   readonly image: string;
+  /** Arguments of the program in the image. */
   readonly args: readonly string[];
+  /** Environment variables. */
   readonly env: readonly EnvVar[];
+  /** Ports that it listens on. */
   readonly ports: readonly {
     readonly name: string;
     readonly containerPort: number;
     readonly protocol: "TCP";
   }[];
+  /** Whether it has started. */
   readonly startupProbe: Probe;
+  /** Whether it is to be started anew. */
   readonly livenessProbe: Probe;
+  /** Whether it does its work. */
   readonly readinessProbe: Probe;
+  /** What it asks for and may take; no limit of the CPU. */
   readonly resources: {
     readonly requests: { readonly cpu: string; readonly memory: string };
     readonly limits: { readonly memory: string };
   };
+  /** What it may do on its node. */
   readonly securityContext: {
     readonly allowPrivilegeEscalation: false;
     readonly capabilities: {
@@ -108,16 +133,17 @@ export interface Container {
 
 /** A taint that is tolerated. */
 export interface Toleration {
+  /** The key of the taint. */
   readonly key: string;
+  /** Whatever its value. */
   readonly operator: "Exists";
+  /** Its effect; every effect when absent. */
   readonly effect?: "NoSchedule";
 }
 
 /** A DaemonSet. */
-export interface DaemonSetManifest {
-  readonly apiVersion: "apps/v1";
-  readonly kind: "DaemonSet";
-  readonly metadata: ManifestMeta;
+export interface DaemonSetManifest extends ObjectOf<"apps/v1", "DaemonSet"> {
+  /** What is wanted. */
   readonly spec: {
     readonly selector: {
       readonly matchLabels: Readonly<Record<string, string>>;
@@ -143,10 +169,8 @@ export interface DaemonSetManifest {
 }
 
 /** A Service of the cluster. */
-export interface ServiceManifest {
-  readonly apiVersion: "v1";
-  readonly kind: "Service";
-  readonly metadata: ManifestMeta;
+export interface ServiceManifest extends ObjectOf<"v1", "Service"> {
+  /** What is wanted. */
   readonly spec: {
     readonly selector: Readonly<Record<string, string>>;
     readonly ports: readonly {
@@ -160,8 +184,11 @@ export interface ServiceManifest {
 
 /** One webhook of a configuration. */
 export interface ValidatingWebhook {
+  /** Its name. */
   readonly name: string;
+  /** What it understands. */
   readonly admissionReviewVersions: readonly ["v1"];
+  /** Where it is asked. */
   readonly clientConfig: {
     readonly service: {
       readonly name: string;
@@ -170,8 +197,11 @@ export interface ValidatingWebhook {
       readonly port: number;
     };
   };
+  /** What no answer means. */
   readonly failurePolicy: "Ignore";
+  /** Other versions are asked about too. */
   readonly matchPolicy: "Equivalent";
+  /** What is asked about. */
   readonly rules: readonly {
     readonly apiGroups: readonly string[];
     readonly apiVersions: readonly string[];
@@ -179,23 +209,26 @@ export interface ValidatingWebhook {
     readonly resources: readonly string[];
     readonly scope: "Cluster";
   }[];
+  /** A question changes nothing. */
   readonly sideEffects: "None";
+  /** How long is waited. */
   readonly timeoutSeconds: 3;
 }
 
 /** A ValidatingWebhookConfiguration. */
-export interface WebhookManifest {
-  readonly apiVersion: "admissionregistration.k8s.io/v1";
-  readonly kind: "ValidatingWebhookConfiguration";
-  readonly metadata: ManifestMeta;
+export interface WebhookManifest extends
+  ObjectOf<
+    "admissionregistration.k8s.io/v1",
+    "ValidatingWebhookConfiguration"
+  > {
+  /** Its webhooks. */
   readonly webhooks: readonly ValidatingWebhook[];
 }
 
 /** A PodMonitor of the Prometheus operator. */
-export interface PodMonitorManifest {
-  readonly apiVersion: "monitoring.coreos.com/v1";
-  readonly kind: "PodMonitor";
-  readonly metadata: ManifestMeta;
+export interface PodMonitorManifest
+  extends ObjectOf<"monitoring.coreos.com/v1", "PodMonitor"> {
+  /** What is wanted. */
   readonly spec: {
     readonly selector: {
       readonly matchLabels: Readonly<Record<string, string>>;
@@ -208,10 +241,9 @@ export interface PodMonitorManifest {
 }
 
 /** A NetworkPolicy. */
-export interface NetworkPolicyManifest {
-  readonly apiVersion: "networking.k8s.io/v1";
-  readonly kind: "NetworkPolicy";
-  readonly metadata: ManifestMeta;
+export interface NetworkPolicyManifest
+  extends ObjectOf<"networking.k8s.io/v1", "NetworkPolicy"> {
+  /** What is wanted. */
   readonly spec: {
     readonly podSelector: {
       readonly matchLabels: Readonly<Record<string, string>>;

@@ -53,7 +53,7 @@ export class InstallHold {
   #isHeld: boolean | undefined;
   #goesSinceMs: number | undefined;
 
-  /** @param name Name of the ClusterRoleBinding; undefined: there is none. */
+  /** Holds what a ClusterRoleBinding stands for; nothing where there is no name. */
   constructor(name: string | undefined) {
     this.#name = name;
     this.#readDueMs = name === undefined ? undefined : 0;

@@ -19,6 +19,8 @@ import { ipBatch } from "@/lab/command.ts";
 import { eipObject, serviceObject } from "@/lab/objects.ts";
 import { LabProcess } from "@/lab/process.ts";
 import { programOf } from "@/lab/program.ts";
+import { builtHelmBinary } from "../helm/build.ts";
+import type { Need } from "../support/needs.ts";
 import { MAIN } from "../support/sandboxed.ts";
 import { until } from "../support/waiting.ts";
 import type { KubernetesBinaries } from "./build.ts";
@@ -75,6 +77,12 @@ export class InstallStage implements AsyncDisposable {
   /** Runs kubectl as the user who may do everything. */
   kubectl(...args: readonly string[]): Promise<CommandResult> {
     return run([this.#kubectl, `--kubeconfig=${ADMIN}`, ...args]);
+  }
+
+  /** Runs helm as that user. */
+  helm(...args: readonly string[]): Promise<CommandResult> {
+    if (HELM === undefined) throw new Error("Helm is not built");
+    return run([HELM, `--kubeconfig=${ADMIN}`, ...args]);
   }
 
   /** Runs a command of ours as that user. */
@@ -226,12 +234,26 @@ async function run(
   };
 }
 
+const HELM = await builtHelmBinary();
+
+/** What lacks for helm. */
+export const HELM_NEED: Need = {
+  kind: "told",
+  lack: HELM === undefined
+    ? "Helm is not built: run deno task test:kubernetes"
+    : undefined,
+};
+
 /** Longest that anything is waited for, on a busy machine. */
 export const WAIT_MS_MAX = 60_000;
 
 /** The manifests. */
 export const MANIFESTS: string =
   new URL("../../deploy/foghorn.yaml", import.meta.url).pathname;
+
+/** The chart. */
+export const CHART: string =
+  new URL("../../deploy/chart", import.meta.url).pathname;
 
 /** Path of the Eips. */
 export const EIPS = "/apis/network.kubesphere.io/v1alpha2/eips";

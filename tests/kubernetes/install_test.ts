@@ -5,6 +5,7 @@
  * @module
  */
 
+// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import {
   CLEANUP_FINALIZER,
@@ -20,7 +21,9 @@ import {
 } from "@/lab/apiserver/json.ts";
 import { stepsOf } from "../support/steps.ts";
 import {
+  CHART,
   EIPS,
+  HELM_NEED,
   type InstalledAgent,
   InstallStage,
   MANIFESTS,
@@ -52,7 +55,6 @@ testWithKubernetes(
       const agent = await stage.startAgent();
       const names = [await stage.serve(), await stage.serve()];
       for (const path of HELD) {
-        // deno-lint-ignore no-await-in-loop -- one after the other
         await stage.until(`${path} is held`, () => isHeld(stage, path));
       }
       const given = await Promise.all(
@@ -60,7 +62,6 @@ testWithKubernetes(
       );
       await isDeleted(stage);
       for (const name of names) {
-        // deno-lint-ignore no-await-in-loop -- one after the other
         await isFree(stage, name);
       }
       deepStrictEqual(
@@ -103,6 +104,47 @@ testWithKubernetes(
       await ends(agent);
     });
   },
+);
+
+testWithKubernetes(
+  "a release of the chart is installed, runs, and is uninstalled",
+  async (_, binaries) => {
+    await using stage = await InstallStage.open(binaries);
+    const to = ["--namespace", NAMESPACE_DEFAULT];
+    const installed = await stage.helm(
+      ...["install", FOGHORN_NAME, CHART, "--create-namespace", ...to],
+    );
+    strictEqual(installed.code, 0, installed.text);
+    const agent = await stage.startAgent();
+    const name = await stage.serve();
+    for (const path of HELD) {
+      await stage.until(`${path} is held`, () => isHeld(stage, path));
+    }
+    const upgraded = await stage.helm(
+      ...["upgrade", FOGHORN_NAME, CHART, "--set", "speaker.sysNice=true"],
+      ...to,
+    );
+    strictEqual(upgraded.code, 0, upgraded.text);
+    for (const path of HELD) ok(await isHeld(stage, path), `${path} is held`);
+    const gone = await stage.helm(
+      ...["uninstall", FOGHORN_NAME, "--wait", "--timeout=60s", ...to],
+    );
+    strictEqual(gone.code, 0, gone.text);
+    for (const path of HELD) {
+      await stage.until(
+        `${path} is gone`,
+        async () => !await stage.isThere(path),
+      );
+    }
+    await isFree(stage, name);
+    // Helm leaves what is in crds/; pools stay, and nothing holds them.
+    const { items } = await stage.plane.admin.must("GET", EIPS);
+    for (const eip of Array.isArray(items) ? items : []) {
+      deepStrictEqual(arrayAt(eip, "metadata", "finalizers"), []);
+    }
+    await ends(agent);
+  },
+  [HELM_NEED],
 );
 
 async function apply(stage: InstallStage): Promise<string> {
@@ -160,7 +202,6 @@ async function isDeleted(stage: InstallStage): Promise<void> {
   strictEqual(code, 0, text);
   ok(tookMs < DELETED_MS_MAX, `It took ${tookMs} ms`);
   for (const path of [...HELD, ...OTHERS]) {
-    // deno-lint-ignore no-await-in-loop -- one after the other
     ok(!await stage.isThere(path), `${path} is left`);
   }
 }
@@ -192,7 +233,6 @@ async function isUninstalled(stage: InstallStage): Promise<void> {
   strictEqual(code, 0, text);
   match(text, /Finalizers and labels are off \d+ Services/);
   for (const path of [...HELD, ...OTHERS].filter((one) => one !== NAMESPACE)) {
-    // deno-lint-ignore no-await-in-loop -- one after the other
     ok(!await stage.isThere(path), `${path} is left`);
   }
   const leases = await stage.plane.admin.must("GET", LEASES);
@@ -210,7 +250,6 @@ async function isInstalledAnew(stage: InstallStage): Promise<void> {
   for (const service of arrayAt(list, "items")) {
     const name = stringAt(service, "metadata", "name");
     if (!name.startsWith("web-")) continue;
-    // deno-lint-ignore no-await-in-loop -- one after the other
     before.set(name, await stage.addresses(name));
   }
   ok(before.size >= 3);
@@ -219,7 +258,6 @@ async function isInstalledAnew(stage: InstallStage): Promise<void> {
   await stage.createPoolsAgain();
   await stage.serve();
   for (const [name, addresses] of before) {
-    // deno-lint-ignore no-await-in-loop -- one after the other
     await stage.until(
       `${name} is ours again`,
       async () =>
