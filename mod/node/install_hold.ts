@@ -31,8 +31,8 @@ import type { Instant } from "./main_events.ts";
 export interface HoldNeeds {
   /** Whether this agent gives addresses out. */
   readonly leads: boolean;
-  /** Whether something would be left behind. */
-  readonly hasMarks: boolean;
+  /** Whether something would be left behind; undefined: this agent does not know. */
+  readonly hasMarks: boolean | undefined;
 }
 
 /** Whether an installation goes. */

@@ -62,9 +62,17 @@ Deno.test("an agent that is told to end with its installation takes the marks of
   install.stage.serve();
   install.pass(5_000);
   install.isGoing = true;
+  install.onPatch = () => {
+    strictEqual(marks(install.stage, "service/default/web"), "[]");
+    strictEqual(marks(install.stage, "eip/pool"), "[]");
+  };
+  // What the binding reads is not answered before the Leases are given back.
+  install.isSilent = true;
   install.stage.step({ kind: "shutdown" });
   install.stage.step({ kind: "wire", report: { kind: "left" } });
+  install.answer();
   ok(!hasExited(install.stage));
+  install.isSilent = false;
   install.pass(5_000);
   strictEqual(marks(install.stage, "service/default/web"), "[]");
   strictEqual(marks(install.stage, "eip/pool"), "[]");
@@ -86,6 +94,7 @@ Deno.test("an agent that is told to end for another reason does not wait", () =>
 Deno.test("where nobody gives addresses out, another agent takes the marks off after some seconds", () => {
   const install = new Install();
   install.stage.links();
+  install.stage.put("eip/pool", POOL);
   install.stage.put("service/default/web", MARKED);
   install.stage.put("lease/openelb-system/openelb-controller", OTHERS_LEASE);
   install.stage.listAll();
@@ -94,6 +103,25 @@ Deno.test("where nobody gives addresses out, another agent takes the marks off a
   ok(marks(install.stage, "service/default/web").includes("finalizer."));
   install.pass(10_000);
   strictEqual(marks(install.stage, "service/default/web"), "[]");
+  deepStrictEqual(install.patches, PATHS.map((path) => `${DELETE} ${path}`));
+  // Also when it comes to lead, nothing is marked again.
+  install.pass(60_000);
+  ok(install.stage.core.view.membership.mayLead({
+    nowMs: install.stage.nowMs,
+    nowIso: "",
+  }));
+  strictEqual(marks(install.stage, "service/default/web"), "[]");
+});
+
+Deno.test("an agent that starts while the installation goes puts no finalizer on what is being deleted", () => {
+  const install = new Install();
+  install.isHeld = true;
+  install.isGoing = true;
+  install.stage.put("eip/pool", POOL);
+  install.stage.put("service/default/web", MARKED);
+  install.stage.links();
+  install.stage.listAll();
+  install.pass(10_000);
   deepStrictEqual(install.patches, PATHS.map((path) => `${DELETE} ${path}`));
 });
 
@@ -113,8 +141,11 @@ class Install {
   /** What was asked of finalizers, and where. */
   readonly patches: string[] = [];
   isGoing = false;
+  /** Whether requests about the installation wait. */
+  isSilent = false;
   onPatch: () => void = () => {};
-  #isHeld = false;
+  readonly #waiting: PlannedWrite[] = [];
+  isHeld = false;
 
   constructor() {
     const { stage } = this;
@@ -125,6 +156,7 @@ class Install {
 
   /** Answers everything that is open. */
   answer(): void {
+    if (!this.isSilent) this.stage.open.push(...this.#waiting.splice(0));
     this.stage.answerAll();
     for (const effect of this.stage.effects.splice(0)) {
       if (effect.kind === "relist") this.stage.list(effect.watched);
@@ -148,17 +180,21 @@ class Install {
   }
 
   #install(write: PlannedWrite): void {
+    if (this.isSilent) {
+      this.#waiting.push(write);
+      return;
+    }
     if (write.method === "PATCH") {
       const { metadata } = write.body as { readonly metadata: Raw };
       const [how = ""] = Object.keys(metadata);
       deepStrictEqual(metadata[how], [CLEANUP_FINALIZER]);
       this.patches.push(`${how} ${write.path}`);
       this.onPatch();
-      this.#isHeld = how === "finalizers";
+      this.isHeld = how === "finalizers";
     }
     const object = {
       metadata: {
-        finalizers: this.#isHeld ? [CLEANUP_FINALIZER] : [],
+        finalizers: this.isHeld ? [CLEANUP_FINALIZER] : [],
         ...(this.isGoing ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}),
       },
       roleRef: { name: "foghorn" },
@@ -201,12 +237,16 @@ const MARKED: Raw = {
   spec: { type: "LoadBalancer", loadBalancerClass: "openelb.io/openelb" },
   status: { loadBalancer: { ingress: [{ ip: "192.0.2.91" }] } },
 };
-// Held for longer than the test takes.
+const POOL: Raw = {
+  metadata: { name: "pool" },
+  spec: { address: "192.0.2.91", protocol: "layer2", interface: "eth0" },
+};
+// Held by one that is gone, until it runs out.
 const OTHERS_LEASE: Raw = {
   metadata: { name: "openelb-controller", namespace: "openelb-system" },
   spec: {
     holderIdentity: "n2_elsewhere_1",
-    leaseDurationSeconds: 3600,
+    leaseDurationSeconds: 30,
     renewTime: "2026-01-01T00:00:00.000000Z",
   },
 };

@@ -428,13 +428,13 @@ export class MainCore {
 
   /** Holds the installation while something would be left behind, and takes our marks off when it goes. */
   #tendInstallation(at: Instant): void {
-    const { allocator } = this.#controller ?? {};
+    const allocator = this.#controller?.allocator;
     const needs = {
       leads: this.#controls || this.#ledAtTheEnd,
-      hasMarks:
-        allocator?.pools().some(({ name }) =>
-          (allocator.usage(name)?.used ?? 0) > 0
-        ) ?? false,
+      // Who does not give addresses out any more does not know.
+      hasMarks: allocator?.pools().some(({ name }) =>
+        (allocator.usage(name)?.used ?? 0) > 0
+      ),
     };
     for (const write of this.#hold.plan(needs, at)) this.#write(write);
     if (this.#hold.state === "goes" && this.#watches.allListed()) {
