@@ -10,7 +10,6 @@
  */
 
 import {
-  ADMISSION_SECRET_NAME,
   API_GROUP,
   API_VERSION,
   BGP_CONF_KIND,
@@ -23,7 +22,6 @@ import {
   webhookPath,
 } from "@/api/names.ts";
 import type {
-  PlainManifest,
   ServiceManifest,
   ValidatingWebhook,
   WebhookManifest,
@@ -31,21 +29,15 @@ import type {
 import { LABELS, SELECTOR, WEBHOOK_PORT } from "./options.ts";
 
 /**
- * The Service of the webhook, the Secret its certificate goes into, and the
- * configuration; the authority of the certificate is filled in by the agents.
+ * The Service of the webhook, and its configuration. The agents make the Secret
+ * with the certificate, and fill its authority into the configuration.
  *
  * @param namespace The agents' namespace.
  */
 export function admissionObjects(
   namespace: string,
-): readonly [PlainManifest, ServiceManifest, WebhookManifest] {
+): readonly [ServiceManifest, WebhookManifest] {
   return [
-    {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: ADMISSION_SECRET_NAME, namespace, labels: LABELS },
-      type: "Opaque",
-    },
     {
       apiVersion: "v1",
       kind: "Service",

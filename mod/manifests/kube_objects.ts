@@ -63,12 +63,8 @@ export interface BindingManifest extends
   }[];
 }
 
-/** A Namespace, a ServiceAccount, or a Secret whose content comes later. */
-export interface PlainManifest
-  extends ObjectOf<"v1", "Namespace" | "ServiceAccount" | "Secret"> {
-  /** Type of a Secret. */
-  readonly type?: "Opaque";
-}
+/** A Namespace or a ServiceAccount. */
+export type PlainManifest = ObjectOf<"v1", "Namespace" | "ServiceAccount">;
 
 /** An environment variable: a value, or a field of the Pod. */
 export type EnvVar =
