@@ -11,11 +11,10 @@
  */
 
 import { checkSandbox, sandboxCommand, SandboxError } from "@/lab/sandbox.ts";
-import {
-  kubernetesBinaries,
-  KubernetesBuildError,
-} from "./kubernetes/build.ts";
+import { helmBinary } from "./helm/build.ts";
+import { kubernetesBinaries } from "./kubernetes/build.ts";
 import { LACK_VARIABLE } from "./kubernetes/lack.ts";
+import { GoBuildError } from "./support/go_programs.ts";
 import { type Group, groupsOf, meansGroup } from "./support/groups.ts";
 import { parseJunit, type TestResult } from "./support/junit.ts";
 import { SKIPPED_MARK } from "./support/needs.ts";
@@ -63,8 +62,9 @@ async function main(names: readonly string[]): Promise<number> {
 async function buildKubernetes(): Promise<void> {
   try {
     await kubernetesBinaries(print);
+    await helmBinary(print);
   } catch (error) {
-    if (!(error instanceof KubernetesBuildError)) throw error;
+    if (!(error instanceof GoBuildError)) throw error;
     print(error.message);
     Deno.env.set(LACK_VARIABLE, error.message);
   }

@@ -23,6 +23,7 @@
 export * from "./announced.ts";
 export * from "./bgp_conf.ts";
 export * from "./bgp_peer.ts";
+export * from "./cluster_role_binding.ts";
 export * from "./conditions.ts";
 export * from "./crds.ts";
 export * from "./eip.ts";

@@ -148,6 +148,12 @@ export const SERVICE_FINALIZER = "finalizer.lb.kubesphere.io/v1alpha1";
 /** Finalizer of BgpConf and BgpPeer; the same text as {@linkcode SERVICE_FINALIZER}. */
 export const BGP_FINALIZER = "finalizer.lb.kubesphere.io/v1alpha1";
 
+/**
+ * Finalizer of the ServiceAccount, the ClusterRole and the ClusterRoleBinding of
+ * an installation, ours: they stay until the agents have taken their marks off.
+ */
+export const CLEANUP_FINALIZER = "foghorn.openelb.io/cleanup";
+
 /** Finalizer of a Service in NodeProxy mode. */
 export const NODE_PROXY_FINALIZER =
   "node-proxy.openelb.kubesphere.io/finalizer";
@@ -200,8 +206,11 @@ export const OPENELB_WEBHOOK_NAME = "openelb-admission";
 /** Path of OpenELB's Eip webhook. */
 export const EIP_WEBHOOK_PATH = "/validate-network-kubesphere-io-v1alpha2-eip";
 
-/** Our own validating webhook configuration. */
+/** Our own validating webhook configuration, and the Service it calls. */
 export const WEBHOOK_NAME = "foghorn-admission";
+
+/** Secret in the agents' namespace: certificate and key of the webhook. */
+export const ADMISSION_SECRET_NAME = "foghorn-admission-certificate";
 
 /** Name of our DaemonSet, ServiceAccount and ClusterRole. */
 export const FOGHORN_NAME = "foghorn";
@@ -263,6 +272,15 @@ export const ENVIRONMENT = {
   /** Configuration file of the Kubernetes client. */
   kubeconfig: "KUBECONFIG",
 } as const;
+
+/**
+ * Path of the webhook for a kind of ours, as OpenELB has it for Eips.
+ *
+ * @param kind Such as `Eip`.
+ */
+export function webhookPath(kind: string): string {
+  return `/validate-network-kubesphere-io-${API_VERSION}-${kind.toLowerCase()}`;
+}
 
 /**
  * Name of the Lease of a node's agent.

@@ -25,6 +25,7 @@ import {
 } from "@/io/ffi/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
 import {
+  type AgentRole,
   type Instant,
   type MainConfig,
   MainCore,
@@ -43,6 +44,7 @@ import type { RecordingSink } from "@/port/node_ports.ts";
 import type { ClaimConfig } from "@/reconcile/mod.ts";
 import { CountingApi } from "./counting_api.ts";
 import { logOptions, startLogs } from "./logs.ts";
+import type { OpenelbFlag } from "./openelb_flags.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 import { agentWatches } from "./watch_specs.ts";
@@ -61,8 +63,10 @@ export interface AgentOptions {
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
+  readonly role: AgentRole;
+  readonly installation?: string;
   /** OpenELB's flags that were given: accepted and without a meaning here. */
-  readonly ignored: readonly string[];
+  readonly ignored: readonly OpenelbFlag[];
 }
 
 /**
@@ -90,12 +94,12 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const namespace = options.namespace ??
     Deno.env.get(ENVIRONMENT.openelbNamespace) ??
     Deno.env.get(ENVIRONMENT.podNamespace) ?? NAMESPACE_DEFAULT;
-  for (const flag of options.ignored) {
+  for (const { flag, instead } of options.ignored) {
     logs.log({
       level: "warning",
       category: "main",
       message: "Flag of OpenELB accepted, it has no meaning here",
-      fields: { flag: `--${flag}` },
+      fields: { flag, instead },
     });
   }
   try {
@@ -262,6 +266,10 @@ function coreConfig(
   return {
     node,
     namespace,
+    role: options.role,
+    ...(options.installation === undefined
+      ? {}
+      : { installation: options.installation }),
     machine: machineIdentity(),
     incarnation: crypto.randomUUID(),
     claim: {

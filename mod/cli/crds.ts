@@ -4,12 +4,10 @@
  * @module
  */
 
-import { stringify } from "yaml";
 import { crdDocuments } from "@/api/mod.ts";
+import { yamlOf } from "./yaml.ts";
 
 /** The three CustomResourceDefinitions, one YAML document each. */
 export function printCrds(): string {
-  return crdDocuments()
-    .map((document) => `---\n${stringify(document, { lineWidth: 100 })}`)
-    .join("");
+  return yamlOf(crdDocuments());
 }

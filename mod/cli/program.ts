@@ -7,11 +7,23 @@
  * @module
  */
 
-import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { LOAD_BALANCER_CLASS_DEFAULT } from "@/api/names.ts";
+import {
+  Command,
+  CommanderError,
+  InvalidArgumentError,
+  Option,
+} from "commander";
+import {
+  FOGHORN_NAME,
+  LOAD_BALANCER_CLASS_DEFAULT,
+  NAMESPACE_DEFAULT,
+} from "@/api/names.ts";
 import type { AgentOptions } from "./agent.ts";
 import type { DemoOptions } from "./demo.ts";
 import type { ReportOptions } from "./report.ts";
+import type { ManifestOptions } from "./manifests.ts";
+import { addOpenelbFlags, givenOpenelbFlags } from "./openelb_flags.ts";
+import type { UninstallOptions } from "./uninstall.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 
@@ -59,6 +71,8 @@ function commands(): Command {
       const { printCrds } = await import("./crds.ts");
       write(Deno.stdout, printCrds());
     });
+  addManifests(program);
+  addUninstall(program);
   program.command("version")
     .description("print the version")
     .action(() => {
@@ -78,6 +92,16 @@ function addAgent(program: Command): void {
     .option(
       "--namespace <name>",
       "namespace of our own objects (or OPENELB_NAMESPACE, POD_NAMESPACE)",
+    )
+    .addOption(
+      new Option(
+        "--role <role>",
+        "answer on the link (node), give addresses out (controller), or both",
+      ).choices(["node", "controller", "both"]).default("both"),
+    )
+    .option(
+      "--installation <name>",
+      "the ClusterRoleBinding this was installed with: when it is deleted, finalizers and labels of ours are taken off first",
     )
     .option(
       "--load-balancer-class <class>",
@@ -110,19 +134,48 @@ function addAgent(program: Command): void {
     )
     .option("--log-level <level>", "debug, info, warning or error", "info")
     .option("--log-format <format>", "json, text or auto", "auto");
-  for (const [flag, argument] of OPENELB_FLAGS) {
-    agent.addOption(
-      agent.createOption(`--${flag} ${argument}`, "accepted for OpenELB")
-        .hideHelp(),
-    );
-  }
+  addOpenelbFlags(agent);
   agent.action(async (options: AgentOptions) => {
     const { runAgent } = await import("./agent.ts");
-    const ignored = OPENELB_FLAGS.map(([flag]) => flag).filter((flag) =>
-      agent.getOptionValueSource(camelCase(flag)) === "cli"
-    );
+    const ignored = givenOpenelbFlags(agent);
     Deno.exit(await runAgent({ ...options, ignored }));
   });
+}
+
+function addManifests(program: Command): void {
+  program.command("manifests")
+    .description("print everything an installation consists of as YAML")
+    .option("--image <image>", "the image, with its tag or digest")
+    .option("--namespace <name>", "namespace of our objects", NAMESPACE_DEFAULT)
+    .option("--sys-nice", "let the thread that answers have a priority", false)
+    .option("--pod-monitor", "with a PodMonitor of the Prometheus operator")
+    .option("--network-policy", "with a NetworkPolicy")
+    .action(async (options: ManifestOptions) => {
+      const { printManifests } = await import("./manifests.ts");
+      write(Deno.stdout, printManifests(options));
+    });
+}
+
+function addUninstall(program: Command): void {
+  program.command("uninstall")
+    .description(
+      "end the agents of a cluster and leave no finalizer, label, webhook or Lease behind",
+    )
+    .option("--kubeconfig <file>", "configuration of the Kubernetes client")
+    .option(
+      "--namespace <name>",
+      `namespace of our own objects, ${NAMESPACE_DEFAULT} unless told otherwise`,
+    )
+    .option(
+      "--installation <name>",
+      "name of the DaemonSet, the ServiceAccount and the roles",
+      FOGHORN_NAME,
+    )
+    .option("--with-crds", "delete the pools and their kinds too", false)
+    .action(async (options: UninstallOptions) => {
+      const { runUninstall } = await import("./uninstall.ts");
+      await runUninstall(options, (line) => write(Deno.stdout, `${line}\n`));
+    });
 }
 
 function addAnnounce(program: Command): void {
@@ -229,11 +282,6 @@ function usageText(text: string): string {
   return `foghorn: ${[sentence, ...hints].join(" ")}, see --help\n`;
 }
 
-/** The name under which an option's value is kept. */
-function camelCase(flag: string): string {
-  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
 function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -251,20 +299,3 @@ function write(
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
 }
-
-/** Flags of OpenELB's binaries, accepted so that its manifests start; the agent names those that mean nothing. */
-const OPENELB_FLAGS: readonly (readonly [string, string])[] = [
-  ["api-hosts", "<address>"],
-  ["metrics-addr", "<address>"],
-  ["readiness-addr", "<address>"],
-  ["webhook-port", "<port>"],
-  ["webhook-cert-dir", "<folder>"],
-  ["enable-layer2", "[boolean]"],
-  ["enable-keepalived-vip", "[boolean]"],
-  ["keepalived-args", "<args>"],
-  ["log-path", "<file>"],
-  ["bind-addr", "<address>"],
-  ["bind-port", "<port>"],
-  ["secret", "<text>"],
-  ["leader-elect", "[boolean]"],
-];

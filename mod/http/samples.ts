@@ -46,7 +46,7 @@ export function missingParts(view: MainView, at: Instant): readonly NotReady[] {
       message:
         `Another agent runs as ${view.node} (${duplicate}): give each agent the name of its own Node`,
     });
-  } else if (!view.membership.hasLease(at)) {
+  } else if (view.role !== "controller" && !view.membership.hasLease(at)) {
     missing.push({
       part: "lease",
       message: "The Lease of this node is not written yet",

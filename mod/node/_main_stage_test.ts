@@ -269,6 +269,7 @@ function read<T>(projected: Result<T, string>): T {
 function pathOf({ id, path }: PlannedWrite): string | undefined {
   const name = id.slice(id.indexOf("/") + 1);
   if (id.startsWith("service/")) return id;
+  if (id.startsWith("announced/")) return `service/${name}`;
   if (id.startsWith("eip")) return `eip/${name}`;
   if (!id.startsWith("lease")) return undefined;
   const namespace = /namespaces\/([^/]+)\//.exec(path)?.[1] ?? "";

@@ -15,6 +15,7 @@ import {
   ClusterState,
   Controller,
   earliest,
+  Retirement,
   type WatchedKind,
 } from "@/reconcile/mod.ts";
 import type { ClaimConfig, PlannedWrite } from "@/reconcile/mod.ts";
@@ -33,7 +34,7 @@ import type {
 import type { WireReport } from "./wire_messages.ts";
 import { AnnouncedConditions, isOfAnnounced } from "./announced_conditions.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
-import { Membership } from "./membership.ts";
+import { type AgentRole, Membership } from "./membership.ts";
 import {
   type MissingRight,
   MissingRights,
@@ -41,6 +42,7 @@ import {
 } from "./missing_rights.ts";
 import { ProxyHealth, type ProxyState } from "./proxy_health.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
+import { InstallHold } from "./install_hold.ts";
 import { LocalView } from "./local_view.ts";
 import { Outbox } from "./outbox.ts";
 import { UnheardWatch } from "./unheard.ts";
@@ -60,6 +62,10 @@ export interface MainConfig {
   readonly incarnation: string;
   /** Namespace of our own objects. */
   readonly namespace: string;
+  /** What it does; both when absent. */
+  readonly role?: AgentRole;
+  /** Name of the ClusterRoleBinding it was installed with; absent: it was not installed by one. */
+  readonly installation?: string;
   /** How Services are chosen. */
   readonly claim: ClaimConfig;
   /** Whether the health of kube-proxy is asked for; not when absent. */
@@ -75,6 +81,8 @@ type Phase =
   | { readonly kind: "leaving"; readonly untilMs: number }
   /** Nothing is answered any more; Leases are given back. */
   | { readonly kind: "releasing"; readonly untilMs: number }
+  /** The installation may be going: our marks are taken off. */
+  | { readonly kind: "tidying"; readonly untilMs: number }
   | { readonly kind: "gone" };
 
 /** The main core of one node. */
@@ -95,6 +103,10 @@ export class MainCore {
   readonly #upcoming: Upcoming;
   readonly #proxy: ProxyHealth;
   readonly #announced: AnnouncedConditions;
+  readonly #hold: InstallHold;
+  /** What takes our marks off, once the installation goes. */
+  #retirement: Retirement | undefined;
+  #retireDueMs: number | undefined;
   #controller: Controller | undefined;
   /** The controller's writes. */
   readonly #outbox = new Outbox();
@@ -103,6 +115,9 @@ export class MainCore {
   /** Writes of objects without an answer, also those of an earlier controller. */
   #unanswered = 0;
   #hasResigned = false;
+  /** Whether this agent was the controller when it was told to end. */
+  #ledAtTheEnd = false;
+  #tidyUntilMs = 0;
   /** Whether the controller planned in the last step: else its deadlines are of no use. */
   #controls = false;
   /** Kinds still to be listed afresh before a new leader decides anything. */
@@ -122,6 +137,7 @@ export class MainCore {
     this.#upcoming = new Upcoming(config.node);
     this.#proxy = new ProxyHealth(config.asksProxy ?? false);
     this.#announced = new AnnouncedConditions(config.node, config.seed);
+    this.#hold = new InstallHold(config.installation);
   }
 
   /**
@@ -153,9 +169,9 @@ export class MainCore {
       this.#upcoming.deadlineMs(),
       this.#owners.deadlineMs(),
       this.#announced.deadlineMs(),
-      this.#phase.kind === "leaving" || this.#phase.kind === "releasing"
-        ? this.#phase.untilMs
-        : undefined,
+      this.#hold.deadlineMs(),
+      this.#retireDueMs,
+      "untilMs" in this.#phase ? this.#phase.untilMs : undefined,
     ]);
   }
 
@@ -163,6 +179,7 @@ export class MainCore {
   get view(): MainView {
     return {
       node: this.#config.node,
+      role: this.#config.role ?? "both",
       isLeader: this.#controller !== undefined,
       watches: this.#watches,
       unreadable: this.#unreadable.objects,
@@ -281,7 +298,8 @@ export class MainCore {
     );
     // One line for the right, not one for each write that wants it.
     if (refused !== undefined) this.#tellMissing(refused.fresh);
-    else if (failure !== undefined) {
+    // Whoever runs without that binding finds none.
+    else if (failure !== undefined && !isAbsentInstall(write, failure)) {
       this.#log("warning", "Write failed", {
         write: write.id,
         reason: failure.reason,
@@ -296,6 +314,8 @@ export class MainCore {
         : undefined;
       if (service?.ok === true) this.#cluster.putServiceReply(service.value);
       this.#announced.written(write, outcome, at);
+    } else if (write.id.startsWith("install")) {
+      this.#hold.written(write, outcome, at);
     } else this.#controller?.written(write, outcome, at);
   }
 
@@ -326,8 +346,12 @@ export class MainCore {
     const change = isListed ? this.#announce(at) : undefined;
     if (isListed) this.#publish(at);
     this.#controls = false;
-    if (this.#phase.kind === "running") this.#control(at);
-    if (change !== undefined) this.#tellAnnounced(changes, change, at);
+    const isStaying = this.#hold.state === "stays";
+    if (this.#phase.kind === "running" && isStaying) this.#control(at);
+    this.#tendInstallation(at);
+    if (change !== undefined && isStaying) {
+      this.#tellAnnounced(changes, change, at);
+    }
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
@@ -404,6 +428,47 @@ export class MainCore {
       });
       this.#effects.push({ kind: "relist", watched });
     }
+  }
+
+  /** Holds the installation while something would be left behind, and takes our marks off when it goes. */
+  #tendInstallation(at: Instant): void {
+    const allocator = this.#controller?.allocator;
+    const needs = {
+      leads: this.#controls || this.#ledAtTheEnd,
+      // Who does not give addresses out any more does not know.
+      hasMarks: allocator?.pools().some(({ name }) =>
+        (allocator.usage(name)?.used ?? 0) > 0
+      ),
+    };
+    for (const write of this.#hold.plan(needs, at)) this.#write(write);
+    if (this.#hold.state === "goes" && this.#watches.allListed()) {
+      this.#retire(at);
+    }
+  }
+
+  #retire(at: Instant): void {
+    if (this.#retirement === undefined) {
+      this.#log(
+        "warning",
+        "This installation is being deleted: finalizers and labels are taken off, addresses stay in the statuses",
+        { clusterRoleBinding: this.#config.installation },
+      );
+      this.#retirement = new Retirement();
+      this.#controller = undefined;
+      this.#outbox.clear();
+    }
+    if ((this.#retireDueMs ?? 0) <= at.nowMs) {
+      this.#retireDueMs = at.nowMs + RETIRE_INTERVAL_MS;
+      this.#outbox.put(this.#retirement.plan(this.#cluster, at));
+    }
+    for (const write of this.#outbox.take()) {
+      this.#unanswered++;
+      this.#write(write);
+    }
+    if (this.#unanswered > 0 || !this.#retirement.isDone(this.#cluster)) return;
+    const writes = this.#hold.release();
+    for (const write of writes) this.#write(write);
+    if (writes.length > 0) this.#retireDueMs = undefined;
   }
 
   /** Writes who answers for Services, where that is another one than before. */
@@ -556,6 +621,9 @@ export class MainCore {
   #shutDown(at: Instant): void {
     if (this.#phase.kind !== "running") return;
     this.#log("info", "Shutting down", {});
+    this.#ledAtTheEnd = this.#controls;
+    this.#tidyUntilMs = at.nowMs + TIDYING_MAX_MS;
+    this.#hold.askSoon(at);
     this.#phase = { kind: "leaving", untilMs: at.nowMs + LEAVING_MAX_MS };
     this.#membership.leave();
     this.#effects.push({ kind: "wire", command: { kind: "leave" } });
@@ -589,6 +657,12 @@ export class MainCore {
       phase.kind === "releasing" &&
       (phase.untilMs <= at.nowMs || this.#membership.isReleased())
     ) {
+      this.#phase = { kind: "tidying", untilMs: this.#tidyUntilMs };
+    }
+    if (
+      this.#phase.kind === "tidying" &&
+      (this.#phase.untilMs <= at.nowMs || !this.#hold.isBusy)
+    ) {
       this.#phase = { kind: "gone" };
       this.#effects.push({ kind: "exit", code: 0 });
     }
@@ -608,6 +682,13 @@ function isOfController({ id }: PlannedWrite): boolean {
   return id.startsWith("service/") || id.startsWith("eip");
 }
 
+function isAbsentInstall(
+  { id }: PlannedWrite,
+  { reason }: { readonly reason: string },
+): boolean {
+  return id.startsWith("install") && reason === "not-found";
+}
+
 /** What a write tries: those with the same text need the same right. */
 function attemptOf({ id, method }: PlannedWrite): string {
   return `${method} ${id.split("/", 1)}`;
@@ -622,6 +703,8 @@ function isRace(reason: string): boolean {
 export interface MainView {
   /** Name of the Node. */
   readonly node: string;
+  /** What it does. */
+  readonly role: AgentRole;
   /** Whether this agent gives out addresses. */
   readonly isLeader: boolean;
   /** The watches. */
@@ -680,5 +763,9 @@ const RELISTED_BY_LEADER: readonly WatchedKind[] = [
 const LEAVING_MAX_MS = 3_300;
 /** The API client's own limit for a request. */
 const WRITE_TIMEOUT_MAX_MS = 10_000;
+/** How long taking our marks off may take after SIGTERM: less than the grace period of the manifests. */
+const TIDYING_MAX_MS = 25_000;
+/** How often all objects are looked through for marks of ours, while they are taken off. */
+const RETIRE_INTERVAL_MS = 200;
 /** How long giving the Leases back may take. */
 const RELEASING_MAX_MS = 1_000;

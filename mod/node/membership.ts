@@ -67,10 +67,15 @@ import type { LocalPublication } from "./local_view.ts";
 import type { Instant, WatchNews } from "./main_events.ts";
 import type { NodeView } from "./wire_messages.ts";
 
+/** What an agent does: answer, give addresses out, or both. */
+export type AgentRole = "node" | "controller" | "both";
+
 /** Who this node is. */
 export interface MembershipConfig {
   /** Name of the Node. */
   readonly node: string;
+  /** What it does; both when absent. */
+  readonly role?: AgentRole;
   /** The machine and its network namespace since boot; without `_`. */
   readonly machine: string;
   /** Unique to this process on that machine; without `_`. */
@@ -156,6 +161,8 @@ export class Membership {
       seed + 1,
     );
     this.#liveness = initialLiveness({ node, identity });
+    // One that only answers is as one that has resigned.
+    if (config.role === "node") this.resign();
   }
 
   /** The last time an own renewal that was taken was sent; undefined: never. */
@@ -283,6 +290,8 @@ export class Membership {
 
   /** Says what this node's Lease shall carry; undefined: not known yet. */
   publish(publication: LocalPublication | undefined): void {
+    // A Lease of the node would make it one that answers.
+    if (this.#config.role === "controller") return;
     if (publication === undefined || publication === this.#published) return;
     this.#published = publication;
     this.#publishAgain();

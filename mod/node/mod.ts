@@ -10,6 +10,7 @@
  */
 export * from "./agent_record.ts";
 export * from "./cluster_feed.ts";
+export * from "./install_hold.ts";
 export * from "./local_view.ts";
 export * from "./main.ts";
 export * from "./main_events.ts";

@@ -99,7 +99,8 @@ export interface Subscription {
 export type ApiContentType =
   | "application/json"
   | "application/merge-patch+json"
-  | "application/json-patch+json";
+  | "application/json-patch+json"
+  | "application/strategic-merge-patch+json";
 
 /** A single request. */
 export interface ApiRequest {

@@ -26,6 +26,7 @@ export * from "./link_choice.ts";
 export * from "./planned_write.ts";
 export * from "./pool_book.ts";
 export * from "./reservations.ts";
+export * from "./retirement.ts";
 export * from "./rewrite_watch.ts";
 export * from "./service_planner.ts";
 export * from "./service_status.ts";

@@ -16,7 +16,8 @@ export interface PlannedWrite {
   readonly contentType:
     | "application/json"
     | "application/merge-patch+json"
-    | "application/json-patch+json";
+    | "application/json-patch+json"
+    | "application/strategic-merge-patch+json";
   /** The body, as JSON. */
   readonly body: unknown;
   /** When to give up, in milliseconds from now; the client's own limit when absent. */

@@ -46,6 +46,7 @@ import type { Now } from "./controller.ts";
 import type { EventLog } from "./event_log.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import type { PoolBook } from "./pool_book.ts";
+import { SERVICE_CONDITIONS } from "./retirement.ts";
 import { RewriteWatch } from "./rewrite_watch.ts";
 import {
   type DesiredService,
@@ -332,7 +333,7 @@ export class ServicePlanner {
       ...held,
       ...shown.filter((address) => allocator.poolOf(address) !== undefined),
     ]);
-    const conditions = OUR_CONDITIONS.reduce(
+    const conditions = SERVICE_CONDITIONS.reduce(
       (list, type) => withoutCondition(list, type),
       service.conditions,
     );
@@ -657,11 +658,6 @@ function byAge(a: Service, b: Service): number {
 }
 
 const SERVICE_ID = "service/".length;
-const OUR_CONDITIONS: readonly string[] = [
-  CONDITION.addressAssigned,
-  CONDITION.announced,
-  CONDITION.degraded,
-];
 /** A Service can free an address for another one, which can free one for a third. */
 const PASSES_MAX = 3;
 /** How long the condition of a double use stays after the younger one got another address. */

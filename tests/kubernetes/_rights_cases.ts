@@ -9,6 +9,7 @@ import { CONTROLLER_LEASE_NAME, nodeLeaseName } from "@/api/names.ts";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   hasFinalizer,
+  installPath,
   leasePath,
   type RightsAgent,
   type RightsStage,
@@ -124,6 +125,28 @@ export const RIGHT_CASES: readonly RightCase[] = [
           await stage.events(first) + await stage.events(second) > 0,
       };
     },
+  },
+  {
+    right: "get clusterrolebindings",
+    effect: "the agent's rights stay until its marks are taken off",
+    scene: (stage, namespace) =>
+      isHeld(stage, namespace, "clusterrolebindings"),
+  },
+  {
+    right: "patch clusterrolebindings",
+    effect: "the agent's binding stays until its marks are taken off",
+    scene: (stage, namespace) =>
+      isHeld(stage, namespace, "clusterrolebindings"),
+  },
+  {
+    right: "patch clusterroles",
+    effect: "the agent's role stays until its marks are taken off",
+    scene: (stage, namespace) => isHeld(stage, namespace, "clusterroles"),
+  },
+  {
+    right: "patch serviceaccounts",
+    effect: "the agent's account stays until its marks are taken off",
+    scene: (stage, namespace) => isHeld(stage, namespace, "serviceaccounts"),
   },
   {
     right: "list endpointslices",
@@ -315,3 +338,12 @@ async function untilTrue(
 }
 
 const EDIT: JsonObject = { metadata: { labels: { edited: "yes" } } };
+
+function isHeld(
+  stage: RightsStage,
+  namespace: string,
+  resource: string,
+): RightScene {
+  const path = installPath(namespace, resource);
+  return { isDone: async () => hasFinalizer(await stage.read(path)) };
+}

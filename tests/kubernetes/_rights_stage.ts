@@ -347,6 +347,7 @@ export class RightsAgent implements AsyncDisposable {
       `--kubeconfig=${kubeconfig}`,
       `--node-name=${node}`,
       `--namespace=${namespace}`,
+      `--installation=${namespace}`,
       "--http-address=127.0.0.1:0",
       "--log-format=json",
     ], { name: `agent ${node} of ${namespace}` });
@@ -401,6 +402,13 @@ export function leasePath(namespace: string, name: string): string {
   return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
 }
 
+/** What the rights of a namespace's account stand by, by the resource's name. */
+export function installPath(namespace: string, resource: string): string {
+  return resource === "serviceaccounts"
+    ? `/api/v1/namespaces/${namespace}/serviceaccounts/${ACCOUNT}`
+    : `/apis/rbac.authorization.k8s.io/v1/${resource}/${namespace}`;
+}
+
 /** The user an agent of a namespace is. */
 export function userOf(namespace: string): string {
   return `system:serviceaccount:${namespace}:${ACCOUNT}`;
@@ -426,7 +434,12 @@ function roleOf(
     verbs: [...verbs],
     ...(resourceNames === undefined
       ? {}
-      : { resourceNames: [...resourceNames] }),
+      // Roles and their bindings have the name of their namespace here.
+      : {
+        resourceNames: resources.some((one) => one.startsWith("clusterrole"))
+          ? [name]
+          : [...resourceNames],
+      }),
   }));
   return { metadata: { name }, rules };
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { parseAllDocuments } from "yaml";
 import {
   API_GROUP,
   API_VERSION,
   crdDocuments,
   EIP_PLURAL,
+  NAMESPACE_DEFAULT,
   projectService,
   type Service,
 } from "@/api/mod.ts";
@@ -29,6 +29,7 @@ import {
   type ServiceOptions,
 } from "@/lab/objects.ts";
 import type { LabHost } from "@/lab/network.ts";
+import { shippedRbac } from "../support/shipped_role.ts";
 import { pass, until } from "../support/waiting.ts";
 import type { KubeClient } from "./kube_client.ts";
 
@@ -132,13 +133,16 @@ export class KubeObjects {
     );
   }
 
-  /** Creates what the first YAML block of `docs/permissions.md` has, as shipped. */
+  /** Creates the agents' namespace, their ServiceAccount and its rights, as shipped. */
   async createPermissions(): Promise<void> {
-    const page = await Deno.readTextFile(PERMISSIONS);
-    const [, yaml = ""] = /^```yaml\n(.*?)^```/ms.exec(page) ?? [];
-    for (const document of parseAllDocuments(yaml)) {
-      const object = objectOf(document.toJS());
-      // deno-lint-ignore no-await-in-loop -- a namespace comes before what is in it
+    await this.create("/api/v1/namespaces", {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: NAMESPACE_DEFAULT },
+    });
+    for (const shipped of shippedRbac()) {
+      const object = objectOf(JSON.parse(JSON.stringify(shipped)));
+      // deno-lint-ignore no-await-in-loop -- a role comes before its binding
       await this.create(collectionOf(object), object);
     }
   }
@@ -330,7 +334,6 @@ function collectionOf(object: JsonObject): string {
 }
 
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
-const PERMISSIONS = new URL("../../docs/permissions.md", import.meta.url);
 // Kinds answer 404, then 429, for some hundred milliseconds after they were made.
 const SETTLE_MS_MAX = 30_000;
 const SETTLE_INTERVAL_MS = 50;

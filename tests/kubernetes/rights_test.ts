@@ -1,5 +1,5 @@
 /**
- * The role of `docs/permissions.md` on a real API server: an agent that has it
+ * The role of `deploy/foghorn.yaml` on a real API server: an agent that has it
  * does everything, each right has something that does not happen without it,
  * and nothing is granted beyond what is asked for.
  *
@@ -214,6 +214,8 @@ function sentenceOf(namespace: string, name: string): string {
   const group = right?.group === "" ? "" : ` of ${right?.group}`;
   // The server names the namespace that was asked for, though the right is for all.
   const where = right?.kind === "Role"
+    ? ` in namespace ${namespace}`
+    : name.endsWith(" serviceaccounts")
     ? ` in namespace ${namespace}`
     : IN_DEFAULT.has(name)
     ? " in namespace default"

@@ -1,30 +1,18 @@
 /**
- * The rights that are shipped: the manifests of `docs/permissions.md`.
+ * The rights that are shipped: the roles of `foghorn manifests`, which
+ * `deploy/foghorn.yaml` holds.
  *
  * @module
  */
 
-import { parseAllDocuments } from "yaml";
-
-/** A rule of a role. */
-export interface RoleRule {
-  /** API groups; empty for the core group. */
-  readonly apiGroups: readonly string[];
-  /** Resources, `services/status` for a subresource. */
-  readonly resources: readonly string[];
-  /** What may be done with them. */
-  readonly verbs: readonly string[];
-  /** The only objects it is about, by name; absent: all. */
-  readonly resourceNames?: readonly string[];
-}
-
-/** A ClusterRole or a Role. */
-export interface ShippedRole {
-  /** `ClusterRole` or `Role`. */
-  readonly kind: string;
-  /** What it allows. */
-  readonly rules: readonly RoleRule[];
-}
+import { NAMESPACE_DEFAULT } from "@/api/names.ts";
+import {
+  type BindingManifest,
+  type PlainManifest,
+  type PolicyRule,
+  rbacObjects,
+  type RoleManifest,
+} from "@/manifests/mod.ts";
 
 /** One verb on one resource. */
 export interface ShippedRight {
@@ -40,23 +28,23 @@ export interface ShippedRight {
   readonly resourceNames?: readonly string[];
 }
 
-/** The page that has the manifests. */
+/** The page that explains them. */
 export const PERMISSIONS_PAGE: string = Deno.readTextFileSync(
   new URL("../../docs/permissions.md", import.meta.url),
 );
 
-/**
- * The roles of a page.
- *
- * @param page Markdown with blocks of YAML.
- */
-export function shippedRoles(
-  page: string = PERMISSIONS_PAGE,
-): readonly ShippedRole[] {
-  const blocks = [...page.matchAll(/^```yaml\n(.*?)^```/gms)];
-  return blocks.flatMap(([, yaml = ""]) =>
-    parseAllDocuments(yaml).map((document) => document.toJS())
-  ).filter(({ rules }) => Array.isArray(rules));
+/** The ServiceAccount, its roles and their bindings, as shipped. */
+export function shippedRbac(): readonly (
+  | PlainManifest
+  | RoleManifest
+  | BindingManifest
+)[] {
+  return rbacObjects(NAMESPACE_DEFAULT);
+}
+
+/** The roles as shipped. */
+export function shippedRoles(): readonly RoleManifest[] {
+  return shippedRbac().filter((object) => "rules" in object);
 }
 
 /**
@@ -65,7 +53,7 @@ export function shippedRoles(
  * @param roles The roles.
  */
 export function rightsOf(
-  roles: readonly ShippedRole[],
+  roles: readonly RoleManifest[],
 ): readonly ShippedRight[] {
   return roles.flatMap(({ kind, rules }) =>
     rules.flatMap(({ apiGroups, resources, verbs, resourceNames }) =>
@@ -98,7 +86,7 @@ export function rightName({ verb, resource }: ShippedRight): string {
 export function rulesFor(
   rights: readonly ShippedRight[],
   kind: string,
-): readonly RoleRule[] {
+): readonly PolicyRule[] {
   return rights.filter((right) => right.kind === kind).map((
     { group, resource, verb, resourceNames },
   ) => ({

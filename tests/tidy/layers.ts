@@ -36,7 +36,16 @@ const NODE = [
   "api",
   "reconcile",
 ] as const;
-const RIM = [...NODE, "node", "obs", "port", "host", "io", "http"] as const;
+const RIM = [
+  ...NODE,
+  "manifests",
+  "node",
+  "obs",
+  "port",
+  "host",
+  "io",
+  "http",
+] as const;
 
 /** The table. `lab` and `cli` compose the whole, so they may use every package. */
 export const LAYERS: ReadonlyMap<string, Layer> = new Map([
@@ -47,6 +56,7 @@ export const LAYERS: ReadonlyMap<string, Layer> = new Map([
   ["ipam", pure(["lang", "addr"])],
   ["election", pure(["lang"])],
   ["api", pure(["lang", "addr"], ["zod"])],
+  ["manifests", pure(["api"])],
   ["reconcile", pure(["lang", "addr", "api", "ipam"])],
   ["node", pure(NODE)],
   ["obs", pure(["lang"])],

@@ -1,5 +1,5 @@
 /**
- * `docs/permissions.md` grants what the agent asks for, and names no more.
+ * The shipped roles grant what the agent asks for, and `docs/permissions.md` names it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { PERMISSIONS_PAGE, shippedRoles } from "../support/shipped_role.ts";
 import { tasksOf } from "./tasks.ts";
 import { readTree } from "./tree.ts";
 
-Deno.test("docs/permissions.md grants list and watch of what is watched, and of nothing else", () => {
+Deno.test("the shipped roles grant list and watch of what is watched, and of nothing else", () => {
   const granted = shippedRoles().flatMap(({ kind, rules }) =>
     rules.filter(({ verbs }) => verbs.includes("watch")).flatMap((rule) => {
       strictEqual(

@@ -1,5 +1,5 @@
 import { strictEqual, throws } from "node:assert/strict";
-import { chooseGo, KubernetesBuildError } from "./build.ts";
+import { chooseGo, GoBuildError } from "./go_programs.ts";
 
 Deno.test("chooseGo() takes the first that can fetch another", () => {
   const found = [
@@ -8,7 +8,7 @@ Deno.test("chooseGo() takes the first that can fetch another", () => {
     { command: "c", version: "1.21.0" },
     { command: "d", version: "2.0" },
   ];
-  strictEqual(chooseGo(found, "go1.26.8"), "c");
+  strictEqual(chooseGo(found, "go1.26.8", "Kubernetes"), "c");
 });
 
 Deno.test.each([
@@ -18,9 +18,9 @@ Deno.test.each([
   "chooseGo() says what would be right instead of $version",
   ({ version, said }) => {
     throws(
-      () => chooseGo([{ command: "go", version }], "go1.26.8"),
+      () => chooseGo([{ command: "go", version }], "go1.26.8", "Kubernetes"),
       (error) => {
-        strictEqual(error instanceof KubernetesBuildError, true);
+        strictEqual(error instanceof GoBuildError, true);
         return said.test(String(error));
       },
     );
