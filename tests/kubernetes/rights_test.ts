@@ -267,7 +267,9 @@ function requestText(request: AuditedRequest): string {
 }
 
 function rightText({ kind, group, resource, verb }: ShippedRight): string {
-  const where = kind === "Role" ? " in its namespace" : "";
+  // The right to the own account is in the ClusterRole, as that stays longer.
+  const isOwn = kind === "Role" || resource === "serviceaccounts";
+  const where = isOwn ? " in its namespace" : "";
   return `${verb} ${resource} of "${group}"${where}`;
 }
 
