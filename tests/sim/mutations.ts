@@ -129,8 +129,8 @@ const LINK_MUTATIONS: readonly Mutation[] = [
   linkMutation("claim without a proof", [
     replacing(
       "vips.ts",
-      "if (state.lastProofMs >= (plan.from?.verifiedMs ?? 0)) {",
-      "if (nowMs >= (plan.from?.verifiedMs ?? 0)) {",
+      "state.lastProofMs >= (plan.from?.verifiedMs ?? 0) ||",
+      "nowMs >= (plan.from?.verifiedMs ?? 0) ||",
     ),
     replacing(
       "standing.ts",
