@@ -107,11 +107,8 @@ testOnStage(
       for (const names of [["n3"], ["n1"], [], ["n1", "n3"], ["n2"]]) {
         lab.api.setEndpoints(options, hostsOf(names));
         for (const vip of stage.services[0]?.vips ?? []) {
-          const [owner] = stage.order(vip).filter((node) =>
-            names.includes(node)
-          );
-          if (owner === undefined) await stage.isSilent(vip);
-          else await stage.isAnsweredBy(vip, owner);
+          if (names.length === 0) await stage.isSilent(vip);
+          else await isAnsweredByOneOf(stage, vip, names);
         }
       }
     });
@@ -135,7 +132,7 @@ testOnStage(
         lab.api.setEndpoints(options, []);
         await stage.isSilent("192.168.0.95");
         lab.api.setEndpoints(options, hostsOf(["n1", "n2", "n3"]));
-        await stage.isAnsweredBy("192.168.0.95", stage.owner("192.168.0.95"));
+        await isAnsweredByOneOf(stage, "192.168.0.95", ["n1", "n2", "n3"]);
       },
     );
     await step(
@@ -339,6 +336,22 @@ async function neighborStays(stage: Stage, vip: string): Promise<void> {
   );
   deepStrictEqual(lost, []);
   deepStrictEqual(stream.samples.filter(({ status }) => status !== 200), []);
+}
+
+/** Which of them claims an address first does not matter: one that is stopped for a moment is passed over. */
+async function isAnsweredByOneOf(
+  { lab }: Stage,
+  vip: string,
+  names: readonly string[],
+): Promise<void> {
+  await until(async () => {
+    const { hosts, backend } = await lab.askTheWire(vip);
+    const [host = ""] = hosts;
+    return hosts.length === 1 && names.includes(host) && backend === host;
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `None of ${names} answers for ${vip} alone`,
+  });
 }
 
 function unicastSolicitations(
