@@ -18,14 +18,21 @@ import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import { assert } from "@/lang/assert.ts";
 import { PacketSocket } from "@/io/ffi/mod.ts";
 import { isObject } from "@/lab/apiserver/mod.ts";
-import { type LabCluster, must, portOf, setSysctl } from "@/lab/mod.ts";
+import {
+  type LabCluster,
+  LabProcess,
+  must,
+  portOf,
+  setSysctl,
+} from "@/lab/mod.ts";
+import { programOf } from "@/lab/program.ts";
 import { gratuitousArpRequest } from "@/layer2/mod.ts";
 import { METRICS } from "@/obs/metrics.ts";
 import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { clusterIdOf, FELLOW_GROUP, nodeIdOf } from "@/wire/fellow.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
-import { buildLab, testSandboxed } from "../support/sandboxed.ts";
+import { buildLab, MAIN, testSandboxed } from "../support/sandboxed.ts";
 import { isReached, type StepFunction, stepsOf, until } from "./_stage.ts";
 import { cutReplies, NFT } from "./_silence.ts";
 import { ipOn } from "./_tools.ts";
@@ -287,6 +294,18 @@ async function agents(
     await series.reads("n2", "foghorn_leader", (value) => value === 0);
     strictEqual(await lab.node("n1").stopAgent(), 0);
     await series.reads("n2", "foghorn_leader", (value) => value === 1);
+  });
+  await step("a kube-proxy that is healthy for a while", async () => {
+    const judged = (state: string) => `foghorn_kube_proxy{state="${state}"}`;
+    await series.reads("n2", judged("absent"), (value) => value === 1);
+    const proxy = new LabProcess("n2", [
+      ...programOf(MAIN).helper,
+      ...["lab-backend", "--name", "n2", "--port", "10256"],
+    ], { name: "health port of n2" });
+    await series.reads("n2", judged("healthy"), (value) => value === 1);
+    await series.reads("n2", judged("absent"), (value) => value === 0);
+    await proxy.stop("SIGKILL");
+    await series.reads("n2", judged("unhealthy"), (value) => value === 1);
   });
 }
 
