@@ -52,6 +52,7 @@ testSandboxed("every metric changes with what it counts", async (t) => {
   await lab.node("n1").waitReady();
   await series.look();
   await addresses(lab, series, step);
+  await webhook(lab, series, step);
   await frames(lab, series, step);
   await strange(lab, series, step);
   await filters(lab, series, step);
@@ -115,6 +116,26 @@ async function addresses(
     );
     await series.reads("n1", signed, (value) => value === 0);
   });
+  await step("owned addresses", async () => {
+    const owned = 'foghorn_owned_addresses{link="eth0"}';
+    await series.reads("n1", owned, (value) => value === 1);
+    api.createEip({ name: "pool6", address: VIP6 });
+    lab.createService({ name: "six", eip: "pool6", families: ["IPv6"] });
+    await series.reads("n1", owned, (value) => value === 2);
+    await series.reads(
+      "n1",
+      'foghorn_pool_addresses_used{eip="pool6"}',
+      (value) => value === 1,
+    );
+  });
+}
+
+async function webhook(
+  lab: LabCluster,
+  series: Series,
+  step: StepFunction,
+): Promise<void> {
+  const { api } = lab;
   await step("the webhook: its certificate, and what it is asked", async () => {
     const expiry = "foghorn_admission_certificate_expiry_timestamp_seconds";
     const secrets = `/api/v1/namespaces/${NAMESPACE_DEFAULT}/secrets`;
@@ -132,18 +153,6 @@ async function addresses(
       strictEqual(await certificates.ask(address), 200);
       await series.reads("n1", denied, (value) => value === count);
     }
-  });
-  await step("owned addresses", async () => {
-    const owned = 'foghorn_owned_addresses{link="eth0"}';
-    await series.reads("n1", owned, (value) => value === 1);
-    api.createEip({ name: "pool6", address: VIP6 });
-    lab.createService({ name: "six", eip: "pool6", families: ["IPv6"] });
-    await series.reads("n1", owned, (value) => value === 2);
-    await series.reads(
-      "n1",
-      'foghorn_pool_addresses_used{eip="pool6"}',
-      (value) => value === 1,
-    );
   });
 }
 

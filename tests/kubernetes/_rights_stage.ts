@@ -31,10 +31,10 @@ import { ipBatch } from "@/lab/command.ts";
 import { eipObject, serviceObject } from "@/lab/objects.ts";
 import { LabProcess } from "@/lab/process.ts";
 import { programOf } from "@/lab/program.ts";
+import { admissionObjects } from "@/manifests/admission.ts";
 import { MAIN } from "../support/sandboxed.ts";
 import { rulesFor, type ShippedRight } from "../support/shipped_role.ts";
 import { until } from "../support/waiting.ts";
-import { webhookConfiguration } from "../support/webhook_configuration.ts";
 import type { KubernetesBinaries } from "./build.ts";
 import { ControlPlane } from "./control_plane.ts";
 
@@ -235,8 +235,12 @@ export class RightsStage implements AsyncDisposable {
 
   /** Says that the API server is to ask the webhook of a namespace's agents. */
   async createWebhookConfiguration(namespace: string): Promise<void> {
-    const configuration = webhookConfiguration(namespace);
-    await this.plane.admin.must("POST", WEBHOOKS, configuration);
+    const [, configuration] = admissionObjects(namespace);
+    await this.plane.admin.must(
+      "POST",
+      WEBHOOKS,
+      JSON.parse(JSON.stringify(configuration)),
+    );
   }
 
   /** Whether the API server was told whom to believe at the webhook. */

@@ -34,12 +34,12 @@ import {
   valueAt,
 } from "@/lab/apiserver/json.ts";
 import { eipObject } from "@/lab/objects.ts";
+import { admissionObjects } from "@/manifests/admission.ts";
 import {
   OPENELB_OBJECTS,
   openElbDefinition,
 } from "../support/openelb_objects.ts";
 import { until } from "../support/waiting.ts";
-import { webhookConfiguration } from "../support/webhook_configuration.ts";
 import { testOnKubernetes } from "./_stage.ts";
 import type { KubeAnswer } from "./kube_client.ts";
 import type { KubernetesLab } from "./lab.ts";
@@ -346,7 +346,7 @@ async function restore(lab: KubernetesLab): Promise<void> {
     async () => await lab.objects.read(SECRET) !== undefined,
     { timeoutMs: WAIT_MS_MAX, what: () => "No Secret is made" },
   );
-  const { webhooks = [] } = webhookConfiguration(NAMESPACE_DEFAULT);
+  const { webhooks = [] } = webhookConfiguration();
   await lab.objects.patch(CONFIGURATION, { webhooks });
   strictEqual(await bundle(lab), "");
   await untilAsked(lab);
@@ -488,7 +488,7 @@ async function exposeWebhook(lab: KubernetesLab): Promise<void> {
   await createSlice(lab);
   await lab.objects.create(
     CONFIGURATION.slice(0, CONFIGURATION.lastIndexOf("/")),
-    webhookConfiguration(NAMESPACE_DEFAULT),
+    webhookConfiguration(),
   );
 }
 
@@ -508,6 +508,12 @@ async function createSlice(lab: KubernetesLab): Promise<void> {
     })),
     ports: [{ name: "webhook", port: WEBHOOK_PORT_DEFAULT, protocol: "TCP" }],
   });
+}
+
+/** The configuration as it is shipped. */
+function webhookConfiguration(): JsonObject {
+  const [, configuration] = admissionObjects(NAMESPACE_DEFAULT);
+  return asJson(configuration);
 }
 
 async function bundle(lab: KubernetesLab): Promise<string> {
