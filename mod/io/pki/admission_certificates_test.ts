@@ -70,6 +70,21 @@ Deno.test("AdmissionCertificates puts a new authority before the old one in its 
   strictEqual(stage.read().problem, undefined);
 });
 
+Deno.test("AdmissionCertificates makes a new authority for a Secret that was emptied, and the same for one that was deleted", async () => {
+  const stage = new Stage();
+  await stage.make();
+  stage.read();
+  const before = stage.authorities();
+  // Nothing is read of one that is gone.
+  await stage.make();
+  deepStrictEqual(stage.authorities(), before);
+  stage.store({});
+  strictEqual(stage.read().problem, "it has no certificate");
+  await stage.make();
+  strictEqual(stage.authorities().length, 1);
+  strictEqual(stage.authorities().includes(before[0] ?? ""), false);
+});
+
 Deno.test("AdmissionCertificates serves a certificate of a foreign authority, and replaces it with its own", async () => {
   const stage = new Stage();
   const validity = { notBeforeMs: START_MS, notAfterMs: START_MS + DAY_MS };
