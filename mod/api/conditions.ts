@@ -52,6 +52,8 @@ export const CONDITION_REASON = {
   tooManyAddresses: "TooManyAddresses",
   /** The Eip overlaps another one. */
   addressOverlap: "AddressOverlap",
+  /** Addresses in use are not in the range of the Eip they are from. */
+  usedAddressOutside: "UsedAddressOutside",
   /** More than one Eip is marked as the default. */
   severalDefaults: "SeveralDefaults",
   /** The Eip is switched off: no new addresses. */
@@ -72,6 +74,16 @@ export const CONDITION_REASON = {
   assigned: "Assigned",
   /** Another controller writes the same status. */
   statusFight: "StatusFight",
+  /** A field of a BgpConf or BgpPeer has a value it cannot have. */
+  fieldInvalid: "FieldInvalid",
+  /** A BgpPeer lacks what says who the peer is. */
+  confMissing: "ConfMissing",
+  /** Two BgpPeers are one and the same peer of a node. */
+  duplicatePeer: "DuplicatePeer",
+  /** A BgpConf that is not named default does not count. */
+  notDefault: "NotDefault",
+  /** The object cannot be read. */
+  unreadable: "Unreadable",
   /** The protocol of an Eip is not announced by this version. */
   protocolNotServed: "ProtocolNotServed",
   /** The interface of a node is down or has no carrier. */

@@ -13,6 +13,7 @@
 
 import { z } from "zod";
 import { isJson, type Json } from "./_reader.ts";
+import { CONDITION } from "./conditions.ts";
 import {
   BGP_CONF_SPEC_OLD_SCHEMA,
   BGP_CONF_SPEC_SCHEMA,
@@ -60,6 +61,7 @@ export function crdDocuments(): readonly unknown[] {
       kind: BGP_CONF_KIND,
       plural: BGP_CONF_PLURAL,
       description: "How the BGP speakers are configured.",
+      printerColumns: BGP_CONF_COLUMNS,
       schemas: {
         spec: BGP_CONF_SPEC_SCHEMA,
         status: BGP_CONF_STATUS_SCHEMA,
@@ -70,6 +72,7 @@ export function crdDocuments(): readonly unknown[] {
       kind: BGP_PEER_KIND,
       plural: BGP_PEER_PLURAL,
       description: "A router that the BGP speakers peer with.",
+      printerColumns: BGP_PEER_COLUMNS,
       schemas: {
         spec: BGP_PEER_SPEC_SCHEMA,
         status: BGP_PEER_STATUS_SCHEMA,
@@ -211,10 +214,47 @@ const NO_STATUS: z.ZodType = z.object({}).describe("Not used.");
 
 const KEEP_UNKNOWN: Json = { "x-kubernetes-preserve-unknown-fields": true };
 
+/** Shown by `kubectl get -o wide` alone: scripts read what is shown without. */
+const WIDE = { priority: 1 };
+
+const STATE_COLUMNS: readonly Json[] = ["status", "reason"].map((field) => ({
+  jsonPath: `.status.conditions[?(@.type=="${CONDITION.ready}")].${field}`,
+  name: field === "status" ? "ready" : field,
+  type: "string",
+  ...WIDE,
+}));
+
 const EIP_COLUMNS: readonly Json[] = [
   { jsonPath: ".spec.address", name: "cidr", type: "string" },
   { jsonPath: ".status.usage", name: "usage", type: "integer" },
   { jsonPath: ".status.poolSize", name: "total", type: "integer" },
+  { jsonPath: ".spec.protocol", name: "protocol", type: "string", ...WIDE },
+  ...STATE_COLUMNS,
+];
+
+// Where any column is named, Kubernetes leaves out the one it would add itself.
+const AGE_COLUMN: Json = {
+  jsonPath: ".metadata.creationTimestamp",
+  name: "age",
+  type: "date",
+};
+
+const BGP_CONF_COLUMNS: readonly Json[] = [
+  AGE_COLUMN,
+  { jsonPath: ".spec.as", name: "as", type: "integer", ...WIDE },
+  ...STATE_COLUMNS,
+];
+
+const BGP_PEER_COLUMNS: readonly Json[] = [
+  AGE_COLUMN,
+  {
+    jsonPath: ".spec.conf.neighborAddress",
+    name: "neighbor",
+    type: "string",
+    ...WIDE,
+  },
+  { jsonPath: ".spec.conf.peerAs", name: "as", type: "integer", ...WIDE },
+  ...STATE_COLUMNS,
 ];
 
 const DROPPED: ReadonlySet<string> = new Set(["$schema", "propertyNames"]);

@@ -8,7 +8,10 @@ interface CrdVersion {
   readonly served: boolean;
   readonly storage: boolean;
   readonly subresources?: unknown;
-  readonly additionalPrinterColumns?: unknown;
+  readonly additionalPrinterColumns?: readonly {
+    readonly name: string;
+    readonly priority?: number;
+  }[];
   readonly schema: { readonly openAPIV3Schema: Node };
 }
 
@@ -39,6 +42,12 @@ const COLUMNS = [
   { jsonPath: ".status.usage", name: "usage", type: "integer" },
   { jsonPath: ".status.poolSize", name: "total", type: "integer" },
 ];
+
+const AGE = {
+  jsonPath: ".metadata.creationTimestamp",
+  name: "age",
+  type: "date",
+};
 
 Deno.test("crdDocuments() names the three kinds as OpenELB does", () => {
   deepStrictEqual(
@@ -99,15 +108,29 @@ Deno.test("crdDocuments() serves both versions and stores v1alpha2", () => {
   }
 });
 
-Deno.test("crdDocuments() shows CIDR, USAGE and TOTAL of Eips in both versions, and nothing else", () => {
+Deno.test("crdDocuments() shows what OpenELB shows in both versions: CIDR, USAGE and TOTAL of Eips, the age of the others", () => {
   for (const { spec } of CRDS) {
     for (const { additionalPrinterColumns } of spec.versions) {
       deepStrictEqual(
-        additionalPrinterColumns,
-        spec.names.kind === "Eip" ? COLUMNS : undefined,
+        additionalPrinterColumns?.filter(({ priority }) => priority !== 1),
+        spec.names.kind === "Eip" ? COLUMNS : [AGE],
       );
     }
   }
+});
+
+Deno.test("crdDocuments() shows with -o wide whether an object is ready, and why not", () => {
+  const wide = CRDS.map(({ spec }) =>
+    spec.versions.map(({ additionalPrinterColumns }) =>
+      additionalPrinterColumns?.filter(({ priority }) => priority === 1)
+        .map(({ name }) => name).join(" ")
+    )
+  );
+  deepStrictEqual(wide, [
+    Array(2).fill("as ready reason"),
+    Array(2).fill("neighbor as ready reason"),
+    Array(2).fill("protocol ready reason"),
+  ]);
 });
 
 // KEP-1111: what a structural schema may say, as far as we say it.

@@ -12,6 +12,8 @@
  *   what already reads so.
  * - {@linkcode encodeLinks} and its fellows are what agents tell each other in
  *   the annotations of their Leases.
+ * - {@linkcode projectAdmissionReview} and {@linkcode admissionReview} are what
+ *   the API server asks the webhook, and its answer.
  * - `names.ts` holds every fixed name.
  *
  * Not here: how names and texts of OpenELB are used (`reconcile`), talking to
@@ -21,6 +23,8 @@
  */
 
 export * from "./announced.ts";
+export * from "./admission_review.ts";
+export * from "./admission_secret.ts";
 export * from "./bgp_conf.ts";
 export * from "./bgp_peer.ts";
 export * from "./cluster_role_binding.ts";
@@ -36,4 +40,5 @@ export * from "./namespace.ts";
 export * from "./node.ts";
 export type { ObjectMeta } from "./object_meta.ts";
 export * from "./service.ts";
+export * from "./webhook_configuration.ts";
 export * from "./wire_key_secret.ts";

@@ -212,6 +212,9 @@ export const WEBHOOK_NAME = "foghorn-admission";
 /** Secret in the agents' namespace: certificate and key of the webhook. */
 export const ADMISSION_SECRET_NAME = "foghorn-admission-certificate";
 
+/** Port of our webhook on every node, unless told otherwise. */
+export const WEBHOOK_PORT_DEFAULT = 7475;
+
 /** Name of our DaemonSet, ServiceAccount and ClusterRole. */
 export const FOGHORN_NAME = "foghorn";
 

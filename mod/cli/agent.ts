@@ -42,6 +42,7 @@ import {
 import type { LogSink } from "@/port/log_sink.ts";
 import type { RecordingSink } from "@/port/node_ports.ts";
 import type { ClaimConfig } from "@/reconcile/mod.ts";
+import { Admission, webhookPort } from "./admission.ts";
 import { CountingApi } from "./counting_api.ts";
 import { logOptions, startLogs } from "./logs.ts";
 import type { OpenelbFlag } from "./openelb_flags.ts";
@@ -60,6 +61,7 @@ export interface AgentOptions {
   readonly httpAddress: string;
   readonly failoverPatience: string;
   readonly kubeProxyHealth: string;
+  readonly webhookPort: string;
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
@@ -88,6 +90,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     ? undefined
     : hostAndPort(options.kubeProxyHealth, "Cannot ask for health at");
   failoverPatienceMs(options.failoverPatience);
+  webhookPort(options.webhookPort);
   const logs = await startLogs(
     logOptions(options.logLevel, options.logFormat),
   );
@@ -141,6 +144,7 @@ interface AgentParts {
   readonly recording: OpenRecording | undefined;
   readonly metrics: MetricsPage;
   readonly server: HttpServer;
+  readonly admission: Admission | undefined;
 }
 
 /** Starts an agent and waits for its end; its exit code. */
@@ -181,12 +185,11 @@ async function buildAgent(
   start: AgentStart,
   exit: (code: number) => void,
 ): Promise<AgentParts> {
-  const { node, namespace, logs, options } = start;
-  const { kubeconfig } = options;
+  const { node, namespace, logs, options: { kubeconfig, record } } = start;
   const access = await loadClusterAccess(
     kubeconfig === undefined ? {} : { kubeconfig },
   );
-  const recording = await openRecording(options.record);
+  const recording = await openRecording(record);
   const clock = new SystemClock();
   const instant = (): Instant => ({
     nowMs: clock.nowMs(),
@@ -200,10 +203,12 @@ async function buildAgent(
     encodeRecordingLine({ kind: "start", format: RECORDING_FORMAT, config }),
   );
   const core = new MainCore(config);
+  const admission = admissionOf(start, { api, core, clock });
   const metrics = new MetricsPage((): readonly MetricSample[] => [
     { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
     ...samplesOf(core.view, instant()),
     ...api.samples(),
+    ...admission?.samples() ?? [],
   ]);
   // Before anything runs that would have to be stopped again.
   const server = serveHttp(start.address, {
@@ -224,15 +229,14 @@ async function buildAgent(
     cluster: api,
     links,
     wire,
-    proxy: start.proxy === undefined
-      ? undefined
-      : new HttpProxyProbe(start.proxy),
+    proxy: start.proxy && new HttpProxyProbe(start.proxy),
+    certificates: admission?.desk,
     logs,
     recording: recording?.sink,
     observeSeconds: (seconds) =>
       metrics.observe("foghorn_reconcile_seconds", seconds),
     exit,
-  }, agentWatches(namespace));
+  }, agentWatches(namespace, admission?.readSecret));
   return {
     api,
     core,
@@ -243,6 +247,7 @@ async function buildAgent(
     recording,
     metrics,
     server,
+    admission,
   };
 }
 
@@ -258,6 +263,23 @@ function reportsOf(
     status: () => statusReport(source()),
     whyService: (key) => whyService(source(), key),
   };
+}
+
+/** The webhook; undefined where none is wanted. */
+function admissionOf(
+  { namespace, logs, options }: AgentStart,
+  { api, core, clock }: {
+    readonly api: CountingApi;
+    readonly core: MainCore;
+    readonly clock: SystemClock;
+  },
+): Admission | undefined {
+  const port = webhookPort(options.webhookPort);
+  return port === undefined ? undefined : new Admission({
+    ...{ port, namespace, api, logs },
+    wallMs: () => clock.wallMs(),
+    review: (request) => core.view.review(request),
+  });
 }
 
 function coreConfig(
@@ -277,6 +299,7 @@ function coreConfig(
       claimUnclassed: options.claimUnclassed,
     },
     asksProxy: proxy !== undefined,
+    servesAdmission: webhookPort(options.webhookPort) !== undefined,
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1,
   };
 }
@@ -312,6 +335,7 @@ async function closeAll(parts: AgentParts): Promise<void> {
   parts.reactor.close();
   parts.recording?.close();
   await parts.server.close();
+  await parts.admission?.close();
 }
 
 interface OpenRecording {

@@ -10,10 +10,12 @@ import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
 import {
   agentRecordOf,
   ClusterFeed,
+  isTableNews,
   judgeLeases,
   type LeaseLook,
   type ReportSource,
   secondLookMs,
+  TABLE_KINDS,
   type ToldOwner,
   Unreadable,
 } from "@/node/mod.ts";
@@ -78,7 +80,7 @@ async function listAll(
   const unreadable = new Unreadable();
   const at = { nowMs: 0, nowIso: new Date().toISOString() };
   const bindings = agentWatches(namespace).filter(({ watched }) =>
-    watched !== "secret" && watched !== "lease"
+    TABLE_KINDS.some((kind) => kind === watched)
   );
   const [told, first] = await Promise.all([
     listEvents(api, question.service),
@@ -86,7 +88,7 @@ async function listAll(
     ...bindings.map((binding) =>
       once<void>((done, failed) =>
         binding.start(api, (event) => {
-          if (event.watched === "secret" || event.watched === "lease") return;
+          if (!isTableNews(event)) return;
           unreadable.take(event);
           if (event.news.kind === "lost") failed(event.news.reason);
           if (event.news.kind !== "listed") return;

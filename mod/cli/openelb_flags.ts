@@ -61,7 +61,6 @@ const FLAGS: readonly (readonly [string, string, string])[] = [
     "<address>",
     "Readiness is served where --http-address says",
   ],
-  ["webhook-port", "<port>", "Admission is not checked by this version"],
   [
     "webhook-cert-dir",
     "<folder>",

@@ -30,7 +30,7 @@ Deno.test("without flags of OpenELB nothing is told, and help does not name them
   const command = new Command("agent");
   addOpenelbFlags(command);
   ok(!command.helpInformation().includes("--enable-layer2"));
-  strictEqual(command.options.length, 20);
+  strictEqual(command.options.length, 19);
 });
 
 function parse(args: readonly string[]): ReturnType<typeof givenOpenelbFlags> {

@@ -17,6 +17,7 @@ import {
   FOGHORN_NAME,
   LOAD_BALANCER_CLASS_DEFAULT,
   NAMESPACE_DEFAULT,
+  WEBHOOK_PORT_DEFAULT,
 } from "@/api/names.ts";
 import type { AgentOptions } from "./agent.ts";
 import type { DemoOptions } from "./demo.ts";
@@ -117,6 +118,11 @@ function addAgent(program: Command): void {
       "--http-address <address>",
       "where /healthz, /readyz and /metrics are served; /api/v1 is for this machine only",
       "0.0.0.0:7473",
+    )
+    .option(
+      "--webhook-port <port>",
+      "where the admission webhook listens once there is a certificate; 0 for no webhook",
+      String(WEBHOOK_PORT_DEFAULT),
     )
     .option(
       "--kube-proxy-health <address>",

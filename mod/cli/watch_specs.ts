@@ -5,11 +5,17 @@
  */
 
 import {
+  ADMISSION_SECRET_NAME,
+  type AdmissionSecret,
   API_GROUP,
   API_VERSION,
+  BGP_CONF_PLURAL,
+  BGP_PEER_PLURAL,
   EIP_PLURAL,
   type Lease,
   type ObjectMeta,
+  projectBgpConf,
+  projectBgpPeer,
   projectEip,
   projectEndpointSlice,
   projectLease,
@@ -25,36 +31,36 @@ import type { WatchSpec } from "@/port/cluster_api.ts";
 /**
  * The watches of an agent.
  *
- * @param namespace Namespace of our Leases, and of the Secret with the agents' key.
+ * @param namespace Namespace of our Leases, and of our Secrets.
+ * @param readCertificate Reads the Secret with the webhook's certificate;
+ *   undefined where no webhook is served.
  */
-export function agentWatches(namespace: string): readonly WatchBinding[] {
-  const core = { group: "", version: "v1" } as const;
+export function agentWatches(
+  namespace: string,
+  readCertificate?: WatchSpec<AdmissionSecret>["project"],
+): readonly WatchBinding[] {
   return [
     bindWatch(
       "service",
-      spec({ ...core, plural: "services" }, projectService),
+      spec({ ...CORE, plural: "services" }, projectService),
       (news) => ({ watched: "service", news }),
     ),
     bindWatch(
       "eip",
       {
-        ...spec(
-          { group: API_GROUP, version: API_VERSION, plural: EIP_PLURAL },
-          projectEip,
-        ),
-        remedy:
-          "create the CustomResourceDefinitions, deno task crds prints them",
+        ...spec({ ...OURS, plural: EIP_PLURAL }, projectEip),
+        remedy: DEFINE,
       },
       (news) => ({ watched: "eip", news }),
     ),
     bindWatch(
       "node",
-      spec({ ...core, plural: "nodes" }, projectNode),
+      spec({ ...CORE, plural: "nodes" }, projectNode),
       (news) => ({ watched: "node", news }),
     ),
     bindWatch(
       "namespace",
-      spec({ ...core, plural: "namespaces" }, projectNamespace),
+      spec({ ...CORE, plural: "namespaces" }, projectNamespace),
       (news) => ({ watched: "namespace", news }),
     ),
     bindWatch(
@@ -74,11 +80,37 @@ export function agentWatches(namespace: string): readonly WatchBinding[] {
       leaseSpec(namespace),
       (news) => ({ watched: "lease", news }),
     ),
+    ...sideWatches(namespace, readCertificate),
+  ];
+}
+
+/** The watches of what an agent can do without. */
+function sideWatches(
+  namespace: string,
+  readCertificate: WatchSpec<AdmissionSecret>["project"] | undefined,
+): readonly WatchBinding[] {
+  return [
+    bindWatch(
+      "bgpconf",
+      {
+        ...spec({ ...OURS, plural: BGP_CONF_PLURAL }, projectBgpConf),
+        remedy: DEFINE,
+      },
+      (news) => ({ watched: "bgpconf", news }),
+    ),
+    bindWatch(
+      "bgppeer",
+      {
+        ...spec({ ...OURS, plural: BGP_PEER_PLURAL }, projectBgpPeer),
+        remedy: DEFINE,
+      },
+      (news) => ({ watched: "bgppeer", news }),
+    ),
     bindWatch(
       "secret",
       {
         ...spec(
-          { ...core, plural: "secrets", namespace },
+          { ...CORE, plural: "secrets", namespace },
           projectWireKeySecret,
         ),
         // The right is to this one Secret: a list of all is refused.
@@ -86,6 +118,16 @@ export function agentWatches(namespace: string): readonly WatchBinding[] {
       },
       (news) => ({ watched: "secret", news }),
     ),
+    ...(readCertificate === undefined ? [] : [
+      bindWatch(
+        "certificate",
+        {
+          ...spec({ ...CORE, plural: "secrets", namespace }, readCertificate),
+          fieldSelector: `metadata.name=${ADMISSION_SECRET_NAME}`,
+        },
+        (news) => ({ watched: "certificate", news }),
+      ),
+    ]),
   ];
 }
 
@@ -114,3 +156,9 @@ function spec<T extends { readonly meta: ObjectMeta }>(
       meta.namespace === "" ? meta.name : `${meta.namespace}/${meta.name}`,
   };
 }
+
+const DEFINE =
+  "create the CustomResourceDefinitions, deno task crds prints them";
+
+const CORE = { group: "", version: "v1" } as const;
+const OURS = { group: API_GROUP, version: API_VERSION } as const;

@@ -31,6 +31,7 @@ import type {
 import type { LogSink } from "@/port/log_sink.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type {
+  CertificateDesk,
   LinkTable,
   ProxyProbe,
   RecordingSink,
@@ -49,6 +50,8 @@ export interface MainPorts {
   readonly wire: WireIsolate<WireCommand, WireReport>;
   /** The health port of kube-proxy; undefined: it is not asked. */
   readonly proxy?: ProxyProbe | undefined;
+  /** Makes the webhook's certificate; undefined: no webhook is served. */
+  readonly certificates?: CertificateDesk | undefined;
   /** Logs. */
   readonly logs: LogSink;
   /** Where batches are recorded, if anywhere. */
@@ -202,6 +205,14 @@ export class MainHost {
           this.push({
             kind: "proxy",
             ...(status === undefined ? {} : { status }),
+          })
+        );
+        break;
+      case "make-certificate":
+        void this.#ports.certificates?.make(effect.order).then((failure) =>
+          this.push({
+            kind: "certificate",
+            ...(failure === undefined ? {} : { failure }),
           })
         );
         break;

@@ -97,6 +97,13 @@ export function samplesOf(
   for (const state of PROXY_STATES) {
     add("foghorn_kube_proxy", view.proxy === state ? 1 : 0, { state });
   }
+  const certificate = view.admission?.secret?.certificate;
+  if (certificate !== undefined) {
+    add(
+      "foghorn_admission_certificate_expiry_timestamp_seconds",
+      certificate.notAfterMs / 1000,
+    );
+  }
   addPools(view, add);
   addWire(view, add);
   return samples;

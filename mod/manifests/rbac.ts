@@ -6,9 +6,13 @@
  */
 
 import {
+  ADMISSION_SECRET_NAME,
   API_GROUP,
+  BGP_CONF_PLURAL,
+  BGP_PEER_PLURAL,
   EIP_PLURAL,
   FOGHORN_NAME,
+  WEBHOOK_NAME,
   WIRE_KEY_SECRET_NAME,
 } from "@/api/names.ts";
 import type {
@@ -58,6 +62,22 @@ export function clusterRules(
       resources: [`${EIP_PLURAL}/status`],
       verbs: ["patch"],
     },
+    {
+      apiGroups: [API_GROUP],
+      resources: [BGP_CONF_PLURAL, BGP_PEER_PLURAL],
+      verbs: ["list", "watch", "patch"],
+    },
+    {
+      apiGroups: [API_GROUP],
+      resources: [`${BGP_CONF_PLURAL}/status`, `${BGP_PEER_PLURAL}/status`],
+      verbs: ["patch"],
+    },
+    {
+      apiGroups: ["admissionregistration.k8s.io"],
+      resources: ["validatingwebhookconfigurations"],
+      resourceNames: [WEBHOOK_NAME],
+      verbs: ["get", "patch"],
+    },
     // Its own: to see that it is to go, and to stay until all is tidied up.
     {
       apiGroups: ["rbac.authorization.k8s.io"],
@@ -91,8 +111,15 @@ export const NAMESPACE_RULES: readonly PolicyRule[] = [
   {
     apiGroups: [""],
     resources: ["secrets"],
-    resourceNames: [WIRE_KEY_SECRET_NAME],
+    resourceNames: [WIRE_KEY_SECRET_NAME, ADMISSION_SECRET_NAME],
     verbs: ["list", "watch"],
+  },
+  // By name it may be made by server-side apply alone.
+  {
+    apiGroups: [""],
+    resources: ["secrets"],
+    resourceNames: [ADMISSION_SECRET_NAME],
+    verbs: ["create", "patch"],
   },
 ];
 

@@ -312,6 +312,8 @@ function effectText(effect: MainEffect): string {
       return writeText(effect.write);
     case "wire":
       return `wire: ${commandText(effect.command)}`;
+    case "make-certificate":
+      return `make a certificate for ${effect.order.names[0]}`;
     case "relist":
       return `relist ${effect.watched}`;
     case "resolve-routes":

@@ -12,17 +12,23 @@
 
 import { type ClusterState, earliest, keyOf } from "@/reconcile/mod.ts";
 import type { WatchedKind } from "@/reconcile/mod.ts";
-import type { Instant, WatchNews } from "./main_events.ts";
+import type { Instant, SideKind, WatchNews } from "./main_events.ts";
 
 /** What became of news. */
 export type NewsVerdict = "taken" | "behind";
 
-type TableKind = Exclude<WatchedKind, "lease">;
+/** A kind that tables are kept of. */
+export type TableKind = Exclude<WatchedKind, "lease">;
 /** What a watch of anything tells that is kept in tables. */
 export type TableNews = Exclude<
   WatchNews,
-  { readonly watched: "lease" | "secret" }
+  { readonly watched: "lease" | SideKind }
 >;
+
+/** Whether what a watch tells is kept in tables. */
+export function isTableNews(event: WatchNews): event is TableNews {
+  return TABLE_KINDS.some((kind) => kind === event.watched);
+}
 
 /** Brings what the watches tell into the tables. */
 export class ClusterFeed {
@@ -154,7 +160,8 @@ function objectsOf<T>(
   return news.kind === "changed" ? [news.object] : [];
 }
 
-const TABLE_KINDS: readonly TableKind[] = [
+/** The kinds that tables are kept of. */
+export const TABLE_KINDS: readonly TableKind[] = [
   "service",
   "eip",
   "node",

@@ -11,15 +11,21 @@
 import {
   type AnnouncementChange,
   Announcements,
+  BgpPlanner,
+  type BgpTables,
   type Change,
   ClusterState,
   Controller,
   earliest,
+  isBgpWrite,
   Retirement,
+  reviewAdmission,
   type WatchedKind,
 } from "@/reconcile/mod.ts";
 import type { ClaimConfig, PlannedWrite } from "@/reconcile/mod.ts";
 import {
+  type AdmissionRequest,
+  type AdmissionVerdict,
   CLUSTER_NAMESPACE,
   projectService,
   WIRE_KEY_SECRET_NAME,
@@ -31,8 +37,14 @@ import type {
   MainEvent,
   WatchNews,
 } from "./main_events.ts";
+import {
+  AdmissionKeeper,
+  CERTIFICATE_ATTEMPT,
+  isAdmissionWrite,
+} from "./admission_keeper.ts";
 import type { WireReport } from "./wire_messages.ts";
 import { AnnouncedConditions, isOfAnnounced } from "./announced_conditions.ts";
+import { takeNews } from "./bgp_feed.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { type AgentRole, Membership } from "./membership.ts";
 import {
@@ -70,6 +82,8 @@ export interface MainConfig {
   readonly claim: ClaimConfig;
   /** Whether the health of kube-proxy is asked for; not when absent. */
   readonly asksProxy?: boolean;
+  /** Whether the webhook is served, so that it needs a certificate; not when absent. */
+  readonly servesAdmission?: boolean;
   /** Where all chance starts. */
   readonly seed: number;
 }
@@ -107,7 +121,12 @@ export class MainCore {
   /** What takes our marks off, once the installation goes. */
   #retirement: Retirement | undefined;
   #retireDueMs: number | undefined;
+  readonly #bgpTables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
+  /** The webhook's certificate; undefined where no webhook is served. */
+  readonly #admission: AdmissionKeeper | undefined;
   #controller: Controller | undefined;
+  /** Together with the controller. */
+  #bgp: BgpPlanner | undefined;
   /** The controller's writes. */
   readonly #outbox = new Outbox();
   /** Events of this node. */
@@ -138,6 +157,9 @@ export class MainCore {
     this.#proxy = new ProxyHealth(config.asksProxy ?? false);
     this.#announced = new AnnouncedConditions(config.node, config.seed);
     this.#hold = new InstallHold(config.installation);
+    this.#admission = config.servesAdmission === true
+      ? new AdmissionKeeper(config.namespace)
+      : undefined;
   }
 
   /**
@@ -160,6 +182,8 @@ export class MainCore {
     return earliest([
       this.#membership.deadlineMs(),
       this.#controls ? this.#controller?.deadlineMs() : undefined,
+      this.#controls ? this.#bgp?.deadlineMs() : undefined,
+      this.#admission?.deadlineMs(),
       this.#local.deadlineMs(),
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
@@ -192,6 +216,8 @@ export class MainCore {
       isSigned: this.#identity.isSigned,
       proxy: this.#proxy.state,
       controller: this.#controller,
+      admission: this.#admission,
+      review: (request) => this.#review(request),
       pools: () => poolsOf(this.#controller),
     };
   }
@@ -222,6 +248,9 @@ export class MainCore {
       case "written":
         this.#takeAnswer(event, at);
         break;
+      case "certificate":
+        this.#takeCertificate(event.failure, at);
+        break;
       case "shutdown":
         this.#shutDown(at);
         break;
@@ -245,18 +274,57 @@ export class MainCore {
         reason: news.reason,
       });
     }
-    if (event.watched === "secret") {
-      this.#tellKey(this.#identity.take(event.news));
-      return;
-    }
-    if (event.watched === "lease") this.#membership.news(event.news, at);
-    else if (this.#news.take(event, at) === "behind") {
-      this.#log("warning", "List is older than what is known, asking again", {
-        watched,
-      });
-      return;
+    switch (event.watched) {
+      case "secret":
+        this.#tellKey(this.#identity.take(event.news));
+        return;
+      case "certificate":
+        this.#admission?.take(event.news);
+        return;
+      case "bgpconf":
+        if (takeNews(this.#bgpTables.bgpconf, event.news)) this.#bgp?.note();
+        return;
+      case "bgppeer":
+        if (takeNews(this.#bgpTables.bgppeer, event.news)) this.#bgp?.note();
+        return;
+      case "lease":
+        this.#membership.news(event.news, at);
+        break;
+      default:
+        if (this.#news.take(event, at) !== "behind") break;
+        this.#log("warning", "List is older than what is known, asking again", {
+          watched,
+        });
+        return;
     }
     if (news.kind === "listed") this.#relisted(event.watched);
+  }
+
+  /** What the webhook answers; undefined: too little is known yet. */
+  #review(request: AdmissionRequest): AdmissionVerdict | undefined {
+    if (!this.#watches.allListed()) return undefined;
+    const { eips, services, nodes } = this.#cluster;
+    const bgpPeers = this.#bgpTables.bgppeer;
+    return reviewAdmission(request, { eips, services, nodes, bgpPeers });
+  }
+
+  #takeCertificate(
+    failure: { readonly reason: string; readonly message: string } | undefined,
+    at: Instant,
+  ): void {
+    this.#admission?.ordered(at);
+    const refused = this.#rights.takeAnswer(
+      CERTIFICATE_ATTEMPT,
+      failure?.message,
+      at,
+    );
+    if (refused !== undefined) this.#tellMissing(refused.fresh);
+    else if (failure !== undefined) {
+      this.#log("warning", "The webhook's certificate could not be stored", {
+        reason: failure.reason,
+        error: failure.message,
+      });
+    }
   }
 
   #takeProxy(status: number | undefined, at: Instant): void {
@@ -296,10 +364,14 @@ export class MainCore {
       failure?.reason === "not-found" ? undefined : failure?.message,
       at,
     );
+    const isUnwanted = write.method === "GET" &&
+      failure?.reason === "not-found";
     // One line for the right, not one for each write that wants it.
     if (refused !== undefined) this.#tellMissing(refused.fresh);
     // Whoever runs without that binding finds none.
-    else if (failure !== undefined && !isAbsentInstall(write, failure)) {
+    else if (
+      failure !== undefined && !isUnwanted && !isAbsentInstall(write, failure)
+    ) {
       this.#log("warning", "Write failed", {
         write: write.id,
         reason: failure.reason,
@@ -316,7 +388,10 @@ export class MainCore {
       this.#announced.written(write, outcome, at);
     } else if (write.id.startsWith("install")) {
       this.#hold.written(write, outcome, at);
-    } else this.#controller?.written(write, outcome, at);
+    } else if (isAdmissionWrite(write)) {
+      this.#admission?.written(write, outcome, at);
+    } else if (isBgpWrite(write)) this.#bgp?.written(write, outcome, at);
+    else this.#controller?.written(write, outcome, at);
   }
 
   #settle(at: Instant): void {
@@ -347,11 +422,13 @@ export class MainCore {
     if (isListed) this.#publish(at);
     this.#controls = false;
     const isStaying = this.#hold.state === "stays";
+    if (changes.some(({ kind }) => kind === "node")) this.#bgp?.note();
     if (this.#phase.kind === "running" && isStaying) this.#control(at);
     this.#tendInstallation(at);
     if (change !== undefined && isStaying) {
       this.#tellAnnounced(changes, change, at);
     }
+    this.#keepCertificate(at);
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
@@ -366,6 +443,7 @@ export class MainCore {
     if (role === undefined) return;
     this.#log("info", "Controller role changed", { leader: role === "leader" });
     this.#controller = undefined;
+    this.#bgp = undefined;
     this.#outbox.clear();
     this.#relisting = undefined;
     // What the leader before us wrote last may not have reached our watch yet:
@@ -385,6 +463,7 @@ export class MainCore {
     const leads = this.#controller !== undefined ||
       this.#relisting !== undefined;
     this.#controller = undefined;
+    this.#bgp = undefined;
     this.#outbox.clear();
     this.#relisting = leads ? new Set(WATCHED_KINDS) : undefined;
     this.#news.believeNextLists();
@@ -408,6 +487,11 @@ export class MainCore {
         node: this.#config.node,
         seed: this.#config.seed,
       });
+      this.#bgp = new BgpPlanner(
+        this.#bgpTables,
+        this.#cluster.nodes,
+        this.#config.seed,
+      );
     }
     this.#controls = this.#controller !== undefined &&
       this.#membership.mayLead(at);
@@ -418,6 +502,7 @@ export class MainCore {
       this.#membership.leadsForMs(at),
     );
     this.#outbox.put(this.#controller.plan(at));
+    this.#outbox.put(this.#bgp?.plan(at) ?? []);
     for (const write of this.#outbox.take()) {
       if (isOfController(write)) this.#unanswered++;
       this.#write({ ...write, timeoutMs });
@@ -485,6 +570,18 @@ export class MainCore {
       leads: this.#controls,
     }, at);
     for (const write of writes) this.#write(write);
+  }
+
+  /** Keeps the webhook's certificate, where this agent is the controller. */
+  #keepCertificate(at: Instant): void {
+    const orders = this.#admission?.look(this.#controls, at);
+    if (orders === undefined) return;
+    for (const write of orders.writes) this.#write(write);
+    if (orders.order === undefined) return;
+    this.#log("info", "Making a certificate for the webhook", {
+      why: orders.why,
+    });
+    this.#effects.push({ kind: "make-certificate", order: orders.order });
   }
 
   #announce(at: Instant): AnnouncementChange {
@@ -727,6 +824,10 @@ export interface MainView {
   readonly isSigned: boolean;
   /** How kube-proxy of this node is judged. */
   readonly proxy: ProxyState;
+  /** The webhook's certificate; undefined where no webhook is served. */
+  readonly admission: AdmissionKeeper | undefined;
+  /** What the webhook answers; undefined: too little is known yet. */
+  review(request: AdmissionRequest): AdmissionVerdict | undefined;
   /** The controller, on the leader. */
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */

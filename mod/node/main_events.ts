@@ -8,6 +8,9 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 import type {
+  AdmissionSecret,
+  BgpConf,
+  BgpPeer,
   Eip,
   EndpointSlice,
   Lease,
@@ -21,10 +24,14 @@ import type {
   WatchedKind,
   WriteOutcome,
 } from "@/reconcile/mod.ts";
+import type { CertificateOrder } from "./admission_keeper.ts";
 import type { WireCommand, WireReport } from "./wire_messages.ts";
 
-/** The kinds that news come of: those that are planned from, and the Secret with the key, which an agent can do without. */
-export type NewsKind = WatchedKind | "secret";
+/** The kinds that an agent can do without: `secret` has the key of the frames, `certificate` is the Secret of the webhook. */
+export type SideKind = "secret" | "certificate" | "bgpconf" | "bgppeer";
+
+/** The kinds that news come of: those that are planned from, and the others. */
+export type NewsKind = WatchedKind | SideKind;
 
 /** The object type of each watched kind. */
 export interface WatchedObjects {
@@ -42,6 +49,12 @@ export interface WatchedObjects {
   readonly lease: Lease;
   /** The Secret that has the key of the agents' frames. */
   readonly secret: WireKeySecret;
+  /** The Secret that has the certificate of the webhook, without its keys. */
+  readonly certificate: AdmissionSecret;
+  /** How the BGP speakers are configured. */
+  readonly bgpconf: BgpConf;
+  /** Peers of the BGP speakers. */
+  readonly bgppeer: BgpPeer;
 }
 
 /** What a watch of one kind tells. */
@@ -113,6 +126,11 @@ export type MainEvent =
     readonly write: PlannedWrite;
     readonly outcome: WriteOutcome;
   }
+  | {
+    /** Answer to `make-certificate`: it is in the Secret, or why not. */
+    readonly kind: "certificate";
+    readonly failure?: { readonly reason: string; readonly message: string };
+  }
   | { readonly kind: "shutdown" }
   | { readonly kind: "deadline" };
 
@@ -126,6 +144,11 @@ export type MainEffect =
   | {
     /** Ask the health port of kube-proxy; answered by `proxy`. */
     readonly kind: "ask-proxy";
+  }
+  | {
+    /** Make a certificate and put it into its Secret; answered by `certificate`. Its keys do not pass here. */
+    readonly kind: "make-certificate";
+    readonly order: CertificateOrder;
   }
   | {
     readonly kind: "log";

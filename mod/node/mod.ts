@@ -9,6 +9,7 @@
  * @module
  */
 export * from "./agent_record.ts";
+export * from "./admission_keeper.ts";
 export * from "./cluster_feed.ts";
 export * from "./install_hold.ts";
 export * from "./local_view.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { WatchedKind } from "@/reconcile/mod.ts";
-import type { Instant, NewsKind } from "./main_events.ts";
+import type { Instant, NewsKind, SideKind } from "./main_events.ts";
 
 /** All kinds that must be listed before anything is decided. */
 export const WATCHED_KINDS: readonly WatchedKind[] = [
@@ -17,8 +17,19 @@ export const WATCHED_KINDS: readonly WatchedKind[] = [
   "lease",
 ];
 
+/** The kinds that an agent can do without. */
+export const SIDE_KINDS: readonly SideKind[] = [
+  "secret",
+  "certificate",
+  "bgpconf",
+  "bgppeer",
+];
+
 /** All kinds that are watched. */
-export const NEWS_KINDS: readonly NewsKind[] = [...WATCHED_KINDS, "secret"];
+export const NEWS_KINDS: readonly NewsKind[] = [
+  ...WATCHED_KINDS,
+  ...SIDE_KINDS,
+];
 
 /** The state of one watch. */
 export interface WatchState {

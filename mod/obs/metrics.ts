@@ -39,6 +39,18 @@ export const METRICS = {
     help: "Time since this agent last renewed its own Lease",
     labels: [],
   },
+  foghorn_admission_reviews_total: {
+    kind: "counter",
+    help:
+      "Questions that API servers asked the webhook of this agent, by kind of object and by answer: allowed, denied, failed",
+    labels: ["kind", "verdict"],
+  },
+  foghorn_admission_certificate_expiry_timestamp_seconds: {
+    kind: "gauge",
+    help:
+      "Until when the webhook's certificate is valid, in seconds since 1970; absent while there is none",
+    labels: [],
+  },
   foghorn_pool_addresses: {
     kind: "gauge",
     help: "Addresses of an Eip that can be handed out, used or not",

@@ -100,7 +100,8 @@ export type ApiContentType =
   | "application/json"
   | "application/merge-patch+json"
   | "application/json-patch+json"
-  | "application/strategic-merge-patch+json";
+  | "application/strategic-merge-patch+json"
+  | "application/apply-patch+yaml";
 
 /** A single request. */
 export interface ApiRequest {

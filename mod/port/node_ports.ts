@@ -26,6 +26,20 @@ export interface ProxyProbe {
   ask(): Promise<number | undefined>;
 }
 
+/** Where the webhook's certificate is made and stored. */
+export interface CertificateDesk {
+  /**
+   * Makes a certificate and puts it into its Secret; never rejects.
+   *
+   * @param order What it is for.
+   * @returns Why it is not there, or undefined.
+   */
+  make(order: { readonly names: readonly string[] }): Promise<
+    | { readonly reason: string; readonly message: string }
+    | undefined
+  >;
+}
+
 /** The wire isolate, as main sees it. */
 export interface WireIsolate<Command, Report> {
   /** Sends commands, in order. */

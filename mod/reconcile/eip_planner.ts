@@ -29,6 +29,7 @@ import {
 } from "@/ipam/mod.ts";
 import type { ClusterState } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
+import { type Problem, strandedProblem } from "./eip_checks.ts";
 import {
   type DesiredEip,
   eipFinalizerPatch,
@@ -266,8 +267,10 @@ export class EipPlanner {
     };
   }
 
-  /** What agents found wrong on their nodes, one reason at a time, nodes named. */
+  /** Addresses that were edited away from under Services, else what agents found wrong on their nodes, one reason at a time, nodes named. */
   #degradedClaim(eip: Eip): Omit<ConditionClaim, "type"> {
+    const stranded = this.#stranded(eip);
+    if (stranded !== undefined) return { status: "True", ...stranded };
     const found = new Map<string, { message: string; nodes: string[] }>();
     for (const agent of this.#parts.state.agents.values()) {
       for (const { reason, eip: name, message } of agent.problems) {
@@ -297,6 +300,14 @@ export class EipPlanner {
       reason: first,
       message: `${worst.message} (nodes ${shown}${more})`,
     };
+  }
+
+  #stranded(eip: Eip): Problem | undefined {
+    const { pools, allocator } = this.#parts;
+    const pool = pools.pools.get(eip.meta.name);
+    // One that cannot be read is not what its spec says: there is nothing to compare.
+    if (pool === undefined || pool.address !== eip.spec.address) return;
+    return strandedProblem(pool, shownUses(allocator.usedOf(pool.name)));
   }
 
   #sayProblems(eip: Eip, now: Now, writes: PlannedWrite[]): void {

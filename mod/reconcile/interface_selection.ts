@@ -237,6 +237,22 @@ export function canReachTargets(text: string | undefined): readonly IpAddr[] {
 }
 
 /**
+ * What is wrong with a text that names links, whatever links there are.
+ *
+ * @param text `Eip.spec.interface`; absent and empty are right.
+ */
+export function interfaceProblem(
+  text: string | undefined,
+): SelectionRefusal | undefined {
+  const trimmed = (text ?? "").trim();
+  if (trimmed === "") return undefined;
+  const selected = selectByText(trimmed, { links: [], routes: new Map() });
+  return selected.ok || selected.error.reason !== "InterfaceInvalid"
+    ? undefined
+    : selected.error;
+}
+
+/**
  * Whether a link is one that is chosen only when it is named exactly.
  *
  * @param name Its name.

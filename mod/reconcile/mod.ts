@@ -11,12 +11,16 @@
  *
  * @module
  */
+export * from "./admission.ts";
 export * from "./adoption.ts";
 export * from "./announcements.ts";
+export * from "./bgp_checks.ts";
+export * from "./bgp_planner.ts";
 export * from "./claim.ts";
 export * from "./cluster_state.ts";
 export * from "./controller.ts";
 export * from "./echo_watch.ts";
+export * from "./eip_checks.ts";
 export * from "./eip_planner.ts";
 export * from "./eip_status.ts";
 export * from "./eligibility.ts";

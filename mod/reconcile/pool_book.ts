@@ -4,28 +4,20 @@
  * @module
  */
 
-import { type AddrRange, rangesOverlap } from "@/addr/addr_range.ts";
+import type { AddrRange } from "@/addr/addr_range.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type { Eip } from "@/api/mod.ts";
-import { DEFAULT_EIP_ANNOTATION } from "@/api/names.ts";
 import { type Allocator, parsePool, type Pool } from "@/ipam/mod.ts";
 import type { ClusterState } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
-
-/** Something wrong with an Eip. */
-export interface PoolProblem {
-  /** CamelCase reason. */
-  readonly reason: string;
-  /** One sentence that says what would be right. */
-  readonly message: string;
-}
+import { byAge, eipPool, jointProblem, type Problem } from "./eip_checks.ts";
 
 /** Keeps the allocator's pools true to the Eips. */
 export class PoolBook {
   readonly #state: ClusterState;
   readonly #allocator: Allocator;
   readonly #pools = new Map<string, Pool>();
-  readonly #errors = new Map<string, PoolProblem>();
+  readonly #errors = new Map<string, Problem>();
   readonly #dirty = new Set<string>();
   /** Pools whose Eip is gone while Services still have addresses of them. */
   readonly #goneUntilMs = new Map<string, number>();
@@ -44,7 +36,7 @@ export class PoolBook {
   }
 
   /** What is wrong with an Eip, if anything. */
-  problem(name: string): PoolProblem | undefined {
+  problem(name: string): Problem | undefined {
     return this.#errors.get(name);
   }
 
@@ -92,11 +84,7 @@ export class PoolBook {
   #readEip(eip: Eip): void {
     const { name } = eip.meta;
     this.#goneUntilMs.delete(name);
-    if (name.length > LABEL_VALUE_MAX) {
-      this.#errors.set(name, NAME_TOO_LONG);
-      return;
-    }
-    const parsed = parsePool(poolInput(eip));
+    const parsed = eipPool(eip);
     const before = this.#pools.get(name);
     let pool: Pool | undefined;
     if (parsed.ok) {
@@ -105,6 +93,7 @@ export class PoolBook {
     } else {
       const { reason, message, fallback } = parsed.error;
       this.#errors.set(name, { reason, message });
+      if (reason === CONDITION_REASON.nameTooLong) return;
       // Who has an address keeps it while the mistake stands.
       pool = fallback ??
         (before === undefined ? recordedPool(eip) : {
@@ -170,55 +159,11 @@ export class PoolBook {
   }
 }
 
-/** What an older pool forbids a younger one. */
-function jointProblem(
-  pool: Pool,
-  older: readonly Pool[],
-): PoolProblem | undefined {
-  for (const other of older) {
-    if (!rangesOverlap(pool.range, other.range)) continue;
-    return {
-      reason: CONDITION_REASON.addressOverlap,
-      message:
-        `eip address overlap with ${other.name}: give the younger of the two other addresses`,
-    };
-  }
-  if (!pool.isDefault) return undefined;
-  const other = older.find((one) =>
-    one.isDefault && !one.deleting && one.family === pool.family
-  );
-  return other === undefined ? undefined : {
-    reason: CONDITION_REASON.severalDefaults,
-    message:
-      `already exists a default EIP: ${other.name} is the default for IPv${pool.family}, remove the annotation from one of the two`,
-  };
-}
-
 /** A pool that is one default too many is not used as a default. */
-function jointPool(pool: Pool, problem: PoolProblem | undefined): Pool {
+function jointPool(pool: Pool, problem: Problem | undefined): Pool {
   return problem?.reason === CONDITION_REASON.severalDefaults
     ? { ...pool, isDefault: false }
     : pool;
-}
-
-/** The fields of an Eip that make a pool. */
-export function poolInput(eip: Eip): Parameters<typeof parsePool>[0] {
-  const { meta, spec } = eip;
-  return {
-    name: meta.name,
-    address: spec.address,
-    protocol: spec.protocol,
-    disabled: spec.disable,
-    deleting: meta.deletionTimestamp !== undefined,
-    priority: spec.priority,
-    namespaces: spec.namespaces,
-    namespaceSelector: spec.namespaceSelector,
-    exclude: spec.exclude,
-    avoidBuggyIps: spec.avoidBuggyIPs,
-    isDefault: meta.annotations[DEFAULT_EIP_ANNOTATION]?.toLowerCase() ===
-      "true",
-    createdAt: meta.creationTimestamp,
-  };
 }
 
 /** The pool that an Eip had when it could be read last, by its status: it gives nothing out, and who has an address of it keeps that. */
@@ -235,11 +180,6 @@ function recordedPool(eip: Eip): Pool | undefined {
   return recorded.ok ? recorded.value : undefined;
 }
 
-function byAge(a: Pool, b: Pool): number {
-  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
-  return a.name < b.name ? -1 : 1;
-}
-
 function sameRange(a: AddrRange, b: AddrRange): boolean {
   return a.family === b.family && a.first === b.first && a.last === b.last;
 }
@@ -251,11 +191,3 @@ const JOINT_REASONS: ReadonlySet<string> = new Set([
 
 /** How long the addresses of an Eip that vanished while in use are kept for its return. */
 export const POOL_GONE_GRACE_MS = 30_000;
-
-/** Kubernetes takes no longer value of a label, and Services are labelled with the names of their Eips. */
-const LABEL_VALUE_MAX = 63;
-const NAME_TOO_LONG: PoolProblem = {
-  reason: CONDITION_REASON.nameTooLong,
-  message:
-    `The name has more than ${LABEL_VALUE_MAX} characters, which no label of a Service can carry: create the Eip under a shorter one`,
-};

@@ -133,6 +133,8 @@ export class SteppedCluster {
     switch (effect.kind) {
       case "write":
         return this.#grant(effect.write);
+      case "make-certificate":
+        throw new Error("No webhook is served here");
       case "relist":
         return [this.#listed(effect.watched)];
       case "read-arp-ignore":

@@ -10,6 +10,7 @@ import { CUSTOM_RESOURCE_CASES } from "./custom_resource_cases.ts";
 import { KIND_CASES } from "./kind_cases.ts";
 import { LIST_WATCH_CASES } from "./list_watch_cases.ts";
 import { OBJECT_CASES } from "./object_cases.ts";
+import { OPENELB_CASES } from "./openelb_cases.ts";
 
 /** The cases. */
 export const CONTRACT_CASES: readonly ContractCase[] = [
@@ -18,6 +19,7 @@ export const CONTRACT_CASES: readonly ContractCase[] = [
   ...KIND_CASES,
   ...CUSTOM_RESOURCE_CASES,
   ...AGENT_CASES,
+  ...OPENELB_CASES,
 ];
 
 /**

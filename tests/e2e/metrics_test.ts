@@ -7,17 +7,30 @@
 
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { request } from "node:https";
 import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
 import { BROADCAST_MAC, parseMacAddr, ZERO_MAC } from "@/addr/mac_addr.ts";
+import { ADMISSION_API_VERSION, webhookNames } from "@/api/mod.ts";
 import {
+  ADMISSION_SECRET_NAME,
+  API_GROUP,
+  API_VERSION,
   CLUSTER_NAMESPACE,
+  EIP_KIND,
   NAMESPACE_DEFAULT,
+  WEBHOOK_PORT_DEFAULT,
+  webhookPath,
   WIRE_KEY_SECRET_NAME,
 } from "@/api/names.ts";
 import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import { assert } from "@/lang/assert.ts";
 import { PacketSocket } from "@/io/ffi/mod.ts";
-import { isObject } from "@/lab/apiserver/mod.ts";
+import {
+  type CertificatePair,
+  makeAuthority,
+  makeServerCertificate,
+} from "@/io/pki/mod.ts";
+import { isObject, type JsonObject } from "@/lab/apiserver/mod.ts";
 import {
   type LabCluster,
   LabProcess,
@@ -46,6 +59,7 @@ testSandboxed("every metric changes with what it counts", async (t) => {
   await lab.node("n1").waitReady();
   await series.look();
   await addresses(lab, series, step);
+  await webhook(lab, series, step);
   await frames(lab, series, step);
   await strange(lab, series, step);
   await filters(lab, series, step);
@@ -120,6 +134,32 @@ async function addresses(
       'foghorn_pool_addresses_used{eip="pool6"}',
       (value) => value === 1,
     );
+  });
+}
+
+async function webhook(
+  lab: LabCluster,
+  series: Series,
+  step: StepFunction,
+): Promise<void> {
+  const { api } = lab;
+  await step("the webhook: its certificate, and what it is asked", async () => {
+    const expiry = "foghorn_admission_certificate_expiry_timestamp_seconds";
+    const secrets = `/api/v1/namespaces/${NAMESPACE_DEFAULT}/secrets`;
+    const certificates = await Certificates.open();
+    const first = await certificates.secret(3_600);
+    api.create(secrets, first.object);
+    await series.reads("n1", expiry, (value) => value === first.notAfter);
+    const second = await certificates.secret(7_200);
+    api.patch(`${secrets}/${ADMISSION_SECRET_NAME}`, second.object);
+    await series.reads("n1", expiry, (value) => value === second.notAfter);
+    const address = lab.node("n1").host.managementIp ?? "";
+    const denied =
+      'foghorn_admission_reviews_total{kind="Eip",verdict="denied"}';
+    for (const count of [1, 2]) {
+      strictEqual(await certificates.ask(address), 200);
+      await series.reads("n1", denied, (value) => value === count);
+    }
   });
 }
 
@@ -422,6 +462,82 @@ class Port implements AsyncDisposable {
     this.#socket.close();
     return Promise.resolve();
   }
+}
+
+/** Certificates for the webhook, and a client that believes them. */
+class Certificates {
+  readonly #authority: CertificatePair;
+
+  private constructor(authority: CertificatePair) {
+    this.#authority = authority;
+  }
+
+  static async open(): Promise<Certificates> {
+    return new Certificates(await makeAuthority("lab", validity(86_400)));
+  }
+
+  /** The Secret with a new certificate, and until when that is valid. */
+  async secret(
+    seconds: number,
+  ): Promise<{ readonly object: JsonObject; readonly notAfter: number }> {
+    const facts = validity(seconds);
+    const names = webhookNames(NAMESPACE_DEFAULT);
+    const pair = await makeServerCertificate(this.#authority, {
+      ...facts,
+      names,
+    });
+    return {
+      notAfter: facts.notAfterMs / 1000,
+      object: {
+        metadata: { name: ADMISSION_SECRET_NAME },
+        data: {
+          "ca.crt": btoa(this.#authority.cert),
+          "tls.crt": btoa(pair.cert),
+          "tls.key": btoa(pair.key),
+        },
+      },
+    };
+  }
+
+  /** Asks the webhook at an address whether a wrong Eip may be stored; the status of the answer. */
+  ask(address: string): Promise<number | undefined> {
+    return new Promise((resolve, reject) => {
+      const question = request({
+        host: address,
+        port: WEBHOOK_PORT_DEFAULT,
+        path: webhookPath(EIP_KIND),
+        method: "POST",
+        servername: webhookNames(NAMESPACE_DEFAULT)[0] ?? "",
+        ca: this.#authority.cert,
+        agent: false,
+      }, (answer) => {
+        answer.resume();
+        answer.on("end", () => resolve(answer.statusCode));
+      });
+      question.on("error", reject);
+      question.end(JSON.stringify({
+        apiVersion: ADMISSION_API_VERSION,
+        kind: "AdmissionReview",
+        request: {
+          uid: "1",
+          kind: { group: API_GROUP, version: API_VERSION, kind: EIP_KIND },
+          operation: "CREATE",
+          object: { metadata: { name: "wrong" }, spec: { address: "none" } },
+        },
+      }));
+    });
+  }
+}
+
+/** From an hour ago, in whole seconds, as certificates have them. */
+function validity(
+  seconds: number,
+): { readonly notBeforeMs: number; readonly notAfterMs: number } {
+  const nowMs = Math.floor(Date.now() / 1000) * 1000;
+  return {
+    notBeforeMs: nowMs - 3_600_000,
+    notAfterMs: nowMs + seconds * 1000,
+  };
 }
 
 /** A frame of an agent of this cluster, of a type that does not exist. */

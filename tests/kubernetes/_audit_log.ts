@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type JsonObject, stringAt } from "@/lab/apiserver/json.ts";
+import { type JsonObject, stringAt, valueAt } from "@/lab/apiserver/json.ts";
 
 /** A request. */
 export interface AuditedRequest {
@@ -36,9 +36,17 @@ export async function readAuditLog(
   const text = await Deno.readTextFile(path);
   // The last line may still be on its way.
   const lines = text.slice(0, text.lastIndexOf("\n") + 1).trim().split("\n");
-  return lines.map((line) => requestOf(JSON.parse(line))).filter(({ user }) =>
-    user.startsWith("system:serviceaccount:")
-  );
+  return lines.flatMap((line) => requestsOf(JSON.parse(line))).filter((
+    { user },
+  ) => user.startsWith("system:serviceaccount:"));
+}
+
+/** A request; one that has made an object by server-side apply is two to an authorizer. */
+function requestsOf(entry: JsonObject): readonly AuditedRequest[] {
+  const request = requestOf(entry);
+  const isMade = request.verb === "patch" &&
+    valueAt(entry, "responseStatus", "code") === 201;
+  return isMade ? [request, { ...request, verb: "create" }] : [request];
 }
 
 function requestOf(entry: JsonObject): AuditedRequest {

@@ -5,7 +5,13 @@
  * @module
  */
 
-import { CONTROLLER_LEASE_NAME, nodeLeaseName } from "@/api/names.ts";
+import {
+  BGP_CONF_PLURAL,
+  BGP_FINALIZER,
+  BGP_PEER_PLURAL,
+  CONTROLLER_LEASE_NAME,
+  nodeLeaseName,
+} from "@/api/names.ts";
 import { type JsonObject, valueAt } from "@/lab/apiserver/json.ts";
 import {
   hasFinalizer,
@@ -43,6 +49,9 @@ export interface RightScene {
   /** Whether the effect is there. */
   readonly isDone: (agent: RightsAgent) => Promise<boolean>;
 }
+
+// Before the cases, which are made of it.
+const BGP_KINDS = [BGP_CONF_PLURAL, BGP_PEER_PLURAL];
 
 /** The cases, one for each right. */
 export const RIGHT_CASES: readonly RightCase[] = [
@@ -284,6 +293,60 @@ export const RIGHT_CASES: readonly RightCase[] = [
       isDone: isSigned,
     }),
   },
+  ...BGP_KINDS.flatMap((plural): readonly RightCase[] => [
+    {
+      right: `list ${plural}`,
+      effect: "such an object says what becomes of it",
+      scene: async (stage) => {
+        await stage.createBgp(plural, "first");
+        return { isDone: () => stage.isJudged(plural, "first") };
+      },
+    },
+    {
+      right: `watch ${plural}`,
+      effect: "such an object that comes later says what becomes of it",
+      scene: (stage) => ({
+        change: async (agent) => {
+          await untilLeader(agent);
+          await stage.createBgp(plural, "later");
+        },
+        isDone: () => stage.isJudged(plural, "later"),
+      }),
+    },
+    {
+      right: `patch ${plural}`,
+      effect: "such an object of OpenELB ends when it is deleted",
+      scene: async (stage) => {
+        const path = await stage.createBgp(plural, "old", [BGP_FINALIZER]);
+        await stage.plane.admin.must("DELETE", path);
+        return { isDone: async () => await stage.read(path) === undefined };
+      },
+    },
+    {
+      right: `patch ${plural}/status`,
+      effect: "such an object says what becomes of it",
+      scene: async (stage) => {
+        await stage.createBgp(plural, "mute");
+        return { isDone: () => stage.isJudged(plural, "mute") };
+      },
+    },
+  ]),
+  ...["get", "patch"].map((verb): RightCase => ({
+    right: `${verb} validatingwebhookconfigurations`,
+    effect: "the API server is told whom to believe at the webhook",
+    scene: async (stage, namespace) => {
+      await stage.createWebhookConfiguration(namespace);
+      return { isDone: () => stage.hasBundle() };
+    },
+  })),
+  ...["create", "patch"].map((verb): RightCase => ({
+    right: `${verb} secrets`,
+    effect: "the webhook has a certificate",
+    scene: async (stage, namespace) => {
+      await stage.createWebhookConfiguration(namespace);
+      return { isDone: () => stage.hasBundle() };
+    },
+  })),
   {
     right: "patch leases",
     effect: "the agent's Lease is renewed",

@@ -9,7 +9,16 @@
  */
 
 import { crdDocuments } from "@/api/crds.ts";
-import { EXCLUDE_NODE_LABEL, WIRE_KEY_SECRET_NAME } from "@/api/names.ts";
+import {
+  API_GROUP_VERSION,
+  BGP_CONF_KIND,
+  BGP_CONF_PLURAL,
+  BGP_PEER_KIND,
+  BGP_PEER_PLURAL,
+  EXCLUDE_NODE_LABEL,
+  WEBHOOK_NAME,
+  WIRE_KEY_SECRET_NAME,
+} from "@/api/names.ts";
 import { WIRE_KEY_BYTES_MIN } from "@/api/wire_key_secret.ts";
 import {
   arrayAt,
@@ -22,6 +31,7 @@ import { ipBatch } from "@/lab/command.ts";
 import { eipObject, serviceObject } from "@/lab/objects.ts";
 import { LabProcess } from "@/lab/process.ts";
 import { programOf } from "@/lab/program.ts";
+import { admissionObjects } from "@/manifests/admission.ts";
 import { MAIN } from "../support/sandboxed.ts";
 import { rulesFor, type ShippedRight } from "../support/shipped_role.ts";
 import { until } from "../support/waiting.ts";
@@ -200,6 +210,49 @@ export class RightsStage implements AsyncDisposable {
     );
   }
 
+  /** Creates a BgpConf or a BgpPeer; its path. */
+  async createBgp(
+    plural: string,
+    name: string,
+    finalizers: readonly string[] = [],
+  ): Promise<string> {
+    const collection = BGP_COLLECTIONS.find((path) => path.endsWith(plural));
+    await this.plane.admin.must("POST", collection ?? plural, {
+      apiVersion: API_GROUP_VERSION,
+      kind: plural === BGP_CONF_PLURAL ? BGP_CONF_KIND : BGP_PEER_KIND,
+      metadata: { name, finalizers: [...finalizers] },
+      spec: {},
+    });
+    return `${collection}/${name}`;
+  }
+
+  /** Whether a BgpConf or a BgpPeer has a condition. */
+  async isJudged(plural: string, name: string): Promise<boolean> {
+    const collection = BGP_COLLECTIONS.find((path) => path.endsWith(plural));
+    const object = await this.read(`${collection}/${name}`);
+    return arrayAt(object ?? {}, "status", "conditions").length > 0;
+  }
+
+  /** Says that the API server is to ask the webhook of a namespace's agents. */
+  async createWebhookConfiguration(namespace: string): Promise<void> {
+    const [, configuration] = admissionObjects(namespace);
+    await this.plane.admin.must(
+      "POST",
+      WEBHOOKS,
+      JSON.parse(JSON.stringify(configuration)),
+    );
+  }
+
+  /** Whether the API server was told whom to believe at the webhook. */
+  async hasBundle(): Promise<boolean> {
+    const object = await this.read(`${WEBHOOKS}/${WEBHOOK_NAME}`);
+    const webhooks = arrayAt(object ?? {}, "webhooks");
+    return webhooks.length > 0 &&
+      webhooks.every((webhook) =>
+        stringAt(webhook, "clientConfig", "caBundle") !== ""
+      );
+  }
+
   /** Says that a Node is to be left out. */
   async excludeNode(node: string): Promise<void> {
     await this.#labelNode(node, "");
@@ -209,8 +262,12 @@ export class RightsStage implements AsyncDisposable {
   async clear(): Promise<void> {
     await Promise.all(NODES.map((node) => this.#labelNode(node, null)));
     const paths = [
+      ...await this.#paths(WEBHOOKS, []),
       ...await this.#paths(SERVICES, ["kubernetes", HELD]),
       ...await this.#paths(EIPS, [POOL]),
+      ...(await Promise.all(
+        BGP_COLLECTIONS.map((path) => this.#paths(path, [])),
+      )).flat(),
     ];
     await Promise.all(paths.map((path) => this.plane.request("DELETE", path)));
     const left = (): Promise<readonly (JsonObject | undefined)[]> =>
@@ -472,4 +529,9 @@ const ACCOUNT = "foghorn";
 const FOLDER = "/run/rights";
 const SERVICES = "/api/v1/services";
 const EIPS = "/apis/network.kubesphere.io/v1alpha2/eips";
+const BGP_COLLECTIONS = [BGP_CONF_PLURAL, BGP_PEER_PLURAL].map((plural) =>
+  `/apis/${API_GROUP_VERSION}/${plural}`
+);
+const WEBHOOKS =
+  "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

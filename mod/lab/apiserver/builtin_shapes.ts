@@ -178,6 +178,9 @@ export const SECRET: Shape = struct({
 /** `corev1.Pod` without metadata; stored as it comes. */
 export const POD: Shape = struct({ spec: any, status: any });
 
+/** `admissionregistration.k8s.io/v1.ValidatingWebhookConfiguration`; nobody is asked. */
+export const WEBHOOK_CONFIGURATION: Shape = struct({ webhooks: any });
+
 const OBJECT_REFERENCE: Readonly<Record<string, Shape>> = {
   kind: string,
   namespace: string,

@@ -87,6 +87,12 @@ export const POD_STRATEGY: Strategy = {
   prepareUpdate: (object, old) => restore(object, old, "status"),
 };
 
+/** Rules of ValidatingWebhookConfigurations. */
+export const WEBHOOK_CONFIGURATION_STRATEGY: Strategy = {
+  ...COMMON_STRATEGY,
+  countsGenerations: true,
+};
+
 /** Rules of EndpointSlices. */
 export const ENDPOINT_SLICE_STRATEGY: Strategy = {
   ...COMMON_STRATEGY,

@@ -17,6 +17,7 @@ import {
   POD,
   SECRET,
   SERVICE,
+  WEBHOOK_CONFIGURATION,
 } from "./builtin_shapes.ts";
 import {
   CONFIG_MAP_STRATEGY,
@@ -26,6 +27,7 @@ import {
   NODE_STRATEGY,
   POD_STRATEGY,
   SECRET_STRATEGY,
+  WEBHOOK_CONFIGURATION_STRATEGY,
 } from "./builtin_strategies.ts";
 import { definitionStrategy } from "./definition.ts";
 import {
@@ -280,5 +282,13 @@ const GROUP_SPECS: readonly BuiltinSpec[] = [
     kind: "Lease",
     shape: LEASE,
     strategy: LEASE_STRATEGY,
+  },
+  {
+    group: "admissionregistration.k8s.io",
+    plural: "validatingwebhookconfigurations",
+    kind: "ValidatingWebhookConfiguration",
+    clusterScoped: true,
+    shape: WEBHOOK_CONFIGURATION,
+    strategy: WEBHOOK_CONFIGURATION_STRATEGY,
   },
 ];

@@ -1,0 +1,324 @@
+/**
+ * What can be wrong with a BgpConf and a BgpPeer. As with Eips
+ * (`eip_checks.ts`), the webhook refuses by these checks and the controller
+ * shows by the same ones what got past it.
+ *
+ * The CustomResourceDefinitions take whatever OpenELB's take; OpenELB hands it
+ * to GoBGP, which refuses it in a log that nobody reads.
+ *
+ * @module
+ */
+
+import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
+import { CONDITION_REASON } from "@/api/conditions.ts";
+import type {
+  BgpConf,
+  BgpGracefulRestart,
+  BgpPeer,
+  LabelSelector,
+  Node,
+} from "@/api/mod.ts";
+import { BGP_CONF_NAME } from "@/api/names.ts";
+import type { Problem } from "./eip_checks.ts";
+
+/**
+ * What is wrong with a BgpConf.
+ *
+ * @param conf The BgpConf.
+ * @returns The first thing; undefined: nothing.
+ */
+export function bgpConfProblem(conf: BgpConf): Problem | undefined {
+  const { routerId, listenPort, listenAddresses, families, gracefulRestart } =
+    conf.spec;
+  // RFC 6286 §2.1: four octets, not all of them zero.
+  const id = routerId === undefined || routerId === ""
+    ? undefined
+    : parseIpAddr(routerId);
+  if (
+    routerId !== undefined && routerId !== "" &&
+    (id === undefined || familyOf(id) !== 4 || routerId === "0.0.0.0")
+  ) {
+    return invalid(
+      "spec.routerId",
+      `"${routerId}"`,
+      "write four numbers as in 192.168.0.2, or leave it out for the node's own address",
+    );
+  }
+  // Negative means none; OpenELB stores that.
+  if (listenPort !== undefined && listenPort > PORT_MAX) {
+    return invalid("spec.listenPort", `${listenPort}`, PORT_ADVICE);
+  }
+  const address = listenAddresses?.find((text) =>
+    parseIpAddr(text) === undefined
+  );
+  if (address !== undefined) {
+    return invalid(
+      "spec.listenAddresses",
+      `"${address}"`,
+      "write IPv4 and IPv6 addresses",
+    );
+  }
+  const family = families?.find((index) =>
+    index < 0 || index > FAMILY_INDEX_MAX
+  );
+  if (family !== undefined) {
+    return invalid(
+      "spec.families",
+      `${family}`,
+      `write 0 for IPv4 unicast, 1 for IPv6 unicast, at most ${FAMILY_INDEX_MAX}`,
+    );
+  }
+  return restartProblem(gracefulRestart);
+}
+
+/** A sentence for a BgpConf that nobody reads. */
+export function bgpConfNote(conf: BgpConf): Problem | undefined {
+  return conf.meta.name === BGP_CONF_NAME ? undefined : {
+    reason: CONDITION_REASON.notDefault,
+    message:
+      `Only the BgpConf named ${BGP_CONF_NAME} counts: create it under that name`,
+  };
+}
+
+/**
+ * What is wrong with a BgpPeer by itself.
+ *
+ * @param peer The BgpPeer.
+ * @returns The first thing; undefined: nothing.
+ */
+export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
+  const { conf } = peer.spec;
+  const isNamed = conf?.neighborAddress !== undefined &&
+      conf.neighborAddress !== "" ||
+    conf?.neighborInterface !== undefined && conf.neighborInterface !== "";
+  if (conf === undefined || !isNamed) {
+    return {
+      reason: CONDITION_REASON.confMissing,
+      message:
+        "spec.conf says who the peer is: set spec.conf.neighborAddress, or spec.conf.neighborInterface for an unnumbered peer",
+    };
+  }
+  if (
+    conf.neighborAddress !== undefined && conf.neighborAddress !== "" &&
+    parseIpAddr(conf.neighborAddress) === undefined
+  ) {
+    return invalid(
+      "spec.conf.neighborAddress",
+      `"${conf.neighborAddress}"`,
+      "field Spec.Conf.NeighborAddress invalid, write an IPv4 or IPv6 address",
+    );
+  }
+  return numbersProblem(peer) ?? textsProblem(peer) ??
+    restartProblem(peer.spec.gracefulRestart) ??
+    selectorProblem(peer.spec.nodeSelector);
+}
+
+/**
+ * Whether a BgpPeer is the same peer as another one: of one address, on one node.
+ *
+ * @param peer The BgpPeer.
+ * @param others Others, the one most entitled first.
+ * @param nodes The Nodes of the cluster.
+ */
+export function duplicatePeerProblem(
+  peer: BgpPeer,
+  others: readonly BgpPeer[],
+  nodes: Iterable<Node>,
+): Problem | undefined {
+  const address = peerAddress(peer);
+  if (address === undefined) return undefined;
+  const same = others.filter((other) =>
+    other.meta.name !== peer.meta.name && peerAddress(other) === address
+  );
+  if (same.length === 0) return undefined;
+  for (const { meta } of nodes) {
+    if (!selectsLabels(peer.spec.nodeSelector, meta.labels)) continue;
+    const other = same.find(({ spec }) =>
+      selectsLabels(spec.nodeSelector, meta.labels)
+    );
+    if (other === undefined) continue;
+    return {
+      reason: CONDITION_REASON.duplicatePeer,
+      message:
+        `The BgpPeer ${other.meta.name} has the same spec.conf.neighborAddress ${address} and peers on the node ${meta.name} too: change one of the two, or let spec.nodeSelector tell them apart`,
+    };
+  }
+  return undefined;
+}
+
+/**
+ * Whether a selector of Nodes matches some labels.
+ *
+ * @param selector The selector; absent matches all.
+ * @param labels The labels.
+ */
+export function selectsLabels(
+  selector: LabelSelector | undefined,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
+  return Object.entries(matchLabels).every(([key, value]) =>
+    labels[key] === value
+  ) && matchExpressions.every(({ key, operator, values = [] }) => {
+    const value = labels[key];
+    switch (operator) {
+      case "In":
+        return value !== undefined && values.includes(value);
+      case "NotIn":
+        return value === undefined || !values.includes(value);
+      case "Exists":
+        return value !== undefined;
+      case "DoesNotExist":
+        return value === undefined;
+      default:
+        return false;
+    }
+  });
+}
+
+function peerAddress({ spec }: BgpPeer): string | undefined {
+  return parseIpAddr(spec.conf?.neighborAddress ?? "");
+}
+
+function numbersProblem({ spec }: BgpPeer): Problem | undefined {
+  const rows: readonly (readonly [string, number | undefined, number])[] = [
+    ["spec.conf.allowOwnAs", spec.conf?.allowOwnAs, OCTET_MAX],
+    [
+      "spec.ebgpMultihop.multihopTtl",
+      spec.ebgpMultihop?.multihopTtl,
+      OCTET_MAX,
+    ],
+    ["spec.transport.remotePort", spec.transport?.remotePort, PORT_MAX],
+    ...(spec.afiSafis ?? []).map(({ addPaths }, i) =>
+      [
+        `spec.afiSafis[${i}].addPaths.config.sendMax`,
+        addPaths?.config?.sendMax,
+        OCTET_MAX,
+      ] as const
+    ),
+  ];
+  for (const [field, value, max] of rows) {
+    if (value === undefined || (value >= 0 && value <= max)) continue;
+    return invalid(field, `${value}`, `write a number from 0 to ${max}`);
+  }
+  return undefined;
+}
+
+function textsProblem({ spec }: BgpPeer): Problem | undefined {
+  const timers = Object.entries(spec.timers?.config ?? {});
+  for (const [name, text] of timers) {
+    const field = `spec.timers.config.${name}`;
+    if (text !== "" && !SECONDS.test(text)) {
+      return invalid(field, `"${text}"`, "write whole seconds, such as 90");
+    }
+    // RFC 4271 §4.2: zero, or at least three seconds, in two octets.
+    const seconds = Number(text);
+    const isHold = name === "holdTime" && text !== "";
+    if (isHold && (seconds === 1 || seconds === 2 || seconds > PORT_MAX)) {
+      return invalid(field, `"${text}"`, "write 0, or 3 to 65535 seconds");
+    }
+  }
+  const removal = spec.conf?.removePrivateAs ?? "";
+  if (removal !== "" && !REMOVE_PRIVATE_AS.includes(removal)) {
+    return invalid(
+      "spec.conf.removePrivateAs",
+      `"${removal}"`,
+      `write one of ${REMOVE_PRIVATE_AS.join(", ")}`,
+    );
+  }
+  for (const [i, { config }] of (spec.afiSafis ?? []).entries()) {
+    const { afi = "", safi = "" } = config?.family ?? {};
+    const at = `spec.afiSafis[${i}].config.family`;
+    if (afi !== "" && !AFIS.includes(afi)) {
+      return invalid(`${at}.afi`, `"${afi}"`, "write AFI_IP or AFI_IP6");
+    }
+    if (safi !== "" && !SAFIS.includes(safi)) {
+      return invalid(`${at}.safi`, `"${safi}"`, "write SAFI_UNICAST");
+    }
+  }
+  return undefined;
+}
+
+function restartProblem(
+  restart: BgpGracefulRestart | undefined,
+): Problem | undefined {
+  const seconds = restart?.restartTime;
+  // RFC 4724 §3: twelve bits.
+  return seconds === undefined || (seconds >= 0 && seconds <= RESTART_TIME_MAX)
+    ? undefined
+    : invalid(
+      "spec.gracefulRestart.restartTime",
+      `${seconds}`,
+      `write 0 to ${RESTART_TIME_MAX} seconds`,
+    );
+}
+
+function selectorProblem(
+  selector: LabelSelector | undefined,
+): Problem | undefined {
+  for (
+    const { key, operator, values = [] } of selector?.matchExpressions ?? []
+  ) {
+    const field = "spec.nodeSelector.matchExpressions";
+    if (!OPERATORS.includes(operator)) {
+      return invalid(
+        field,
+        `operator "${operator}"`,
+        `write one of ${OPERATORS.join(", ")}`,
+      );
+    }
+    const wantsValues = operator === "In" || operator === "NotIn";
+    if (wantsValues !== (values.length > 0)) {
+      return invalid(
+        field,
+        `${operator} ${wantsValues ? "without" : "with"} values for ${key}`,
+        "In and NotIn have values, Exists and DoesNotExist have none",
+      );
+    }
+  }
+  return undefined;
+}
+
+function invalid(field: string, found: string, advice: string): Problem {
+  return {
+    reason: CONDITION_REASON.fieldInvalid,
+    message: `${field} cannot be ${found}: ${advice}`,
+  };
+}
+
+const PORT_MAX = 65_535;
+const PORT_ADVICE =
+  "write a port up to 65535, 0 for 179, or a negative number not to listen";
+const OCTET_MAX = 255;
+const RESTART_TIME_MAX = 4_095;
+// The last of GoBGP's indices, ls.
+const FAMILY_INDEX_MAX = 23;
+const SECONDS = /^[0-9]{1,9}$/;
+const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
+const OPERATORS: readonly string[] = ["In", "NotIn", "Exists", "DoesNotExist"];
+// GoBGP's names, as OpenELB hands them on.
+const AFIS: readonly string[] = [
+  "AFI_UNKNOWN",
+  "AFI_IP",
+  "AFI_IP6",
+  "AFI_L2VPN",
+  "AFI_LS",
+  "AFI_OPAQUE",
+];
+const SAFIS: readonly string[] = [
+  "SAFI_UNKNOWN",
+  "SAFI_UNICAST",
+  "SAFI_MULTICAST",
+  "SAFI_MPLS_LABEL",
+  "SAFI_ENCAPSULATION",
+  "SAFI_VPLS",
+  "SAFI_EVPN",
+  "SAFI_LS",
+  "SAFI_SR_POLICY",
+  "SAFI_MPLS_VPN",
+  "SAFI_MPLS_VPN_MULTICAST",
+  "SAFI_ROUTE_TARGET_CONSTRAINTS",
+  "SAFI_FLOW_SPEC_UNICAST",
+  "SAFI_FLOW_SPEC_VPN",
+  "SAFI_KEY_VALUE",
+];

@@ -1,0 +1,290 @@
+/**
+ * BgpConfs and BgpPeers: a table of each, and the writes about them.
+ *
+ * BGP itself is not spoken here. What is done: conditions that say what is
+ * wrong, by the same checks as the webhook's, and the removal of the finalizer
+ * that OpenELB's speakers put on, so that deletion ends where OpenELB is gone.
+ *
+ * @module
+ */
+
+import {
+  CONDITION,
+  CONDITION_REASON,
+  sameConditions,
+  setCondition,
+} from "@/api/conditions.ts";
+import {
+  type BgpConf,
+  type BgpPeer,
+  type ObjectMeta,
+  projectBgpConf,
+  projectBgpPeer,
+} from "@/api/mod.ts";
+import {
+  API_GROUP,
+  API_VERSION,
+  BGP_CONF_PLURAL,
+  BGP_FINALIZER,
+  BGP_PEER_PLURAL,
+  CNI_LABEL,
+} from "@/api/names.ts";
+import { Random } from "@/lang/random.ts";
+import { byAgeOf } from "./admission.ts";
+import {
+  bgpConfNote,
+  bgpConfProblem,
+  bgpPeerProblem,
+  duplicatePeerProblem,
+} from "./bgp_checks.ts";
+import { type ClusterState, isOlderVersion } from "./cluster_state.ts";
+import type { Now } from "./controller.ts";
+import type { Problem } from "./eip_checks.ts";
+import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
+import { WriteQueue } from "./write_queue.ts";
+
+/** The two kinds. */
+export type BgpKind = "bgpconf" | "bgppeer";
+
+/** The objects by name. */
+export interface BgpTables {
+  /** BgpConfs. */
+  readonly bgpconf: Map<string, BgpConf>;
+  /** BgpPeers. */
+  readonly bgppeer: Map<string, BgpPeer>;
+}
+
+/** Plans the writes about BgpConfs and BgpPeers. */
+export class BgpPlanner {
+  readonly #tables: BgpTables;
+  readonly #nodes: ClusterState["nodes"];
+  readonly #queue: WriteQueue;
+  /** What was written last, and the version it led to, by id. */
+  readonly #last = new Map<string, LastWrite>();
+  #isDirty = true;
+
+  /**
+   * A planner that has written nothing yet.
+   *
+   * @param tables The objects; what writes answer goes into them.
+   * @param nodes The Nodes of the cluster.
+   * @param seed Where its jitter starts.
+   */
+  constructor(tables: BgpTables, nodes: ClusterState["nodes"], seed: number) {
+    this.#tables = tables;
+    this.#nodes = nodes;
+    this.#queue = new WriteQueue(new Random(seed));
+  }
+
+  /** Notes that something of what is judged changed. */
+  note(): void {
+    this.#isDirty = true;
+  }
+
+  /** The writes that are due. */
+  plan(now: Now): readonly PlannedWrite[] {
+    if (this.#queue.takeDue(now.nowMs).length > 0) this.#isDirty = true;
+    if (!this.#isDirty) return [];
+    this.#isDirty = false;
+    this.#forgetGone();
+    const writes: PlannedWrite[] = [];
+    const add = (kind: BgpKind, object: BgpConf | BgpPeer, claim: Problem) => {
+      const write = finalizerPatch(kind, object.meta) ??
+        statusPatch(kind, object, { claim, nowIso: now.nowIso });
+      if (write === undefined || this.#isInVain(write, object.meta)) return;
+      const isFree = PARTS.every((part) =>
+        this.#queue.isFree(writeId(kind, object.meta.name, part), now.nowMs)
+      );
+      if (isFree) writes.push(write);
+    };
+    for (const conf of this.#tables.bgpconf.values()) {
+      add(
+        "bgpconf",
+        conf,
+        bgpConfProblem(conf) ?? bgpConfNote(conf) ?? UNSERVED,
+      );
+    }
+    const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
+    for (const [i, peer] of peers.entries()) {
+      const older = peers.slice(0, i);
+      const claim = bgpPeerProblem(peer) ??
+        duplicatePeerProblem(peer, older, this.#nodes.values()) ?? UNSERVED;
+      add("bgppeer", peer, claim);
+    }
+    for (const { id } of writes) this.#queue.start(id);
+    return writes;
+  }
+
+  /** Takes the answer to a write. */
+  written(write: PlannedWrite, outcome: WriteOutcome, now: Now): void {
+    if (outcome.kind === "failed") {
+      // What is gone has nothing to be tried again.
+      if (outcome.reason === "not-found") this.#queue.succeed(write.id);
+      else this.#queue.fail(write.id, now.nowMs, outcome.retryAfterMs ?? 0);
+      return;
+    }
+    this.#queue.succeed(write.id);
+    // An answer that cannot be read changes nothing: the watch is to tell.
+    if (write.id.startsWith("bgpconf")) {
+      const conf = projectBgpConf(outcome.object);
+      if (conf.ok) this.#take(this.#tables.bgpconf, conf.value, write);
+    } else {
+      const peer = projectBgpPeer(outcome.object);
+      if (peer.ok) this.#take(this.#tables.bgppeer, peer.value, write);
+    }
+  }
+
+  #forgetGone(): void {
+    for (const id of this.#last.keys()) {
+      const name = id.slice(id.indexOf("/") + 1);
+      const { bgpconf, bgppeer } = this.#tables;
+      if (!bgpconf.has(name) && !bgppeer.has(name)) this.#last.delete(id);
+    }
+  }
+
+  #take<T extends { readonly meta: ObjectMeta }>(
+    table: Map<string, T>,
+    object: T,
+    write: PlannedWrite,
+  ): void {
+    putReply(table, object);
+    this.#last.set(write.id, {
+      wanted: wantedOf(write),
+      resourceVersion: object.meta.resourceVersion,
+    });
+    this.#isDirty = true;
+  }
+
+  /**
+   * Whether that was written already and nothing has changed since: the API
+   * server drops what an older definition does not know.
+   */
+  #isInVain(write: PlannedWrite, meta: ObjectMeta): boolean {
+    const last = this.#last.get(write.id);
+    return last !== undefined && last.wanted === wantedOf(write) &&
+      last.resourceVersion === meta.resourceVersion;
+  }
+
+  /** When a failed write is due, or undefined. */
+  deadlineMs(): number | undefined {
+    return this.#queue.deadlineMs();
+  }
+}
+
+interface LastWrite {
+  readonly wanted: string;
+  readonly resourceVersion: string;
+}
+
+/** What a write wants, whatever version it rests on and whenever it was planned. */
+function wantedOf({ body }: PlannedWrite): string {
+  return JSON.stringify(
+    body,
+    (key, value) => VOLATILE.has(key) ? undefined : value,
+  );
+}
+
+const VOLATILE: ReadonlySet<string> = new Set([
+  "resourceVersion",
+  "lastTransitionTime",
+]);
+
+/** Whether a write is one of a {@linkcode BgpPlanner}. */
+export function isBgpWrite({ id }: PlannedWrite): boolean {
+  return id.startsWith("bgp");
+}
+
+/** Records an object, unless it is older than what is known. */
+export function putNewer<T extends { readonly meta: ObjectMeta }>(
+  table: Map<string, T>,
+  object: T,
+): void {
+  const known = table.get(object.meta.name)?.meta;
+  const isOld = known?.uid === object.meta.uid &&
+    isOlderVersion(object.meta.resourceVersion, known.resourceVersion);
+  if (!isOld) table.set(object.meta.name, object);
+}
+
+/** The answer to a write does not bring back what has ended meanwhile. */
+function putReply<T extends { readonly meta: ObjectMeta }>(
+  table: Map<string, T>,
+  object: T,
+): void {
+  const { name, uid, deletionTimestamp, finalizers } = object.meta;
+  if (table.get(name)?.meta.uid !== uid) return;
+  if (deletionTimestamp !== undefined && finalizers.length === 0) {
+    table.delete(name);
+  } else putNewer(table, object);
+}
+
+function finalizerPatch(
+  kind: BgpKind,
+  meta: ObjectMeta,
+): PlannedWrite | undefined {
+  if (meta.deletionTimestamp === undefined) return undefined;
+  if (!meta.finalizers.includes(BGP_FINALIZER)) return undefined;
+  return patchOf(kind, meta, {
+    part: "",
+    body: {
+      metadata: {
+        resourceVersion: meta.resourceVersion,
+        finalizers: meta.finalizers.filter((one) => one !== BGP_FINALIZER),
+      },
+    },
+  });
+}
+
+function statusPatch(
+  kind: BgpKind,
+  { meta, status }: BgpConf | BgpPeer,
+  { claim, nowIso }: { readonly claim: Problem; readonly nowIso: string },
+): PlannedWrite | undefined {
+  if (meta.deletionTimestamp !== undefined) return undefined;
+  // The CNI is in charge of it.
+  if (meta.labels[CNI_LABEL] !== undefined) return undefined;
+  const before = status.conditions ?? [];
+  const conditions = setCondition(
+    before,
+    { type: CONDITION.ready, status: "False", ...claim },
+    nowIso,
+  );
+  if (sameConditions(before, conditions)) return undefined;
+  return patchOf(kind, meta, {
+    part: "/status",
+    body: {
+      metadata: { resourceVersion: meta.resourceVersion },
+      status: { conditions },
+    },
+  });
+}
+
+function patchOf(
+  kind: BgpKind,
+  { name }: ObjectMeta,
+  { part, body }: { readonly part: "" | "/status"; readonly body: unknown },
+): PlannedWrite {
+  return {
+    id: writeId(kind, name, part),
+    method: "PATCH",
+    path: `/apis/${API_GROUP}/${API_VERSION}/${PLURALS[kind]}/${name}${part}`,
+    contentType: "application/merge-patch+json",
+    body,
+  };
+}
+
+function writeId(kind: BgpKind, name: string, part: "" | "/status"): string {
+  return `${kind}${part === "" ? "" : "-status"}/${name}`;
+}
+
+// Both carry the resourceVersion: one at a time.
+const PARTS = ["", "/status"] as const;
+
+const PLURALS: Readonly<Record<BgpKind, string>> = {
+  bgpconf: BGP_CONF_PLURAL,
+  bgppeer: BGP_PEER_PLURAL,
+};
+
+const UNSERVED: Problem = {
+  reason: CONDITION_REASON.protocolNotServed,
+  message: "It is understood; BGP is not spoken by this version",
+};
