@@ -28,6 +28,8 @@ export interface MissingRight {
 export class MissingRights {
   /** By what was tried. */
   readonly #refusals = new Map<string, Refusal>();
+  /** Watches that are lost, and not for want of a right. */
+  readonly #lost = new Set<string>();
   /** What a watch was refused just after other trouble, and is told once. */
   readonly #unsettled = new Map<string, Unsettled>();
   /** When something failed last that was not for want of a right. */
@@ -50,11 +52,13 @@ export class MissingRights {
     const source = `watch ${watched}`;
     if (news.kind === "lost") {
       const words = news.reason ?? "";
-      if (parseMissingRight(words) === undefined) this.#troubleMs = at.nowMs;
-      else if (this.#isSettled(at)) {
+      if (parseMissingRight(words) === undefined) {
+        this.#troubleMs = at.nowMs;
+        this.#lost.add(source);
+      } else if (this.#isSettled(at) && !this.#lost.has(source)) {
         return this.#refused(source, words, at, Infinity)?.fresh;
       } else {
-        const dueMs = this.#troubleMs + SETTLE_MS;
+        const dueMs = at.nowMs + WATCH_SETTLE_MS;
         this.#unsettled.set(source, { words, dueMs });
       }
       return undefined;
@@ -63,6 +67,7 @@ export class MissingRights {
     if (news.kind === "unprojectable") return undefined;
     this.#refusals.delete(source);
     this.#unsettled.delete(source);
+    this.#lost.delete(source);
     return undefined;
   }
 
@@ -211,6 +216,9 @@ function rightKey({ verb, resource, group }: MissingRight): string {
  * controller does not try again. One that is still due is tried sooner.
  */
 export const REFUSAL_REMEMBERED_MS = 300_000;
+
+/** How long a watch that was lost before is given to be let in: it asks again within 15 s. */
+export const WATCH_SETTLE_MS = 20_000;
 
 /** How long after other trouble a refusal says nothing. */
 export const SETTLE_MS = 10_000;

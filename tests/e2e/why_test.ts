@@ -6,7 +6,7 @@
  */
 
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import {
   LAB_KUBECONFIG,
   type LabCluster,
@@ -118,7 +118,8 @@ async function fromTheNode(lab: LabCluster, step: StepFunction): Promise<void> {
     },
   );
   await step("the owner says what it does on the wire", async () => {
-    const [owner = "", other = ""] = rankedNodes(WEB, NODES);
+    const owner = await lab.ownerOf(WEB) ?? "";
+    const other = NODES.find((node) => node !== owner) ?? "";
     const report = await why(owner, "web");
     strictEqual(wireOf(report), `${owner} answers for ${WEB}`);
     const { text } = await foghorn(owner, "why", "service", "web");
@@ -178,9 +179,13 @@ async function lasting(lab: LabCluster, step: StepFunction): Promise<void> {
   const path = servicePath("empty");
   await step(
     "a Service that is answered for from the start has no condition for it",
-    () => {
-      strictEqual(conditionOf(api, servicePath("web"), "Announced"), "");
-      return Promise.resolve();
+    async () => {
+      const told = conditionOf(api, servicePath("web"), "Announced");
+      // On a busy machine an agent may be stopped for so long that it moved since.
+      const [first = ""] = rankedNodes(WEB, NODES);
+      const owner = await lab.ownerOf(WEB);
+      if (owner === first) strictEqual(told, "");
+      else ok(told.startsWith(`True Announced: owner ${owner} of ${WEB} `));
     },
   );
   await step(
@@ -211,7 +216,8 @@ async function lasting(lab: LabCluster, step: StepFunction): Promise<void> {
 
 async function moving(lab: LabCluster, step: StepFunction): Promise<void> {
   const { api } = lab;
-  const [owner = "", next = ""] = rankedNodes(WEB, NODES);
+  const owner = await lab.ownerOf(WEB) ?? "";
+  const [next = ""] = rankedNodes(WEB, NODES).filter((node) => node !== owner);
   await step("a new owner is told in the Service and to the Eip", async () => {
     await lab.node(owner).killAgent();
     await condition(
