@@ -282,10 +282,7 @@ export class LinkCore {
     if (identity === undefined) return NOTHING;
     const effects: WireEffect[] = [];
     for (const bytes of frames) {
-      const decoded = decodeFellow(
-        bytes.subarray(ETHERNET_HEADER_BYTES),
-        identity,
-      );
+      const decoded = decodeFellow(bytes, identity, ETHERNET_HEADER_BYTES);
       if (!decoded.ok) {
         const { refused } = this.#frames;
         const { reason } = decoded.error;
@@ -759,12 +756,8 @@ export class LinkCore {
 
   #send(sends: readonly AnnouncerEffect[], effects: WireEffect[]): void {
     const { mac } = this.#link;
-    const send = (frame: Uint8Array): void => {
-      effects.push({
-        kind: "send",
-        tag: this.#tag,
-        frame: new Uint8Array(frame),
-      });
+    const send = (frame: Uint8Array<ArrayBuffer>): void => {
+      effects.push({ kind: "send", tag: this.#tag, frame });
     };
     for (const effect of sends) {
       if (effect.kind === "send-gratuitous-arp") {
