@@ -32,7 +32,21 @@ export const IPV4_ADDR_BYTES = 4;
  */
 export function ipv4Addr(bytes: Uint8Array): Ipv4Addr {
   assert(bytes.length === IPV4_ADDR_BYTES, "An IPv4 address has 4 bytes");
-  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Ipv4Addr;
+  return ipv4AddrAt(bytes, 0);
+}
+
+/**
+ * Reads an address out of more bytes.
+ *
+ * @param bytes The bytes.
+ * @param at Where it begins.
+ * @returns The address.
+ */
+export function ipv4AddrAt(bytes: Uint8Array, at: number): Ipv4Addr {
+  assert(at + IPV4_ADDR_BYTES <= bytes.length, "An IPv4 address is in them");
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${
+    bytes[at + 3]
+  }` as Ipv4Addr;
 }
 
 /**
@@ -42,13 +56,28 @@ export function ipv4Addr(bytes: Uint8Array): Ipv4Addr {
  * @returns A new array of {@linkcode IPV4_ADDR_BYTES} bytes.
  */
 export function ipv4AddrBytes(addr: Ipv4Addr): Uint8Array {
-  const value = ipv4AddrNumber(addr);
   const bytes = new Uint8Array(IPV4_ADDR_BYTES);
-  bytes[0] = value >>> 24;
-  bytes[1] = value >>> 16;
-  bytes[2] = value >>> 8;
-  bytes[3] = value;
+  putIpv4Addr(bytes, 0, addr);
   return bytes;
+}
+
+/**
+ * Writes an address into more bytes.
+ *
+ * @param bytes The bytes.
+ * @param at Where it is to begin.
+ * @param addr The address.
+ */
+export function putIpv4Addr(
+  bytes: Uint8Array,
+  at: number,
+  addr: Ipv4Addr,
+): void {
+  const value = ipv4AddrNumber(addr);
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 /**

@@ -37,8 +37,20 @@ export const ZERO_MAC: MacAddr = "00:00:00:00:00:00" as MacAddr;
  */
 export function macAddr(bytes: Uint8Array): MacAddr {
   assert(bytes.length === MAC_ADDR_BYTES, "An Ethernet address has 6 bytes");
-  let text = hexPair(bytes[0]);
-  for (let i = 1; i < MAC_ADDR_BYTES; i++) text += ":" + hexPair(bytes[i]);
+  return macAddrAt(bytes, 0);
+}
+
+/**
+ * Reads an address out of more bytes.
+ *
+ * @param bytes The bytes.
+ * @param at Where it begins.
+ * @returns The address.
+ */
+export function macAddrAt(bytes: Uint8Array, at: number): MacAddr {
+  assert(at + MAC_ADDR_BYTES <= bytes.length, "An Ethernet address is in them");
+  let text = hexPair(bytes[at]);
+  for (let i = 1; i < MAC_ADDR_BYTES; i++) text += ":" + hexPair(bytes[at + i]);
   return text as MacAddr;
 }
 
@@ -50,10 +62,21 @@ export function macAddr(bytes: Uint8Array): MacAddr {
  */
 export function macAddrBytes(mac: MacAddr): Uint8Array {
   const bytes = new Uint8Array(MAC_ADDR_BYTES);
-  for (let i = 0; i < MAC_ADDR_BYTES; i++) {
-    bytes[i] = (hexDigit(mac, 3 * i) << 4) | hexDigit(mac, 3 * i + 1);
-  }
+  putMacAddr(bytes, 0, mac);
   return bytes;
+}
+
+/**
+ * Writes an address into more bytes.
+ *
+ * @param bytes The bytes.
+ * @param at Where it is to begin.
+ * @param mac The address.
+ */
+export function putMacAddr(bytes: Uint8Array, at: number, mac: MacAddr): void {
+  for (let i = 0; i < MAC_ADDR_BYTES; i++) {
+    bytes[at + i] = (hexDigit(mac, 3 * i) << 4) | hexDigit(mac, 3 * i + 1);
+  }
 }
 
 /**

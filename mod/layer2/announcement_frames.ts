@@ -46,7 +46,10 @@ export function announcementFrames(
  * @param mac The MAC address it is reached at.
  * @returns The whole frame, without padding.
  */
-export function gratuitousArpRequest(vip: Ipv4Addr, mac: MacAddr): Uint8Array {
+export function gratuitousArpRequest(
+  vip: Ipv4Addr,
+  mac: MacAddr,
+): Uint8Array<ArrayBuffer> {
   return broadcastArp({
     operation: "request",
     senderMac: mac,
@@ -64,7 +67,10 @@ export function gratuitousArpRequest(vip: Ipv4Addr, mac: MacAddr): Uint8Array {
  * @param mac The MAC address it is reached at.
  * @returns The whole frame, without padding.
  */
-export function gratuitousArpReply(vip: Ipv4Addr, mac: MacAddr): Uint8Array {
+export function gratuitousArpReply(
+  vip: Ipv4Addr,
+  mac: MacAddr,
+): Uint8Array<ArrayBuffer> {
   return broadcastArp({
     operation: "reply",
     senderMac: mac,
@@ -82,7 +88,10 @@ export function gratuitousArpReply(vip: Ipv4Addr, mac: MacAddr): Uint8Array {
  * @param mac The MAC address it is reached at.
  * @returns The whole frame.
  */
-export function unsolicitedNaFrame(vip: Ipv6Addr, mac: MacAddr): Uint8Array {
+export function unsolicitedNaFrame(
+  vip: Ipv6Addr,
+  mac: MacAddr,
+): Uint8Array<ArrayBuffer> {
   const destination = ALL_NODES_MULTICAST;
   return encodeEthernet({
     destination: multicastMac(destination),
@@ -105,7 +114,7 @@ export function unsolicitedNaFrame(vip: Ipv6Addr, mac: MacAddr): Uint8Array {
   });
 }
 
-function broadcastArp(packet: ArpPacket): Uint8Array {
+function broadcastArp(packet: ArpPacket): Uint8Array<ArrayBuffer> {
   return encodeEthernet({
     destination: BROADCAST_MAC,
     source: packet.senderMac,

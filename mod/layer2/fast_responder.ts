@@ -175,7 +175,46 @@ export class FastResponder {
 
   #see(index: number): void {
     if (this.#seenCount === SIGHTINGS_PER_BATCH_MAX) return;
+    const sender = this.#asker(index);
+    if (sender > 0 && this.#isAsking(index, sender)) return;
     this.#seen[this.#seenCount++] = index;
+  }
+
+  /**
+   * Where a question names its sender, in halves from the begin of the frame;
+   * 0: it is none, or claims an address.
+   */
+  #asker(index: number): number {
+    const rx16 = this.#rx16;
+    const at = frameAt(index) >>> 1;
+    const type = rx16[at + TYPE_HALF];
+    if (type === TYPE_ARP) {
+      const isClaim = rx16[at + ARP_SPA_HALF] === rx16[at + ARP_TPA_HALF] &&
+        rx16[at + ARP_SPA_HALF + 1] === rx16[at + ARP_TPA_HALF + 1];
+      return rx16[at + ARP_OP_HALF] === OP_REQUEST && !isClaim
+        ? ARP_SPA_HALF
+        : 0;
+    }
+    const isSolicitation = type === TYPE_IPV6 &&
+      rx16[at + ICMPV6_HALF] === SOLICITATION;
+    return isSolicitation ? IPV6_SOURCE_HALF : 0;
+  }
+
+  /** Whether a question comes from one that was seen to ask: a router asks for many addresses in a row. */
+  #isAsking(index: number, sender: number): boolean {
+    const rx16 = this.#rx16;
+    const one = frameAt(index) >>> 1;
+    const halves = sender === ARP_SPA_HALF ? 2 : 8;
+    for (let i = 0; i < this.#seenCount; i++) {
+      const seen = this.#seen[i] as number;
+      if (this.#asker(seen) !== sender) continue;
+      const other = frameAt(seen) >>> 1;
+      if (
+        isSameFrom(rx16, one + SOURCE_HALF, other + SOURCE_HALF, 3) &&
+        isSameFrom(rx16, one + sender, other + sender, halves)
+      ) return true;
+    }
+    return false;
   }
 
   #count(counter: number): void {
@@ -186,7 +225,7 @@ export class FastResponder {
   #judge(index: number, answer: number): number {
     const { bytes, lengths, lengthStride, lengthOffset } = this.#rx;
     const length = lengths[index * lengthStride + lengthOffset] as number;
-    const frame = index * FRAME_SLOT_BYTES + FRAME_OFFSET_BYTES;
+    const frame = frameAt(index);
     const end = frame + (length < FRAME_BYTES_MAX ? length : FRAME_BYTES_MAX);
     let payload = frame + ETHERNET_HEADER_BYTES;
     if (end < payload) return TRUNCATED;
@@ -474,6 +513,24 @@ function folded(sum: number): number {
   return (once & 0xffff) + (once >>> 16);
 }
 
+/** Whether so many halves are the same at two places. */
+function isSameFrom(
+  halves: Uint16Array,
+  one: number,
+  other: number,
+  count: number,
+): boolean {
+  for (let i = 0; i < count; i++) {
+    if (halves[one + i] !== halves[other + i]) return false;
+  }
+  return true;
+}
+
+/** Where a frame begins in the bytes of its batch. */
+function frameAt(index: number): number {
+  return index * FRAME_SLOT_BYTES + FRAME_OFFSET_BYTES;
+}
+
 function codeOf(reason: DropReason): number {
   return DROP_REASONS.indexOf(reason);
 }
@@ -508,6 +565,15 @@ const HRD_PRO = nativeWord("00010800");
 const HLN_PLN = nativeHalf(6, 4);
 const OP_REQUEST = bigEndianHalf(ARP_OPERATION.request);
 const OP_REPLY = bigEndianHalf(ARP_OPERATION.reply);
+// Places in a frame without a tag, in halves.
+const SOURCE_HALF = 3;
+const TYPE_HALF = 6;
+const ARP_OP_HALF = 10;
+const ARP_SPA_HALF = 14;
+const ARP_TPA_HALF = 19;
+const IPV6_SOURCE_HALF = 11;
+const ICMPV6_HALF = 27;
+const SOLICITATION = nativeHalf(ICMPV6_TYPE.neighborSolicitation, 0);
 const ICMPV6_WORD = nativeHalf(0, IP_PROTOCOL.icmpv6);
 const SOLICITED_FLAG = 0b0100_0000;
 const SOLICITED_OVERRIDE = nativeWord("60000000");

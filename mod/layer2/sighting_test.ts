@@ -84,6 +84,36 @@ Deno.test("FastResponder shows who claims what it does not own, and who asks", (
   deepEqual(responder.sightings(), []);
 });
 
+Deno.test("FastResponder shows an asker once in a batch, and whatever it claims", () => {
+  const { responder, rx } = responderOf();
+  const frames = [
+    arpRequestFrame("192.0.2.200"),
+    arpRequestFrame("192.0.2.201"),
+    // Its own address: an announcement.
+    arpRequestFrame("192.0.2.11"),
+    arpRequestFrame("192.0.2.202"),
+    arpReplyFrame("192.0.2.77", OWN_MAC),
+    arpReplyFrame("192.0.2.78", OWN_MAC),
+    arpRequestFrame("192.0.2.203"),
+    solicitationFrame("2001:db8::203"),
+    arpRequestFrame("192.0.2.204", { senderIp: V4 }),
+    solicitationFrame("2001:db8::204"),
+  ];
+  for (const [i, frame] of frames.entries()) setFrame(rx, i, frame);
+  equal(responder.answer(frames.length), 0);
+  deepEqual(
+    responder.sightings().map(({ kind, ip }) => `${kind} ${ip}`),
+    [
+      "asker 192.0.2.11",
+      "claim 192.0.2.11",
+      "claim 192.0.2.77",
+      "claim 192.0.2.78",
+      "asker fe80::b",
+      "asker 192.0.2.77",
+    ],
+  );
+});
+
 Deno.test("FastResponder shows a bounded number of them", () => {
   const { responder, rx } = responderOf();
   for (let i = 0; i < rx.slots; i++) {

@@ -78,6 +78,8 @@ export interface VettingState {
   nextStartMs: number;
   /** Whether the link can be used. */
   isUp: boolean;
+  /** When something is to do next, worked out once per step; it is asked for in every turn. */
+  deadlineMs: number | undefined;
 }
 
 /** An address to vet. */
@@ -107,6 +109,7 @@ export function initialVetting(): VettingState {
     probe: undefined,
     nextStartMs: -Infinity,
     isUp: false,
+    deadlineMs: undefined,
   };
 }
 
@@ -137,6 +140,7 @@ export function stepVetting(
       break;
   }
   if (state.isUp) advance(state, { nowMs: event.nowMs, effects });
+  state.deadlineMs = dueMs(state);
   return effects;
 }
 
@@ -147,6 +151,10 @@ export function stepVetting(
  * @returns A time on the monotonic clock, or `undefined` when nothing is to do.
  */
 export function vettingDeadlineMs(state: VettingState): number | undefined {
+  return state.deadlineMs;
+}
+
+function dueMs(state: VettingState): number | undefined {
   if (!state.isUp) return undefined;
   if (state.probe !== undefined) return state.probe.dueMs;
   const next = nextTarget(state);

@@ -282,10 +282,7 @@ export class LinkCore {
     if (identity === undefined) return NOTHING;
     const effects: WireEffect[] = [];
     for (const bytes of frames) {
-      const decoded = decodeFellow(
-        bytes.subarray(ETHERNET_HEADER_BYTES),
-        identity,
-      );
+      const decoded = decodeFellow(bytes, identity, ETHERNET_HEADER_BYTES);
       if (!decoded.ok) {
         const { refused } = this.#frames;
         const { reason } = decoded.error;
@@ -331,17 +328,17 @@ export class LinkCore {
 
   /** When something is due, or undefined. */
   deadlineMs(): number | undefined {
-    let earliest = Infinity;
-    for (
-      const dueMs of [
-        failoverDeadlineMs(this.#failover),
-        announcerDeadlineMs(this.#announcer),
-        conflictDeadlineMs(this.#conflicts),
-        vettingDeadlineMs(this.#vetting),
-        this.#isUp ? presenceDeadlineMs(this.#presence) : undefined,
-        this.#filterDueMs,
-      ]
-    ) earliest = Math.min(earliest, dueMs ?? Infinity);
+    const presenceMs = this.#isUp
+      ? presenceDeadlineMs(this.#presence)
+      : undefined;
+    const earliest = Math.min(
+      failoverDeadlineMs(this.#failover) ?? Infinity,
+      announcerDeadlineMs(this.#announcer) ?? Infinity,
+      conflictDeadlineMs(this.#conflicts) ?? Infinity,
+      vettingDeadlineMs(this.#vetting) ?? Infinity,
+      presenceMs ?? Infinity,
+      this.#filterDueMs ?? Infinity,
+    );
     return earliest === Infinity ? undefined : earliest;
   }
 
@@ -395,6 +392,17 @@ export class LinkCore {
         refused: Object.fromEntries(this.#frames.refused),
       },
     };
+  }
+
+  /** The sum of all that is counted but frames of agents: as nothing is ever counted down, it changes when any of it does. */
+  countersSum(): number {
+    const { right, nobody, "other-agent": other, stranger } =
+      this.#presence.counts;
+    let sum = right + nobody + other + stranger + this.#announced.arp +
+      this.#announced.ndp + this.#overruns + this.#vetted.free +
+      this.#vetted.held;
+    for (const count of this.#responder?.counters ?? NO_COUNTERS) sum += count;
+    return sum;
   }
 
   /** Tells of the other agents, when that changed. */
@@ -759,12 +767,8 @@ export class LinkCore {
 
   #send(sends: readonly AnnouncerEffect[], effects: WireEffect[]): void {
     const { mac } = this.#link;
-    const send = (frame: Uint8Array): void => {
-      effects.push({
-        kind: "send",
-        tag: this.#tag,
-        frame: new Uint8Array(frame),
-      });
+    const send = (frame: Uint8Array<ArrayBuffer>): void => {
+      effects.push({ kind: "send", tag: this.#tag, frame });
     };
     for (const effect of sends) {
       if (effect.kind === "send-gratuitous-arp") {

@@ -46,6 +46,8 @@ export class UnheardWatch {
   /** When silence becomes a finding, by node, link and Eip. */
   #due = new Map<string, { readonly dueMs: number } & UnheardFellow>();
   #told: readonly UnheardFellow[] = [];
+  /** The same as keys. */
+  #toldKeys = "";
   #lookedMs = -Infinity;
 
   /** Whether it is time to look again: it takes a look at every agent, and nothing about it is urgent. */
@@ -70,10 +72,12 @@ export class UnheardWatch {
     this.#due = due;
     this.#lookedMs = at.nowMs;
     const told = [...due].filter(([, { dueMs }]) => dueMs <= at.nowMs)
-      .sort(([a], [b]) => a < b ? -1 : 1)
-      .map(([, { dueMs: _, ...fellow }]) => fellow);
-    const isSame = JSON.stringify(told) === JSON.stringify(this.#told);
-    if (!isSame) this.#told = told;
+      .sort(([a], [b]) => a < b ? -1 : 1);
+    const keys = told.map(([key]) => key).join("\n");
+    if (keys !== this.#toldKeys) {
+      this.#toldKeys = keys;
+      this.#told = told.map(([, { dueMs: _, ...fellow }]) => fellow);
+    }
     return this.#told;
   }
 

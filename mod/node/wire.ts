@@ -137,8 +137,12 @@ export class WireCore {
    * @param nowMs The time.
    */
   wake(nowMs: number): readonly WireEffect[] {
-    const effects: WireEffect[] = [];
-    for (const link of this.#links.values()) effects.push(...link.turn(nowMs));
+    let effects = NOTHING;
+    for (const link of this.#links.values()) {
+      const asked = link.turn(nowMs);
+      // Mostly there is nothing, and a turn is to cost nothing then.
+      if (asked.length > 0) effects = [...effects, ...asked];
+    }
     return effects;
   }
 
@@ -328,11 +332,10 @@ export class WireCore {
   #reportCounters(nowMs: number): readonly WireEffect[] {
     this.#countersDueMs = nowMs + COUNTERS_INTERVAL_MS;
     const fellows = [...this.#links.values()].flatMap((link) => link.fellows());
-    const counters = this.counters();
     // Beacons are always counted: they are no news.
-    const text = JSON.stringify(
-      counters.map(({ fellows: _, ...news }) => news),
-    );
+    const text = [...this.#links].map(([tag, link]) =>
+      `${tag}:${link.countersSum()}`
+    ).join(" ");
     const asked = [
       ...fellows,
       ...[...this.#links.keys()].map((tag): WireEffect => ({
@@ -348,7 +351,7 @@ export class WireCore {
     this.#countedMs = nowMs;
     return [...asked, {
       kind: "report",
-      report: { kind: "counters", links: counters },
+      report: { kind: "counters", links: this.counters() },
     }];
   }
 }

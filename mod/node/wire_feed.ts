@@ -34,8 +34,8 @@ export interface WireInput {
 export class WireFeed {
   #cluster: WireCluster | undefined;
   #frozen: boolean | undefined;
-  #links = "";
-  #nodes = "";
+  #links: readonly WireLink[] | undefined;
+  #nodes: readonly NodeView[] | undefined;
   #targets: readonly VettingTarget[] = [];
   #synced = false;
 
@@ -51,15 +51,15 @@ export class WireFeed {
       this.#frozen = frozen;
       commands.push({ kind: "frozen", frozen });
     }
-    const links = JSON.stringify(input.links);
-    if (links !== this.#links) {
+    const { links } = input;
+    if (this.#links === undefined || !areSameLinks(links, this.#links)) {
       this.#links = links;
-      commands.push({ kind: "links", links: input.links });
+      commands.push({ kind: "links", links });
     }
-    const nodes = JSON.stringify(input.nodes);
-    if (nodes !== this.#nodes) {
+    const { nodes } = input;
+    if (this.#nodes === undefined || !areSameNodes(nodes, this.#nodes)) {
       this.#nodes = nodes;
-      commands.push({ kind: "nodes", nodes: input.nodes });
+      commands.push({ kind: "nodes", nodes });
     }
     const { upserts, removes } = input.change;
     if (upserts.length > 0 || removes.length > 0) {
@@ -78,6 +78,36 @@ export class WireFeed {
     }
     return commands;
   }
+}
+
+// Compared in every turn of main, so field by field.
+function areSameNodes(
+  a: readonly NodeView[],
+  b: readonly NodeView[],
+): boolean {
+  return a.length === b.length && a.every((view, at) => {
+    const other = b[at];
+    return other !== undefined && view.node === other.node &&
+      view.live === other.live && view.leaving === other.leaving &&
+      isSameList(view.macs, other.macs);
+  });
+}
+
+function areSameLinks(
+  a: readonly WireLink[],
+  b: readonly WireLink[],
+): boolean {
+  return a.length === b.length && a.every((link, at) => {
+    const other = b[at];
+    return other !== undefined && link.name === other.name &&
+      link.index === other.index && link.mac === other.mac &&
+      link.running === other.running && link.linkLocal === other.linkLocal &&
+      isSameList(link.gateways ?? [], other.gateways ?? []);
+  });
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, at) => item === b[at]);
 }
 
 function viewOf({ vip, links, eligible }: VipPlan): VipView {

@@ -14,9 +14,10 @@
  * @module
  */
 
-import { type Ipv4Addr, ipv4Addr, ipv4AddrBytes } from "@/addr/ipv4_addr.ts";
-import { type MacAddr, macAddr, macAddrBytes } from "@/addr/mac_addr.ts";
+import { type Ipv4Addr, ipv4AddrAt, putIpv4Addr } from "@/addr/ipv4_addr.ts";
+import { type MacAddr, macAddrAt, putMacAddr } from "@/addr/mac_addr.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
+import { FieldView } from "./_field_view.ts";
 import type { DecodeError } from "./decode_error.ts";
 
 /** An ARP packet for IPv4 over Ethernet. */
@@ -59,7 +60,7 @@ export function decodeArp(bytes: Uint8Array): Result<ArpPacket, DecodeError> {
   if (bytes.length < ARP_PACKET_BYTES) {
     return refuse("truncated", "TPA", bytes.length);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, ARP_PACKET_BYTES);
+  const view = new FieldView(bytes);
   if (view.getUint16(0) !== HRD_ETHERNET) {
     return refuse("unsupported", "HRD", 0);
   }
@@ -70,10 +71,10 @@ export function decodeArp(bytes: Uint8Array): Result<ArpPacket, DecodeError> {
   if (operation === undefined) return refuse("unsupported", "OP", 6);
   return ok({
     operation,
-    senderMac: macAddr(bytes.subarray(8, 14)),
-    senderIp: ipv4Addr(bytes.subarray(14, 18)),
-    targetMac: macAddr(bytes.subarray(18, 24)),
-    targetIp: ipv4Addr(bytes.subarray(24, 28)),
+    senderMac: macAddrAt(bytes, 8),
+    senderIp: ipv4AddrAt(bytes, 14),
+    targetMac: macAddrAt(bytes, 18),
+    targetIp: ipv4AddrAt(bytes, 24),
   });
 }
 
@@ -85,16 +86,16 @@ export function decodeArp(bytes: Uint8Array): Result<ArpPacket, DecodeError> {
  */
 export function encodeArp(packet: ArpPacket): Uint8Array {
   const bytes = new Uint8Array(ARP_PACKET_BYTES);
-  const view = new DataView(bytes.buffer);
+  const view = new FieldView(bytes);
   view.setUint16(0, HRD_ETHERNET);
   view.setUint16(2, PRO_IPV4);
   view.setUint8(4, 6);
   view.setUint8(5, 4);
   view.setUint16(6, packet.operation === "request" ? 1 : 2);
-  bytes.set(macAddrBytes(packet.senderMac), 8);
-  bytes.set(ipv4AddrBytes(packet.senderIp), 14);
-  bytes.set(macAddrBytes(packet.targetMac), 18);
-  bytes.set(ipv4AddrBytes(packet.targetIp), 24);
+  putMacAddr(bytes, 8, packet.senderMac);
+  putIpv4Addr(bytes, 14, packet.senderIp);
+  putMacAddr(bytes, 18, packet.targetMac);
+  putIpv4Addr(bytes, 24, packet.targetIp);
   return bytes;
 }
 

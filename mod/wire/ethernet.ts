@@ -24,11 +24,12 @@
 import {
   MAC_ADDR_BYTES,
   type MacAddr,
-  macAddr,
-  macAddrBytes,
+  macAddrAt,
+  putMacAddr,
 } from "@/addr/mac_addr.ts";
 import { assert } from "@/lang/assert.ts";
 import { ok, type Result } from "@/lang/result.ts";
+import { FieldView } from "./_field_view.ts";
 import type { DecodeError } from "./decode_error.ts";
 import { ETHER_TYPE } from "./iana.ts";
 import { refuse } from "./_refuse.ts";
@@ -88,9 +89,9 @@ export function decodeEthernet(
   if (bytes.length < ETHERNET_HEADER_BYTES) {
     return refuse("truncated", truncatedField(bytes.length), bytes.length);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const destination = macAddr(bytes.subarray(0, MAC_ADDR_BYTES));
-  const source = macAddr(bytes.subarray(MAC_ADDR_BYTES, TYPE_OFFSET_BYTES));
+  const view = new FieldView(bytes);
+  const destination = macAddrAt(bytes, 0);
+  const source = macAddrAt(bytes, MAC_ADDR_BYTES);
   const first = view.getUint16(TYPE_OFFSET_BYTES);
   if (first === ETHER_TYPE.serviceVlan) {
     return refuse("unsupported", "TPID", TYPE_OFFSET_BYTES);
@@ -128,7 +129,9 @@ export function decodeEthernet(
  * @param frame The frame.
  * @returns A new array that holds header and payload.
  */
-export function encodeEthernet(frame: EthernetFrame): Uint8Array {
+export function encodeEthernet(
+  frame: EthernetFrame,
+): Uint8Array<ArrayBuffer> {
   const { vlan, etherType, payload } = frame;
   assert(
     etherType >= ETHER_TYPE_MIN && etherType <= 0xffff && !isTag(etherType),
@@ -137,9 +140,9 @@ export function encodeEthernet(frame: EthernetFrame): Uint8Array {
   const headerBytes = ETHERNET_HEADER_BYTES +
     (vlan === undefined ? 0 : VLAN_TAG_BYTES);
   const bytes = new Uint8Array(headerBytes + payload.length);
-  const view = new DataView(bytes.buffer);
-  bytes.set(macAddrBytes(frame.destination), 0);
-  bytes.set(macAddrBytes(frame.source), MAC_ADDR_BYTES);
+  const view = new FieldView(bytes);
+  putMacAddr(bytes, 0, frame.destination);
+  putMacAddr(bytes, MAC_ADDR_BYTES, frame.source);
   if (vlan !== undefined) {
     view.setUint16(TYPE_OFFSET_BYTES, ETHER_TYPE.vlan);
     view.setUint16(ETHERNET_HEADER_BYTES, tagControl(vlan));

@@ -31,6 +31,7 @@ import { type Ipv6Addr, ipv6Addr, ipv6AddrBytes } from "@/addr/ipv6_addr.ts";
 import { type MacAddr, macAddrBytes } from "@/addr/mac_addr.ts";
 import { assert, unreachable } from "@/lang/assert.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
+import { FieldView } from "./_field_view.ts";
 import { refuse } from "./_refuse.ts";
 import { DECODE_REASONS, type DecodeReason } from "./decode_error.ts";
 import { ETHERNET_HEADER_BYTES } from "./ethernet.ts";
@@ -124,21 +125,24 @@ export function encodeFellow(
   const prepared = preparedFor(at.identity);
   bytes.set(prepared.macBytes(at.destination), 0);
   bytes.set(prepared.macBytes(at.source), 6);
-  const view = new DataView(bytes.buffer, ETHERNET_HEADER_BYTES);
-  new DataView(bytes.buffer).setUint16(12, ETHER_TYPE.foghorn);
+  new FieldView(bytes).setUint16(12, ETHER_TYPE.foghorn);
+  const view = new FieldView(bytes, ETHERNET_HEADER_BYTES);
   view.setUint16(0, FELLOW_MAGIC);
   view.setUint8(2, FELLOW_VERSION);
   view.setUint8(3, TYPE[message.kind]);
   view.setUint32(4, prepared.clusterHigh);
   view.setUint32(8, prepared.clusterLow);
-  setId(view, 12, frame.sender);
-  view.setBigUint64(20, frame.incarnation);
+  const { id, incarnation } = prepared.wordsOf(frame);
+  view.setUint32(12, id.high);
+  view.setUint32(16, id.low);
+  view.setUint32(20, incarnation.high);
+  view.setUint32(24, incarnation.low);
   view.setUint16(28, bodyBytes);
   view.setUint16(30, key === undefined ? 0 : SIGNED_FLAG);
   writeBody(
     message,
-    new DataView(
-      bytes.buffer,
+    new FieldView(
+      bytes,
       ETHERNET_HEADER_BYTES + FELLOW_HEADER_BYTES,
       bodyBytes,
     ),
@@ -182,22 +186,21 @@ export interface FellowDecodeError {
 /**
  * Reads a frame.
  *
- * @param payload The Ethernet payload, padding included.
+ * @param bytes The Ethernet payload, padding included, or a whole frame.
  * @param identity Who reads it.
+ * @param payloadAt Where the payload begins.
  * @returns What is said, or why it was refused.
  */
 export function decodeFellow(
-  payload: Uint8Array,
+  bytes: Uint8Array,
   identity: FellowIdentity,
+  payloadAt = 0,
 ): Result<FellowFrame, FellowDecodeError> {
-  if (payload.length < FELLOW_HEADER_BYTES) {
-    return refuse("truncated", "header", payload.length);
+  const view = new FieldView(bytes, payloadAt);
+  const { byteLength } = view;
+  if (byteLength < FELLOW_HEADER_BYTES) {
+    return refuse("truncated", "header", byteLength);
   }
-  const view = new DataView(
-    payload.buffer,
-    payload.byteOffset,
-    payload.byteLength,
-  );
   if (view.getUint16(0) !== FELLOW_MAGIC) {
     return refuse("unsupported", "magic", 0);
   }
@@ -212,29 +215,17 @@ export function decodeFellow(
   ) {
     return err({ reason: "other-cluster", field: "cluster", offsetBytes: 4 });
   }
-  const sender = senders.idAt(view, 12);
+  const { id: sender, incarnation } = senders.at(view, 12);
   if (sender === identity.node) {
     return err({ reason: "own-frame", field: "node", offsetBytes: 12 });
   }
   const bodyBytes = view.getUint16(28);
   const end = FELLOW_HEADER_BYTES + bodyBytes;
-  if (payload.length < end) {
-    return refuse("truncated", "body", payload.length);
-  }
-  if (!isAuthentic(payload, end, identity.key)) {
+  if (byteLength < end) return refuse("truncated", "body", byteLength);
+  if (!isAuthentic(view, end, identity.key)) {
     return err({ reason: "unauthenticated", field: "flags", offsetBytes: 30 });
   }
-  const incarnation = view.getBigUint64(20);
-  // Nearly all frames are beacons: read where they are.
-  if (kind === "beacon" && bodyBytes >= STATE_BYTES) {
-    const state = readState(view, FELLOW_HEADER_BYTES);
-    return ok({ sender, incarnation, message: { kind, state } });
-  }
-  const body = new DataView(
-    payload.buffer,
-    payload.byteOffset + FELLOW_HEADER_BYTES,
-    bodyBytes,
-  );
+  const body = new FieldView(bytes, payloadAt + FELLOW_HEADER_BYTES, bodyBytes);
   const message = readBody(kind, body);
   if (!message.ok) return message;
   return ok({ sender, incarnation, message: message.value });
@@ -244,7 +235,7 @@ type Kind = FellowMessage["kind"];
 
 function readBody(
   kind: Kind,
-  body: DataView,
+  body: FieldView,
 ): Result<FellowMessage, FellowDecodeError> {
   if (body.byteLength < HEAD_BYTES[kind]) {
     return refuse("truncated", kind, FELLOW_HEADER_BYTES + body.byteLength);
@@ -289,7 +280,7 @@ function readBody(
   }
 }
 
-function readState(view: DataView, at: number): FellowState {
+function readState(view: FieldView, at: number): FellowState {
   const flags = view.getUint16(at + 10);
   return {
     listVersion: view.getUint32(at),
@@ -315,7 +306,7 @@ function readFlags(
 }
 
 function readPart(
-  body: DataView,
+  body: FieldView,
   at: number,
 ): Result<ListPart, FellowDecodeError> {
   const place = FELLOW_HEADER_BYTES + at;
@@ -343,7 +334,7 @@ function readPart(
 
 /** A name as Kubernetes allows it, RFC 1123; it is told to people. */
 function readName(
-  body: DataView,
+  body: FieldView,
   at: number,
   lengthBytes: number,
 ): string | undefined {
@@ -355,7 +346,7 @@ function readName(
 }
 
 function readEntries(
-  body: DataView,
+  body: FieldView,
   from: number,
 ): Result<readonly ListEntry[], FellowDecodeError> {
   const entries: ListEntry[] = [];
@@ -366,7 +357,7 @@ function readEntries(
     if (at + 1 + size > body.byteLength) {
       return refuse("truncated", "entry", FELLOW_HEADER_BYTES + at);
     }
-    const bytes = new Uint8Array(body.buffer, body.byteOffset + at + 1, size);
+    const bytes = body.slice(at + 1, size);
     if (!isUnicast(bytes)) {
       return refuse("malformed", "address", FELLOW_HEADER_BYTES + at + 1);
     }
@@ -385,15 +376,15 @@ function isUnicast(bytes: Uint8Array): boolean {
 }
 
 function isAuthentic(
-  payload: Uint8Array,
+  payload: FieldView,
   end: number,
   key: Uint8Array | undefined,
 ): boolean {
-  const isSigned = ((payload[31] ?? 0) & SIGNED_FLAG) !== 0;
+  const isSigned = (payload.getUint8(31) & SIGNED_FLAG) !== 0;
   if (key === undefined) return !isSigned;
-  if (!isSigned || payload.length < end + HMAC_BYTES) return false;
-  const expected = signature(payload.subarray(0, end), key);
-  return timingSafeEqual(expected, payload.subarray(end, end + HMAC_BYTES));
+  if (!isSigned || payload.byteLength < end + HMAC_BYTES) return false;
+  const expected = signature(payload.slice(0, end), key);
+  return timingSafeEqual(expected, payload.slice(end, HMAC_BYTES));
 }
 
 function signature(bytes: Uint8Array, key: Uint8Array): Uint8Array {
@@ -403,7 +394,7 @@ function signature(bytes: Uint8Array, key: Uint8Array): Uint8Array {
   );
 }
 
-function writeBody(message: FellowMessage, body: DataView): void {
+function writeBody(message: FellowMessage, body: FieldView): void {
   switch (message.kind) {
     case "beacon":
       writeState(message.state, body, 0);
@@ -437,7 +428,7 @@ function writeBody(message: FellowMessage, body: DataView): void {
   }
 }
 
-function writeState(state: FellowState, body: DataView, at: number): void {
+function writeState(state: FellowState, body: FieldView, at: number): void {
   body.setUint32(at, state.listVersion);
   body.setUint32(at + 4, state.uptimeMs);
   body.setUint16(at + 8, state.beaconIntervalMs);
@@ -452,7 +443,7 @@ function flagsOf(
     (state.listening ? LISTENING : 0) | (state.leaving ? LEAVING : 0);
 }
 
-function writePart(list: ListPart, body: DataView, from: number): void {
+function writePart(list: ListPart, body: FieldView, from: number): void {
   writeState(list.state, body, from);
   body.setUint8(from + STATE_BYTES, list.part);
   body.setUint8(from + STATE_BYTES + 1, list.parts);
@@ -468,8 +459,7 @@ function writePart(list: ListPart, body: DataView, from: number): void {
       (isFour ? 0 : ENTRY_IPV6) | (leaving ? ENTRY_LEAVING : 0),
     );
     const addr = isFour ? ipv4AddrBytes(vip) : ipv6AddrBytes(vip as Ipv6Addr);
-    new Uint8Array(body.buffer, body.byteOffset + at + 1, addr.length)
-      .set(addr);
+    body.setBytes(at + 1, addr);
     at += 1 + addr.length;
   }
 }
@@ -493,6 +483,7 @@ class Prepared {
   /** Short names read so far. */
   readonly senders = new Senders();
   readonly #macs = new Map<MacAddr, Uint8Array>();
+  #own: Sender | undefined;
 
   constructor({ cluster }: FellowIdentity) {
     this.clusterHigh = highWord(cluster);
@@ -507,21 +498,69 @@ class Prepared {
     this.#macs.set(mac, bytes);
     return bytes;
   }
+
+  /** Of who sends, which is nearly always the same one. */
+  wordsOf(
+    { sender: id, incarnation }: FellowFrame,
+  ): { readonly id: Words; readonly incarnation: Words } {
+    if (this.#own?.id !== id || this.#own.incarnation !== incarnation) {
+      const words = {
+        id: { high: highWord(id), low: lowWord(id) },
+        incarnation: {
+          high: Number(BigInt.asUintN(32, incarnation >> 32n)),
+          low: Number(BigInt.asUintN(32, incarnation)),
+        },
+      };
+      this.#own = { id, incarnation, words };
+    }
+    return this.#own.words;
+  }
 }
 
-/** Short names as text: the same few are read again and again. */
-class Senders {
-  readonly #known = new Map<number, { readonly low: number; id: NodeId }>();
+/** 64 bits. */
+interface Words {
+  readonly high: number;
+  readonly low: number;
+}
 
-  idAt(view: DataView, at: number): NodeId {
-    const known = this.#known.get(view.getUint32(at));
-    const low = view.getUint32(at + 4);
-    if (known?.low === low) return known.id;
-    const id = idAt(view, at) as NodeId;
+/** Who sends, and since when. */
+interface Sender {
+  readonly id: NodeId;
+  readonly incarnation: bigint;
+  /** The same as in frames. */
+  readonly words: { readonly id: Words; readonly incarnation: Words };
+}
+
+/** Who sent: the same few are read again and again. */
+class Senders {
+  readonly #known = new Map<number, Sender>();
+
+  /** Short name and incarnation, which lie side by side. */
+  at(view: FieldView, at: number): Sender {
+    const high = view.getUint32(at);
+    const known = this.#known.get(high);
+    if (known !== undefined && isAt(known, view, at)) return known;
+    const id = wordsAt(view, at);
+    const incarnation = wordsAt(view, at + 8);
+    const sender = {
+      id: idAt(view, at) as NodeId,
+      incarnation: view.getBigUint64(at + 8),
+      words: { id, incarnation },
+    };
     if (this.#known.size >= REMEMBERED_MAX) this.#known.clear();
-    this.#known.set(view.getUint32(at), { low, id });
-    return id;
+    this.#known.set(high, sender);
+    return sender;
   }
+}
+
+function isAt({ words }: Sender, view: FieldView, at: number): boolean {
+  return words.id.low === view.getUint32(at + 4) &&
+    words.incarnation.low === view.getUint32(at + 12) &&
+    words.incarnation.high === view.getUint32(at + 8);
+}
+
+function wordsAt(view: FieldView, at: number): Words {
+  return { high: view.getUint32(at), low: view.getUint32(at + 4) };
 }
 
 function preparedFor(identity: FellowIdentity): Prepared {
@@ -534,7 +573,7 @@ function preparedFor(identity: FellowIdentity): Prepared {
 }
 
 /** An identity as text. */
-function idAt(view: DataView, at: number): string {
+function idAt(view: FieldView, at: number): string {
   return hexWord(view.getUint32(at)) + hexWord(view.getUint32(at + 4));
 }
 
@@ -542,7 +581,7 @@ function hexWord(word: number): string {
   return word.toString(16).padStart(8, "0");
 }
 
-function setId(view: DataView, at: number, id: NodeId | ClusterId): void {
+function setId(view: FieldView, at: number, id: NodeId | ClusterId): void {
   view.setUint32(at, highWord(id));
   view.setUint32(at + 4, lowWord(id));
 }

@@ -56,6 +56,7 @@ export interface SimOptions {
 /** That a node began or ceased to answer for an address. */
 export interface Move {
   readonly atMs: number;
+  readonly ip: string;
   readonly line: string;
   readonly reason: string;
 }
@@ -205,7 +206,7 @@ export class SimCluster implements NodeWorld {
     this.trace(`${node.name}: its agent starts as ${identity}`);
     return this.referee.witness(node, identity, (ip, isOwned, reason) => {
       const line = `${node.name} ${isOwned ? "answers for" : "leaves"} ${ip}`;
-      this.moves.push({ atMs: this.nowMs, line, reason });
+      this.moves.push({ atMs: this.nowMs, ip, line, reason });
       this.trace(`${line} (${reason})`);
     });
   }

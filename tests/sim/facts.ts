@@ -259,9 +259,14 @@ function rank(ip: string, node: string): string {
 }
 
 function linkIsUp(text: string): boolean {
-  const links: unknown = JSON.parse(text);
-  return Array.isArray(links) &&
-    links.some((link) => link.name === "eth0" && link.up === true);
+  let isUp = LINKS_UP.get(text);
+  if (isUp === undefined) {
+    const links: unknown = JSON.parse(text);
+    isUp = Array.isArray(links) &&
+      links.some((link) => link.name === "eth0" && link.up === true);
+    LINKS_UP.set(text, isUp);
+  }
+  return isUp;
 }
 
 /** Reads what every object says of itself. */
@@ -298,6 +303,8 @@ function remembered<T>(
 }
 
 const RANKS = new Map<string, string>();
+/** What Leases say of links: the same few texts again and again. */
+const LINKS_UP = new Map<string, boolean>();
 const OUR_CLASS = "openelb.io/openelb";
 const ADDRESS = "eip.openelb.kubesphere.io/v1alpha1";
 const POOL = "eip.openelb.kubesphere.io/v1alpha2";

@@ -72,6 +72,22 @@ const CLUSTER_MUTATIONS: readonly Mutation[] = [
     }],
   },
   {
+    name: "Lease judged during an outage",
+    noticedBy: "clusters",
+    patches: [{
+      file: "mod/election/liveness.ts",
+      find: `  if (!state.listed || provenMs === undefined) return;
+  const ownMs`,
+      replace: `  if (!state.listed) return;
+  const ownMs`,
+    }, {
+      file: "mod/election/liveness.ts",
+      find:
+        "if (nowMs - provenMs >= Math.min(ownMs, known.durationMs) / 2) continue;",
+      replace: "if (ownMs < 0) continue;",
+    }],
+  },
+  {
     name: "gratuitous once",
     noticedBy: "clusters",
     patches: [{

@@ -12,6 +12,8 @@
  */
 
 import { addressKey, type Asker, question, sayingOf } from "./frames.ts";
+import { addrOf, macOf } from "./link/addresses.ts";
+import { answerOf } from "./link/hosts.ts";
 import { macNumberAt, type Segment, type Station } from "./segment.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -31,11 +33,15 @@ export interface CacheEntry {
 export class NeighborClient implements Station {
   readonly name: string;
   readonly macNumber: number;
+  readonly isAgent = false;
   readonly #asker: Asker;
   readonly #timeline: Timeline;
   readonly #segment: Segment;
   /** Whether gratuitous ARP is subject to `locktime`, too. */
   readonly #isOld: boolean;
+  /** Its addresses, as keys. */
+  readonly #own: ReadonlySet<number>;
+  readonly #host: Parameters<typeof answerOf>[1];
   readonly #cache = new Map<number, CacheEntry>();
 
   /** A host that has talked to nobody. */
@@ -53,7 +59,13 @@ export class NeighborClient implements Station {
     this.#timeline = parts.timeline;
     this.#segment = parts.segment;
     this.#isOld = parts.isOld;
-    this.macNumber = Number.parseInt(parts.asker.mac.replaceAll(":", ""), 16);
+    const { mac, ipv4, ipv6 } = parts.asker;
+    this.macNumber = Number.parseInt(mac.replaceAll(":", ""), 16);
+    this.#own = new Set([ipv4, ipv6].map(addressKey));
+    this.#host = {
+      mac: macOf(0, this.macNumber & 0xff),
+      ips: new Set([ipv4, ipv6].map(addrOf)),
+    };
   }
 
   /** The entry of an address. */
@@ -75,13 +87,24 @@ export class NeighborClient implements Station {
   hear(frames: readonly Uint8Array[]): void {
     for (const frame of frames) {
       const saying = sayingOf(frame);
-      if (saying === undefined || saying.kind === "ask") continue;
+      if (saying === undefined) continue;
+      if (saying.kind === "ask") {
+        this.#answer(frame, saying.address);
+        continue;
+      }
       const entry = this.#cache.get(saying.address);
       if (entry === undefined) continue;
       const isAnswer = !saying.isRequest &&
         macNumberAt(frame, 0) === this.macNumber;
       this.#heed(entry, saying, isAnswer);
     }
+  }
+
+  /** Every host answers for its own addresses: agents ask it for a sign of life. */
+  #answer(frame: Uint8Array, asked: number): void {
+    if (!this.#own.has(asked)) return;
+    const answer = answerOf(frame, this.#host);
+    if (answer !== undefined) this.#segment.send(this, [answer]);
   }
 
   #ask(ip: string): Uint8Array | undefined {

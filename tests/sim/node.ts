@@ -76,6 +76,7 @@ export class SimNode implements Station {
   /** What its agent said in its log. */
   readonly log: string[] = [];
   readonly macNumber: number;
+  readonly isAgent = true;
   /** Longest time from one isolate to the other. */
   isolateMsMax: number;
   readonly #world: NodeWorld;
@@ -184,6 +185,7 @@ export class SimNode implements Station {
       told: [],
       mainDueMs: undefined,
       wireDueMs: undefined,
+      wireArmedMs: Infinity,
       toWireMs: 0,
       toMainMs: 0,
       isLeaving: false,
@@ -391,6 +393,9 @@ export class SimNode implements Station {
         break;
       case "wire": {
         const { command } = effect;
+        if (command.kind === "nodes") {
+          agent.witness.tells(command.nodes, this.monoMs);
+        }
         agent.toWireMs = this.#hopMs(agent.toWireMs);
         this.#world.timeline.at(agent.toWireMs, () => {
           if (agent !== this.#agent) return;
@@ -457,16 +462,19 @@ export class SimNode implements Station {
     });
   }
 
+  /** Sees to it that the wire isolate wakes in time. Mostly that only moves later, which is noticed when the former time has come. */
   #armWire(agent: Agent): void {
     const dueMs = agent.core.deadlineMs();
-    if (dueMs === agent.wireDueMs) return;
     agent.wireDueMs = dueMs;
-    if (dueMs === undefined) return;
+    if (dueMs === undefined || dueMs >= agent.wireArmedMs) return;
+    agent.wireArmedMs = dueMs;
     this.#world.timeline.after(Math.max(0, dueMs - this.monoMs), () => {
       this.#inProcess(agent, () => {
-        if (agent.wireDueMs !== dueMs) return;
-        agent.wireDueMs = undefined;
-        this.#turn(agent);
+        if (agent.wireArmedMs !== dueMs) return;
+        agent.wireArmedMs = Infinity;
+        const isDue = (agent.wireDueMs ?? Infinity) <= this.monoMs;
+        if (isDue) this.#turn(agent);
+        else this.#armWire(agent);
       });
     });
   }
@@ -509,6 +517,8 @@ interface Agent {
   told: Told[];
   mainDueMs: number | undefined;
   wireDueMs: number | undefined;
+  /** When it is looked whether it is due; `Infinity` when it is not. */
+  wireArmedMs: number;
   /** When what was said last to the other isolate arrives. */
   toWireMs: number;
   toMainMs: number;

@@ -9,6 +9,7 @@
  */
 
 import { type JsonObject, stringAt } from "@/lab/apiserver/json.ts";
+import type { NodeView } from "@/node/mod.ts";
 import type { PlannedWrite, WriteOutcome } from "@/reconcile/mod.ts";
 import { AddressBook } from "./address_book.ts";
 import type { Timeline } from "./timeline.ts";
@@ -160,6 +161,17 @@ export class AgentWitness {
     );
     if (holder === "") return;
     this.#liveUntilMs = sentMonoMs + LEASE_MS;
+  }
+
+  /** Main tells the wire isolate which agents live: one that is not known to be dead does. */
+  tells(nodes: readonly NodeView[], monoMs: number): void {
+    for (const { node, live } of nodes) {
+      if (live || node === this.#node.name) continue;
+      if (this.view.knowsDead(node, monoMs)) continue;
+      this.#broken(
+        `${this.#node.name} takes ${node} for dead, and could not tell`,
+      );
+    }
   }
 
   /** It says that it began or ceased to answer for an address. */

@@ -2,15 +2,15 @@
  * One seed from its first to its last virtual second.
  *
  * ```text
- *  0 s       40 s                                170 s            320 s    350 s
- *  |  start  |  faults, and what operators do    |  all mended    | settled | still so
- *                                                                  and at rest
+ *  0 s       40 s                          170 to 420 s      150 s later      600 s
+ *  |  start  |  faults, and operators      |  all mended     |  settled       |  still so
+ *                                                               and at rest
  * ```
  *
  * @module
  */
 
-import { SimCluster } from "./cluster.ts";
+import { type Move, SimCluster } from "./cluster.ts";
 import {
   drawDurationMs,
   type FaultKind,
@@ -19,13 +19,18 @@ import {
   type Role,
   strike,
 } from "./faults.ts";
-import { question } from "./frames.ts";
+import { question, sayingOf } from "./frames.ts";
 import { addrOf, macOf } from "./link/addresses.ts";
 import { answerOf } from "./link/hosts.ts";
 import type { SimNode } from "./node.ts";
 import { Operator } from "./operator.ts";
 import type { Station } from "./segment.ts";
-import { drawPlan, type SwarmPlan, type SwarmWishes } from "./swarm.ts";
+import {
+  drawPlan,
+  FAULTS_RUSH_END_MS,
+  type SwarmPlan,
+  type SwarmWishes,
+} from "./swarm.ts";
 import { checkFollowed, checkSettled } from "./verdict.ts";
 
 /** A fault that happened, and what the node was that it hit. */
@@ -84,12 +89,16 @@ class SeedRun {
   readonly #operator: Operator;
   readonly #busy = new Set<SimNode>();
   readonly #ongoing = new Set<Ongoing>();
+  #lookMs: number;
   /** A host that asks for every address and keeps nothing. */
   readonly #auditor: Station = {
     name: "auditor",
+    isAgent: false,
     macNumber: Number.parseInt(AUDITOR.mac.replaceAll(":", ""), 16),
     hear: (frames) => {
       for (const frame of frames) {
+        // Nearly all it hears are answers.
+        if (sayingOf(frame)?.kind !== "ask") continue;
         const answer = answerOf(frame, AUDITOR_HOST);
         if (answer === undefined) continue;
         this.cluster.segment.send(this.#auditor, [answer]);
@@ -106,6 +115,9 @@ class SeedRun {
       trace === undefined ? plan : { ...plan, trace },
     );
     this.#operator = new Operator(this.cluster, plan);
+    this.#lookMs = plan.faultsEndMs > FAULTS_RUSH_END_MS
+      ? LOOK_SELDOM_MS
+      : LOOK_MS;
   }
 
   live(): void {
@@ -114,17 +126,19 @@ class SeedRun {
     cluster.segment.attach(this.#auditor);
     this.#look(0);
     this.#schedule();
-    cluster.run(FAULTS_END_MS);
+    cluster.run(this.#plan.faultsEndMs);
     for (const fault of [...this.#ongoing]) this.#end(fault);
     cluster.calm();
     this.#operator.mend();
     cluster.trace("ALL MENDED");
-    cluster.run(SETTLED_MS - FAULTS_END_MS);
+    cluster.run(SETTLING_MS);
     checkSettled(cluster);
+    const settledMs = cluster.nowMs;
     const writes = cluster.writes.length;
-    cluster.run(END_MS - SETTLED_MS);
+    this.#lookMs = LOOK_AT_REST_MS;
+    cluster.run(END_MS - settledMs);
     checkSettled(cluster);
-    this.#checkAtRest(writes);
+    this.#checkAtRest(settledMs, writes);
   }
 
   #schedule(): void {
@@ -142,7 +156,7 @@ class SeedRun {
 
   #drawTimeMs(): number {
     return FAULTS_BEGIN_MS +
-      this.cluster.draw(FAULTS_END_MS - FAULTS_BEGIN_MS - 1);
+      this.cluster.draw(this.#plan.faultsEndMs - FAULTS_BEGIN_MS - 1);
   }
 
   #strike(): void {
@@ -152,7 +166,7 @@ class SeedRun {
     if (fault === undefined) {
       // Everybody is down: there is nobody to hit before somebody is up.
       cluster.timeline.after(1_000, () => {
-        if (cluster.nowMs < FAULTS_END_MS) this.#strike();
+        if (cluster.nowMs < this.#plan.faultsEndMs) this.#strike();
       });
       return;
     }
@@ -171,7 +185,7 @@ class SeedRun {
     fault.end();
   }
 
-  /** Once a second somebody has something to send to everybody. */
+  /** Now and then somebody has something to send to everybody: once or twice in two seconds while things happen. */
   #look(round: number): void {
     const { cluster } = this;
     const ips = someOf(shownIps(cluster), round);
@@ -179,15 +193,18 @@ class SeedRun {
     if (asked.length > 0) cluster.segment.send(this.#auditor, asked);
     checkFollowed(cluster, ips);
     for (const client of cluster.clients) client.talk(ips);
-    cluster.timeline.after(LOOK_MS, () => this.#look(round + 1));
+    cluster.timeline.after(this.#lookMs, () => this.#look(round + 1));
   }
 
-  #checkAtRest(writes: number): void {
+  /** Whether nothing happened since a time but what may, after so many writes. */
+  #checkAtRest(settledMs: number, writes: number): void {
     const { cluster } = this;
-    const moves = cluster.moves.filter(({ atMs }) => atMs >= MOVES_FROM_MS);
+    const moves = cluster.moves.filter(({ atMs }) =>
+      atMs >= settledMs - WRITTEN_MS
+    );
     // A VIP goes back to a better node when everything has been well for long.
-    const unplanned = moves.find(({ atMs, reason }) =>
-      atMs >= SETTLED_MS && !PLANNED.has(reason)
+    const unplanned = moves.find((move) =>
+      move.atMs >= settledMs && !isPlanned(move, moves)
     );
     if (unplanned !== undefined) {
       cluster.referee.broken(
@@ -223,8 +240,23 @@ function someOf(ips: readonly string[], round: number): readonly string[] {
   return [...ips, ...ips].slice(start, start + LOOKED_AT_MAX);
 }
 
+/**
+ * Whether a VIP moved because another node has the better right to it. Where
+ * agents do not hear each other, the one that had it yields to a claim by ARP.
+ */
+function isPlanned(move: Move, moves: readonly Move[]): boolean {
+  if (PLANNED.has(move.reason)) return true;
+  return move.reason === "yielded" &&
+    moves.some(({ atMs, ip, reason }) =>
+      reason === "relieved" && ip === move.ip && atMs <= move.atMs &&
+      move.atMs - atMs <= YIELDING_MS
+    );
+}
+
 /** Why VIPs move when nothing is wrong. */
 const PLANNED: ReadonlySet<string> = new Set(["relieved", "better-candidate"]);
+/** How long it takes at most until a claim was heard and yielded to. */
+const YIELDING_MS = 2_000;
 const AUDITOR = {
   mac: "02:00:00:00:00:07",
   ipv4: "192.168.0.7",
@@ -235,11 +267,14 @@ const AUDITOR_HOST = {
   ips: new Set([addrOf(AUDITOR.ipv4), addrOf(AUDITOR.ipv6)]),
 };
 const LOOK_MS = 1_000;
+/** The same when faults come with time in between. */
+const LOOK_SELDOM_MS = 2_000;
+/** At rest only clients that forget ask anew. */
+const LOOK_AT_REST_MS = 5_000;
 const LOOKED_AT_MAX = 32;
 const FAULTS_BEGIN_MS = 40_000;
-const FAULTS_END_MS = 170_000;
-/** By when everything has to be settled: 150 s after the last fault. */
-const SETTLED_MS = 320_000;
-const END_MS = 350_000;
-/** Moves so long before the last look still have something written. */
-const MOVES_FROM_MS = 300_000;
+/** After how long without a fault everything has to be settled. */
+const SETTLING_MS = 150_000;
+const END_MS = 600_000;
+/** By when what a move changes is written. */
+const WRITTEN_MS = 20_000;

@@ -15,6 +15,8 @@ export interface Station {
   readonly name: string;
   /** MAC address of its interface, as the last 48 bits of a number. */
   readonly macNumber: number;
+  /** Whether it listens to what agents say to each other; other interfaces drop that unseen. */
+  readonly isAgent: boolean;
   /** Takes frames that arrived together; not to be changed. */
   hear(frames: readonly Uint8Array[]): void;
 }
@@ -88,15 +90,28 @@ export class Segment {
     if (frames.length === 0) return;
     for (const station of this.#stations) {
       if (station === from || !this.carries(from.name, station.name)) continue;
-      const arriving = frames.filter((frame) =>
-        isFor(frame, station) && !this.#happens(this.carriage.lossShare)
-      );
+      const arriving = this.#arriving(frames, station);
       if (arriving.length === 0) continue;
       this.#deliver(station, arriving);
       if (this.#happens(this.carriage.doubleShare)) {
         this.#deliver(station, arriving);
       }
     }
+  }
+
+  /** Those of some frames that reach a host. */
+  #arriving(
+    frames: readonly Uint8Array[],
+    station: Station,
+  ): readonly Uint8Array[] {
+    const { lossShare } = this.carriage;
+    const arriving: Uint8Array[] = [];
+    for (const frame of frames) {
+      if (isFor(frame, station) && !this.#happens(lossShare)) {
+        arriving.push(frame);
+      }
+    }
+    return arriving;
   }
 
   #deliver(station: Station, frames: readonly Uint8Array[]): void {
@@ -110,10 +125,10 @@ export class Segment {
   }
 }
 
-/** Whether a switch hands a frame to a host: broadcast, multicast, or its own. */
+/** Whether a host takes a frame in: broadcast, a group it may be in, or its own. */
 function isFor(frame: Uint8Array, station: Station): boolean {
-  return ((frame[0] ?? 0) & 1) === 1 ||
-    macNumberAt(frame, 0) === station.macNumber;
+  if (((frame[0] ?? 0) & 1) === 1) return station.isAgent || !isOfAgents(frame);
+  return macNumberAt(frame, 0) === station.macNumber;
 }
 
 /** Whether a frame is one that agents send to each other. */

@@ -26,6 +26,8 @@ export interface SwarmPlan {
   readonly nodes: number;
   /** Services at the start; the operator adds and removes some. */
   readonly services: number;
+  /** When the last fault has ended, and the last deed is done: they come in a rush, or with time in between. */
+  readonly faultsEndMs: number;
   /** How many faults, and which kinds of them. */
   readonly faults: number;
   readonly faultKinds: readonly FaultKind[];
@@ -67,7 +69,7 @@ export function drawPlan(seed: number, wishes: SwarmWishes = {}): SwarmPlan {
     roominess: random.pick([0.7, 1.1, 2]),
     isolateMsMax: random.pick([3, 20, 100]),
     isExact: random.int(2) === 0,
-    isFiltered: nodes > UNFILTERED_NODES_MAX,
+    isFiltered: nodes > UNFILTERED_NODES_MAX || seed % FILTERED_EVERY === 0,
     weather: {
       slowShare: random.pick([0, 0, 0.02]),
       lostShare: random.pick([0, 0, 0.01]),
@@ -81,6 +83,11 @@ export function drawPlan(seed: number, wishes: SwarmWishes = {}): SwarmPlan {
       doubleShare: random.pick([0, 0.02]),
       delayMsMax: random.pick([0, 1, 5]),
     },
+    faultsEndMs: random.pick([
+      FAULTS_RUSH_END_MS,
+      FAULTS_RUSH_END_MS,
+      FAULTS_SPARSE_END_MS,
+    ]),
   };
 }
 
@@ -88,20 +95,20 @@ function drawSize(
   random: Random,
 ): { readonly nodes: number; readonly services: number } {
   const lot = random.next();
-  if (lot < 0.95) {
+  if (lot < 0.98) {
     return {
-      nodes: random.pick([3, 3, 3, 3, 4]),
+      nodes: random.pick([2, 2, 3, 3, 3, 3, 4]),
       services: SERVICES_MIN + random.int(8),
     };
   }
-  if (lot < 0.99) {
+  if (lot < 0.995) {
     return {
-      nodes: 6 + random.int(4),
+      nodes: 6 + random.int(3),
       services: SERVICES_MIN + random.int(30),
     };
   }
   if (lot < 0.9999) {
-    return { nodes: 10 + random.int(10), services: 60 + random.int(140) };
+    return { nodes: 10 + random.int(6), services: 60 + random.int(140) };
   }
   return { nodes: 50, services: 500 };
 }
@@ -124,6 +131,12 @@ function drawSome<T>(
 export const FAULTS_MIN = 3;
 /** Services of a seed at least. */
 export const SERVICES_MIN = 20;
+/** When the faults are over that come in a rush. */
+export const FAULTS_RUSH_END_MS = 170_000;
+/** When they are otherwise: with time for what takes minutes to settle. */
+const FAULTS_SPARSE_END_MS = 420_000;
 const MANY_NODES = 12;
 /** Of more, what they say to each other takes longer to simulate than it is worth: `link/` does that. */
 const UNFILTERED_NODES_MAX = 6;
+/** Of all others so many go without what agents say to each other. */
+const FILTERED_EVERY = 40;

@@ -143,6 +143,12 @@ export class ToldView {
     }, for ${monoMs - sinceMs} ms`;
   }
 
+  /** Whether this agent could tell that the Lease of another has run out, or was given back. */
+  knowsDead(node: string, monoMs: number): boolean {
+    this.#settle(monoMs);
+    return this.#fellows.get(node)?.isDead ?? true;
+  }
+
   /** It does not answer for an address any more. */
   released(ip: string): void {
     this.#leavingSinceMs.delete(ip);

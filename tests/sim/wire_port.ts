@@ -176,14 +176,15 @@ class SimPacketLink implements PacketLink {
   }
 
   send(count: number): number {
-    const frames = Array.from(
-      { length: count },
-      (_, i) => frameOf(this.tx, i).slice(),
-    );
-    this.#host.answered(
-      frames.flatMap((frame) => sayingOf(frame) ?? []),
-      this.#isBatchOld,
-    );
+    const frames: Uint8Array[] = [];
+    const sayings: Saying[] = [];
+    for (let i = 0; i < count; i++) {
+      const frame = frameOf(this.tx, i).slice();
+      frames.push(frame);
+      const saying = sayingOf(frame);
+      if (saying !== undefined) sayings.push(saying);
+    }
+    this.#host.answered(sayings, this.#isBatchOld);
     this.#host.send(frames);
     return count;
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { deepStrictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { type MacAddr, parseMacAddr } from "@/addr/mac_addr.ts";
 import { assert } from "@/lang/assert.ts";
@@ -17,7 +18,7 @@ import type {
   FailoverEvent,
   FailoverReason,
 } from "./events.ts";
-import { failoverDeadlineMs, stepFailover } from "./failover.ts";
+import { failoverDeadlineMs, stepFailover, stepWhole } from "./failover.ts";
 import { type FailoverState, initialFailover } from "./state.ts";
 
 /** How a world is. */
@@ -77,7 +78,11 @@ export class World {
     new Map();
   readonly vips: readonly IpAddr[];
   readonly options: Required<WorldOptions>;
+  /** Steps of all cores, and those of them in which the core expected nothing to do. */
+  readonly steps = { all: 0, quiet: 0 };
   readonly #random: Random;
+  /** Of each core one that is stepped wholly every time. */
+  readonly #twins = new WeakMap<FailoverState, FailoverState>();
   readonly #queue = new Heap<Scheduled>((a, b) =>
     a.atMs - b.atMs || a.sequence - b.sequence
   );
@@ -260,13 +265,16 @@ export class World {
   }
 
   #core(name: string, incarnation: bigint): FailoverState {
-    return initialFailover({
+    const config = {
       node: name,
       nodeId: nodeId(name),
       nodeIdOf: nodeId,
       incarnation,
       patienceMs: 0,
-    });
+    };
+    const state = initialFailover(config);
+    this.#twins.set(state, initialFailover(config));
+    return state;
   }
 
   #nodesView() {
@@ -297,13 +305,30 @@ export class World {
       node.backlog.push(event);
       return;
     }
+    // As hosts do at the begin of every turn.
+    this.#step(node, { kind: "turn", nowMs: event.nowMs });
+    const state = this.#step(node, event);
+    this.#measure();
+    this.#wake(node, state);
+  }
+
+  /** Steps a core, and another one that leaves nothing out: they are to ask for the same. */
+  #step(node: WorldNode, event: FailoverEvent): FailoverState {
+    const twin = this.#twins.get(node.state);
+    assert(twin !== undefined, "Every core has a twin");
+    this.steps.all++;
+    if (event.nowMs < node.state.quietUntilMs) this.steps.quiet++;
     const [state, effects] = stepFailover(node.state, event);
+    const [, wholly] = stepWhole(twin, event);
+    if (effects.length + wholly.length > 0) deepStrictEqual(effects, wholly);
+    const times = timesOf(twin);
+    const isSame = timesOf(state).every((time, at) => time === times[at]);
+    if (!isSame) deepStrictEqual(timesOf(state), times);
     for (const effect of effects) {
       this.trace.push({ nowMs: this.nowMs, node: node.name, effect });
       this.#carry(node, effect);
     }
-    this.#measure();
-    this.#wake(node, state);
+    return state;
   }
 
   #wake(node: WorldNode, state: FailoverState): void {
@@ -428,6 +453,20 @@ export function ip(text: string): IpAddr {
 /** An id for a node that reads like its name. */
 export function nodeId(name: string): NodeId {
   return name.padStart(16, "0") as NodeId;
+}
+
+/** What a core goes by, and what it is to be woken for. */
+function timesOf(state: FailoverState): readonly unknown[] {
+  const times: unknown[] = [
+    state.lastStepMs,
+    state.lastProofMs,
+    failoverDeadlineMs(state),
+  ];
+  for (const fellow of state.fellows.values()) {
+    const { presence, heardMs, silenceFromMs, frames, said } = fellow;
+    times.push(presence, heardMs, silenceFromMs, frames, said.uptimeMs);
+  }
+  return times;
 }
 
 interface Scheduled {

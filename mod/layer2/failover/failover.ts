@@ -15,6 +15,7 @@ import {
   LIST_PAUSE_MS,
   LIST_REFRESH_MS,
   OUT_OF_TURN_MS,
+  STALL_MS,
   VETTED_MAX,
 } from "./constants.ts";
 import type {
@@ -24,7 +25,7 @@ import type {
   FailoverEvent,
   FellowReport,
 } from "./events.ts";
-import { drop, fellowNamed, heedFrame } from "./fellows.ts";
+import { drop, fellowNamed, heedFrame, heedSteady } from "./fellows.ts";
 import {
   foreignDueMs,
   heedClaim,
@@ -36,6 +37,7 @@ import { hasSuccessor } from "./plan.ts";
 import {
   advanceLink,
   checkGap,
+  goodUntilMs,
   isUp,
   linkDown,
   linkDueMs,
@@ -66,6 +68,24 @@ export function stepFailover(
   state: FailoverState,
   event: FailoverEvent,
 ): FailoverStep {
+  if (isQuiet(state, event.nowMs) && heedQuietly(state, event)) {
+    return [state, NOTHING];
+  }
+  return stepWhole(state, event);
+}
+
+/**
+ * Advances by one event, and looks at everything: what {@linkcode stepFailover}
+ * does unless nothing can have come of the event.
+ *
+ * @param state Where it is; changed in place.
+ * @param event What happened.
+ * @returns The same state, and what it asks for.
+ */
+export function stepWhole(
+  state: FailoverState,
+  event: FailoverEvent,
+): FailoverStep {
   const effects: FailoverEffect[] = [];
   const step: Step = { state, nowMs: event.nowMs, effects };
   if (state.phase.kind === "stopped") return [state, effects];
@@ -78,6 +98,7 @@ export function stepFailover(
   watchRivals(step);
   advanceVips(step);
   sendFrames(step);
+  state.quietUntilMs = quietUntilMs(state);
   return [state, effects];
 }
 
@@ -136,6 +157,55 @@ export function fellowReports(state: FailoverState): readonly FellowReport[] {
     .filter((fellow) => fellow.inView || fellow.incarnation >= 0n)
     .sort((a, b) => a.id < b.id ? -1 : 1)
     .map(({ node, presence, list }) => ({ node, presence, vips: list.size }));
+}
+
+/**
+ * Whether nothing is due and nothing waits to be looked at. Between two whole
+ * steps times only move later, so that the bound found by the last one holds.
+ */
+function isQuiet(state: FailoverState, nowMs: number): boolean {
+  return nowMs < state.quietUntilMs && state.lastStepMs !== undefined &&
+    nowMs - state.lastStepMs <= STALL_MS;
+}
+
+/**
+ * Heeds an event of a quiet link from which nothing follows but that time went
+ * on and somebody lives; false, with nothing changed, for any other.
+ */
+function heedQuietly(state: FailoverState, event: FailoverEvent): boolean {
+  const { nowMs } = event;
+  switch (event.kind) {
+    case "turn":
+    case "deadline":
+      break;
+    case "heard":
+      state.lastProofMs = nowMs;
+      rememberWitness(state, event.ip, event.mac);
+      break;
+    case "frame":
+      if (!heedSteady(state, event)) return false;
+      break;
+    default:
+      return false;
+  }
+  state.lastStepMs = nowMs;
+  return true;
+}
+
+/** Until when a step would change nothing, unless something happens. */
+function quietUntilMs(state: FailoverState): number {
+  // In the other phases a step may be what a condition waits for.
+  if (state.phase.kind !== "good" || state.allDirty) return -Infinity;
+  const waiting = state.dirty.size + state.refused.size + state.defending.size;
+  if (waiting > 0) return -Infinity;
+  return Math.min(
+    goodUntilMs(state),
+    state.fellowAgenda.firstMs(),
+    state.vipAgenda.firstMs(),
+    foreignDueMs(state),
+    state.rivalDueMs,
+    framesDueMs(state),
+  );
 }
 
 function heed(step: Step, event: FailoverEvent): void {
@@ -305,3 +375,5 @@ function beaconDueMs(state: FailoverState): number {
   const pauseMs = state.beaconWanted ? OUT_OF_TURN_MS : beaconIntervalMs(state);
   return state.beaconMs + pauseMs;
 }
+
+const NOTHING: readonly FailoverEffect[] = [];

@@ -34,6 +34,7 @@ import {
   SUSPECTER_MS,
   VOUCHED_RECHECK_MS,
 } from "./constants.ts";
+import type { FailoverEvent } from "./events.ts";
 import {
   isNewer,
   sendList,
@@ -80,6 +81,51 @@ export function heedFrame(step: Step, mac: MacAddr, frame: FellowFrame): void {
   learnMac(state, fellow, mac);
   heedMessage(step, fellow, frame.message);
   state.fellowAgenda.note(fellow);
+}
+
+/**
+ * Heeds a beacon of a fellow that is up and says nothing new, as nearly all
+ * frames are: the fellow lives, and nothing else follows from it.
+ *
+ * @param state The state.
+ * @param heard When it came, from where, and the frame.
+ * @returns False, with nothing changed, for any other frame.
+ */
+export function heedSteady(
+  state: FailoverState,
+  { nowMs, mac, frame }: FailoverEvent & { readonly kind: "frame" },
+): boolean {
+  const { message } = frame;
+  if (message.kind !== "beacon") return false;
+  const fellow = state.fellows.get(frame.sender);
+  if (
+    fellow === undefined || fellow.presence !== "up" || fellow.mac !== mac ||
+    fellow.incarnation !== frame.incarnation ||
+    !isSameBut(message.state, fellow.said) || fellow.said.unsure ||
+    isNewer(message.state.listVersion, fellow.heldVersion)
+  ) return false;
+  const grownMs = (message.state.uptimeMs - fellow.said.uptimeMs) | 0;
+  const { uptimeAtMs } = fellow;
+  if (
+    uptimeAtMs === undefined || grownMs < 0 ||
+    grownMs - (nowMs - uptimeAtMs) > STALL_MS
+  ) return false;
+  state.lastProofMs = nowMs;
+  fellow.said = message.state;
+  fellow.uptimeAtMs = nowMs;
+  fellow.heardMs = nowMs;
+  fellow.frames++;
+  fellow.silenceFromMs = nowMs;
+  fellow.vetoSinceMs = undefined;
+  return true;
+}
+
+/** Whether nothing is said anew but how long the fellow is up. */
+function isSameBut(a: FellowState, b: FellowState): boolean {
+  return a.listVersion === b.listVersion &&
+    a.beaconIntervalMs === b.beaconIntervalMs && a.unsure === b.unsure &&
+    a.frozen === b.frozen && a.listening === b.listening &&
+    a.leaving === b.leaving;
 }
 
 /**

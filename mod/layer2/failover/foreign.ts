@@ -31,6 +31,7 @@ import {
   type FailoverState,
   type Fellow,
   type ForeignHost,
+  type Holding,
   isOwned,
   isPresent,
   type Step,
@@ -102,11 +103,30 @@ export function unhold(step: Step, vip: Vip): void {
  */
 export function tellHeld(step: Step, vip: Vip): void {
   if (vip.heldBy === undefined || vip.heldTold) return;
-  const { mac, fellow } = vip.heldBy;
-  // An agent whose frames do not come through, not somebody else's host.
-  if (fellow !== undefined && isUnheard(fellow)) return;
+  if (isAgent(vip.heldBy)) return;
   vip.heldTold = true;
+  const { mac } = vip.heldBy;
   step.effects.push({ kind: "held", vip: vip.vip, mac, held: true });
+}
+
+/**
+ * Takes back what was told of a VIP when the host that answers for it turns out
+ * to be an agent: its Lease had run out, and it renews it again.
+ *
+ * @param step The step.
+ * @param vip The VIP.
+ */
+export function untellHeld(step: Step, vip: Vip): void {
+  if (vip.heldBy === undefined || !vip.heldTold) return;
+  if (!isAgent(vip.heldBy)) return;
+  vip.heldTold = false;
+  const { mac } = vip.heldBy;
+  step.effects.push({ kind: "held", vip: vip.vip, mac, held: false });
+}
+
+/** An agent whose frames do not come through, not somebody else's host. */
+function isAgent({ fellow }: Holding): boolean {
+  return fellow !== undefined && isUnheard(fellow);
 }
 
 /**

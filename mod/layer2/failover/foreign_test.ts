@@ -29,6 +29,30 @@ Deno.test("a VIP that an agent answers for whose frames do not come through is n
   deepStrictEqual(lone.said().filter((line) => line.startsWith("held")), []);
 });
 
+Deno.test("a host that was told to hold a VIP is none any more once it is known as an agent that lives", () => {
+  const lone = Lone.settled({ vips: [[ABCD, ["unheard"]]] });
+  const tell = (live: boolean) =>
+    lone.tell({
+      kind: "view",
+      nowMs: lone.nowMs,
+      nodes: [...ALL, "unheard"].map((node) => ({
+        node,
+        live: live || node !== "unheard",
+        leaving: false,
+      })),
+    });
+  const held = () =>
+    lone.said().flatMap((line) => /^(?:not )?held/.exec(line) ?? []);
+  tell(false).view({ vips: [[ABCD, ["a", "unheard"]]] });
+  lone.claim(ABCD, "unheard", "unheard").run(lone.nowMs + 600);
+  deepStrictEqual(held(), ["held"]);
+  tell(true);
+  deepStrictEqual(held(), ["not held"]);
+  tell(false);
+  deepStrictEqual(held(), ["held"]);
+  ok(!lone.state.answering.has(ABCD));
+});
+
 Deno.test("filtered: the weaker rank stops when a better node is heard to announce", () => {
   const lone = beside(BACD);
   lone.view({ nodes: ALL });

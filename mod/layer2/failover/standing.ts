@@ -194,6 +194,17 @@ export function linkDueMs(state: FailoverState): number {
 }
 
 /**
+ * Until when a node that is good stays so without any event, and asks no
+ * witness.
+ *
+ * @param state The state; good.
+ * @returns The time, or `Infinity` for the only agent.
+ */
+export function goodUntilMs(state: FailoverState): number {
+  return othersExist(state) ? phaseDueMs(state) : Infinity;
+}
+
+/**
  * Whether there are agents to be heard: nodes of the view that live by their
  * Lease, fellows that the view does not have, and whoever is present.
  *

@@ -297,6 +297,8 @@ export interface FailoverState {
   startMs: number;
   /** When the last step was made. */
   lastStepMs: number | undefined;
+  /** Before when a step changes nothing unless something happens, as the last whole step found. */
+  quietUntilMs: number;
   /** When any other host was heard last. */
   lastProofMs: number;
   /** Since when this node claims: good without a break. */
@@ -501,6 +503,7 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     leaveMs: undefined,
     startMs: 0,
     lastStepMs: undefined,
+    quietUntilMs: -Infinity,
     lastProofMs: -Infinity,
     readySinceMs: Infinity,
     standingSinceMs: undefined,

@@ -51,7 +51,7 @@ import {
   VOUCH_HOLD_MS,
 } from "./constants.ts";
 import type { FailoverReason } from "./events.ts";
-import { hold, tellHeld, unhold } from "./foreign.ts";
+import { hold, tellHeld, unhold, untellHeld } from "./foreign.ts";
 import {
   announceOnce,
   answer,
@@ -162,6 +162,7 @@ function observe(step: Step, vip: Vip, holder: Claim | undefined): void {
   if (holder?.standing === 2) vip.ownerLeavingMs ??= nowMs;
   else if (holder !== undefined) vip.ownerLeavingMs = undefined;
   if (holder !== undefined) unhold(step, vip);
+  else untellHeld(step, vip);
   arbitrate(step, vip, holder, owned);
 }
 

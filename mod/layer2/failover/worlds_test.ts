@@ -47,6 +47,7 @@ Deno.test.each(SEEDS)(
       strictEqual(world.owners(vip).length, 1, `${vip}: ${world.owners(vip)}`);
     }
     world.run(world.nowMs + 320_000);
+    ok(world.steps.quiet > world.steps.all / 2, "most steps change nothing");
     for (const vip of world.vips) {
       strictEqual(world.owner(vip), orderCandidates(nodes, vip)[0], vip);
     }
