@@ -394,7 +394,8 @@ export class SimNode implements Station {
       case "wire": {
         const { command } = effect;
         if (command.kind === "nodes") {
-          agent.witness.tells(command.nodes, this.monoMs);
+          const own = agent.main.view.node;
+          agent.witness.tells(command.nodes, own, this.monoMs);
         }
         agent.toWireMs = this.#hopMs(agent.toWireMs);
         this.#world.timeline.at(agent.toWireMs, () => {

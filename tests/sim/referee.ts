@@ -163,10 +163,10 @@ export class AgentWitness {
     this.#liveUntilMs = sentMonoMs + LEASE_MS;
   }
 
-  /** Main tells the wire isolate which agents live: one that is not known to be dead does. */
-  tells(nodes: readonly NodeView[], monoMs: number): void {
+  /** Main tells the wire isolate which agents live: one that is not known to be dead does. Its own Node may be another's. */
+  tells(nodes: readonly NodeView[], own: string, monoMs: number): void {
     for (const { node, live } of nodes) {
-      if (live || node === this.#node.name) continue;
+      if (live || node === own) continue;
       if (this.view.knowsDead(node, monoMs)) continue;
       this.#broken(
         `${this.#node.name} takes ${node} for dead, and could not tell`,
