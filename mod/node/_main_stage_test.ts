@@ -24,7 +24,12 @@ import type {
   WriteOutcome,
 } from "@/reconcile/mod.ts";
 import { type MainConfig, MainCore } from "./main.ts";
-import type { LocalLink, MainEffect, MainEvent } from "./main_events.ts";
+import type {
+  LocalLink,
+  MainEffect,
+  MainEvent,
+  NewsKind,
+} from "./main_events.ts";
 import { WATCHED_KINDS } from "./watches.ts";
 import type { WireCommand } from "./wire_messages.ts";
 
@@ -89,6 +94,12 @@ export class MainStage {
     return this.step(
       listed(watched, raws.map(([, raw]) => raw), `${this.#version}`),
     );
+  }
+
+  /** Answers `relist`; what an agent can do without is not on this stage. */
+  relist(watched: NewsKind): void {
+    const kind = WATCHED_KINDS.find((one) => one === watched);
+    if (kind !== undefined) this.list(kind);
   }
 
   /** The list of the Secret with the key arrives. */
@@ -165,7 +176,7 @@ export class MainStage {
       this.deadline();
       this.answerAll();
       for (const effect of this.effects.splice(0)) {
-        if (effect.kind === "relist") this.list(effect.watched);
+        if (effect.kind === "relist") this.relist(effect.watched);
       }
       this.answerAll();
     }

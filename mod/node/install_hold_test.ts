@@ -159,7 +159,7 @@ class Install {
     if (!this.isSilent) this.stage.open.push(...this.#waiting.splice(0));
     this.stage.answerAll();
     for (const effect of this.stage.effects.splice(0)) {
-      if (effect.kind === "relist") this.stage.list(effect.watched);
+      if (effect.kind === "relist") this.stage.relist(effect.watched);
       if (effect.kind === "exit") this.stage.effects.push(effect);
     }
   }

@@ -35,6 +35,7 @@ import type {
   Instant,
   MainEffect,
   MainEvent,
+  NewsKind,
   WatchNews,
 } from "./main_events.ts";
 import {
@@ -62,7 +63,7 @@ import { Unreadable, type UnreadableObject } from "./unreadable.ts";
 import { Upcoming } from "./upcoming.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
-import { WATCHED_KINDS, Watches } from "./watches.ts";
+import { NEWS_KINDS, WATCHED_KINDS, Watches } from "./watches.ts";
 
 /** What a node is told at birth. */
 export interface MainConfig {
@@ -467,10 +468,10 @@ export class MainCore {
     this.#outbox.clear();
     this.#relisting = leads ? new Set(WATCHED_KINDS) : undefined;
     this.#news.believeNextLists();
-    this.#relist(WATCHED_KINDS);
+    this.#relist(NEWS_KINDS);
   }
 
-  #relist(kinds: readonly WatchedKind[]): void {
+  #relist(kinds: readonly NewsKind[]): void {
     for (const watched of kinds) {
       this.#effects.push({ kind: "relist", watched });
     }

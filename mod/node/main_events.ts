@@ -138,7 +138,7 @@ export type MainEvent =
 export type MainEffect =
   | { readonly kind: "write"; readonly write: PlannedWrite }
   | { readonly kind: "wire"; readonly command: WireCommand }
-  | { readonly kind: "relist"; readonly watched: WatchedKind }
+  | { readonly kind: "relist"; readonly watched: NewsKind }
   | { readonly kind: "resolve-routes"; readonly targets: readonly IpAddr[] }
   | { readonly kind: "read-arp-ignore"; readonly links: readonly string[] }
   | {

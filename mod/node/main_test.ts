@@ -7,7 +7,7 @@ import { macAddr } from "@/addr/mac_addr.ts";
 import type { FellowReport } from "@/layer2/failover/events.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
 import { UNDER_WAY_MAX } from "./outbox.ts";
-import { WATCHED_KINDS } from "./watches.ts";
+import { NEWS_KINDS, WATCHED_KINDS } from "./watches.ts";
 
 Deno.test("main transcript: start, first list to last, Lease, leadership, fresh lists, first address", async (t) => {
   const stage = new MainStage();
@@ -283,7 +283,7 @@ Deno.test("MainCore begins again from what there is when the cluster was set bac
       }
     }
   }
-  deepStrictEqual(relists(stage).toSorted(), [...WATCHED_KINDS].toSorted());
+  deepStrictEqual(relists(stage).toSorted(), [...NEWS_KINDS].toSorted());
   ok(stage.text.includes("The cluster was set back to an earlier state"));
   for (const watched of WATCHED_KINDS) {
     stage.step(listed(

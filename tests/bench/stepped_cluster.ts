@@ -136,7 +136,8 @@ export class SteppedCluster {
       case "make-certificate":
         throw new Error("No webhook is served here");
       case "relist":
-        return [this.#listed(effect.watched)];
+        return WATCHED_KINDS.filter((kind) => kind === effect.watched)
+          .map((kind) => this.#listed(kind));
       case "read-arp-ignore":
         return [{
           kind: "arp-ignore",

@@ -17,6 +17,7 @@ import {
   MainCore,
   type MainEffect,
   type MainEvent,
+  WATCHED_KINDS,
   WireCore,
   type WireReport,
 } from "@/node/mod.ts";
@@ -405,9 +406,12 @@ export class SimNode implements Station {
         });
         break;
       }
-      case "relist":
-        agent.api?.relist(effect.watched);
+      case "relist": {
+        // What an agent can do without is not in these clusters.
+        const kind = WATCHED_KINDS.find((one) => one === effect.watched);
+        if (kind !== undefined) agent.api?.relist(kind);
         break;
+      }
       case "resolve-routes":
         this.#push(agent, {
           kind: "routes",

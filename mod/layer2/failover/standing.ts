@@ -300,15 +300,24 @@ function enter(
   state.beaconWanted = true;
   state.allDirty = true;
   if (answersBefore) return;
-  const announce = phase.kind === "good" || before === "suspended";
+  const wasSilent = before === "suspended";
+  const announce = wasSilent || phase.kind === "good" && mayAnnounceAll(step);
   for (const vip of state.owned.values()) {
     answer(step, vip, true);
     report(step, vip, true, vip.ownedReason);
     if (announce) {
-      // Others may have had it meanwhile: one announcement may get lost.
-      step.effects.push({ kind: "announce", vip: vip.vip, once: false });
+      // Others may have had it while this node was silent: one announcement may get lost.
+      step.effects.push({ kind: "announce", vip: vip.vip, once: !wasSilent });
     }
   }
+}
+
+/** Where the frames of agents are filtered, each lost answer of a witness makes a node unsure for a moment: that is no reason to announce everything each time. */
+function mayAnnounceAll({ state, nowMs }: Step): boolean {
+  if (state.owned.size === 0) return false;
+  if (nowMs - state.announcedAllMs < ANNOUNCE_ALL_MS) return false;
+  state.announcedAllMs = nowMs;
+  return true;
 }
 
 /** All answers off; what is owned stays owned. */
@@ -378,6 +387,9 @@ function suspendedDueMs(state: FailoverState, phase: Suspended): number {
   const stallMs = beaconIntervalMs(state) + GRACE_MS;
   return phase.settlingMs + Math.max(SETTLE_AFTER_STALL_MS, stallMs);
 }
+
+/** How often a node that answered all the while announces everything anew. */
+const ANNOUNCE_ALL_MS = 10_000;
 
 /** Losses within this time are one. */
 const SAME_LOSS_MS = 1_000;

@@ -302,7 +302,21 @@ Deno.test("settling: good after 400 ms, everything is announced", () => {
   lone.read();
   lone.run(sinceMs + 400);
   strictEqual(lone.state.phase.kind, "good");
-  ok(lone.said().includes(`announce ${ABCD}`));
+  ok(lone.said().includes(`announce ${ABCD} once`));
+});
+
+Deno.test("settling: a node that is unsure again and again announces everything every ten seconds only", () => {
+  const lone = STATES.settling();
+  const announced: number[] = [];
+  for (let turn = 0; turn < 20; turn++) {
+    lone.read();
+    lone.heard().run(lone.nowMs + 300).heard().run(lone.nowMs + 1_200);
+    strictEqual(lone.state.phase.kind, "unsure");
+    if (lone.said().some((line) => line === `announce ${ABCD} once`)) {
+      announced.push(lone.nowMs);
+    }
+  }
+  strictEqual(announced.length, 3);
 });
 
 Deno.test("settling: a fellow's list that is behind is waited for, a second at most", () => {

@@ -303,6 +303,8 @@ export interface FailoverState {
   lastProofMs: number;
   /** Since when this node claims: good without a break. */
   readySinceMs: number;
+  /** When everything was announced last because this node was sure again. */
+  announcedAllMs: number;
   /** Since when it has standing 0. */
   standingSinceMs: number | undefined;
   /** Start, last gap, last carrier. */
@@ -506,6 +508,7 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     quietUntilMs: -Infinity,
     lastProofMs: -Infinity,
     readySinceMs: Infinity,
+    announcedAllMs: -Infinity,
     standingSinceMs: undefined,
     stableSinceMs: 0,
     losses: [],

@@ -18,7 +18,7 @@ import {
 import type { KubernetesLab } from "../../kubernetes/lab.ts";
 import { EIPS } from "../../kubernetes/objects.ts";
 import { WATCH_SECONDS_MAX, WATCH_SECONDS_MIN } from "@/io/kube/reflector.ts";
-import { WATCHED_KINDS } from "@/node/watches.ts";
+import { NEWS_KINDS } from "@/node/watches.ts";
 import { pass, until } from "../../support/waiting.ts";
 import { cpuPercent, residentMib } from "../cpu.ts";
 import type { Floor, PartReport, Table } from "../report.ts";
@@ -393,5 +393,5 @@ const ANNOUNCED_MS_MAX = 60_000;
 const SETTLE_MS = 15_000;
 /** Longer than a batch of the audit log is held back. */
 const SAID_MS = 5_000;
-const WATCHES = WATCHED_KINDS.length;
+const WATCHES = NEWS_KINDS.length;
 const REST_MS = 60_000;
