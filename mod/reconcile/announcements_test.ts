@@ -72,6 +72,20 @@ Deno.test("Announcements: a Service without any endpoint is withdrawn, and comes
   deepStrictEqual(world.eligible(), []);
 });
 
+Deno.test("Announcements: a Service without endpoints keeps no other of its Eip from being announced", () => {
+  const world = new World();
+  // As many as a table is gone through in any order.
+  for (let i = 0; i < 9; i++) {
+    world.service(`empty-${i}`, { ips: [`192.0.2.${100 + i}`] });
+  }
+  world.service("other", { ips: ["192.0.2.92"] });
+  world.endpoints("other", [{ nodeName: "n2" }]);
+  world.plan();
+  const answered = [...world.announcements.plans.values()]
+    .filter(({ eligible }) => eligible.length > 0).map(({ vip }) => vip);
+  deepStrictEqual(answered.sort(), ["192.0.2.91", "192.0.2.92"]);
+});
+
 const UNFIT: readonly { name: string; node: Raw }[] = [
   { name: "not Ready", node: { ready: "False" } },
   { name: "of unknown state", node: { ready: "Unknown" } },
