@@ -16,7 +16,7 @@ import {
   type Spread,
   spread,
 } from "../statistics.ts";
-import { ApiAlone } from "./api_alone.ts";
+import { apiAlone } from "./api_alone.ts";
 import { buildBenchLab, LAB_METHOD, OTHERS_METHOD } from "./lab.ts";
 
 /** Measures it; inside a sandbox. */
@@ -35,10 +35,9 @@ export async function benchFirst(): Promise<PartReport> {
 async function besideTheApi(
   lab: KubernetesLab,
 ): Promise<readonly [Spread, Spread]> {
-  await using alone = await ApiAlone.start(lab);
   const aloneMs: number[] = [];
   const both = async (_: KubernetesLab, name: string): Promise<number> => {
-    aloneMs.push(await alone.measure(`${name}-alone`));
+    aloneMs.push(await apiAlone(lab, `${name}-alone`));
     await lab.objects.remove(servicePath(`${name}-alone`));
     return await firstArp(lab, name);
   };
@@ -63,7 +62,7 @@ function report(
     method: [
       LAB_METHOD,
       OTHERS_METHOD,
-      `The API server's own part is what a program takes that watches Services and writes an address into the status of a new one, and does nothing else: ${ROUNDS} times by turns with the ARP frames. A machine on which that alone takes 50 ms shows what an announcer adds, not what ${ARP_MS_MAX} ms are.`,
+      `The API server's own part is two round trips, a Service created and an address written into its status, ${ROUNDS} times by turns with the ARP frames: an announcer cannot do without them.`,
       `From before the POST of a Service with a wanted address, ${ROUNDS} of them one after the other; every node answers for another Service already; kube-proxy with \`--iptables-min-sync-period=10ms\`, its default adds a second for everybody. ARP is watched at the switch while nobody asks; for HTTP a client tries every ${HTTP_INTERVAL_MS} ms.`,
     ],
     tables: [{
