@@ -149,8 +149,14 @@ testNeeding(
     const named = (kind: string): readonly string[] =>
       arrayAt(objects.find((object) => object["kind"] === kind), "rules")
         .flatMap((rule) => arrayAt(rule, "resourceNames").map(String));
-    deepStrictEqual(named("ClusterRole"), ["lb", "lb", "me"]);
-    deepStrictEqual(named("Role"), ["foghorn-wire-key"]);
+    deepStrictEqual(named("ClusterRole"), [
+      "foghorn-admission",
+      ...["lb", "lb", "me"],
+    ]);
+    deepStrictEqual(named("Role"), [
+      ...["foghorn-wire-key", "foghorn-admission-certificate"],
+      "foghorn-admission-certificate",
+    ]);
     const daemonSet = objects.find(({ kind }) => kind === "DaemonSet");
     const [container] = arrayAt(
       daemonSet,
