@@ -11,6 +11,7 @@ import {
   runSandboxed,
   SandboxError,
 } from "@/lab/sandbox.ts";
+import { writeCitations } from "./cite.ts";
 import { describeMachine } from "./machine.ts";
 import { formatReport, type PartReport, type Report } from "./report.ts";
 
@@ -128,7 +129,10 @@ async function tell(
 ): Promise<number> {
   const page = formatReport(report);
   print(page.replaceAll(/<!-- .*? -->/g, ""));
-  if (args.includes("--write")) await Deno.writeTextFile(file, page);
+  if (args.includes("--write")) {
+    await Deno.writeTextFile(file, page);
+    await writeCitations();
+  }
   const kept = report.parts.every(({ floors }) =>
     floors.every(({ met }) => met)
   );

@@ -5,6 +5,13 @@
  */
 
 import { posix } from "node:path";
+import {
+  CITING_PAGES,
+  FIGURE,
+  FIGURE_PAGES,
+  figuresIn,
+} from "../bench/figures.ts";
+import { linesOf } from "./markdown.ts";
 import { tasksOf } from "./tasks.ts";
 import type { Tree } from "./tree.ts";
 
@@ -46,23 +53,6 @@ export function brokenPromises(tree: Tree): readonly string[] {
         ].map((why) => `${path}:${number}: ${why}`)
       ),
   );
-}
-
-interface Line {
-  readonly line: string;
-  readonly number: number;
-  /** The language of the fenced block the line is in. */
-  readonly fence: string | undefined;
-}
-
-function linesOf(text: string): readonly Line[] {
-  let fence: string | undefined;
-  return text.split("\n").map((line, index) => {
-    const mark = line.match(/^\s*```+\s*(\w*)/);
-    if (mark === null) return { line, number: index + 1, fence };
-    fence = fence === undefined ? mark[1] ?? "" : undefined;
-    return { line: "", number: index + 1, fence };
-  });
 }
 
 function unknownTasks(tree: Tree, line: string): readonly string[] {
@@ -140,34 +130,24 @@ function wrongFigures(
   path: string,
   line: string,
 ): readonly string[] {
-  if (path !== "README.md") return [];
-  const measured = figuresOf(
-    [FIGURES, KUBERNETES_FIGURES].map((page) => tree.get(page) ?? "").join(
-      "\n",
-    ),
+  if (!CITING_PAGES.includes(path)) return [];
+  const measured = figuresIn(
+    FIGURE_PAGES.map((page) => tree.get(page) ?? "").join("\n"),
   );
-  const wrong = [...figuresOf(line)].filter(([name, value]) =>
+  const wrong = [...figuresIn(line)].filter(([name, value]) =>
     measured.get(name) !== value
   ).map(([name, value]) =>
-    `${FIGURES} says ${
+    `${FIGURE_PAGES[0]} says ${
       measured.get(name) ?? "nothing"
     } for "${name}", this says ${value}`
   );
   const loose = line.replaceAll(FIGURE, "").match(MEASURED);
   return loose === null ? wrong : [
     ...wrong,
-    `Mark "${
-      loose[0]
-    }" as <!-- figure: NAME -->…<!-- /figure -->, as in ${FIGURES}`,
+    `Mark "${loose[0]}" as <!-- figure: NAME -->…<!-- /figure -->, as in ${
+      FIGURE_PAGES[0]
+    }`,
   ];
-}
-
-function figuresOf(text: string): ReadonlyMap<string, string> {
-  return new Map(
-    [...text.matchAll(FIGURE)].map((
-      [, name = "", value = ""],
-    ) => [name, value]),
-  );
 }
 
 function anchorsOf(markdown: string): ReadonlySet<string> {
@@ -188,9 +168,7 @@ function denoVersion(tree: Tree): string {
   return tree.get(".ci/run")?.match(/deno@([\d.]+)/)?.[1] ?? "unknown";
 }
 
-const FIGURES = "docs/figures.md";
-const KUBERNETES_FIGURES = "docs/figures-kubernetes.md";
-const FIGURE = /<!-- figure: ([\w-]+) -->(.*?)<!-- \/figure -->/g;
 // Figures that a bench measures carry one of these units.
-const MEASURED = /\d[\d.,]*\s?(µs|MiB|\/s\b|per second)/;
+const MEASURED =
+  /\d[\d.,]*\s?(µs|微秒|MiB|\/s\b|次\/秒|per second)|每秒\s?\d[\d.,]*/;
 const FLAG_SOURCES = /^(mod\/(cli|lab)\/.*|tests\/run|tools\/\w+)\.ts$/;
