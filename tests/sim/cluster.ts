@@ -194,6 +194,14 @@ export class SimCluster implements NodeWorld {
     for (const { weather } of this.nodes) {
       Object.assign(weather, { slowShare: 0, lostShare: 0, replays: 0 });
     }
+    // Where agents do not hear each other, their questions by ARP are all they
+    // have: with more loss than a bad link has, they cannot know who answers.
+    const { base, carriage } = this.segment;
+    if (this.segment.isFiltered) {
+      const lossShare = Math.min(base.lossShare, FILTERED_LOSS_MAX);
+      Object.assign(base, { lossShare });
+      Object.assign(carriage, { lossShare });
+    }
   }
 
   /** Asks the API server as an operator. */
@@ -290,3 +298,6 @@ const CLIENTS = [
     },
   },
 ] as const;
+
+/** Frames that are lost at rest on a link that carries no frames of agents, at most. */
+const FILTERED_LOSS_MAX = 0.01;

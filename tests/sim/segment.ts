@@ -37,8 +37,8 @@ export class Segment {
   readonly carriage: Carriage;
   /** How well it carries without trouble. */
   readonly base: Readonly<Carriage>;
-  /** Whether the network drops what agents send to each other. */
-  readonly #isFiltered: boolean;
+  /** Whether it drops what agents send to each other. */
+  readonly isFiltered: boolean;
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #stations: Station[] = [];
@@ -52,7 +52,7 @@ export class Segment {
     carriage: Carriage,
     isFiltered = false,
   ) {
-    this.#isFiltered = isFiltered;
+    this.isFiltered = isFiltered;
     this.#timeline = timeline;
     this.#random = random;
     this.carriage = { ...carriage };
@@ -84,7 +84,7 @@ export class Segment {
 
   /** Carries frames that are sent together, each to whom it is for. */
   send(from: Station, sent: readonly Uint8Array[]): void {
-    const frames = this.#isFiltered
+    const frames = this.isFiltered
       ? sent.filter((frame) => !isOfAgents(frame))
       : sent;
     if (frames.length === 0) return;

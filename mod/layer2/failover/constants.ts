@@ -68,6 +68,9 @@ export const LISTENING_WAIT_MS = 1_250;
 /** ARP Probes of a first claim (RFC 5227 §2.1.1, PROBE_NUM, shortened). */
 export const DAD_PROBES = 2;
 
+/** The same of an address that somebody answered for before: more, since it is probed for again and again, and of many probes two in a row get lost now and then. */
+export const HELD_PROBES = 5;
+
 /** Time between them, and after the last. */
 export const DAD_INTERVAL_MS = 100;
 

@@ -39,6 +39,7 @@ import {
   DEFEND_TRIES,
   DOUBT_MS,
   GRACE_MS,
+  HELD_PROBES,
   HELD_RETRY_MS,
   LEAVE_ALONE_MAX_MS,
   LEAVE_MAX_MS,
@@ -282,7 +283,8 @@ function advanceProbing(
 ): void {
   const { nowMs } = step;
   if (isHeld(step, vip) || nowMs < phase.nextMs) return;
-  if (phase.sent >= DAD_PROBES) {
+  const probes = vip.heldBy === undefined ? DAD_PROBES : HELD_PROBES;
+  if (phase.sent >= probes) {
     claim(step, vip, "claimed");
     return;
   }

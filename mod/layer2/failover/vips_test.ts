@@ -541,7 +541,10 @@ Deno.test("held: one VIP of several that a stranger gave up is asked for after 5
   lone.claim(ABCD, "x").claim(BACD, "x");
   while (lone.nowMs < 6_700) lone.run(lone.nowMs + 400).claim(ABCD, "x");
   strictEqual(kindOf(lone, BACD), "held");
-  lone.run(7_271);
+  // Five questions in a row, for two of many get lost now and then.
+  lone.run(7_471);
+  strictEqual(kindOf(lone, BACD), "probing");
+  lone.run(7_571);
   strictEqual(kindOf(lone, BACD), "owner");
   strictEqual(kindOf(lone, ABCD), "held");
 });
