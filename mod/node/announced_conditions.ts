@@ -90,6 +90,8 @@ export class AnnouncedConditions {
   readonly #unanswered = new Map<string, Unreached>();
   /** Services by VIP, as last planned: a plan that is gone does not tell. */
   readonly #users = new Map<IpAddr, readonly string[]>();
+  /** Services that the API server does not know, though their deletion was not heard of yet. */
+  readonly #gone = new Set<string>();
   #led = false;
   #plannedMs = -Infinity;
 
@@ -138,8 +140,9 @@ export class AnnouncedConditions {
 
   /** Takes the answer to a write; what it says of the Service is in the tables by then. */
   written({ id }: PlannedWrite, outcome: WriteOutcome, at: Instant): void {
-    const isOver = outcome.kind === "written" || outcome.reason === "not-found";
-    if (isOver) this.#queue.succeed(id);
+    const isGone = outcome.kind === "failed" && outcome.reason === "not-found";
+    if (isGone) this.#gone.add(id.slice(ID_PREFIX.length));
+    if (isGone || outcome.kind === "written") this.#queue.succeed(id);
     else this.#queue.fail(id, at.nowMs, outcome.retryAfterMs ?? 0);
   }
 
@@ -162,6 +165,7 @@ export class AnnouncedConditions {
     if (!leads) this.#unanswered.clear();
     this.#led = leads;
     for (const { kind, key } of changes) {
+      if (kind === "service") this.#gone.delete(key);
       if (kind === "service" || kind === "endpointslice") this.#dirty.add(key);
       // What an Eip without a plan says of itself may be another thing now.
       if (kind === "eip" && leads) {
@@ -203,7 +207,7 @@ export class AnnouncedConditions {
       for (const key of announcements.plans.get(vip)?.services ?? []) {
         if (told.has(key)) continue;
         const service = cluster.services.get(key);
-        if (service === undefined) continue;
+        if (service === undefined || this.#gone.has(key)) continue;
         const claim = this.#ownerClaim(input, service);
         if (claim === undefined) continue;
         told.add(key);
@@ -257,6 +261,7 @@ export class AnnouncedConditions {
   ): void {
     this.#plannedMs = at.nowMs;
     for (const key of this.#dirty) {
+      if (this.#gone.has(key)) continue;
       const service = input.cluster.services.get(key);
       const why = service && whyNot(input, service);
       const known = this.#unanswered.get(key);

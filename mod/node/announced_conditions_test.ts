@@ -171,6 +171,20 @@ Deno.test("AnnouncedConditions gives up on a Service that is gone", () => {
   strictEqual(stage.conditions.deadlineMs(), undefined);
 });
 
+Deno.test("AnnouncedConditions does not write again to a Service whose deletion its watch has not told of", () => {
+  const stage = new Stage().service("web", VIP);
+  stage.owned(VIP, "took-over");
+  const [write] = stage.plan();
+  assert(write !== undefined, "It writes");
+  stage.conditions.written(write, {
+    kind: "failed",
+    reason: "not-found",
+    message: "",
+  }, stage.at);
+  deepStrictEqual(stage.plan(), []);
+  strictEqual(stage.conditions.deadlineMs(), undefined);
+});
+
 Deno.test("AnnouncedConditions writes a few at a time, and all in the end", () => {
   const stage = new Stage();
   for (let i = 0; i < 40; i++) {
