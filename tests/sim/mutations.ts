@@ -55,6 +55,14 @@ const CLUSTER_MUTATIONS: readonly Mutation[] = [
       file: "mod/host/wire_host.ts",
       find: "if (this.#core.takeStale(tag)) link.discard();",
       replace: "if (this.#core.takeStale(tag) && tag < 0) link.discard();",
+    }, {
+      // Whoever was stopped also answers nothing until it has settled.
+      file: "mod/layer2/failover/standing.ts",
+      find: `silence(step, "suspended");
+  loseStability(step);
+  state.listUnsent = true;`,
+      replace: `loseStability(step);
+  state.listUnsent = true;`,
     }],
   },
   {
