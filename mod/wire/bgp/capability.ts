@@ -81,7 +81,7 @@ export interface FourOctetAsCapability {
 /** What the sender of ADD-PATH can do with several paths of a prefix (RFC 7911 §4). */
 export type AddPathMode = "receive" | "send" | "both";
 
-/** Code 69: several paths of a prefix (RFC 7911 §4). Tuples of an unassigned mode are left out. */
+/** Code 69: several paths of a prefix (RFC 7911 §4). With an unassigned mode in it, it is an {@linkcode UnknownCapability}. */
 export interface AddPathCapability {
   readonly kind: "add-path";
   /** What the sender can do in which family. */

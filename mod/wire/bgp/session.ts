@@ -28,6 +28,8 @@ export interface UpdateSession {
   readonly extendedNextHop: readonly UnicastFamily[];
   /** Messages of up to 65,535 bytes: both sent capability 6 (RFC 8654 §4). */
   readonly extendedMessage: boolean;
+  /** An error in MP_REACH_NLRI or MP_UNREACH_NLRI ends its family, not the session (RFC 4760 §7); absent: the session. */
+  readonly disableFamilyOnError?: boolean;
 }
 
 /** All that two OPENs agree on. */
