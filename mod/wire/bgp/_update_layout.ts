@@ -17,42 +17,21 @@ import {
   subcodeOf,
 } from "./_attribute_checks.ts";
 import { u16At } from "./_bytes.ts";
-import { bitsMaxOf, countNlri } from "./_nlri.ts";
+import { MpLayout } from "./_mp_layout.ts";
+import { countNlri } from "./_nlri.ts";
 import {
   type BgpError,
   UPDATE_ERRORS_MAX,
   type UpdateError,
 } from "./bgp_error.ts";
-import { bgpFamily, isUnicastFamily, type UnicastFamily } from "./family.ts";
+import type { UnicastFamily } from "./family.ts";
 import {
   ATTRIBUTE_FLAG,
   BGP_ERROR,
   PATH_ATTRIBUTE,
-  SAFI,
   UPDATE_ERROR,
 } from "./iana.ts";
 import type { UpdateSession } from "./session.ts";
-
-/** MP_REACH_NLRI or MP_UNREACH_NLRI of the message at hand. */
-export class MpLayout {
-  /** Its family; `undefined` where it is absent, ignored or wrong. */
-  family: UnicastFamily | undefined;
-  /** Whether it stands in the message, whatever its family. */
-  present = false;
-  nextHopAt = 0;
-  nextHopBytes = 0;
-  nlriFrom = 0;
-  nlriTo = 0;
-  count = 0;
-
-  clear(): void {
-    this.family = undefined;
-    this.present = false;
-    this.nlriFrom = 0;
-    this.nlriTo = 0;
-    this.count = 0;
-  }
-}
 
 /** A message's layout, valid until the next one is read into it. */
 export class UpdateLayout {
@@ -68,8 +47,8 @@ export class UpdateLayout {
   nlriFrom = 0;
   nlriTo = 0;
   nlriCount = 0;
-  readonly mpReach: MpLayout = new MpLayout();
-  readonly mpUnreach: MpLayout = new MpLayout();
+  readonly mpReach: MpLayout = new MpLayout({ hasNextHop: true });
+  readonly mpUnreach: MpLayout = new MpLayout({ hasNextHop: false });
   /** Types of the attributes that are to be used, in the order of the wire. */
   readonly order: Uint8Array = new Uint8Array(256);
   attributeCount = 0;
@@ -291,46 +270,17 @@ export class UpdateLayout {
     from: number,
     to: number,
   ): boolean {
-    const bytes = this.#bytes;
+    const mp = type === PATH_ATTRIBUTE.mpReach ? this.mpReach : this.mpUnreach;
     const session = this.#session as UpdateSession;
-    const reach = type === PATH_ATTRIBUTE.mpReach;
-    const mp = reach ? this.mpReach : this.mpUnreach;
-    mp.present = true;
-    if (to - from < 3) return this.#mpError(undefined, type, at, to);
-    const safi = bytes[from + 2] as number;
-    const family = safi === SAFI.unicast
-      ? bgpFamily(u16At(bytes, from), safi)
-      : undefined;
-    if (
-      family === undefined || !isUnicastFamily(family) ||
-      !session.families.includes(family)
-    ) {
+    const outcome = mp.read(this.#bytes, from, to, session);
+    if (outcome === "foreign") {
       // RFC 4760 §7 lets routes of a family that was not negotiated be ignored.
       this.#note(FOREIGN_FAMILY, type, attributeName(type), at, to);
       return true;
     }
-    if (!flagsFit(type, flags)) return this.#mpError(family, type, at, to);
-    let nlriFrom = from + 3;
-    if (reach) {
-      mp.nextHopAt = from + 4;
-      mp.nextHopBytes = to - from < 5 ? -1 : bytes[from + 3] as number;
-      // The byte behind the next hop is reserved (RFC 4760 §3).
-      nlriFrom = mp.nextHopAt + mp.nextHopBytes + 1;
-      if (!nextHopFits(mp.nextHopBytes, family, session) || nlriFrom > to) {
-        return this.#mpError(family, type, at, to);
-      }
+    if (outcome === "malformed" || !flagsFit(type, flags)) {
+      return this.#mpError(mp.discard(), type, at, to);
     }
-    mp.count = countNlri(
-      bytes,
-      nlriFrom,
-      to,
-      bitsMaxOf(family),
-      session.addPathReceive.includes(family),
-    );
-    if (mp.count < 0) return this.#mpError(family, type, at, to);
-    mp.family = family;
-    mp.nlriFrom = nlriFrom;
-    mp.nlriTo = to;
     this.#use(type, flags, from, to);
     return true;
   }
@@ -342,8 +292,6 @@ export class UpdateLayout {
     at: number,
     to: number,
   ): boolean {
-    const mp = type === PATH_ATTRIBUTE.mpReach ? this.mpReach : this.mpUnreach;
-    mp.count = 0;
     const session = this.#session as UpdateSession;
     const another = this.disabledFamily !== undefined &&
       this.disabledFamily !== family;
@@ -467,18 +415,6 @@ export class UpdateLayout {
       offsetBytes: at,
     });
   }
-}
-
-/** Lengths of next hops: RFC 4760 §3, RFC 2545 §3, RFC 8950 §3. */
-function nextHopFits(
-  length: number,
-  family: UnicastFamily,
-  session: UpdateSession,
-): boolean {
-  if (length === 4) return family === "ipv4-unicast";
-  const ipv6 = length === 16 || length === 32;
-  return ipv6 &&
-    (family === "ipv6-unicast" || session.extendedNextHop.includes(family));
 }
 
 function isMp(type: number): boolean {
