@@ -31,6 +31,7 @@ export * from "./negotiate.ts";
 export * from "./notification.ts";
 export * from "./open.ts";
 export * from "./packed_nlri.ts";
+export * from "./only_to_customer.ts";
 export type * from "./path_attribute.ts";
 export * from "./path_attribute_codec.ts";
 export * from "./route_refresh.ts";
