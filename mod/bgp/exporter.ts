@@ -1,0 +1,256 @@
+/**
+ * What a peer is told of a path: by policy, next hop and the kind of session.
+ *
+ * @module
+ */
+
+import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
+import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
+import type { Prefix } from "@/addr/prefix.ts";
+import type { UnicastFamily } from "@/wire/bgp/family.ts";
+import type { PackedNlri } from "@/wire/bgp/packed_nlri.ts";
+import type { PathAttribute } from "@/wire/bgp/path_attribute.ts";
+import type { NegotiatedSession } from "@/wire/bgp/session.ts";
+import {
+  type AnnouncementHead,
+  encodeAnnouncementHead,
+  headFits,
+} from "@/wire/bgp/update_packer.ts";
+import {
+  attributesKey,
+  LOCAL_PREF_DEFAULT,
+  type OwnAttributes,
+  type Path,
+  pathsOf,
+  prefixOf,
+  type Route,
+  type RouteKey,
+} from "./loc_rib.ts";
+
+/** What a route is exported by, besides what was negotiated. */
+export interface ExportTerms {
+  /** Our own addresses on the session, as next hops; a family without one is not announced by ourselves. */
+  readonly nextHops: SessionNextHops;
+  /** The peer's address: never a next hop towards it (RFC 4271 §5.1.3). */
+  readonly peerAddress: IpAddr;
+  /** How many paths of a prefix are announced under ADD-PATH; at least 1. */
+  readonly pathsMax: number;
+  /** What is announced, and how; everything as it is where absent. */
+  readonly policy?: ExportPolicy;
+  /** Routes are about to go: they carry GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 (RFC 8326 §4). */
+  readonly gracefulShutdown: boolean;
+}
+
+/** Next hops by family of the route. */
+export interface SessionNextHops {
+  /** Our IPv4 address on the session's network. */
+  readonly ipv4?: Ipv4Addr;
+  /** Our global IPv6 address there. */
+  readonly ipv6?: Ipv6Addr;
+  /** Our link-local address there (RFC 2545 §3). */
+  readonly linkLocal?: Ipv6Addr;
+}
+
+/** What a policy made of a path. */
+export interface PolicyResult {
+  /** What it carries. */
+  readonly attributes: OwnAttributes;
+  /** A next hop in place of the path's own. */
+  readonly nextHop?: IpAddr;
+  /** AS numbers before our own, the first one leftmost; none where absent. */
+  readonly prepended?: readonly number[];
+}
+
+/** Decides what is announced to a peer. */
+export interface ExportPolicy {
+  /** Whether the prefix matters; if not, each path is asked about once. */
+  readonly needsPrefix: boolean;
+  /**
+   * What is announced of a path.
+   *
+   * @param path The path.
+   * @param prefix Its prefix; only where it matters.
+   * @returns What goes out, or `undefined` when nothing does.
+   */
+  apply(path: Path, prefix: Prefix | undefined): PolicyResult | undefined;
+}
+
+/** A path as it goes to a peer; one object for each different head. */
+export interface Variant {
+  /** Its Path Identifier. */
+  readonly pathId: number;
+  /** Tells it from others, also from those of other terms. */
+  readonly key: string;
+  /** All of the announcement but prefixes. */
+  readonly head: AnnouncementHead;
+  /** Collects prefixes while messages are made. */
+  batch: PackedNlri | undefined;
+}
+
+/** Exports the paths of routes to one session, by unchanging terms. */
+export class Exporter {
+  /** Paths that are not announced because their attributes fit into no message (RFC 8654 §4). */
+  tooLong = 0;
+  readonly #session: NegotiatedSession;
+  readonly #terms: ExportTerms;
+  /** By the number of a path, per family: their next hops may differ. */
+  readonly #variants: Readonly<Record<UnicastFamily, (Variant | null)[]>> = {
+    "ipv4-unicast": [],
+    "ipv6-unicast": [],
+  };
+  readonly #interned = new Map<string, Variant>();
+
+  constructor(session: NegotiatedSession, terms: ExportTerms) {
+    this.#session = session;
+    this.#terms = terms;
+  }
+
+  /**
+   * What the peer is told of a route: one path, several under ADD-PATH.
+   *
+   * @param family Its family.
+   * @param key The key of its prefix.
+   * @param route The route, or none.
+   * @returns A variant for each path.
+   */
+  variantsOf(
+    family: UnicastFamily,
+    key: RouteKey,
+    route: Route | undefined,
+  ): readonly Variant[] {
+    if (route === undefined) return NO_VARIANTS;
+    const pathsMax = this.#session.addPathSend.includes(family)
+      ? this.#terms.pathsMax
+      : 1;
+    const variants: Variant[] = [];
+    for (const path of pathsOf(route)) {
+      const variant = this.#variantOf(family, key, path);
+      if (variant === undefined) continue;
+      variants.push(variant);
+      if (variants.length === pathsMax) break;
+    }
+    return variants;
+  }
+
+  #variantOf(
+    family: UnicastFamily,
+    key: RouteKey,
+    path: Path,
+  ): Variant | undefined {
+    if (this.#terms.policy?.needsPrefix === true) {
+      return this.#makeVariant(family, path, prefixOf(family, key));
+    }
+    const known = this.#variants[family][path.number];
+    if (known !== undefined) return known ?? undefined;
+    const made = this.#makeVariant(family, path, undefined);
+    this.#variants[family][path.number] = made ?? null;
+    return made;
+  }
+
+  #makeVariant(
+    family: UnicastFamily,
+    path: Path,
+    prefix: Prefix | undefined,
+  ): Variant | undefined {
+    const { policy, peerAddress } = this.#terms;
+    const result = policy === undefined
+      ? { attributes: path.attributes }
+      : policy.apply(path, prefix);
+    if (result === undefined) return undefined;
+    const address = result.nextHop ?? path.nextHop ?? this.#ownNextHop(family);
+    // RFC 4271 §5.1.3: a peer is not told that the way is itself.
+    if (address === undefined || address === peerAddress) return undefined;
+    if (!this.#isUsable(family, address)) return undefined;
+    const key = `${family} ${path.pathId} ${address} ${
+      attributesKey(result.attributes)
+    } ${result.prepended?.join() ?? ""}${
+      this.#terms.gracefulShutdown ? " leaving" : ""
+    }`;
+    const known = this.#interned.get(key);
+    if (known !== undefined) return known;
+    const linkLocal = path.nextHop === undefined && !isIpv4(address)
+      ? this.#terms.nextHops.linkLocal
+      : undefined;
+    const head = encodeAnnouncementHead(
+      family,
+      { address, linkLocal },
+      this.#attributes(result),
+      this.#session,
+    );
+    if (!headFits(head, this.#session)) {
+      this.tooLong++;
+      return undefined;
+    }
+    const variant = { pathId: path.pathId, key, head, batch: undefined };
+    this.#interned.set(key, variant);
+    return variant;
+  }
+
+  #ownNextHop(family: UnicastFamily): IpAddr | undefined {
+    const { ipv4, ipv6, linkLocal } = this.#terms.nextHops;
+    if (family === "ipv6-unicast") return ipv6 ?? linkLocal;
+    if (ipv4 !== undefined) return ipv4;
+    return this.#session.extendedNextHop.includes(family)
+      ? ipv6 ?? linkLocal
+      : undefined;
+  }
+
+  #isUsable(family: UnicastFamily, nextHop: IpAddr): boolean {
+    if (family === "ipv6-unicast") return !isIpv4(nextHop);
+    return isIpv4(nextHop) || this.#session.extendedNextHop.includes(family);
+  }
+
+  /** The attributes of a path as they go to this peer (RFC 4271 §5.1). */
+  #attributes(result: PolicyResult): readonly PathAttribute[] {
+    const { external, localAs } = this.#session;
+    const { gracefulShutdown } = this.#terms;
+    const { attributes, prepended = [] } = result;
+    const { multiExitDisc, extendedCommunities, largeCommunities } = attributes;
+    const asns = external ? [...prepended, localAs] : prepended;
+    const communities = gracefulShutdown
+      ? withCommunity(attributes.communities, GRACEFUL_SHUTDOWN)
+      : attributes.communities;
+    const all: PathAttribute[] = [
+      { kind: "origin", origin: "igp" },
+      {
+        kind: "as-path",
+        segments: asns.length === 0 ? [] : [{ kind: "sequence", asns }],
+      },
+    ];
+    if (multiExitDisc !== undefined) {
+      all.push({ kind: "multi-exit-disc", multiExitDisc });
+    }
+    if (!external) {
+      const localPref = gracefulShutdown
+        ? 0
+        : attributes.localPref ?? LOCAL_PREF_DEFAULT;
+      all.push({ kind: "local-pref", localPref });
+    }
+    if (communities.length > 0) all.push({ kind: "communities", communities });
+    if (extendedCommunities.length > 0) {
+      all.push({
+        kind: "extended-communities",
+        communities: extendedCommunities,
+      });
+    }
+    if (largeCommunities.length > 0) {
+      all.push({ kind: "large-communities", communities: largeCommunities });
+    }
+    return all;
+  }
+}
+
+/** The well-known community GRACEFUL_SHUTDOWN (RFC 8326 §5). */
+export const GRACEFUL_SHUTDOWN = 0xffff_0000;
+
+function withCommunity(
+  communities: readonly number[],
+  community: number,
+): readonly number[] {
+  return communities.includes(community)
+    ? communities
+    : [...communities, community].toSorted((a, b) => a - b);
+}
+
+const NO_VARIANTS: readonly Variant[] = [];
