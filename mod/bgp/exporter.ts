@@ -33,7 +33,7 @@ export interface ExportTerms {
   /** Our own addresses on the session, as next hops; a family without one is not announced by ourselves. */
   readonly nextHops: SessionNextHops;
   /** The peer's address: never a next hop towards it (RFC 4271 §5.1.3). */
-  readonly peerAddress: IpAddr;
+  readonly peerAddress: IpAddr | undefined;
   /** How many paths of a prefix are announced under ADD-PATH; at least 1. */
   readonly pathsMax: number;
   /** What is announced, and how; everything as it is where absent. */
