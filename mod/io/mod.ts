@@ -13,4 +13,5 @@
  * @module
  */
 export * from "./clock.ts";
+export * from "./router_discovery.ts";
 export * from "./wire_port.ts";

@@ -78,9 +78,9 @@ export const IP_PROTOCOL = {
  * https://www.iana.org/assignments/icmpv6-parameters
  */
 export const ICMPV6_TYPE = {
-  /** Router Solicitation, RFC 4861 §4.1; not read. */
+  /** Router Solicitation, RFC 4861 §4.1. */
   routerSolicitation: 133,
-  /** Router Advertisement, RFC 4861 §4.2; not read. */
+  /** Router Advertisement, RFC 4861 §4.2. */
   routerAdvertisement: 134,
   /** Neighbor Solicitation, RFC 4861 §4.3. */
   neighborSolicitation: 135,

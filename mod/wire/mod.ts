@@ -1,12 +1,12 @@
 /**
  * Bytes of the wire as values, and back, without state: Ethernet II with one
  * VLAN tag, ARP (RFC 826), IPv6 without extension headers (RFC 8200), Neighbor
- * Solicitation and Advertisement (RFC 4861) with the checksum of ICMPv6
- * (RFC 4443), and the layout of a batch of frames in memory.
+ * and Router Solicitation and Advertisement (RFC 4861) with the checksum of
+ * ICMPv6 (RFC 4443), and the layout of a batch of frames in memory.
  *
  * Decoders never throw: what they refuse comes back with a reason, a field and
  * an offset. Encoders take only what a decoder accepts; anything else is a
- * defect of the caller. Not done: QinQ, LLC, IPv4, fragments, Router Discovery.
+ * defect of the caller. Not done: QinQ, LLC, IPv4, fragments.
  *
  * @module
  */
@@ -21,3 +21,4 @@ export * from "./frame_batch.ts";
 export * from "./iana.ts";
 export * from "./ipv6.ts";
 export * from "./ndp.ts";
+export * from "./router_discovery.ts";

@@ -12,7 +12,7 @@ import { closeFd, cString, libc } from "@/io/ffi/libc.ts";
 import { shell } from "./private_network.ts";
 
 /** A host. */
-export class Host implements Disposable {
+export class Host implements AsyncDisposable {
   readonly #pid: number;
   readonly #child: Deno.ChildProcess;
 
@@ -63,12 +63,8 @@ export class Host implements Disposable {
   }
 
   /** Ends it, and with it its interfaces. */
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
-  }
-
-  /** Waits until it is gone. */
-  async ended(): Promise<void> {
     await this.#child.status;
   }
 }

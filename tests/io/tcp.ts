@@ -145,8 +145,7 @@ class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.tcp.close();
     await this.reactor.close();
-    for (const host of this.hosts) host[Symbol.dispose]();
-    await Promise.all(this.hosts.map((host) => host.ended()));
+    await Promise.all(this.hosts.map((host) => host[Symbol.asyncDispose]()));
   }
 }
 
