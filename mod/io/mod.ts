@@ -4,6 +4,7 @@
  *
  * - `ffi/`: the C library, packet sockets, netlink, epoll, timers
  * - `kube/`: credentials, lists, watches and writes
+ * - `tcp/`: connections of a BGP speaker, with TCP MD5 and GTSM
  * - `clock.ts`: the machine's clocks
  * - `wire_port.ts`: what the wire loop blocks on
  *
@@ -12,4 +13,5 @@
  * @module
  */
 export * from "./clock.ts";
+export * from "./router_discovery.ts";
 export * from "./wire_port.ts";

@@ -27,5 +27,6 @@ export * from "./rank.ts";
 export * from "./responder.ts";
 export * from "./responder_counters.ts";
 export * from "./sighting.ts";
+export * from "./unnumbered.ts";
 export * from "./vetting.ts";
 export * from "./vip_table.ts";

@@ -164,6 +164,21 @@ export function fellowFilter(
   ]);
 }
 
+/**
+ * The filter of a socket that hears routers, and those who look for one.
+ *
+ * @returns The program; it asks everything but the checksum.
+ */
+export function routerDiscoveryFilter(): PacketFilter {
+  return filterOf("exact", [
+    ...icmpv6Head([
+      ICMPV6_TYPE.routerSolicitation,
+      ICMPV6_TYPE.routerAdvertisement,
+    ]),
+    ACCEPT,
+  ]);
+}
+
 /** A `struct sock_filter`: jumps count the instructions they skip. */
 interface Instruction {
   readonly code: number;
@@ -191,16 +206,20 @@ function plainArp(): readonly Instruction[] {
 }
 
 function ndpHead(): readonly Instruction[] {
+  return icmpv6Head([
+    ICMPV6_TYPE.neighborSolicitation,
+    ICMPV6_TYPE.neighborAdvertisement,
+  ]);
+}
+
+function icmpv6Head(types: readonly number[]): readonly Instruction[] {
   return [
     ...foreignFrames(),
     ...expect(LOAD_HALF, TYPE_AT, [ETHER_TYPE.ipv6]),
     ...expect(LOAD_BYTE, NEXT_HEADER_AT, [IP_PROTOCOL.icmpv6]),
     // RFC 4861 §7.1: what a router forwarded is none of ours.
     ...expect(LOAD_BYTE, HOP_LIMIT_AT, [NDP_HOP_LIMIT]),
-    ...expect(LOAD_BYTE, ICMPV6_AT, [
-      ICMPV6_TYPE.neighborSolicitation,
-      ICMPV6_TYPE.neighborAdvertisement,
-    ]),
+    ...expect(LOAD_BYTE, ICMPV6_AT, types),
   ];
 }
 

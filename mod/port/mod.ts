@@ -10,3 +10,5 @@ export type * from "./link.ts";
 export type * from "./log_sink.ts";
 export type * from "./node_ports.ts";
 export type * from "./packet_link.ts";
+export type * from "./router_discovery.ts";
+export type * from "./tcp.ts";

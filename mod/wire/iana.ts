@@ -1,5 +1,5 @@
 /**
- * Numbers that IANA and IEEE assign, as far as Layer 2 needs them.
+ * Numbers that IANA and IEEE assign, as far as Layer 2 and BFD need them.
  *
  * Entries marked "not read" are there to be refused by name.
  *
@@ -78,9 +78,9 @@ export const IP_PROTOCOL = {
  * https://www.iana.org/assignments/icmpv6-parameters
  */
 export const ICMPV6_TYPE = {
-  /** Router Solicitation, RFC 4861 §4.1; not read. */
+  /** Router Solicitation, RFC 4861 §4.1. */
   routerSolicitation: 133,
-  /** Router Advertisement, RFC 4861 §4.2; not read. */
+  /** Router Advertisement, RFC 4861 §4.2. */
   routerAdvertisement: 134,
   /** Neighbor Solicitation, RFC 4861 §4.3. */
   neighborSolicitation: 135,
@@ -102,4 +102,44 @@ export const NDP_OPTION = {
   targetLinkLayer: 2,
   /** Nonce, RFC 3971 §5.3.2, in DAD since RFC 7527 §4.1; skipped. */
   nonce: 14,
+} as const;
+
+/**
+ * Diagnostic codes of BFD.
+ *
+ * https://www.iana.org/assignments/bfd-parameters
+ */
+export const BFD_DIAGNOSTIC = {
+  /** No Diagnostic, RFC 5880 §4.1. */
+  none: 0,
+  /** Control Detection Time Expired, RFC 5880 §4.1. */
+  detectionTimeExpired: 1,
+  /** Echo Function Failed, RFC 5880 §4.1; not sent, there are no echoes. */
+  echoFailed: 2,
+  /** Neighbor Signaled Session Down, RFC 5880 §4.1. */
+  neighborSignaledDown: 3,
+  /** Forwarding Plane Reset, RFC 5880 §4.1; not sent. */
+  forwardingPlaneReset: 4,
+  /** Path Down, RFC 5880 §4.1; not sent. */
+  pathDown: 5,
+  /** Concatenated Path Down, RFC 5880 §4.1; not sent. */
+  concatenatedPathDown: 6,
+  /** Administratively Down, RFC 5880 §4.1. */
+  adminDown: 7,
+  /** Reverse Concatenated Path Down, RFC 5880 §4.1; not sent. */
+  reverseConcatenatedPathDown: 8,
+} as const;
+
+/**
+ * UDP ports of BFD.
+ *
+ * https://www.iana.org/assignments/service-names-port-numbers
+ */
+export const BFD_PORT = {
+  /** Control packets over one hop, RFC 5881 §4. */
+  singleHop: 3784,
+  /** Echo packets, RFC 5881 §4; not listened to. */
+  echo: 3785,
+  /** Control packets over several hops, RFC 5883 §5. */
+  multihop: 4784,
 } as const;

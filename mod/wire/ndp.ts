@@ -11,8 +11,8 @@
  *
  * A message that fails a check of RFC 4861 §7.1.1 or §7.1.2 is refused. Of the
  * options only the link-layer address that belongs to the message is read;
- * others, the nonce of RFC 7527 among them, are skipped. Router Discovery and
- * Redirect are refused as unsupported.
+ * others, the nonce of RFC 7527 among them, are skipped. Redirect is refused as
+ * unsupported, and so is Router Discovery, which is read elsewhere.
  *
  * A solicitation whose packet comes from `::` is somebody's duplicate address
  * detection (RFC 4862 §5.4): its sender has no address that an answer could be

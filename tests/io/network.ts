@@ -491,17 +491,23 @@ await runCase({
     ip(`link set va up
         link set vb up
         neighbor add 192.0.2.9 lladdr 02:00:00:00:00:09 dev va nud permanent
-        neighbor add 2001:db8::9 lladdr 02:00:00:00:00:09 dev va nud stale
+        neighbor add 2001:db8::9 lladdr 02:00:00:00:00:09 dev va nud stale router
         neighbor add 192.0.2.10 dev va nud failed`);
     using netlink = new Netlink();
     const index = netlink.links().find(({ name }) => name === "va")?.index;
     const told = netlink.neighbors().filter(({ address }) =>
       address.startsWith("192.0.2") || address === "2001:db8::9"
-    ).map((each) => [each.linkIndex, each.address, each.mac, each.state]);
+    ).map((each) => [
+      each.linkIndex,
+      each.address,
+      each.mac,
+      each.state,
+      each.router,
+    ]);
     deepEqual(told.toSorted(), [
-      [index, "192.0.2.10", undefined, "failed"],
-      [index, "192.0.2.9", "02:00:00:00:00:09", "permanent"],
-      [index, "2001:db8::9", "02:00:00:00:00:09", "stale"],
+      [index, "192.0.2.10", undefined, "failed", false],
+      [index, "192.0.2.9", "02:00:00:00:00:09", "permanent", false],
+      [index, "2001:db8::9", "02:00:00:00:00:09", "stale", true],
     ]);
   },
 

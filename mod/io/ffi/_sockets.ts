@@ -83,6 +83,37 @@ export function receiveBufferBytes(fd: number): number {
 }
 
 /**
+ * Reads an option that is an array of numbers.
+ *
+ * @param fd The socket.
+ * @param level Whose option it is.
+ * @param option Which.
+ * @param count How many numbers to read, of 32 bits each.
+ * @returns Them; as many as the kernel gave, none when it refuses.
+ */
+export function readNumbers(
+  fd: number,
+  level: number,
+  option: number,
+  count: number,
+): Uint32Array {
+  const values = new Uint32Array(count);
+  const length = new Uint32Array([values.byteLength]);
+  const result = outcome(
+    libc().getsockopt(
+      fd,
+      level,
+      option,
+      new Uint8Array(values.buffer),
+      new Uint8Array(length.buffer),
+    ),
+  );
+  return result < 0
+    ? new Uint32Array()
+    : values.subarray(0, (length[0] ?? 0) >>> 2);
+}
+
+/**
  * Packs 32-bit words.
  *
  * @param values The words.

@@ -99,6 +99,8 @@ export interface KernelNeighbor {
     | "failed"
     | "noarp"
     | "permanent";
+  /** Whether it has said that it is a router (NTF_ROUTER, RFC 4861 §4.4). */
+  readonly router: boolean;
 }
 
 /** Sizes of the headers that requests and answers begin with, in bytes. */
@@ -206,6 +208,7 @@ export function decodeNeighbor(
     address,
     mac: hardware?.length === 6 ? macAddr(hardware) : undefined,
     state: NEIGHBOR_STATES.get(body[8] ?? 0) ?? "none",
+    router: ((body[10] ?? 0) & NTF_ROUTER) !== 0,
   };
 }
 
@@ -331,6 +334,7 @@ const IFA_F_TENTATIVE = 0x40;
 const RTN_UNICAST = 1;
 const RTN_LOCAL = 2;
 const NEXT_HOP_BYTES = 8;
+const NTF_ROUTER = 0x80;
 const NDA = { destination: 1, linkLayer: 2 } as const;
 const SCOPES: ReadonlyMap<number, KernelAddress["scope"]> = new Map([
   [0, "global"],

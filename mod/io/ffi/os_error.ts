@@ -78,14 +78,23 @@ export const ERRNO = {
   EINVAL: 22,
   ENFILE: 23,
   EMFILE: 24,
+  EPIPE: 32,
   EMSGSIZE: 90,
+  ENOPROTOOPT: 92,
   EOPNOTSUPP: 95,
   EAFNOSUPPORT: 97,
+  EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
   ENETDOWN: 100,
   ENETUNREACH: 101,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
   ENOBUFS: 105,
+  ENOTCONN: 107,
+  ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
   EHOSTUNREACH: 113,
+  EINPROGRESS: 115,
 } as const;
 
 const ERRNO_NAMES: ReadonlyMap<number, string> = new Map([
@@ -97,9 +106,6 @@ const ERRNO_NAMES: ReadonlyMap<number, string> = new Map([
   [38, "ENOSYS"],
   [71, "EPROTO"],
   [88, "ENOTSOCK"],
-  [92, "ENOPROTOOPT"],
   [93, "EPROTONOSUPPORT"],
   [94, "ESOCKTNOSUPPORT"],
-  [98, "EADDRINUSE"],
-  [110, "ETIMEDOUT"],
 ]);

@@ -12,10 +12,12 @@
 /** Signatures as `Deno.dlopen` wants them. */
 export const LIBC_SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   closedir: { parameters: ["pointer"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
@@ -27,10 +29,17 @@ export const LIBC_SYMBOLS = {
     nonblocking: true,
   },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: {
     parameters: ["i32", "i32", "i32", "buffer", "buffer"],
     result: "i32",
   },
+  if_indextoname: { parameters: ["u32", "buffer"], result: "pointer" },
+  if_nametoindex: { parameters: ["buffer"], result: "u32" },
+  // Variadic in C; a pointer is passed the same way on both architectures.
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
   mmap: {
     parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"],
     result: "pointer",
@@ -54,6 +63,7 @@ export const LIBC_SYMBOLS = {
     parameters: ["i32", "i32", "i32", "buffer", "u32"],
     result: "i32",
   },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   timerfd_create: { parameters: ["i32", "i32"], result: "i32" },
   timerfd_settime: {
