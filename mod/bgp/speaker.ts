@@ -13,9 +13,10 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
 import type { UnicastFamily } from "@/wire/bgp/family.ts";
-import { CEASE } from "@/wire/bgp/iana.ts";
+import { CEASE, ROUTE_REFRESH_SUBTYPE } from "@/wire/bgp/iana.ts";
 import type { NotificationMessage } from "@/wire/bgp/message.ts";
 import { cease, shutdownData } from "@/wire/bgp/notification.ts";
+import { encodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import { UpdateScanner } from "@/wire/bgp/update_scanner.ts";
 import { AdjRibOut } from "./adj_rib_out.ts";
@@ -242,13 +243,14 @@ export class BgpSpeaker {
    *
    * @param prefix The prefix.
    * @param which `{ nextHop }` for that path only.
-   * @returns What follows.
+   * @returns What follows; `undefined` when it was not announced.
    */
   withdraw(
     prefix: Prefix,
     which?: { readonly nextHop: IpAddr | undefined },
-  ): readonly SpeakerEffect[] {
-    return this.#changed(this.rib.withdraw(prefix, which));
+  ): readonly SpeakerEffect[] | undefined {
+    const change = this.rib.withdraw(prefix, which);
+    return change === undefined ? undefined : this.#changed(change);
   }
 
   /**
@@ -287,18 +289,27 @@ export class BgpSpeaker {
   }
 
   /**
-   * Has a peer told all routes of a family anew, as if it had asked.
+   * Asks a peer for its routes anew (RFC 2918 §4); they are counted again.
    *
    * @param name The peer.
-   * @returns What follows; nothing without a session.
+   * @returns What follows; `undefined` when there is no session, or the peer cannot.
    */
-  refresh(name: string): readonly SpeakerEffect[] {
+  requestRefresh(name: string): readonly SpeakerEffect[] | undefined {
     const established = this.#peers.get(name)?.established;
-    if (established === undefined) return [];
-    for (const family of established.session.families) {
-      established.out.refresh(family);
-    }
-    return [{ peer: name, effect: { kind: "output" } }];
+    if (established?.session.routeRefresh !== true) return undefined;
+    const { connection, session } = established;
+    return session.families.map((family) => ({
+      peer: name,
+      effect: {
+        kind: "send",
+        connection,
+        bytes: encodeRouteRefresh({
+          kind: "route-refresh",
+          family,
+          subtype: ROUTE_REFRESH_SUBTYPE.request,
+        }),
+      },
+    }));
   }
 
   /**

@@ -24,6 +24,7 @@ import type { DemoOptions } from "./demo.ts";
 import type { ReportOptions } from "./report.ts";
 import type { ManifestOptions } from "./manifests.ts";
 import { addOpenelbFlags, givenOpenelbFlags } from "./openelb_flags.ts";
+import type { SpeakerOptions } from "./speaker.ts";
 import type { UninstallOptions } from "./uninstall.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
@@ -63,6 +64,7 @@ function commands(): Command {
     });
   addAgent(program);
   addAnnounce(program);
+  addSpeaker(program);
   addReports(program);
   addDemo(program);
   addLabHelpers(program);
@@ -194,6 +196,22 @@ function addAnnounce(program: Command): void {
     .action(async (addresses: string[], options: { interface: string }) => {
       const { runAnnounce } = await import("./announce.ts");
       Deno.exit(await runAnnounce(addresses, options.interface));
+    });
+}
+
+function addSpeaker(program: Command): void {
+  program.command("speaker")
+    .description(
+      "speak BGP without Kubernetes: obeys lines on stdin, tells in JSON lines",
+    )
+    .requiredOption(
+      "--config <file>",
+      "YAML with the BgpConf and the BgpPeers that a cluster would get",
+    )
+    .option("--check", "say whether the file is right, and end")
+    .action(async (options: SpeakerOptions) => {
+      const { runSpeaker } = await import("./speaker.ts");
+      Deno.exit(await runSpeaker(options));
     });
 }
 

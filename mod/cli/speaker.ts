@@ -1,0 +1,496 @@
+/**
+ * `foghorn speaker`: a BGP speaker without Kubernetes, for trying a router.
+ *
+ * It obeys lines on stdin (`speaker_lines.ts`) and tells what happens as one
+ * JSON object a line on stdout. Lines that wait on stdin when it starts are
+ * obeyed before it dials or accepts, so that the first table a peer gets is
+ * whole.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
+import { formatPrefix } from "@/addr/prefix.ts";
+import {
+  type BgpPeerEffect,
+  type OwnAttributes,
+  type Path,
+  pathsOf,
+  prefixOf,
+  type SessionNextHops,
+} from "@/bgp/mod.ts";
+import { BgpHost } from "@/host/bgp_host.ts";
+import { SystemClock } from "@/io/clock.ts";
+import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
+import { KernelTcp } from "@/io/tcp/mod.ts";
+import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
+import type { LinkInfo } from "@/port/link.ts";
+import type { TcpEndpoint } from "@/port/tcp.ts";
+import {
+  CEASE,
+  cease,
+  formatCommunity,
+  formatExtendedCommunity,
+  formatLargeCommunity,
+  type NotificationMessage,
+  notificationName,
+  shutdownText,
+  UNICAST_FAMILIES,
+} from "@/wire/bgp/mod.ts";
+import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
+import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Flags of `foghorn speaker`. */
+export interface SpeakerOptions {
+  /** The file with BgpConf and BgpPeers. */
+  readonly config: string;
+  /** Only says whether the file is right. */
+  readonly check?: boolean;
+}
+
+/** Once so long nothing more came on stdin, what waited there has been read. */
+export const STDIN_PAUSE_MS = 50;
+
+/** How long a shutdown waits after routes were marked as going (RFC 8326 §4). */
+export const SHUTDOWN_PAUSE_MS = 1_000;
+
+/** How long a shutdown waits for peers to take what is left. */
+export const SHUTDOWN_FLUSH_MS = 2_000;
+
+/** Routes that an answer to `routes` lists at most; all are counted. */
+export const ROUTES_LISTED_MAX = 1_000;
+
+/** Bytes of a line at most. */
+export const LINE_BYTES_MAX = 65_536;
+
+/**
+ * Runs until SIGTERM, Ctrl-C or the line `shutdown`.
+ *
+ * @param options Flags.
+ * @returns The exit code.
+ * @throws {UsageError} When the file is wrong.
+ */
+export async function runSpeaker(options: SpeakerOptions): Promise<number> {
+  const file = await readFile(options.config);
+  if (!file.ok) throw new UsageError(file.error.join("\n"));
+  if (options.check === true) {
+    tell({ kind: "checked", peers: file.value.peers.length });
+    return 0;
+  }
+  using reactor = new Reactor();
+  using links = new KernelLinkTable(reactor);
+  using tcp = new KernelTcp(reactor, new SystemClock());
+  const runner = new SpeakerRunner(options.config, file.value, tcp);
+  await new Promise<void>((resolve) =>
+    links.watch((all) => {
+      runner.links = all;
+      resolve();
+    })
+  );
+  return await runner.run();
+}
+
+async function readFile(
+  path: string,
+): Promise<ReturnType<typeof parseSpeakerFile>> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`Cannot read ${path}: ${reason}`);
+  }
+  return parseSpeakerFile(text);
+}
+
+class SpeakerRunner {
+  links: readonly LinkInfo[] = [];
+  readonly #path: string;
+  #file: SpeakerFile;
+  readonly #host: BgpHost;
+  readonly #clock = new SystemClock();
+  readonly #done = Promise.withResolvers<number>();
+  readonly #startedMs = performance.now();
+  #stopping = false;
+  #rest = "";
+  readonly #decoder = new TextDecoder();
+
+  constructor(path: string, file: SpeakerFile, tcp: KernelTcp) {
+    this.#path = path;
+    this.#file = file;
+    this.#host = new BgpHost({
+      clock: this.#clock,
+      tcp,
+      nextHopsOf: (local) => nextHopsOf(local, this.links),
+      tell: (peer, effect) => this.#tell(peer, effect),
+      tellFailure: (peer, failure) =>
+        tell({
+          kind: "dial-failed",
+          peer: this.#labelOf(peer),
+          reason: failure.kind,
+          message: failure.message,
+        }),
+    }, { seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1 });
+  }
+
+  /** Loads what waits, listens, dials, obeys. */
+  async run(): Promise<number> {
+    const begun = Promise.withResolvers<void>();
+    const reading = this.#read(begun.resolve);
+    await begun.promise;
+    this.#listen();
+    this.#setPeers(this.#file);
+    const ports = this.#host.endpoints.map(({ address, port }) =>
+      isIpv4(address) ? `${address}:${port}` : `[${address}]:${port}`
+    );
+    tell({
+      kind: "ready",
+      listening: ports,
+      routes: this.#host.speaker.rib.size,
+    });
+    const stop = (): void => void this.#shutDown("");
+    const reload = (): void => void this.#reload();
+    Deno.addSignalListener("SIGTERM", stop);
+    Deno.addSignalListener("SIGINT", stop);
+    Deno.addSignalListener("SIGHUP", reload);
+    try {
+      return await this.#done.promise;
+    } finally {
+      Deno.removeSignalListener("SIGTERM", stop);
+      Deno.removeSignalListener("SIGINT", stop);
+      Deno.removeSignalListener("SIGHUP", reload);
+      this.#host.close();
+      await Promise.race([reading, Promise.resolve()]);
+    }
+  }
+
+  #listen(): void {
+    const { listenPort = 0, listenAddresses = [] } = this.#file.conf.spec;
+    if (listenPort < 0) return this.#host.ignore();
+    const failures = this.#host.listen({
+      port: listenPort === 0 ? BGP_PORT : listenPort,
+      addresses: listenAddresses.map((address) => ({
+        // The file was checked.
+        address: address as IpAddr,
+      })),
+    });
+    for (const { message } of failures) {
+      tell({ kind: "listen-failed", message });
+    }
+  }
+
+  #setPeers({ conf, peers }: SpeakerFile): void {
+    const node = this.#node();
+    for (const { meta, spec } of peers) {
+      const terms = bgpPeerTerms(conf.spec, { name: meta.name, spec }, node);
+      if (!terms.ok) {
+        tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
+        continue;
+      }
+      for (const { message } of this.#host.setPeer(meta.name, terms.value)) {
+        tell({ kind: "peer-failed", peer: meta.name, message });
+      }
+    }
+  }
+
+  #node(): BgpNode {
+    const addresses = this.links.flatMap(({ prefixes }) =>
+      prefixes.map(({ addr }) => addr)
+    ).filter((addr) => !isLoopback(addr) && !isLinkLocal(addr));
+    return { name: Deno.hostname(), labels: {}, addresses };
+  }
+
+  async #reload(): Promise<void> {
+    const file = await readFile(this.#path).catch((error: unknown) => ({
+      ok: false as const,
+      error: [error instanceof Error ? error.message : String(error)],
+    }));
+    if (!file.ok) {
+      tell({ kind: "reload-refused", problems: file.error });
+      return;
+    }
+    const before = this.#file;
+    this.#file = file.value;
+    const names = new Set(file.value.peers.map(({ meta }) => meta.name));
+    for (const { meta } of before.peers) {
+      if (!names.has(meta.name)) {
+        this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
+      }
+    }
+    const listens = ({ conf }: SpeakerFile): string =>
+      JSON.stringify([conf.spec.listenPort, conf.spec.listenAddresses]);
+    if (listens(before) !== listens(file.value)) this.#listen();
+    this.#setPeers(file.value);
+    tell({ kind: "reloaded", peers: names.size });
+  }
+
+  async #read(onPause: () => void): Promise<void> {
+    let timer = setTimeout(onPause, STDIN_PAUSE_MS);
+    for await (const chunk of Deno.stdin.readable) {
+      clearTimeout(timer);
+      this.#take(this.#decoder.decode(chunk, { stream: true }));
+      timer = setTimeout(onPause, STDIN_PAUSE_MS);
+    }
+    clearTimeout(timer);
+    if (this.#rest !== "") this.#take("\n");
+    onPause();
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    if (this.#rest.length > LINE_BYTES_MAX) {
+      tell({
+        kind: "refused",
+        message: `A line is longer than ${LINE_BYTES_MAX} bytes`,
+      });
+      this.#rest = "";
+    }
+    for (const line of lines) {
+      if (line.trim() !== "") this.#obey(line);
+    }
+  }
+
+  #obey(line: string): void {
+    const parsed = parseSpeakerLine(line);
+    if (!parsed.ok) {
+      tell({
+        kind: "refused",
+        line: line.slice(0, 200),
+        message: parsed.error,
+      });
+      return;
+    }
+    const { speaker } = this.#host;
+    const wanted = parsed.value;
+    switch (wanted.kind) {
+      case "announce":
+        return this.#host.run(
+          speaker.announce(wanted.prefix, wanted.nextHop, wanted.attributes),
+        );
+      case "withdraw":
+        return this.#withdraw(line, wanted);
+      case "peers":
+        return tell({ kind: "peers", peers: this.#peerViews() });
+      case "routes":
+        return tell({ kind: "routes", ...this.#routes() });
+      case "refresh":
+        return this.#refresh(line, wanted.peer);
+      case "reload":
+        return void this.#reload();
+      case "shutdown":
+        return void this.#shutDown(wanted.text);
+    }
+  }
+
+  #withdraw(
+    line: string,
+    { prefix, which }: SpeakerLine & { readonly kind: "withdraw" },
+  ): void {
+    const { speaker } = this.#host;
+    const effects = speaker.withdraw(prefix, which);
+    if (effects === undefined) {
+      tell({
+        kind: "refused",
+        line,
+        message: which === undefined
+          ? `${formatPrefix(prefix)} is not announced`
+          : `${formatPrefix(prefix)} is not announced by ${which.nextHop}`,
+      });
+    } else this.#host.run(effects);
+  }
+
+  #refresh(line: string, label: string): void {
+    const name = this.#nameOf(label);
+    const effects = name === undefined
+      ? undefined
+      : this.#host.speaker.requestRefresh(name);
+    if (effects === undefined) {
+      tell({
+        kind: "refused",
+        line,
+        message: name === undefined
+          ? `There is no peer ${label}: peers tells which there are`
+          : `${label} has no session, or cannot refresh routes`,
+      });
+    } else this.#host.run(effects);
+  }
+
+  async #shutDown(text: string): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const { speaker } = this.#host;
+    const busy = this.#isTold();
+    this.#host.run(speaker.leave());
+    if (busy) await pass(SHUTDOWN_PAUSE_MS);
+    await this.#flush();
+    this.#host.run(speaker.stop(text, this.#clock.nowMs()));
+    await this.#flush();
+    tell({ kind: "stopped" });
+    this.#done.resolve(0);
+  }
+
+  /** Whether any peer was told a route. */
+  #isTold(): boolean {
+    const { speaker } = this.#host;
+    return speaker.rib.size > 0 &&
+      speaker.peers.some((name) =>
+        speaker.viewOf(name)?.state === "Established"
+      );
+  }
+
+  async #flush(): Promise<void> {
+    const endMs = performance.now() + SHUTDOWN_FLUSH_MS;
+    while (!this.#host.isQuiet && performance.now() < endMs) await pass(5);
+  }
+
+  #peerViews(): readonly unknown[] {
+    const { speaker } = this.#host;
+    return speaker.peers.map((name) => {
+      const view = speaker.viewOf(name);
+      return {
+        peer: this.#labelOf(name),
+        name,
+        ...view,
+        session: undefined,
+        peerAs: view?.session?.peerAs,
+        routerId: view?.session?.peerIdentifier,
+        holdTimeSeconds: view?.session?.holdTimeSeconds,
+        families: view?.session?.families,
+        addPathSend: view?.session?.addPathSend,
+        establishedMs: view?.establishedMs === undefined
+          ? undefined
+          : Math.round(this.#clock.nowMs() - view.establishedMs),
+        lastEnd: undefined,
+        lastError: view?.lastNotification === undefined ? undefined : {
+          direction: view.lastNotification.direction,
+          ...describe(view.lastNotification.notification),
+        },
+      };
+    });
+  }
+
+  #routes(): Readonly<Record<string, unknown>> {
+    const { rib } = this.#host.speaker;
+    const routes: unknown[] = [];
+    for (const family of UNICAST_FAMILIES) {
+      for (const [key, route] of rib.routes(family)) {
+        if (routes.length >= ROUTES_LISTED_MAX) break;
+        const prefix = formatPrefix(prefixOf(family, key));
+        routes.push({ prefix, paths: pathsOf(route).map(describePath) });
+      }
+    }
+    return {
+      count: rib.size,
+      ipv4: rib.routes("ipv4-unicast").size,
+      ipv6: rib.routes("ipv6-unicast").size,
+      routes,
+    };
+  }
+
+  #tell(peer: string, effect: BgpPeerEffect): void {
+    const label = this.#labelOf(peer);
+    switch (effect.kind) {
+      case "state-changed":
+        return tell({
+          kind: "peer-state",
+          peer: label,
+          state: effect.to,
+          from: effect.from,
+        });
+      case "notification-sent":
+      case "notification-received":
+        return tell({
+          kind: effect.kind,
+          peer: label,
+          ...describe(effect.notification),
+        });
+      default:
+    }
+  }
+
+  #labelOf(name: string): string {
+    const peer = this.#file.peers.find(({ meta }) => meta.name === name);
+    return peer?.spec.conf?.neighborAddress ?? name;
+  }
+
+  #nameOf(label: string): string | undefined {
+    return this.#file.peers.find(({ meta, spec }) =>
+      meta.name === label || spec.conf?.neighborAddress === label
+    )?.meta.name;
+  }
+}
+
+function describe(notification: NotificationMessage): Record<string, unknown> {
+  const { code, subcode, data } = notification;
+  return {
+    code,
+    subcode,
+    name: notificationName(notification),
+    text: shutdownText(notification),
+    data: data.length === 0 ? undefined : data.toHex(),
+  };
+}
+
+function describePath({ nextHop, pathId, attributes }: Path): unknown {
+  return { nextHop: nextHop ?? "self", pathId, ...describeOwn(attributes) };
+}
+
+function describeOwn(attributes: OwnAttributes): Record<string, unknown> {
+  const listed = (list: readonly string[]) =>
+    list.length === 0 ? undefined : list;
+  return {
+    communities: listed(attributes.communities.map(formatCommunity)),
+    extendedCommunities: listed(
+      attributes.extendedCommunities.map(formatExtendedCommunity),
+    ),
+    largeCommunities: listed(
+      attributes.largeCommunities.map(formatLargeCommunity),
+    ),
+    med: attributes.multiExitDisc,
+    localPref: attributes.localPref,
+  };
+}
+
+/** Our addresses on the link of a connection: next hops of both families. */
+function nextHopsOf(
+  local: TcpEndpoint,
+  links: readonly LinkInfo[],
+): SessionNextHops {
+  const link = links.find(({ name, prefixes }) =>
+    local.zone === undefined
+      ? prefixes.some(({ addr }) => addr === local.address)
+      : name === local.zone
+  );
+  const own = [local.address, ...(link?.prefixes ?? []).map((p) => p.addr)];
+  const ipv4 = own.find(isIpv4);
+  const six = own.filter(isIpv6);
+  const ipv6 = six.find((addr) => !isLinkLocal(addr));
+  const linkLocal = six.find(isLinkLocal);
+  return {
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(linkLocal === undefined ? {} : { linkLocal }),
+  };
+}
+
+function isLinkLocal(addr: IpAddr): boolean {
+  return isIpv6(addr) && /^fe[89ab]/.test(addr);
+}
+
+function isLoopback(addr: IpAddr): boolean {
+  return addr === "::1" || addr.startsWith("127.");
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function tell(event: Readonly<Record<string, unknown>>): void {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
+  for (let at = 0; at < bytes.length;) {
+    at += Deno.stdout.writeSync(bytes.subarray(at));
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The file of `foghorn speaker`: a BgpConf and BgpPeers, as a cluster would
+ * get them, in YAML.
+ *
+ * @module
+ */
+
+import { parseAllDocuments } from "yaml";
+import {
+  type BgpConf,
+  type BgpPeer,
+  projectBgpConf,
+  projectBgpPeer,
+} from "@/api/mod.ts";
+import { BGP_CONF_NAME } from "@/api/names.ts";
+import { err, ok, type Result } from "@/lang/result.ts";
+import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
+
+/** What a file holds. */
+export interface SpeakerFile {
+  /** The BgpConf named `default`. */
+  readonly conf: BgpConf;
+  /** The peers, by name. */
+  readonly peers: readonly BgpPeer[];
+}
+
+/**
+ * Reads a file.
+ *
+ * @param text Its text: YAML documents.
+ * @returns What it holds, or a sentence for each thing that is wrong.
+ */
+export function parseSpeakerFile(
+  text: string,
+): Result<SpeakerFile, readonly string[]> {
+  const problems: string[] = [];
+  const confs: BgpConf[] = [];
+  const peers: BgpPeer[] = [];
+  for (const document of parseAllDocuments(text)) {
+    if (!("errors" in document)) continue;
+    const [error] = document.errors;
+    if (error !== undefined) {
+      problems.push(`The file is not YAML: ${firstLine(error.message)}`);
+      continue;
+    }
+    const raw: unknown = document.toJS();
+    if (raw !== null && raw !== undefined) {
+      readObject(raw, confs, peers, problems);
+    }
+  }
+  const conf = confs.find(({ meta }) => meta.name === BGP_CONF_NAME);
+  if (conf === undefined && problems.length === 0) {
+    problems.push(
+      `There is no BgpConf named ${BGP_CONF_NAME}: add one with spec.as`,
+    );
+  }
+  checkPeers(peers, problems);
+  if (conf === undefined || problems.length > 0) return err(problems);
+  return ok({ conf, peers });
+}
+
+function readObject(
+  raw: unknown,
+  confs: BgpConf[],
+  peers: BgpPeer[],
+  problems: string[],
+): void {
+  const { kind } = raw as { readonly kind?: unknown };
+  if (kind === "BgpConf") {
+    const conf = projectBgpConf(raw);
+    if (!conf.ok) return void problems.push(conf.error);
+    confs.push(conf.value);
+    const problem = bgpConfProblem(conf.value);
+    if (problem !== undefined) {
+      problems.push(`BgpConf ${conf.value.meta.name}: ${problem.message}`);
+    }
+  } else if (kind === "BgpPeer") {
+    const peer = projectBgpPeer(raw);
+    if (!peer.ok) return void problems.push(peer.error);
+    peers.push(peer.value);
+    const problem = bgpPeerProblem(peer.value);
+    if (problem !== undefined) {
+      problems.push(`BgpPeer ${peer.value.meta.name}: ${problem.message}`);
+    }
+  } else {
+    problems.push(
+      `A document has the kind ${
+        JSON.stringify(kind)
+      }: only BgpConf and BgpPeer are read here`,
+    );
+  }
+}
+
+function checkPeers(peers: readonly BgpPeer[], problems: string[]): void {
+  for (const [i, peer] of peers.entries()) {
+    const before = peers.slice(0, i);
+    const { name } = peer.meta;
+    if (before.some(({ meta }) => meta.name === name)) {
+      problems.push(`There are two BgpPeers named ${name}: rename one of them`);
+    }
+    const address = peer.spec.conf?.neighborAddress;
+    const twin = before.find(({ spec }) =>
+      address !== undefined && spec.conf?.neighborAddress === address
+    );
+    if (twin !== undefined) {
+      problems.push(
+        `The BgpPeers ${twin.meta.name} and ${name} have the same spec.conf.neighborAddress ${address}: leave one of them out`,
+      );
+    }
+  }
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? "").replace(/:$/, "");
+}

@@ -1,0 +1,430 @@
+/**
+ * The loop around a BGP speaker: dials, accepts, moves bytes, wakes it up.
+ *
+ * UPDATEs are taken from the speaker only as fast as the kernel takes them, so
+ * a peer that reads slowly costs no memory, and KEEPALIVEs never queue behind
+ * more than what the kernel has.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { type Prefix, prefixContains } from "@/addr/prefix.ts";
+import {
+  type BgpPeerEffect,
+  BgpSpeaker,
+  OUT_BYTES_MIN,
+  type SessionNextHops,
+  type SpeakerEffect,
+  type SpeakerPeer,
+} from "@/bgp/mod.ts";
+import { Random } from "@/lang/random.ts";
+import type { Clock, Timer } from "@/port/clock.ts";
+import type {
+  TcpConnection,
+  TcpDial,
+  TcpDialFailure,
+  TcpEndpoint,
+  TcpHops,
+  TcpKey,
+  TcpListener,
+  TcpListenFailure,
+  TcpListenSpec,
+  TcpPort,
+  TcpTarget,
+} from "@/port/tcp.ts";
+import type { NotificationMessage } from "@/wire/bgp/mod.ts";
+
+/** A peer, and how it is reached. */
+export interface BgpHostPeer {
+  /** What the speaker knows of it, but for what the transport decides. */
+  readonly speaker: Omit<SpeakerPeer, "transportKey">;
+  /** What is dialled; absent: it is only waited for. */
+  readonly target?: Omit<TcpTarget, "timeoutMs">;
+  /** From where it may connect: its address, or a network. */
+  readonly source: Prefix;
+  /** How far its packets may travel. */
+  readonly hops: TcpHops;
+  /** The key of TCP MD5 its connections are signed with. */
+  readonly md5Key?: string;
+}
+
+/** What a host stands on, and whom it tells. */
+export interface BgpHostPorts {
+  /** Time. */
+  readonly clock: Clock;
+  /** TCP. */
+  readonly tcp: TcpPort;
+  /** Our addresses of both families on the link of a connection. */
+  readonly nextHopsOf: (local: TcpEndpoint) => SessionNextHops;
+  /** Told of each effect but bytes. */
+  readonly tell: (peer: string, effect: BgpPeerEffect) => void;
+  /** Told of each dial that failed. */
+  readonly tellFailure: (peer: string, failure: TcpDialFailure) => void;
+}
+
+/** A dial that takes longer has failed; ConnectRetryTimer may end it sooner. */
+export const DIAL_TIMEOUT_MS = 30_000;
+
+/** How long a connection that is being closed may take to send what is left. */
+export const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Bytes taken from the speaker at once. */
+export const OUT_BYTES: number = 4 * OUT_BYTES_MIN;
+
+/** Connections at most, those of all peers together; more are refused. */
+export const LINES_MAX = 2_048;
+
+interface Line {
+  readonly peer: string;
+  readonly id: number;
+  dial: TcpDial | undefined;
+  connection: TcpConnection | undefined;
+  /** Bytes the kernel has not taken. */
+  readonly outbox: Uint8Array<ArrayBuffer>[];
+  /** Closes once the outbox is empty. */
+  closing: Timer | undefined;
+}
+
+/** Runs a speaker. */
+export class BgpHost {
+  /** The speaker; its routes and peers are changed by the host's methods. */
+  readonly speaker: BgpSpeaker;
+  readonly #ports: BgpHostPorts;
+  readonly #peers = new Map<string, BgpHostPeer>();
+  readonly #lines = new Map<string, Line>();
+  #listener: TcpListener | undefined;
+  #timer: { readonly atMs: number; readonly timer: Timer } | undefined;
+  #accepted = 0;
+  readonly #out = new Uint8Array(OUT_BYTES);
+
+  constructor(
+    ports: BgpHostPorts,
+    options: { readonly seed: number; readonly restarting?: boolean },
+  ) {
+    this.#ports = ports;
+    this.speaker = new BgpSpeaker({
+      seed: new Random(options.seed).int(2 ** 31),
+      restarting: options.restarting === true,
+    });
+  }
+
+  /**
+   * Accepts connections of peers.
+   *
+   * @param spec Where; keys come from the peers.
+   * @returns The addresses that could not be listened on.
+   */
+  listen(spec: Omit<TcpListenSpec, "keys">): readonly TcpListenFailure[] {
+    this.#listener?.close();
+    this.#listener = this.#ports.tcp.listen(
+      { ...spec, keys: this.#keys() },
+      (connection) => this.#accept(connection),
+    );
+    return this.#listener.failures;
+  }
+
+  /** Where connections are accepted. */
+  get endpoints(): readonly TcpEndpoint[] {
+    return this.#listener?.endpoints ?? [];
+  }
+
+  /** Accepts no more connections. */
+  ignore(): void {
+    this.#listener?.close();
+    this.#listener = undefined;
+  }
+
+  /**
+   * Sets a peer; a session stays where nothing of it is another.
+   *
+   * @param name Its name.
+   * @param peer What it is.
+   * @returns What its key could not be set for.
+   */
+  setPeer(name: string, peer: BgpHostPeer): readonly TcpListenFailure[] {
+    this.#peers.set(name, peer);
+    // Before the speaker dials or accepts: an unsigned SYN would be refused.
+    const failures = this.#listener?.setKeys(this.#keys()) ?? [];
+    const { target, source, hops, md5Key } = peer;
+    const transportKey = JSON.stringify([target, source, hops, md5Key]);
+    this.#run(this.speaker.setPeer(
+      name,
+      { ...peer.speaker, transportKey },
+      this.#ports.clock.nowMs(),
+    ));
+    return failures;
+  }
+
+  /**
+   * Ends a peer's session and forgets the peer.
+   *
+   * @param name Its name.
+   * @param notification What it is told.
+   */
+  removePeer(name: string, notification: NotificationMessage): void {
+    this.#run(
+      this.speaker.removePeer(name, notification, this.#ports.clock.nowMs()),
+    );
+    this.#peers.delete(name);
+    this.#listener?.setKeys(this.#keys());
+  }
+
+  /** The peers by name. */
+  get peers(): ReadonlyMap<string, BgpHostPeer> {
+    return this.#peers;
+  }
+
+  /** Carries out what the speaker wants after something was asked of it. */
+  run(effects: readonly SpeakerEffect[]): void {
+    this.#run(effects);
+  }
+
+  /** Whether everything was told, and the kernels of the peers have it. */
+  get isQuiet(): boolean {
+    if (this.speaker.isPending) return false;
+    for (const { outbox, connection } of this.#lines.values()) {
+      if (outbox.length > 0) return false;
+      if ((connection?.unacknowledgedBytes() ?? 0) > 0) return false;
+    }
+    return true;
+  }
+
+  /** Breaks what is left, and ends the loop. */
+  close(): void {
+    this.#listener?.close();
+    this.#timer?.timer.cancel();
+    for (const line of this.#lines.values()) this.#drop(line, "reset");
+  }
+
+  #keys(): readonly TcpKey[] {
+    return [...this.#peers.values()].flatMap(({ source, md5Key }) =>
+      md5Key === undefined ? [] : [{ prefix: source, md5Key }]
+    );
+  }
+
+  #run(effects: readonly SpeakerEffect[]): void {
+    for (const { peer, effect } of effects) this.#carryOut(peer, effect);
+    this.#arm();
+  }
+
+  #carryOut(peer: string, effect: SpeakerEffect["effect"]): void {
+    switch (effect.kind) {
+      case "dial":
+        return this.#dial(peer, effect.connection);
+      case "send": {
+        const line = this.#lines.get(keyOf(peer, effect.connection));
+        if (line?.connection === undefined) return;
+        // The codec's arrays are their own.
+        line.outbox.push(effect.bytes as Uint8Array<ArrayBuffer>);
+        return this.#pump(line);
+      }
+      case "close": {
+        const line = this.#lines.get(keyOf(peer, effect.connection));
+        if (line !== undefined) this.#close(line, effect.abort);
+        return;
+      }
+      case "output":
+        for (const line of this.#lines.values()) {
+          if (line.peer === peer) this.#pump(line);
+        }
+        return;
+      default:
+        this.#ports.tell(peer, effect);
+    }
+  }
+
+  #dial(peer: string, id: number): void {
+    const target = this.#peers.get(peer)?.target;
+    if (target === undefined) return;
+    const line: Line = {
+      peer,
+      id,
+      dial: undefined,
+      connection: undefined,
+      outbox: [],
+      closing: undefined,
+    };
+    this.#lines.set(keyOf(peer, id), line);
+    line.dial = this.#ports.tcp.dial(
+      { ...target, timeoutMs: DIAL_TIMEOUT_MS },
+      (outcome) => {
+        line.dial = undefined;
+        if (!outcome.ok) {
+          this.#ports.tellFailure(peer, outcome.error);
+          this.#step(line, {
+            kind: "closed",
+            connection: id,
+            reason: outcome.error.message,
+          });
+          return;
+        }
+        this.#open(line, outcome.value);
+        this.#step(line, { kind: "connected", connection: id });
+      },
+    );
+  }
+
+  #accept(connection: TcpConnection): void {
+    const found = this.#peerOf(connection.peer.address);
+    if (found === undefined || this.#lines.size >= LINES_MAX) {
+      // RFC 4271 §8.2.1.4: who is not configured gets nothing.
+      connection.close("reset");
+      return;
+    }
+    const [peer, { hops }] = found;
+    const id = ++this.#accepted;
+    connection.setHops(hops);
+    const line: Line = {
+      peer,
+      id,
+      dial: undefined,
+      connection: undefined,
+      outbox: [],
+      closing: undefined,
+    };
+    this.#lines.set(keyOf(peer, id), line);
+    this.#open(line, connection);
+    this.#step(line, { kind: "accepted", connection: id });
+  }
+
+  #peerOf(address: IpAddr): readonly [string, BgpHostPeer] | undefined {
+    for (const entry of this.#peers) {
+      if (prefixContains(entry[1].source, address)) return entry;
+    }
+    return undefined;
+  }
+
+  #open(line: Line, connection: TcpConnection): void {
+    const { peer, id } = line;
+    line.connection = connection;
+    const nextHops = this.#ports.nextHopsOf(connection.local);
+    this.speaker.setNextHops(peer, id, nextHops);
+    connection.start({
+      onData: (bytes) =>
+        this.#step(line, { kind: "received", connection: id, bytes }),
+      onWritable: () => {
+        this.#pump(line);
+        this.#arm();
+      },
+      onEnd: (end) => {
+        line.connection = undefined;
+        this.#step(line, {
+          kind: "closed",
+          connection: id,
+          reason: end.kind === "failed" ? end.errnoName : END_TEXTS[end.kind],
+        });
+        this.#drop(line, "reset");
+      },
+    });
+  }
+
+  #step(line: Line, event: PeerEventBody): void {
+    const nowMs = this.#ports.clock.nowMs();
+    this.#run(this.speaker.step(line.peer, { ...event, nowMs }));
+  }
+
+  /** Writes what waits, then what the speaker has, until the kernel is full. */
+  #pump(line: Line): void {
+    const { peer, id, outbox, connection } = line;
+    if (connection === undefined) return;
+    let wrote = false;
+    for (;;) {
+      const first = outbox[0];
+      if (first === undefined) {
+        if (line.closing !== undefined) {
+          this.#drop(line, "finish");
+          return;
+        }
+        const bytes = this.speaker.take(peer, id, this.#out);
+        if (bytes === 0) break;
+        const part = this.#out.subarray(0, bytes);
+        const taken = connection.write(part);
+        wrote ||= taken > 0;
+        if (taken < bytes) {
+          outbox.push(part.slice(taken));
+          break;
+        }
+        continue;
+      }
+      const taken = connection.write(first);
+      wrote ||= taken > 0;
+      if (taken < first.length) {
+        outbox[0] = first.subarray(taken);
+        break;
+      }
+      outbox.shift();
+    }
+    if (!wrote) return;
+    const nowMs = this.#ports.clock.nowMs();
+    this.speaker.step(peer, { kind: "sent", connection: id, nowMs });
+  }
+
+  #close(line: Line, abort: boolean): void {
+    line.dial?.cancel();
+    if (abort || line.connection === undefined) {
+      this.#drop(line, "reset");
+    } else if (line.outbox.length === 0) this.#drop(line, "finish");
+    else {
+      const { clock } = this.#ports;
+      line.closing = clock.setTimer(
+        clock.nowMs() + CLOSE_TIMEOUT_MS,
+        () => this.#drop(line, "reset"),
+      );
+    }
+  }
+
+  #drop(line: Line, how: "finish" | "reset"): void {
+    line.closing?.cancel();
+    line.dial?.cancel();
+    line.connection?.close(how);
+    line.connection = undefined;
+    this.#lines.delete(keyOf(line.peer, line.id));
+  }
+
+  #arm(): void {
+    const next = this.speaker.deadline();
+    if (next?.atMs === this.#timer?.atMs) return;
+    this.#timer?.timer.cancel();
+    this.#timer = undefined;
+    if (next === undefined) return;
+    const { clock } = this.#ports;
+    const timer = clock.setTimer(next.atMs, () => {
+      this.#timer = undefined;
+      this.#wake();
+    });
+    this.#timer = { atMs: next.atMs, timer };
+  }
+
+  #wake(): void {
+    const nowMs = this.#ports.clock.nowMs();
+    for (;;) {
+      const due = this.speaker.deadline();
+      if (due === undefined || due.atMs > nowMs) break;
+      this.#run(this.speaker.step(due.peer, { kind: "deadline", nowMs }));
+    }
+    this.#arm();
+  }
+}
+
+type PeerEventBody =
+  | { readonly kind: "connected" | "accepted"; readonly connection: number }
+  | {
+    readonly kind: "received";
+    readonly connection: number;
+    readonly bytes: Uint8Array;
+  }
+  | {
+    readonly kind: "closed";
+    readonly connection: number;
+    readonly reason: string;
+  };
+
+function keyOf(peer: string, connection: number): string {
+  return `${connection} ${peer}`;
+}
+
+const END_TEXTS = {
+  finished: "The peer closed the connection",
+  reset: "The peer reset the connection",
+} as const;

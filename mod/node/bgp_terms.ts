@@ -1,0 +1,320 @@
+/**
+ * From a BgpConf and a BgpPeer to what a speaker knows of a peer on one node.
+ *
+ * What is wrong with either was found by the checks of `reconcile`; here a
+ * field that cannot be used is a sentence, too, and never an exception.
+ *
+ * @module
+ */
+
+import { type IpAddr, isIpv4, isIpv6, parseIpAddr } from "@/addr/ip_addr.ts";
+import {
+  type Ipv4Addr,
+  ipv4AddrFromNumber,
+  parseIpv4Addr,
+} from "@/addr/ipv4_addr.ts";
+import type { Prefix } from "@/addr/prefix.ts";
+import type {
+  BgpAfiSafi,
+  BgpConfSpec,
+  BgpGracefulRestart,
+  BgpPeerSpec,
+} from "@/api/mod.ts";
+import type { BgpPeerConfig, SpeakerPeer } from "@/bgp/mod.ts";
+import { err, ok, type Result } from "@/lang/result.ts";
+import {
+  type AddPathMode,
+  AS_TRANS,
+  type BgpCapability,
+  myAsField,
+  type UnicastFamily,
+} from "@/wire/bgp/mod.ts";
+
+/** The node a speaker runs on. */
+export interface BgpNode {
+  /** Its name. */
+  readonly name: string;
+  /** Its labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Its internal addresses, the first of each family counts. */
+  readonly addresses: readonly IpAddr[];
+}
+
+/** A peer, and how it is reached. */
+export interface BgpPeerTerms {
+  /** What the speaker knows of it. */
+  readonly speaker: Omit<SpeakerPeer, "transportKey">;
+  /** What is dialled; absent: it is only waited for. */
+  readonly target?: {
+    readonly peer: {
+      readonly address: IpAddr;
+      readonly zone?: string;
+      readonly port: number;
+    };
+    readonly hops: BgpHops;
+    readonly md5Key?: string;
+  };
+  /** From where it may connect. */
+  readonly source: Prefix;
+  /** How far its packets may travel. */
+  readonly hops: BgpHops;
+  /** The key of TCP MD5. */
+  readonly md5Key?: string;
+}
+
+/** How far packets may travel. */
+export type BgpHops =
+  | { readonly kind: "gtsm"; readonly hopsMax: number }
+  | { readonly kind: "limit"; readonly hops: number }
+  | { readonly kind: "system" };
+
+/** The label of a node that names its rack, for `asPerRack`. */
+export const RACK_LABEL = "openelb.kubesphere.io/rack";
+
+/** The port of BGP, RFC 4271 §8.2.1.4. */
+export const BGP_PORT = 179;
+
+/** Hold Time where none is configured, RFC 4271 §10. */
+export const HOLD_TIME_SECONDS_DEFAULT = 90;
+
+/** ConnectRetryTime where none is configured, RFC 4271 §10. */
+export const CONNECT_RETRY_SECONDS_DEFAULT = 120;
+
+/** IdleHoldTime at most: how long a peer whose sessions end again and again is left alone. */
+export const IDLE_HOLD_MS_MAX = 60_000;
+
+/** Paths of a prefix that are announced under ADD-PATH where `afiSafis` says nothing, as OpenELB has it. */
+export const SEND_MAX_DEFAULT = 10;
+
+/**
+ * Our AS number and BGP Identifier on a node.
+ *
+ * @param conf The BgpConf's spec.
+ * @param node The node.
+ * @returns Both, or one sentence that says what is missing.
+ */
+export function bgpIdentityOf(
+  conf: BgpConfSpec,
+  node: BgpNode,
+): Result<{ readonly as: number; readonly routerId: Ipv4Addr }, string> {
+  const rack = node.labels[RACK_LABEL];
+  const ofRack = rack === undefined ? undefined : conf.asPerRack?.[rack];
+  const isRack = ofRack !== undefined && ofRack > 0;
+  const as = isRack ? ofRack : conf.as ?? 0;
+  if (as === 0 || as === AS_TRANS) {
+    return err(
+      `There is no AS number for ${node.name}: set spec.as of the BgpConf, 1 to 4294967295 but 23456`,
+    );
+  }
+  // With an AS for each rack one identifier for all would be a mistake.
+  const given = isRack ? "" : conf.routerId ?? "";
+  const parsed = given === "" ? undefined : parseIpv4Addr(given);
+  if (given !== "" && parsed === undefined) {
+    return err(
+      `spec.routerId of the BgpConf is "${given}": write four numbers as in 192.168.0.2`,
+    );
+  }
+  const own = node.addresses.find(isIpv4);
+  return ok({ as, routerId: parsed ?? own ?? hashedIdentifier(node.name) });
+}
+
+/**
+ * What the speaker of a node knows of a peer.
+ *
+ * @param conf The BgpConf's spec.
+ * @param peer The BgpPeer's name and spec, the password among it.
+ * @param node The node.
+ * @returns The terms, or one sentence that says what cannot be used.
+ */
+export function bgpPeerTerms(
+  conf: BgpConfSpec,
+  peer: { readonly name: string; readonly spec: BgpPeerSpec },
+  node: BgpNode,
+): Result<BgpPeerTerms, string> {
+  const identity = bgpIdentityOf(conf, node);
+  if (!identity.ok) return identity;
+  const { spec } = peer;
+  const { neighborAddress = "", authPassword = "" } = spec.conf ?? {};
+  const [text = "", zone] = neighborAddress.split("%");
+  const address = parseIpAddr(text);
+  if (address === undefined) {
+    return err(
+      `spec.conf.neighborAddress of the BgpPeer ${peer.name} is "${neighborAddress}": write an IPv4 or IPv6 address`,
+    );
+  }
+  const localAs = spec.conf?.localAs || identity.value.as;
+  const families = familiesOf(spec.afiSafis, address);
+  if (families.length === 0) {
+    return err(
+      `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST`,
+    );
+  }
+  const external = spec.conf?.peerAs !== localAs;
+  const hops = hopsOf(spec, external);
+  const md5 = authPassword === "" ? {} : { md5Key: authPassword };
+  const { transport } = spec;
+  const port = transport?.remotePort || BGP_PORT;
+  const at = zone === undefined ? { address, port } : { address, zone, port };
+  return ok({
+    speaker: {
+      connection: connectionOf(conf, spec, {
+        localAs,
+        routerId: identity.value.routerId,
+        families,
+      }),
+      address,
+      pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
+      enabled: spec.conf?.adminDown !== true,
+    },
+    ...(transport?.passiveMode === true
+      ? {}
+      : { target: { peer: at, hops, ...md5 } }),
+    source: { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
+    hops,
+    ...md5,
+  });
+}
+
+/** A family, and what ADD-PATH does in it. */
+interface SpokenFamily {
+  readonly family: UnicastFamily;
+  /** Paths announced; 0: without ADD-PATH. */
+  readonly sendMax: number;
+  readonly receive: boolean;
+}
+
+function familiesOf(
+  afiSafis: readonly BgpAfiSafi[] | undefined,
+  address: IpAddr,
+): readonly SpokenFamily[] {
+  const own: UnicastFamily = isIpv6(address) ? "ipv6-unicast" : "ipv4-unicast";
+  if (afiSafis === undefined || afiSafis.length === 0) {
+    return [{ family: own, sendMax: SEND_MAX_DEFAULT, receive: false }];
+  }
+  const spoken = new Map<UnicastFamily, SpokenFamily>();
+  for (const { config, addPaths } of afiSafis) {
+    if (config?.enabled === false) continue;
+    const { afi = "", safi = "" } = config?.family ?? {};
+    if (safi !== "" && safi !== "SAFI_UNICAST") continue;
+    const family = afi === "" ? own : FAMILIES[afi];
+    if (family === undefined || spoken.has(family)) continue;
+    spoken.set(family, {
+      family,
+      sendMax: addPaths?.config?.sendMax ?? 0,
+      receive: addPaths?.config?.receive === true,
+    });
+  }
+  return [...spoken.values()];
+}
+
+const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
+  AFI_IP: "ipv4-unicast",
+  AFI_IP6: "ipv6-unicast",
+};
+
+function connectionOf(
+  conf: BgpConfSpec,
+  spec: BgpPeerSpec,
+  us: {
+    readonly localAs: number;
+    readonly routerId: Ipv4Addr;
+    readonly families: readonly SpokenFamily[];
+  },
+): BgpPeerConfig {
+  const { holdTime = "", connectRetry = "" } = spec.timers?.config ?? {};
+  const holdTimeSeconds = holdTime === ""
+    ? HOLD_TIME_SECONDS_DEFAULT
+    : Number(holdTime);
+  const retrySeconds = Number(connectRetry) || CONNECT_RETRY_SECONDS_DEFAULT;
+  const peerAs = spec.conf?.peerAs;
+  return {
+    open: {
+      kind: "open",
+      myAs: myAsField(us.localAs),
+      holdTimeSeconds,
+      bgpIdentifier: us.routerId,
+      capabilities: capabilitiesOf(us.localAs, us.families, {
+        graceful: spec.gracefulRestart ?? conf.gracefulRestart,
+        holdTimeSeconds,
+      }),
+    },
+    expectation: peerAs === undefined || peerAs === 0 ? {} : { peerAs },
+    times: {
+      connectRetryTimeMs: spec.transport?.passiveMode === true
+        ? 0
+        : retrySeconds * 1_000,
+      delayOpenTimeMs: 0,
+      idleHoldTimeMs: IDLE_HOLD_MS_MAX,
+      sendHoldTimeMs: 0,
+    },
+  };
+}
+
+function capabilitiesOf(
+  localAs: number,
+  families: readonly SpokenFamily[],
+  restart: {
+    readonly graceful: BgpGracefulRestart | undefined;
+    readonly holdTimeSeconds: number;
+  },
+): readonly BgpCapability[] {
+  const list: BgpCapability[] = families.map(({ family }) => ({
+    kind: "multiprotocol",
+    family,
+  }));
+  list.push({ kind: "route-refresh" });
+  if (families.some(({ family }) => family === "ipv4-unicast")) {
+    list.push({
+      kind: "extended-next-hop",
+      tuples: [{ family: "ipv4-unicast", nextHopAfi: 2 }],
+    });
+  }
+  list.push({ kind: "extended-message" });
+  const { graceful, holdTimeSeconds } = restart;
+  if (graceful?.enabled === true) {
+    list.push({
+      kind: "graceful-restart",
+      restartState: false,
+      notification: graceful.notificationEnabled === true,
+      restartTimeSeconds: Math.min(
+        graceful.restartTime || holdTimeSeconds,
+        RESTART_TIME_SECONDS_MAX,
+      ),
+      families: graceful.helperOnly === true
+        ? []
+        : families.map(({ family }) => ({ family, forwardingPreserved: true })),
+    });
+  }
+  list.push({ kind: "four-octet-as", as: localAs });
+  const paths = families.flatMap(({ family, sendMax, receive }) => {
+    const mode = addPathMode(sendMax > 0, receive);
+    return mode === undefined ? [] : [{ family, mode }];
+  });
+  if (paths.length > 0) list.push({ kind: "add-path", families: paths });
+  list.push({ kind: "enhanced-route-refresh" });
+  return list;
+}
+
+function addPathMode(send: boolean, receive: boolean): AddPathMode | undefined {
+  if (send) return receive ? "both" : "send";
+  return receive ? "receive" : undefined;
+}
+
+function hopsOf({ ebgpMultihop }: BgpPeerSpec, external: boolean): BgpHops {
+  if (!external) return { kind: "system" };
+  if (ebgpMultihop?.enabled !== true) return { kind: "limit", hops: 1 };
+  return { kind: "limit", hops: ebgpMultihop.multihopTtl || TTL_MAX };
+}
+
+/** An identifier for a node without IPv4 address (RFC 6286 §2.1: any four octets but zero). */
+function hashedIdentifier(name: string): Ipv4Addr {
+  let hash = 0x811c_9dc5;
+  for (const byte of new TextEncoder().encode(name)) {
+    hash = Math.imul(hash ^ byte, 0x0100_0193) >>> 0;
+  }
+  return ipv4AddrFromNumber(hash === 0 ? 1 : hash);
+}
+
+/** Restart Time has 12 bits (RFC 4724 §3). */
+const RESTART_TIME_SECONDS_MAX = 0xfff;
+const TTL_MAX = 255;
