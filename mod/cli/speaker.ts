@@ -51,7 +51,7 @@ export interface SpeakerOptions {
 }
 
 /** Once so long nothing more came on stdin, what waited there has been read. */
-export const STDIN_PAUSE_MS = 50;
+export const STDIN_PAUSE_MS = 100;
 
 /** How long a shutdown waits after routes were marked as going (RFC 8326 §4). */
 export const SHUTDOWN_PAUSE_MS = 1_000;
