@@ -5,6 +5,7 @@ const SCRIPT = new URL("../../tests/io/bfd.ts", import.meta.url);
 
 const CASES: readonly string[] = [
   "comes up with bird, and notices its silence",
+  "comes up over several hops",
   "is switched off and on, and removed",
   "opens a session whose address comes later",
   "sends with a TTL of 255 from a port of its own, and drops what was forwarded",

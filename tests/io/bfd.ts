@@ -146,6 +146,26 @@ await runCase({
     ok(median >= 90 && median <= 200, `${tookMs.map(Math.round)} ms`);
   },
 
+  async "comes up over several hops"() {
+    await using stage = await Stage.make();
+    ip("addr add 10.9.0.1/32 dev lo");
+    ip("route add 10.9.0.2/32 via 10.0.0.2");
+    stage.peer.run(
+      "ip addr add 10.9.0.2/32 dev lo; ip route add 10.9.0.1/32 via 10.0.0.1",
+    );
+    await using bird = birdOn(stage.peer);
+    stage.sessions({
+      id: "far",
+      peer: addr("10.9.0.2"),
+      local: addr("10.9.0.1"),
+      ...TIMERS,
+    });
+    await until(() => stage.stateOf("far") === "up");
+    await until(() => /10\.9\.0\.1 .*Up/.test(bird.sessions()));
+    shell(SILENCE);
+    await until(() => stage.stateOf("far") === "down");
+  },
+
   async "is switched off and on, and removed"() {
     await using stage = await Stage.make();
     await using bird = birdOn(stage.peer);
@@ -241,6 +261,8 @@ function birdOn(host: Host): AsyncDisposable & {
   const config = `log "${folder}/bird.log" all; router id 10.0.0.2; ` +
     'protocol device {} protocol bfd { interface "vb" { ' +
     "min rx interval 50 ms; min tx interval 50 ms; multiplier 3; }; " +
+    "multihop { min rx interval 50 ms; min tx interval 50 ms; }; " +
+    "neighbor 10.9.0.1 local 10.9.0.2 multihop on; " +
     'neighbor 10.0.0.1 dev "vb"; neighbor fe80::1%vb; }';
   shell(`echo '${config}' > ${folder}/bird.conf`);
   const socket = `-s ${folder}/bird.ctl`;
