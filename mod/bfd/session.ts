@@ -241,7 +241,6 @@ export function wakeSession(
     // RFC 5880 §6.8.1: who is silent for a Detection Time may be another one.
     session.remoteDiscr = 0;
     session.remoteMinRxUs = REMOTE_MIN_RX_US;
-    session.remoteDemand = false;
     effects.push(...move(session, "expired", nowMs, random));
     reschedule(session, nowMs, random);
   }
