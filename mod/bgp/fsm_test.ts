@@ -208,7 +208,7 @@ type Timers = Pick<Fsm, typeof TIMER_FIELDS[number]>;
 function timersOf(fsm: Fsm): Timers {
   return Object.fromEntries(
     TIMER_FIELDS.map((field) => [field, fsm[field]]),
-  ) as unknown as Timers;
+  ) as Timers;
 }
 
 const TIMER_FIELDS = [
