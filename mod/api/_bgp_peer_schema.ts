@@ -34,6 +34,7 @@ import type {
   BgpTimersConfig,
   BgpTimersState,
   BgpTransport,
+  BgpTtlSecurity,
   LabelSelector,
   LabelSelectorRequirement,
 } from "./bgp_peer.ts";
@@ -120,6 +121,16 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       enabled: flag("Whether it is on."),
       multihopTtl: int32("TTL of what we send; 0 means 255."),
     }).describe("External peers more than one hop away."),
+  ),
+  ttlSecurity: optional<BgpTtlSecurity>(
+    z.object({
+      hops: int32("Hops to the peer, 1 to 254. Absent: 1, a peer on the link."),
+    }).describe(
+      "Takes only what came over so few hops, and sends with a TTL of 255 (GTSM, RFC 5082).",
+    ),
+  ),
+  role: text(
+    "Our role to the peer (RFC 9234): customer, provider, peer, rs or rs-client.",
   ),
   timers: optional(
     z.object({

@@ -57,6 +57,12 @@ export interface BgpEbgpMultihop {
   readonly multihopTtl?: number;
 }
 
+/** The Generalized TTL Security Mechanism (GTSM, RFC 5082). */
+export interface BgpTtlSecurity {
+  /** Hops to the peer, 1 to 254; 1 when absent. */
+  readonly hops?: number;
+}
+
 /** Timers, in seconds, as decimal text. */
 export interface BgpTimersConfig {
   /** ConnectRetryTimer, RFC 4271 §8. */
@@ -135,6 +141,10 @@ export interface BgpPeerSpec {
   readonly conf?: BgpPeerConf;
   /** Multihop for external peers. */
   readonly ebgpMultihop?: BgpEbgpMultihop;
+  /** GTSM; takes the place of `ebgpMultihop`. */
+  readonly ttlSecurity?: BgpTtlSecurity;
+  /** What we are to the peer, by RFC 9234 §4.1: `customer`, `provider`, `peer`, `rs` or `rs-client`. */
+  readonly role?: string;
   /** Timers. */
   readonly timers?: { readonly config?: BgpTimersConfig };
   /** The TCP connection. */

@@ -26,6 +26,7 @@ import {
   type AddPathMode,
   AS_TRANS,
   type BgpCapability,
+  type BgpRole,
   myAsField,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
@@ -236,6 +237,7 @@ function connectionOf(
       capabilities: capabilitiesOf(us.localAs, us.families, {
         graceful: spec.gracefulRestart ?? conf.gracefulRestart,
         holdTimeSeconds,
+        role: roleOf(spec),
       }),
     },
     expectation: peerAs === undefined || peerAs === 0 ? {} : { peerAs },
@@ -256,6 +258,7 @@ function capabilitiesOf(
   restart: {
     readonly graceful: BgpGracefulRestart | undefined;
     readonly holdTimeSeconds: number;
+    readonly role: BgpRole | undefined;
   },
 ): readonly BgpCapability[] {
   const list: BgpCapability[] = families.map(({ family }) => ({
@@ -270,7 +273,8 @@ function capabilitiesOf(
     });
   }
   list.push({ kind: "extended-message" });
-  const { graceful, holdTimeSeconds } = restart;
+  const { graceful, holdTimeSeconds, role } = restart;
+  if (role !== undefined) list.push({ kind: "role", role });
   if (graceful?.enabled === true) {
     list.push({
       kind: "graceful-restart",
@@ -300,7 +304,18 @@ function addPathMode(send: boolean, receive: boolean): AddPathMode | undefined {
   return receive ? "receive" : undefined;
 }
 
-function hopsOf({ ebgpMultihop }: BgpPeerSpec, external: boolean): BgpHops {
+/** RFC 9234 §4.2: roles are told between ASes only; of an iBGP peer it is ignored. */
+function roleOf({ role = "" }: BgpPeerSpec): BgpRole | undefined {
+  return ROLES.find((known) => known === role);
+}
+
+function hopsOf(
+  { ebgpMultihop, ttlSecurity }: BgpPeerSpec,
+  external: boolean,
+): BgpHops {
+  if (ttlSecurity !== undefined) {
+    return { kind: "gtsm", hopsMax: ttlSecurity.hops ?? 1 };
+  }
   if (!external) return { kind: "system" };
   if (ebgpMultihop?.enabled !== true) return { kind: "limit", hops: 1 };
   return { kind: "limit", hops: ebgpMultihop.multihopTtl || TTL_MAX };
@@ -315,6 +330,13 @@ function hashedIdentifier(name: string): Ipv4Addr {
   return ipv4AddrFromNumber(hash === 0 ? 1 : hash);
 }
 
+const ROLES: readonly BgpRole[] = [
+  "customer",
+  "provider",
+  "peer",
+  "rs",
+  "rs-client",
+];
 /** Restart Time has 12 bits (RFC 4724 §3). */
 const RESTART_TIME_SECONDS_MAX = 0xfff;
 const TTL_MAX = 255;

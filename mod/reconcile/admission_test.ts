@@ -279,6 +279,21 @@ const BGP_MISTAKES: readonly {
       /multihopTtl/,
     ],
     [
+      "GTSM over more hops than there are",
+      { ...PEER, ttlSecurity: { hops: 255 } },
+      /spec\.ttlSecurity\.hops cannot be 255: write 1 .* at most 254/,
+    ],
+    [
+      "GTSM over no hop",
+      { ...PEER, ttlSecurity: { hops: 0 } },
+      /ttlSecurity\.hops/,
+    ],
+    [
+      "a role that nobody has",
+      { ...PEER, role: "upstream" },
+      /spec\.role cannot be "upstream": write one of customer, provider/,
+    ],
+    [
       "a port beyond all",
       { ...PEER, transport: { remotePort: -1 } },
       /remotePort/,

@@ -197,6 +197,11 @@ function numbersProblem({ spec }: BgpPeer): Problem | undefined {
       ] as const
     ),
   ];
+  const hops = spec.ttlSecurity?.hops;
+  if (hops !== undefined && (hops < 1 || hops > HOPS_MAX)) {
+    const advice = `write 1 for a peer on the link, at most ${HOPS_MAX}`;
+    return invalid("spec.ttlSecurity.hops", `${hops}`, advice);
+  }
   for (const [field, value, max] of rows) {
     if (value === undefined || (value >= 0 && value <= max)) continue;
     return invalid(field, `${value}`, `write a number from 0 to ${max}`);
@@ -225,6 +230,11 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
       `"${removal}"`,
       `write one of ${REMOVE_PRIVATE_AS.join(", ")}`,
     );
+  }
+  const role = spec.role ?? "";
+  if (role !== "" && !ROLES.includes(role)) {
+    const advice = `write one of ${ROLES.join(", ")}`;
+    return invalid("spec.role", `"${role}"`, advice);
   }
   for (const [i, { config }] of (spec.afiSafis ?? []).entries()) {
     const { afi = "", safi = "" } = config?.family ?? {};
@@ -290,11 +300,21 @@ const PORT_MAX = 65_535;
 const PORT_ADVICE =
   "write a port up to 65535, 0 for 179, or a negative number not to listen";
 const OCTET_MAX = 255;
+// With more, packets that any router forwarded would pass, too.
+const HOPS_MAX = 254;
 const RESTART_TIME_MAX = 4_095;
 // The last of GoBGP's indices, ls.
 const FAMILY_INDEX_MAX = 23;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
+// RFC 9234 §4.1.
+const ROLES: readonly string[] = [
+  "customer",
+  "provider",
+  "peer",
+  "rs",
+  "rs-client",
+];
 const OPERATORS: readonly string[] = ["In", "NotIn", "Exists", "DoesNotExist"];
 // GoBGP's names, as OpenELB hands them on.
 const AFIS: readonly string[] = [

@@ -1,0 +1,67 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import type { BgpPeerSpec } from "@/api/mod.ts";
+import { parseIpAddr } from "@/addr/ip_addr.ts";
+import { assert } from "@/lang/assert.ts";
+import { type BgpPeerTerms, bgpPeerTerms } from "./bgp_terms.ts";
+
+Deno.test("bgpPeerTerms() has external peers on the link, others wherever they are (RFC 4271 §5.1.3)", () => {
+  deepStrictEqual(termsOf({}).hops, { kind: "limit", hops: 1 });
+  deepStrictEqual(termsOf({ conf: { peerAs: 65_001 } }).hops, {
+    kind: "system",
+  });
+  deepStrictEqual(
+    termsOf({ ebgpMultihop: { enabled: true, multihopTtl: 3 } }).hops,
+    { kind: "limit", hops: 3 },
+  );
+  deepStrictEqual(termsOf({ ebgpMultihop: { enabled: true } }).hops, {
+    kind: "limit",
+    hops: 255,
+  });
+});
+
+Deno.test("bgpPeerTerms() confines a peer by GTSM, whatever its AS and ebgpMultihop say (RFC 5082 §3)", () => {
+  deepStrictEqual(termsOf({ ttlSecurity: {} }).hops, GTSM);
+  deepStrictEqual(termsOf({ ttlSecurity: {} }).target?.hops, GTSM);
+  deepStrictEqual(
+    termsOf({ ttlSecurity: {}, conf: { peerAs: 65_001 } }).hops,
+    GTSM,
+  );
+  deepStrictEqual(
+    termsOf({ ttlSecurity: { hops: 3 }, ebgpMultihop: { enabled: true } }).hops,
+    { kind: "gtsm", hopsMax: 3 },
+  );
+});
+
+Deno.test("bgpPeerTerms() tells our role in the OPEN (RFC 9234 §4.1)", () => {
+  const roleOf = (spec: BgpPeerSpec) =>
+    termsOf(spec).speaker.connection.open.capabilities.find(({ kind }) =>
+      kind === "role"
+    );
+  deepStrictEqual(roleOf({ role: "customer" }), {
+    kind: "role",
+    role: "customer",
+  });
+  strictEqual(roleOf({}), undefined);
+});
+
+Deno.test("bgpPeerTerms() signs dials and accepts with the password, and does not dial a passive peer", () => {
+  const signed = termsOf({ conf: { authPassword: "s3cr3t" } });
+  strictEqual(signed.md5Key, "s3cr3t");
+  strictEqual(signed.target?.md5Key, "s3cr3t");
+  strictEqual(termsOf({ transport: { passiveMode: true } }).target, undefined);
+});
+
+function termsOf(spec: BgpPeerSpec): BgpPeerTerms {
+  const address = parseIpAddr("10.0.0.1");
+  assert(address !== undefined, "It is an address");
+  const conf = { neighborAddress: "10.0.0.2", peerAs: 65_002, ...spec.conf };
+  const terms = bgpPeerTerms(
+    { as: 65_001 },
+    { name: "router", spec: { ...spec, conf } },
+    { name: "n1", labels: {}, addresses: [address] },
+  );
+  assert(terms.ok, "They can be used");
+  return terms.value;
+}
+
+const GTSM = { kind: "gtsm", hopsMax: 1 } as const;
