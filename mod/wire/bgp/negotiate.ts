@@ -70,7 +70,15 @@ export function negotiateSession(
     ? peerAs !== localAs
     : peerAs === expectation.peerAs;
   if (!expected || peerAs === AS_TRANS) {
-    return refuse(OPEN_ERROR.badPeerAs, "My Autonomous System", 20);
+    // No RFC says what the data are; bird sends the number that it found, too.
+    const found = new ByteWriter();
+    found.u32(peerAs);
+    return refuse(
+      OPEN_ERROR.badPeerAs,
+      "My Autonomous System",
+      20,
+      found.take(),
+    );
   }
   const external = peerAs !== localAs;
   // RFC 6286 §2.2: identifiers need to differ inside an AS only.
@@ -207,7 +215,8 @@ function agreedRole(
   );
   if (unassigned || theirs.size > 1) return mismatch();
   const [role] = theirs;
-  if (role === undefined) return strict ? mismatch() : ok(undefined);
+  // RFC 9234 §4.2: without the peer's word, it is what ours makes of it.
+  if (role === undefined) return strict ? mismatch() : ok(COUNTERPARTS[ours]);
   return COUNTERPARTS[ours] === role ? ok(role) : mismatch();
 }
 

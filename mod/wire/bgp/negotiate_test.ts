@@ -41,11 +41,12 @@ Deno.test("RFC 6793 §4.1: AS numbers", () => {
   strictEqual(session.peerAs, 4_200_000_001);
   strictEqual(session.fourOctetAs, true);
   strictEqual(agreed([as4(65_002)], []).fourOctetAs, false);
-  deepStrictEqual(refused([], [], { peerAs: 65_009 }), [2, ""]);
+  // The number that was found is told, as bird does.
+  deepStrictEqual(refused([], [], { peerAs: 65_009 }), [2, "0000fde9"]);
   // Any AS number is another one than ours.
   strictEqual(agreed([], [], {}).external, true);
-  deepStrictEqual(refused([], [as4(65_002)], {}), [2, ""]);
-  deepStrictEqual(refused([], [as4(23_456)], {}), [2, ""]);
+  deepStrictEqual(refused([], [as4(65_002)], {}), [2, "0000fdea"]);
+  deepStrictEqual(refused([], [as4(23_456)], {}), [2, "00005ba0"]);
   strictEqual(agreed([], [as4(65_002)], { peerAs: 65_002 }).external, false);
   strictEqual(myAsField(65_536), 23_456);
   strictEqual(asOfOpen(open(1, 1, [as4(7), as4(8)])), 7);

@@ -52,7 +52,7 @@ export interface NegotiatedSession extends UpdateSession {
   readonly gracefulNotification: boolean;
   /** The peer's capability 71, where we sent it, too, and both sent 64. */
   readonly longLivedGracefulRestart?: LongLivedGracefulRestartCapability;
-  /** The peer's role, where we told ours (RFC 9234 §4.2). */
+  /** The peer's role, where we told ours: as it says, else the counterpart of ours (RFC 9234 §4.2). */
   readonly peerRole?: BgpRole;
   /** What the peer says it is called. */
   readonly peerHostname?: string;
