@@ -5,6 +5,7 @@ import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import { formatPrefix, parsePrefix, type Prefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
+import type { BgpRole } from "@/wire/bgp/capability.ts";
 import type { UnicastFamily } from "@/wire/bgp/family.ts";
 import { bgpMessageType } from "@/wire/bgp/header.ts";
 import { BGP_MESSAGE_TYPE } from "@/wire/bgp/iana.ts";
@@ -146,6 +147,50 @@ Deno.test("AdjRibOut marks all routes before they go (RFC 8326 §4)", () => {
   });
 });
 
+Deno.test("AdjRibOut marks routes for a customer only, and towards no other (RFC 9234 §5)", () => {
+  for (
+    const [peerRole, as] of [
+      ["customer", 65_001],
+      ["peer", 65_001],
+      ["provider", undefined],
+    ] as const
+  ) {
+    const { rib, out, router } = stage({ peerRole });
+    rib.announce(prefix("192.0.2.1/32"), undefined, PLAIN);
+    router.drain(out);
+    const otc = router.attributes("192.0.2.1/32").find(({ kind }) =>
+      kind === "only-to-customer"
+    );
+    deepStrictEqual(
+      otc,
+      as === undefined ? undefined : { kind: "only-to-customer", as },
+    );
+  }
+});
+
+Deno.test("AdjRibOut puts a policy's AS numbers before our own, in segments that hold them (RFC 4271 §4.3)", () => {
+  const { rib, out, router, terms } = stage();
+  const prepended = Array.from({ length: 300 }, (_, i) => 1_000 + i);
+  out.change({
+    ...terms,
+    policy: {
+      needsPrefix: false,
+      apply: ({ attributes }) => ({ attributes, prepended }),
+    },
+  });
+  rib.announce(prefix("192.0.2.1/32"), undefined, PLAIN);
+  router.drain(out);
+  const path = router.attributes("192.0.2.1/32").find(({ kind }) =>
+    kind === "as-path"
+  );
+  assert(path?.kind === "as-path", "It has a path");
+  deepStrictEqual(path.segments.map(({ asns }) => asns.length), [46, 255]);
+  deepStrictEqual(
+    path.segments.flatMap(({ asns }) => asns),
+    [...prepended, 65_001],
+  );
+});
+
 Deno.test("AdjRibOut tells only the difference when terms change", () => {
   const { rib, out, router, terms } = stage();
   rib.announce(prefix("192.0.2.1/32"), undefined, PLAIN);
@@ -263,6 +308,7 @@ interface StageOptions {
   readonly addPath?: boolean;
   readonly enhanced?: boolean;
   readonly pathsMax?: number;
+  readonly peerRole?: BgpRole;
 }
 
 interface Stage {
@@ -287,6 +333,7 @@ function stage(options: StageOptions = {}): Stage {
     localAs: 65_001,
     peerIdentifier: addr("10.0.0.2") as Ipv4Addr,
     holdTimeSeconds: 90,
+    ...(options.peerRole === undefined ? {} : { peerRole: options.peerRole }),
     routeRefresh: true,
     enhancedRouteRefresh: enhanced,
     gracefulNotification: false,

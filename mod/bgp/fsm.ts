@@ -91,6 +91,9 @@ export const FIRST_RETRY_MS = 1_000;
 /** IdleHoldTime after the first end of a session; ten times that after the second, doubled from there. */
 export const FIRST_IDLE_HOLD_MS = 100;
 
+/** IdleHoldTime at most after an end that was no error: the peer restarts, or its operator wants it so. */
+export const PEACEFUL_IDLE_HOLD_MS_MAX = 1_000;
+
 /** KEEPALIVEs are at least so far apart (RFC 4271 §4.4). */
 export const KEEPALIVE_TIME_MIN_MS = 1_000;
 
@@ -183,6 +186,23 @@ export function takeDueEvent(
  */
 export function noteSent(fsm: Fsm, moment: FsmMoment): void {
   if (fsm.sendHoldDueMs !== Infinity) startSendHold(fsm, moment);
+}
+
+/**
+ * A session has ended without an error: it may begin again soon, however often
+ * that happened lately. While it is held, the peer's connections are refused.
+ *
+ * @param fsm The machine, in Idle.
+ * @param moment When.
+ */
+export function endPeacefully(
+  fsm: Fsm,
+  { nowMs, chance }: FsmMoment,
+): void {
+  fsm.idleHoldDueMs = Math.min(
+    fsm.idleHoldDueMs,
+    nowMs + jittered(PEACEFUL_IDLE_HOLD_MS_MAX, chance),
+  );
 }
 
 function cellOf(fsm: Fsm, event: FsmEventKind, times: FsmTimes): FsmCell {

@@ -46,6 +46,7 @@ import { decodeOpen, encodeOpen } from "@/wire/bgp/open.ts";
 import { decodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import {
+  endPeacefully,
   type Fsm,
   fsmDeadlineMs,
   type FsmMoment,
@@ -559,13 +560,23 @@ function onNotification(
   }
   const isVersion = code === BGP_ERROR.openMessage &&
     subcode === OPEN_ERROR.unsupportedVersion;
-  feed(step, slot, isVersion ? "notification-version-error" : "notification");
+  feed(step, slot, isVersion ? "notification-version-error" : "notification", {
+    received: notification,
+  });
 }
 
 /** What goes with an event of a machine. */
 interface Cause {
   readonly notification?: NotificationMessage;
   readonly error?: BgpError;
+  readonly received?: NotificationMessage;
+}
+
+/** Whether an event ends a session because the peer restarts, or its operator wants it. */
+function isPeaceful(event: FsmEventKind, { received }: Cause): boolean {
+  if (event === "tcp-connection-fails") return true;
+  return received?.code === BGP_ERROR.cease &&
+    PEACEFUL_CEASES.includes(received.subcode);
 }
 
 /** Moves a machine, and does what it wants. */
@@ -586,6 +597,10 @@ function feed(
   const { state } = slot.fsm;
   if (state === "Established" && outcome.before !== "Established") {
     established(step, slot);
+  }
+  const ended = state === "Idle" && outcome.before === "Established";
+  if (ended && isPeaceful(event, cause)) {
+    endPeacefully(slot.fsm, momentOf(step));
   }
   const isOver = state === "Idle" || slot.connection === undefined;
   if (slot === peer.rival && isOver && event !== "automatic-start-passive") {
@@ -747,6 +762,14 @@ function tellState({ peer, effects }: Step): void {
   effects.push({ kind: "state-changed", from: peer.told, to: state });
   peer.told = state;
 }
+
+/** Ends that say nothing against the next session; too many prefixes, say, does. */
+const PEACEFUL_CEASES: readonly number[] = [
+  CEASE.administrativeShutdown,
+  CEASE.peerDeconfigured,
+  CEASE.administrativeReset,
+  CEASE.otherConfigurationChange,
+];
 
 const STATES: readonly FsmState[] = [
   "Idle",

@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { assert } from "@/lang/assert.ts";
 import { CEASE } from "@/wire/bgp/iana.ts";
 import {
   cease,
@@ -8,6 +9,7 @@ import {
 } from "@/wire/bgp/notification.ts";
 import { encodeOpen } from "@/wire/bgp/open.ts";
 import { encodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
+import { PEACEFUL_IDLE_HOLD_MS_MAX } from "./fsm.ts";
 import type { BgpPeerEffect } from "./peer.ts";
 import { configOf, openOf, Pair } from "./_pair_test.ts";
 
@@ -149,6 +151,34 @@ Deno.test("stepBgpPeer() stops with a text, and dials no more until it is starte
   pair.step(0, { kind: "start" });
   pair.runTo(pair.nowMs + 150_000);
   deepStrictEqual(pair.states, UP);
+});
+
+Deno.test("stepBgpPeer() is back within a second however often the peer restarts", () => {
+  const pair = up();
+  for (let round = 0; round < 20; round++) {
+    const { connection } = pair.peers[0].primary;
+    assert(connection !== undefined, "It is up");
+    pair.step(0, { kind: "closed", connection, reason: "reset" });
+    const held = pair.peers[0].primary.fsm.idleHoldDueMs - pair.nowMs;
+    ok(held <= PEACEFUL_IDLE_HOLD_MS_MAX, `round ${round}: ${held} ms`);
+    pair.runTo(pair.nowMs + 20_000);
+    deepStrictEqual(pair.states, UP, `round ${round}`);
+  }
+});
+
+Deno.test("stepBgpPeer() backs off from a peer that refuses its prefixes again and again", () => {
+  const pair = up();
+  let held = 0;
+  for (let round = 0; round < 5; round++) {
+    const { connection } = pair.peers[0].primary;
+    assert(connection !== undefined, "It is up");
+    const bytes = encodeNotification(cease(CEASE.maximumPrefixes));
+    pair.step(0, { kind: "received", connection, bytes });
+    held = pair.peers[0].primary.fsm.idleHoldDueMs - pair.nowMs;
+    pair.runTo(pair.nowMs + 59_000);
+    deepStrictEqual(pair.states, UP, `round ${round}`);
+  }
+  ok(held > PEACEFUL_IDLE_HOLD_MS_MAX, `${held} ms`);
 });
 
 Deno.test("stepBgpPeer() begins anew after a reset", () => {

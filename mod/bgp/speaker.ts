@@ -96,6 +96,8 @@ interface Entry {
   readonly nextHops: Map<number, SessionNextHops>;
   established: Established | undefined;
   scanner: UpdateScanner | undefined;
+  /** Whose UPDATEs the scanner counts. */
+  scanned: NegotiatedSession | undefined;
 }
 
 interface Established {
@@ -397,15 +399,16 @@ export class BgpSpeaker {
         seed: this.#seed++,
         restarting: this.#restarting,
         judgeUpdate: (message, session) => {
-          entry.scanner ??= new UpdateScanner(session);
-          return entry.scanner.scan(message) === "session-reset"
-            ? entry.scanner.reset
+          const scanner = scannerOf(entry, session);
+          return scanner.scan(message) === "session-reset"
+            ? scanner.reset
             : undefined;
         },
       }),
       nextHops: new Map(),
       established: undefined,
       scanner: undefined,
+      scanned: undefined,
     };
     this.#peers.set(name, entry);
     const effects: SpeakerEffect[] = [];
@@ -451,7 +454,8 @@ export class BgpSpeaker {
     },
     nowMs: number,
   ): void {
-    entry.scanner = new UpdateScanner(session);
+    // UPDATEs that came together with the last KEEPALIVE have been counted.
+    scannerOf(entry, session);
     entry.established = {
       connection,
       session,
@@ -492,6 +496,15 @@ export class BgpSpeaker {
     }
     return effects;
   }
+}
+
+/** What counts the UPDATEs of a session: begun anew with each. */
+function scannerOf(entry: Entry, session: NegotiatedSession): UpdateScanner {
+  if (entry.scanner === undefined || entry.scanned !== session) {
+    entry.scanner = new UpdateScanner(session);
+    entry.scanned = session;
+  }
+  return entry.scanner;
 }
 
 /** Whether OPEN and transport are the same; timers alone do not end a session. */

@@ -106,21 +106,36 @@ Deno.test("BgpSpeaker marks its routes, then ends sessions with a text (RFC 8326
 
 Deno.test("BgpSpeaker counts a peer's routes and keeps none", () => {
   const { speaker, connection } = established();
-  const bytes = encodeUpdate({
-    kind: "update",
-    withdrawn: [],
-    attributes: [
-      { kind: "origin", origin: "igp" },
-      { kind: "as-path", segments: [{ kind: "sequence", asns: [65_002] }] },
-      { kind: "next-hop", nextHop: addr("10.0.0.2") as Ipv4Addr },
-    ],
-    nlri: [prefix("198.51.100.0/24"), prefix("203.0.113.0/24")],
-  }, { fourOctetAs: true, addPathSend: [], extendedMessage: false });
-  assert(bytes !== undefined, "It fits");
+  const bytes = updateOf("198.51.100.0/24", "203.0.113.0/24");
   speaker.step("a", { kind: "received", connection, bytes, nowMs: 10 });
   strictEqual(speaker.viewOf("a")?.received["ipv4-unicast"], 2);
   strictEqual(speaker.rib.size, 0);
   strictEqual(speaker.isPending, true, "End-of-RIB only");
+});
+
+Deno.test("BgpSpeaker counts routes that come together with the KEEPALIVE that ends the handshake", () => {
+  const speaker = new BgpSpeaker({ seed: 1 });
+  const connection = dialled(speaker);
+  const open = encodeOpen(openOf(65_002, "10.0.0.2"));
+  speaker.step("a", { kind: "received", connection, bytes: open, nowMs: 2 });
+  const update = updateOf("198.51.100.0/24", "203.0.113.0/24");
+  const bytes = Uint8Array.from([...encodeKeepalive(), ...update]);
+  speaker.step("a", { kind: "received", connection, bytes, nowMs: 3 });
+  strictEqual(speaker.viewOf("a")?.state, "Established");
+  strictEqual(speaker.viewOf("a")?.received["ipv4-unicast"], 2);
+});
+
+Deno.test("BgpSpeaker counts a session's routes from the beginning", () => {
+  const { speaker, connection } = established();
+  const bytes = updateOf("198.51.100.0/24");
+  speaker.step("a", { kind: "received", connection, bytes, nowMs: 10 });
+  speaker.step("a", { kind: "closed", connection, reason: "", nowMs: 20 });
+  const due = speaker.deadline()?.atMs ?? 0;
+  const dial = speaker.step("a", { kind: "deadline", nowMs: due })
+    .find(({ effect }) => effect.kind === "dial")?.effect;
+  assert(dial?.kind === "dial", "It dials again");
+  establish(speaker, dial.connection);
+  strictEqual(speaker.viewOf("a")?.received["ipv4-unicast"], 0);
 });
 
 Deno.test("BgpSpeaker gives the earliest deadline and whose it is", () => {
@@ -151,6 +166,13 @@ function established(
 ): { readonly speaker: BgpSpeaker; readonly connection: number } {
   const speaker = new BgpSpeaker({ seed: 1 });
   before(speaker);
+  const connection = dialled(speaker);
+  establish(speaker, connection, { connected: true });
+  return { speaker, connection };
+}
+
+/** A speaker's connection to `a` that is up. */
+function dialled(speaker: BgpSpeaker): number {
   const dial = speaker.setPeer("a", PEER, 0).find(({ effect }) =>
     effect.kind === "dial"
   )?.effect;
@@ -159,12 +181,37 @@ function established(
   const ipv4 = addr("10.0.0.1") as Ipv4Addr;
   speaker.setNextHops("a", connection, { ipv4 });
   speaker.step("a", { kind: "connected", connection, nowMs: 1 });
+  return connection;
+}
+
+function updateOf(...prefixes: readonly string[]): Uint8Array {
+  const bytes = encodeUpdate({
+    kind: "update",
+    withdrawn: [],
+    attributes: [
+      { kind: "origin", origin: "igp" },
+      { kind: "as-path", segments: [{ kind: "sequence", asns: [65_002] }] },
+      { kind: "next-hop", nextHop: addr("10.0.0.2") as Ipv4Addr },
+    ],
+    nlri: prefixes.map(prefix),
+  }, { fourOctetAs: true, addPathSend: [], extendedMessage: false });
+  assert(bytes !== undefined, "It fits");
+  return bytes;
+}
+
+function establish(
+  speaker: BgpSpeaker,
+  connection: number,
+  { connected = false }: { readonly connected?: boolean } = {},
+): void {
+  if (!connected) {
+    speaker.step("a", { kind: "connected", connection, nowMs: 200 });
+  }
   const open = encodeOpen(openOf(65_002, "10.0.0.2"));
   speaker.step("a", { kind: "received", connection, bytes: open, nowMs: 2 });
   const bytes = encodeKeepalive();
   speaker.step("a", { kind: "received", connection, bytes, nowMs: 3 });
   strictEqual(speaker.viewOf("a")?.state, "Established");
-  return { speaker, connection };
 }
 
 function take(speaker: BgpSpeaker, connection: number): Uint8Array {
