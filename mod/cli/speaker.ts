@@ -19,15 +19,18 @@ import {
   pathsOf,
   prefixOf,
   type SessionNextHops,
+  type ToldNotification,
 } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
+import { notificationWords } from "@/node/bgp_words.ts";
 import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type { TcpEndpoint } from "@/port/tcp.ts";
 import {
+  asOfOpen,
   CEASE,
   cease,
   formatCommunity,
@@ -125,14 +128,20 @@ class SpeakerRunner {
       tcp,
       nextHopsOf: (local) => nextHopsOf(local, this.links),
       tell: (peer, effect) => this.#tell(peer, effect),
-      tellFailure: (peer, failure) =>
+      tellFailure: (peer, failure, doubt) =>
         tell({
           kind: "dial-failed",
           peer: this.#labelOf(peer),
           reason: failure.kind,
           message: failure.message,
+          doubt: doubt?.reason,
+          doubtMessage: doubt?.message,
         }),
-    }, { seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1 });
+    }, {
+      seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1,
+      // A process cannot know whether one before it was killed; see docs/bgp.md.
+      restarting: true,
+    });
   }
 
   /** Loads what waits, listens, dials, obeys. */
@@ -363,11 +372,16 @@ class SpeakerRunner {
         establishedMs: view?.establishedMs === undefined
           ? undefined
           : Math.round(this.#clock.nowMs() - view.establishedMs),
-        lastEnd: undefined,
+        lastNotification: undefined,
+        lastEnd: view?.lastEnd?.kind === "closed"
+          ? { state: view.lastEnd.state, reason: view.lastEnd.reason }
+          : undefined,
         lastError: view?.lastNotification === undefined ? undefined : {
           direction: view.lastNotification.direction,
           ...describe(view.lastNotification.notification),
+          message: this.#wordsFor(name, view.lastNotification),
         },
+        doubt: this.#host.doubtOf(name)?.message,
       };
     });
   }
@@ -406,9 +420,27 @@ class SpeakerRunner {
           kind: effect.kind,
           peer: label,
           ...describe(effect.notification),
+          message: this.#wordsFor(peer, {
+            direction: effect.kind === "notification-sent"
+              ? "sent"
+              : "received",
+            notification: effect.notification,
+          }),
         });
       default:
     }
+  }
+
+  /** What a NOTIFICATION means for the operator. */
+  #wordsFor(
+    name: string,
+    told: Pick<ToldNotification, "direction" | "notification">,
+  ): string | undefined {
+    const { connection } = this.#host.peers.get(name)?.speaker ?? {};
+    return connection === undefined ? undefined : notificationWords(told, {
+      localAs: asOfOpen(connection.open),
+      peerAs: connection.expectation.peerAs,
+    });
   }
 
   #labelOf(name: string): string {

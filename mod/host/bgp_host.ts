@@ -19,11 +19,13 @@ import {
   type SpeakerPeer,
 } from "@/bgp/mod.ts";
 import { Random } from "@/lang/random.ts";
+import { type ConnectionDoubt, doubtOf } from "@/node/connection_doubt.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type {
   TcpConnection,
   TcpDial,
   TcpDialFailure,
+  TcpDropCounts,
   TcpEndpoint,
   TcpHops,
   TcpKey,
@@ -59,8 +61,12 @@ export interface BgpHostPorts {
   readonly nextHopsOf: (local: TcpEndpoint) => SessionNextHops;
   /** Told of each effect but bytes. */
   readonly tell: (peer: string, effect: BgpPeerEffect) => void;
-  /** Told of each dial that failed. */
-  readonly tellFailure: (peer: string, failure: TcpDialFailure) => void;
+  /** Told of each dial that failed, and of what is probably wrong. */
+  readonly tellFailure: (
+    peer: string,
+    failure: TcpDialFailure,
+    doubt: ConnectionDoubt | undefined,
+  ) => void;
 }
 
 /** A dial that takes longer has failed; ConnectRetryTimer may end it sooner. */
@@ -78,12 +84,20 @@ export const LINES_MAX = 2_048;
 interface Line {
   readonly peer: string;
   readonly id: number;
-  dial: TcpDial | undefined;
+  dial: Dialling | undefined;
   connection: TcpConnection | undefined;
   /** Bytes the kernel has not taken. */
   readonly outbox: Uint8Array<ArrayBuffer>[];
   /** Closes once the outbox is empty. */
   closing: Timer | undefined;
+}
+
+/** A dial on its way, and what the kernel had refused when it began. */
+interface Dialling {
+  readonly dial: TcpDial;
+  readonly target: Omit<TcpTarget, "timeoutMs">;
+  readonly sinceMs: number;
+  readonly refused: TcpDropCounts;
 }
 
 /** Runs a speaker. */
@@ -96,6 +110,10 @@ export class BgpHost {
   #listener: TcpListener | undefined;
   #timer: { readonly atMs: number; readonly timer: Timer } | undefined;
   #accepted = 0;
+  /** The peer whose dial was just given up, and how it stood. */
+  #givenUp: { readonly peer: string; readonly tell: () => void } | undefined;
+  /** What the kernel had refused when a peer was last without session. */
+  readonly #refused = new Map<string, TcpDropCounts>();
   readonly #out = new Uint8Array(OUT_BYTES);
 
   constructor(
@@ -143,6 +161,9 @@ export class BgpHost {
    * @returns What its key could not be set for.
    */
   setPeer(name: string, peer: BgpHostPeer): readonly TcpListenFailure[] {
+    if (!this.#peers.has(name)) {
+      this.#refused.set(name, this.#ports.tcp.dropCounts());
+    }
     this.#peers.set(name, peer);
     // Before the speaker dials or accepts: an unsigned SYN would be refused.
     const failures = this.#listener?.setKeys(this.#keys()) ?? [];
@@ -167,6 +188,7 @@ export class BgpHost {
       this.speaker.removePeer(name, notification, this.#ports.clock.nowMs()),
     );
     this.#peers.delete(name);
+    this.#refused.delete(name);
     this.#listener?.setKeys(this.#keys());
   }
 
@@ -190,6 +212,25 @@ export class BgpHost {
     return true;
   }
 
+  /**
+   * What is probably wrong with a peer that should dial us and does not come
+   * through: read from what the kernel refused since it had no session.
+   *
+   * @param name Its name.
+   * @returns The doubt; `undefined` when there is none.
+   */
+  doubtOf(name: string): ConnectionDoubt | undefined {
+    const peer = this.#peers.get(name);
+    const refused = this.#refused.get(name);
+    if (peer === undefined || refused === undefined) return undefined;
+    const isUp = this.speaker.viewOf(name)?.state === "Established";
+    return doubtOf(refused, this.#ports.tcp.dropCounts(), {
+      outcome: isUp ? "connected" : "waiting",
+      droppedSegments: 0,
+      ...confinementOf(peer),
+    });
+  }
+
   /** Breaks what is left, and ends the loop. */
   close(): void {
     this.#listener?.close();
@@ -205,6 +246,7 @@ export class BgpHost {
 
   #run(effects: readonly SpeakerEffect[]): void {
     for (const { peer, effect } of effects) this.#carryOut(peer, effect);
+    this.#givenUp = undefined;
     this.#arm();
   }
 
@@ -229,6 +271,9 @@ export class BgpHost {
           if (line.peer === peer) this.#pump(line);
         }
         return;
+      case "session-ended":
+        this.#refused.set(peer, this.#ports.tcp.dropCounts());
+        return this.#ports.tell(peer, effect);
       default:
         this.#ports.tell(peer, effect);
     }
@@ -237,6 +282,10 @@ export class BgpHost {
   #dial(peer: string, id: number): void {
     const target = this.#peers.get(peer)?.target;
     if (target === undefined) return;
+    const { clock, tcp } = this.#ports;
+    // Who is dialled again was not reached by the dial before.
+    if (this.#givenUp?.peer === peer) this.#givenUp.tell();
+    this.#givenUp = undefined;
     const line: Line = {
       peer,
       id,
@@ -246,12 +295,13 @@ export class BgpHost {
       closing: undefined,
     };
     this.#lines.set(keyOf(peer, id), line);
-    line.dial = this.#ports.tcp.dial(
+    const refused = tcp.dropCounts();
+    const dial = tcp.dial(
       { ...target, timeoutMs: DIAL_TIMEOUT_MS },
       (outcome) => {
         line.dial = undefined;
         if (!outcome.ok) {
-          this.#ports.tellFailure(peer, outcome.error);
+          this.#tellFailure(peer, outcome.error, { target, refused });
           this.#step(line, {
             kind: "closed",
             connection: id,
@@ -263,6 +313,37 @@ export class BgpHost {
         this.#step(line, { kind: "connected", connection: id });
       },
     );
+    line.dial = { dial, target, refused, sinceMs: clock.nowMs() };
+  }
+
+  #tellFailure(
+    peer: string,
+    failure: TcpDialFailure,
+    { target, refused }: Pick<Dialling, "target" | "refused">,
+  ): void {
+    const doubt = doubtOf(refused, this.#ports.tcp.dropCounts(), {
+      outcome: failure.kind === "timed-out" ? "timed-out" : "told",
+      droppedSegments: failure.droppedSegments,
+      ...confinementOf(target),
+    });
+    this.#ports.tellFailure(peer, failure, doubt);
+  }
+
+  /** Gives a dial up; if the peer is dialled again, it was in vain. */
+  #giveUp({ peer, dial: dialling }: Line): void {
+    if (dialling === undefined) return;
+    const { dial, target, sinceMs } = dialling;
+    const durationMs = Math.round(this.#ports.clock.nowMs() - sinceMs);
+    const { address, port } = target.peer;
+    const failure: TcpDialFailure = {
+      kind: "timed-out",
+      message:
+        `Cannot dial ${address} port ${port}: no answer in ${durationMs} ms`,
+      droppedSegments: dial.droppedSegments(),
+    };
+    const tell = () => this.#tellFailure(peer, failure, dialling);
+    this.#givenUp = { peer, tell };
+    dial.cancel();
   }
 
   #accept(connection: TcpConnection): void {
@@ -361,7 +442,8 @@ export class BgpHost {
   }
 
   #close(line: Line, abort: boolean): void {
-    line.dial?.cancel();
+    this.#giveUp(line);
+    line.dial = undefined;
     if (abort || line.connection === undefined) {
       this.#drop(line, "reset");
     } else if (line.outbox.length === 0) this.#drop(line, "finish");
@@ -376,7 +458,7 @@ export class BgpHost {
 
   #drop(line: Line, how: "finish" | "reset"): void {
     line.closing?.cancel();
-    line.dial?.cancel();
+    line.dial?.dial.cancel();
     line.connection?.close(how);
     line.connection = undefined;
     this.#lines.delete(keyOf(line.peer, line.id));
@@ -419,6 +501,15 @@ type PeerEventBody =
     readonly connection: number;
     readonly reason: string;
   };
+
+function confinementOf(
+  { hops, md5Key }: { readonly hops: TcpHops; readonly md5Key?: string },
+): { readonly signed: boolean; readonly gtsmHopsMax?: number } {
+  return {
+    signed: md5Key !== undefined,
+    ...(hops.kind === "gtsm" ? { gtsmHopsMax: hops.hopsMax } : {}),
+  };
+}
 
 function keyOf(peer: string, connection: number): string {
   return `${connection} ${peer}`;

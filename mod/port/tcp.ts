@@ -88,6 +88,8 @@ export type TcpDialOutcome = Result<TcpConnection, TcpDialFailure>;
 export interface TcpDial {
   /** Gives it up; its callback is not called after this. */
   cancel(): void;
+  /** Segments the kernel refused on it so far (see {@linkcode TcpDialFailure}). */
+  droppedSegments(): number;
 }
 
 /** Why a connection is over. */

@@ -71,6 +71,12 @@ export class KernelTcpDial implements TcpDial {
     this.#free(true);
   }
 
+  droppedSegments(): number {
+    return this.#around.open.has(this) && this.#fd >= 0
+      ? socketDrops(this.#fd)
+      : 0;
+  }
+
   /** Gives it up, with the port. */
   abandon(): void {
     this.cancel();
