@@ -159,6 +159,11 @@ const LAB_FOLDERS: readonly LabFolder[] = [
     onRequest: false,
   },
   {
+    name: "interop",
+    what: "our BGP speaker with the daemons of others",
+    onRequest: false,
+  },
+  {
     name: "kubernetes",
     what: "real agents on a real control plane",
     // It builds Kubernetes first, where that was never done.

@@ -1,0 +1,241 @@
+/**
+ * Cases that every daemon has to pass with our speaker.
+ *
+ * @module
+ */
+
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import type { StepFunction } from "../support/steps.ts";
+import { ADDRESS } from "./_network.ts";
+import { pathsAt, routerUntil } from "./_router.ts";
+import { familiesOf, peerSpec, type Stage } from "./_stage.ts";
+
+/** Which of them a daemon can do. */
+export interface Abilities {
+  /** It reads our communities of all three kinds. */
+  readonly extendedCommunities: boolean;
+  readonly addPath: boolean;
+  readonly extendedNextHop: boolean;
+  /** It confines peers over more than one hop by GTSM. */
+  readonly gtsmHops: boolean;
+  /** It dials soon and often: what it sends can be judged. */
+  readonly dials: boolean;
+  /** It announces 203.0.113.2/32 and 2001:db8:203::2/128. */
+  readonly announces: boolean;
+}
+
+/** Runs them. */
+export async function commonCases(
+  step: StepFunction,
+  stage: Stage,
+  able: Abilities,
+): Promise<void> {
+  await step(
+    "both families over one IPv4 session, all that a route carries",
+    async () => {
+      await stage.session();
+      await announceBoth(stage);
+      await expectBoth(stage, able);
+      if (able.announces) await expectCounted(stage);
+      await withdrawBoth(stage);
+    },
+  );
+  await step("both families over one IPv6 session", async () => {
+    await stage.session({ local: ADDRESS.router6, peer: ADDRESS.us6 });
+    await announceBoth(stage);
+    await expectBoth(stage, able);
+    await withdrawBoth(stage);
+  });
+  await confinedCases(step, stage, able);
+  await step("a wrong AS is told in words", async () => {
+    const terms = { local: ADDRESS.router4, localAs: 65_003 };
+    await stage.speaker.configure({});
+    await stage.router.begin({
+      ...terms,
+      peer: ADDRESS.us4,
+      peerAs: 65_001,
+    });
+    const from = stage.speaker.mark;
+    await stage.speaker.configure({
+      router: peerSpec({
+        ...terms,
+        localAs: 65_002,
+        peer: ADDRESS.us4,
+        peerAs: 65_001,
+      }),
+    });
+    const { message } = await stage.speaker.told(
+      ({ code, subcode }) => code === 2 && subcode === 2,
+      { from },
+    );
+    match(
+      message ?? "",
+      /^The peer (is in AS 65003 and spec\.conf\.peerAs is 65002|does not expect AS 65001)/,
+    );
+  });
+  if (able.addPath) await step("ADD-PATH, with a limit", () => addPath(stage));
+  if (able.extendedNextHop) {
+    await step("IPv4 routes with IPv6 next hops (RFC 8950)", async () => {
+      await stage.session({
+        local: ADDRESS.router6,
+        peer: ADDRESS.us6,
+        extendedNextHop: true,
+      });
+      await stage.speaker.line(`announce ${V4} next-hop ${ADDRESS.us6}`);
+      const [path] = await pathsAt(stage.router, V4, 1);
+      strictEqual(path?.nextHop, ADDRESS.us6);
+      await stage.speaker.line(`withdraw ${V4}`);
+      await pathsAt(stage.router, V4, 0);
+    });
+  }
+}
+
+async function confinedCases(
+  step: StepFunction,
+  stage: Stage,
+  able: Abilities,
+): Promise<void> {
+  const signed = { password: "s3cr3t" };
+  await step("TCP MD5, and a wrong password is told in words", async () => {
+    await stage.session(signed);
+    await wrongPassword(stage, able.dials);
+  });
+  await step("GTSM with TCP MD5", async () => {
+    await stage.session({ gtsmHops: 1, ...signed }, { ttlSecurity: {} });
+  });
+  const far = { local: ADDRESS.farRouter, peer: ADDRESS.farUs };
+  await step("a peer behind another router", async () => {
+    await stage.session({ ...far, multihop: 2 }, {
+      ebgpMultihop: { enabled: true, multihopTtl: 2 },
+    });
+  });
+  if (able.gtsmHops) {
+    await step("GTSM over two hops, and over one it is too far", async () => {
+      await stage.session({ ...far, gtsmHops: 2 }, {
+        ttlSecurity: { hops: 2 },
+      });
+      await tooFar(stage);
+    });
+  }
+}
+
+/** Ours dials with another password than the router has. */
+async function wrongPassword(
+  { speaker }: Stage,
+  dials: boolean,
+): Promise<void> {
+  const from = speaker.mark;
+  const terms = {
+    local: ADDRESS.router4,
+    localAs: 65_002,
+    peer: ADDRESS.us4,
+    peerAs: 65_001,
+    password: "another",
+  };
+  await speaker.configure({ router: peerSpec(terms) });
+  // Who only waits drops what we send, and is silent.
+  const expected = dials ? "password-differs" : "silent";
+  const { kind, message, doubtMessage } = await speaker.told(
+    ({ doubt }) => doubt === expected,
+    { from },
+  );
+  strictEqual(kind, "dial-failed");
+  match(doubtMessage ?? "", /password differs/);
+  match(
+    message ?? "",
+    /^Cannot dial 10\.0\.0\.2 port 179: no answer in \d+ ms/,
+  );
+}
+
+/** Ours permits one hop, and the router is two away. */
+async function tooFar({ speaker }: Stage): Promise<void> {
+  const from = speaker.mark;
+  const terms = {
+    local: ADDRESS.farRouter,
+    localAs: 65_002,
+    peer: ADDRESS.farUs,
+    peerAs: 65_001,
+  };
+  await speaker.configure({
+    router: peerSpec(terms, { ttlSecurity: { hops: 1 } }),
+  });
+  const { doubt } = await speaker.told(({ doubt }) => doubt !== undefined, {
+    from,
+  });
+  strictEqual(doubt, "too-far");
+}
+
+async function announceBoth({ speaker }: Stage): Promise<void> {
+  for (const prefix of [V4, V6]) {
+    // deno-lint-ignore no-await-in-loop -- in this order
+    await speaker.line(
+      `announce ${prefix} community 65001:100 no-export ` +
+        "large-community 4200000001:1:2 extended-community rt:65001:7 med 50",
+    );
+  }
+}
+
+async function expectBoth(stage: Stage, able: Abilities): Promise<void> {
+  const [four] = await pathsAt(stage.router, V4, 1);
+  const [six] = await pathsAt(stage.router, V6, 1);
+  strictEqual(four?.nextHop, ADDRESS.us4);
+  strictEqual(six?.nextHop, ADDRESS.us6);
+  for (const path of [four, six]) {
+    strictEqual(path?.asPath, "65001");
+    strictEqual(path?.med, 50);
+    deepStrictEqual(path?.communities, ["65001:100", "65535:65281"]);
+    deepStrictEqual(path?.large, ["4200000001:1:2"]);
+    if (able.extendedCommunities) {
+      deepStrictEqual(path?.extended, ["rt:65001:7"]);
+    }
+  }
+}
+
+/** The router's routes are counted, and not announced on. */
+async function expectCounted(stage: Stage): Promise<void> {
+  const { speaker, router } = stage;
+  await routerUntil(router, async () => {
+    const received = (await speaker.peer(ADDRESS.router4))?.received;
+    return (received?.["ipv4-unicast"] ?? 0) >= 1 &&
+      (received?.["ipv6-unicast"] ?? 0) >= 1;
+  }, "its routes at our speaker");
+}
+
+async function withdrawBoth({ speaker, router }: Stage): Promise<void> {
+  await speaker.line(`withdraw ${V4}`);
+  await speaker.line(`withdraw ${V6}`);
+  await pathsAt(router, V4, 0);
+  await pathsAt(router, V6, 0);
+  await speaker.obeyed();
+}
+
+async function addPath(stage: Stage): Promise<void> {
+  const { speaker, router } = stage;
+  await stage.session({ addPath: true }, {
+    afiSafis: familiesOf({ addPaths: { config: { sendMax: 2 } } }),
+  });
+  for (const last of [1, 11, 12]) {
+    // deno-lint-ignore no-await-in-loop -- in this order
+    await speaker.line(
+      `announce ${V4} next-hop ${last === 1 ? "self" : `10.0.0.${last}`}`,
+    );
+  }
+  const paths = await pathsAt(router, V4, 2);
+  deepStrictEqual(paths.map(({ nextHop }) => nextHop).toSorted(), [
+    "10.0.0.1",
+    "10.0.0.11",
+  ]);
+  await speaker.line(`withdraw ${V4} next-hop 10.0.0.11`);
+  await routerUntil(
+    router,
+    async () =>
+      (await router.paths(V4)).some(({ nextHop }) => nextHop === "10.0.0.12"),
+    "the third path in place of the second",
+  );
+  strictEqual((await router.paths(V4)).length, 2);
+  await speaker.line(`withdraw ${V4}`);
+  await pathsAt(router, V4, 0);
+}
+
+const V4 = "192.0.2.1/32";
+const V6 = "2001:db8:a::1/128";
