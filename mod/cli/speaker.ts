@@ -9,18 +9,9 @@
  * @module
  */
 
-import type { IpAddr } from "@/addr/ip_addr.ts";
-import { isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
+import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
-import {
-  type BgpPeerEffect,
-  type OwnAttributes,
-  type Path,
-  pathsOf,
-  prefixOf,
-  type SessionNextHops,
-  type ToldNotification,
-} from "@/bgp/mod.ts";
+import type { BgpPeerEffect, ToldNotification } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
@@ -28,21 +19,15 @@ import { KernelTcp } from "@/io/tcp/mod.ts";
 import { notificationWords } from "@/node/bgp_words.ts";
 import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { LinkInfo } from "@/port/link.ts";
-import type { TcpEndpoint } from "@/port/tcp.ts";
-import {
-  asOfOpen,
-  CEASE,
-  cease,
-  formatCommunity,
-  formatExtendedCommunity,
-  formatLargeCommunity,
-  type NotificationMessage,
-  notificationName,
-  shutdownText,
-  UNICAST_FAMILIES,
-} from "@/wire/bgp/mod.ts";
+import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
+import { nodeAddresses, sessionNextHops } from "./speaker_links.ts";
+import {
+  describeNotification,
+  peerView,
+  routesView,
+} from "./speaker_views.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Flags of `foghorn speaker`. */
@@ -61,9 +46,6 @@ export const SHUTDOWN_PAUSE_MS = 1_000;
 
 /** How long a shutdown waits for peers to take what is left. */
 export const SHUTDOWN_FLUSH_MS = 2_000;
-
-/** Routes that an answer to `routes` lists at most; all are counted. */
-export const ROUTES_LISTED_MAX = 1_000;
 
 /** Bytes of a line at most. */
 export const LINE_BYTES_MAX = 65_536;
@@ -113,6 +95,7 @@ class SpeakerRunner {
   readonly #path: string;
   #file: SpeakerFile;
   readonly #host: BgpHost;
+  readonly #tcp: KernelTcp;
   readonly #clock = new SystemClock();
   readonly #done = Promise.withResolvers<number>();
   readonly #startedMs = performance.now();
@@ -122,11 +105,12 @@ class SpeakerRunner {
 
   constructor(path: string, file: SpeakerFile, tcp: KernelTcp) {
     this.#path = path;
+    this.#tcp = tcp;
     this.#file = file;
     this.#host = new BgpHost({
       clock: this.#clock,
       tcp,
-      nextHopsOf: (local) => nextHopsOf(local, this.links),
+      nextHopsOf: (local) => sessionNextHops(local, this.links),
       tell: (peer, effect) => this.#tell(peer, effect),
       tellFailure: (peer, failure, doubt) =>
         tell({
@@ -205,9 +189,7 @@ class SpeakerRunner {
   }
 
   #node(): BgpNode {
-    const addresses = this.links.flatMap(({ prefixes }) =>
-      prefixes.map(({ addr }) => addr)
-    ).filter((addr) => !isLoopback(addr) && !isLinkLocal(addr));
+    const addresses = nodeAddresses(this.links);
     return { name: Deno.hostname(), labels: {}, addresses };
   }
 
@@ -284,7 +266,7 @@ class SpeakerRunner {
       case "peers":
         return tell({ kind: "peers", peers: this.#peerViews() });
       case "routes":
-        return tell({ kind: "routes", ...this.#routes() });
+        return tell({ kind: "routes", ...routesView(speaker.rib) });
       case "refresh":
         return this.#refresh(line, wanted.peer);
       case "reload":
@@ -337,6 +319,10 @@ class SpeakerRunner {
     await this.#flush();
     this.#host.run(speaker.stop(text, this.#clock.nowMs()));
     await this.#flush();
+    // Whoever ends before the peers have read breaks the connection, and they never do.
+    this.#host.ignore();
+    const endMs = performance.now() + SHUTDOWN_FLUSH_MS;
+    while (this.#tcp.openCount > 0 && performance.now() < endMs) await pass(5);
     tell({ kind: "stopped" });
     this.#done.resolve(0);
   }
@@ -357,51 +343,22 @@ class SpeakerRunner {
 
   #peerViews(): readonly unknown[] {
     const { speaker } = this.#host;
-    return speaker.peers.map((name) => {
+    const nowMs = this.#clock.nowMs();
+    return speaker.peers.flatMap((name) => {
       const view = speaker.viewOf(name);
-      return {
+      const last = view?.lastNotification;
+      return view === undefined ? [] : [{
         peer: this.#labelOf(name),
         name,
-        ...view,
-        session: undefined,
-        peerAs: view?.session?.peerAs,
-        routerId: view?.session?.peerIdentifier,
-        holdTimeSeconds: view?.session?.holdTimeSeconds,
-        families: view?.session?.families,
-        addPathSend: view?.session?.addPathSend,
-        establishedMs: view?.establishedMs === undefined
-          ? undefined
-          : Math.round(this.#clock.nowMs() - view.establishedMs),
-        lastNotification: undefined,
-        lastEnd: view?.lastEnd?.kind === "closed"
-          ? { state: view.lastEnd.state, reason: view.lastEnd.reason }
-          : undefined,
-        lastError: view?.lastNotification === undefined ? undefined : {
-          direction: view.lastNotification.direction,
-          ...describe(view.lastNotification.notification),
-          message: this.#wordsFor(name, view.lastNotification),
+        ...peerView(view, nowMs),
+        lastError: last === undefined ? undefined : {
+          direction: last.direction,
+          ...describeNotification(last.notification),
+          message: this.#wordsFor(name, last),
         },
         doubt: this.#host.doubtOf(name)?.message,
-      };
+      }];
     });
-  }
-
-  #routes(): Readonly<Record<string, unknown>> {
-    const { rib } = this.#host.speaker;
-    const routes: unknown[] = [];
-    for (const family of UNICAST_FAMILIES) {
-      for (const [key, route] of rib.routes(family)) {
-        if (routes.length >= ROUTES_LISTED_MAX) break;
-        const prefix = formatPrefix(prefixOf(family, key));
-        routes.push({ prefix, paths: pathsOf(route).map(describePath) });
-      }
-    }
-    return {
-      count: rib.size,
-      ipv4: rib.routes("ipv4-unicast").size,
-      ipv6: rib.routes("ipv6-unicast").size,
-      routes,
-    };
   }
 
   #tell(peer: string, effect: BgpPeerEffect): void {
@@ -419,7 +376,7 @@ class SpeakerRunner {
         return tell({
           kind: effect.kind,
           peer: label,
-          ...describe(effect.notification),
+          ...describeNotification(effect.notification),
           message: this.#wordsFor(peer, {
             direction: effect.kind === "notification-sent"
               ? "sent"
@@ -453,67 +410,6 @@ class SpeakerRunner {
       meta.name === label || spec.conf?.neighborAddress === label
     )?.meta.name;
   }
-}
-
-function describe(notification: NotificationMessage): Record<string, unknown> {
-  const { code, subcode, data } = notification;
-  return {
-    code,
-    subcode,
-    name: notificationName(notification),
-    text: shutdownText(notification),
-    data: data.length === 0 ? undefined : data.toHex(),
-  };
-}
-
-function describePath({ nextHop, pathId, attributes }: Path): unknown {
-  return { nextHop: nextHop ?? "self", pathId, ...describeOwn(attributes) };
-}
-
-function describeOwn(attributes: OwnAttributes): Record<string, unknown> {
-  const listed = (list: readonly string[]) =>
-    list.length === 0 ? undefined : list;
-  return {
-    communities: listed(attributes.communities.map(formatCommunity)),
-    extendedCommunities: listed(
-      attributes.extendedCommunities.map(formatExtendedCommunity),
-    ),
-    largeCommunities: listed(
-      attributes.largeCommunities.map(formatLargeCommunity),
-    ),
-    med: attributes.multiExitDisc,
-    localPref: attributes.localPref,
-  };
-}
-
-/** Our addresses on the link of a connection: next hops of both families. */
-function nextHopsOf(
-  local: TcpEndpoint,
-  links: readonly LinkInfo[],
-): SessionNextHops {
-  const link = links.find(({ name, prefixes }) =>
-    local.zone === undefined
-      ? prefixes.some(({ addr }) => addr === local.address)
-      : name === local.zone
-  );
-  const own = [local.address, ...(link?.prefixes ?? []).map((p) => p.addr)];
-  const ipv4 = own.find(isIpv4);
-  const six = own.filter(isIpv6);
-  const ipv6 = six.find((addr) => !isLinkLocal(addr));
-  const linkLocal = six.find(isLinkLocal);
-  return {
-    ...(ipv4 === undefined ? {} : { ipv4 }),
-    ...(ipv6 === undefined ? {} : { ipv6 }),
-    ...(linkLocal === undefined ? {} : { linkLocal }),
-  };
-}
-
-function isLinkLocal(addr: IpAddr): boolean {
-  return isIpv6(addr) && /^fe[89ab]/.test(addr);
-}
-
-function isLoopback(addr: IpAddr): boolean {
-  return addr === "::1" || addr.startsWith("127.");
 }
 
 function pass(ms: number): Promise<void> {

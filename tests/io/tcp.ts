@@ -131,6 +131,20 @@ await runCase({
     deepEqual([ear.chunks, ear.end], [["cease"], { kind: "finished" }]);
   },
 
+  async "counts a connection until its peer has taken the end"() {
+    await using stage = await Stage.make();
+    stage.listen();
+    const [near, far] = await stage.pair();
+    const { openCount } = stage.tcp;
+    near.write(bytes("cease"));
+    near.close();
+    equal(stage.tcp.openCount, openCount, "nobody has read it");
+    const ear = new Ear(far);
+    await until(() => ear.end !== undefined);
+    await until(() => stage.tcp.openCount === openCount - 2);
+    deepEqual(ear.chunks, ["cease"]);
+  },
+
   async "tells why a peer is not reached"() {
     await using stage = await Stage.make();
     const kinds = async (

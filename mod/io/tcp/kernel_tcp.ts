@@ -58,6 +58,11 @@ export class KernelTcp implements TcpPort, Disposable {
     return readTcpDropCounts();
   }
 
+  /** Dials, connections and listeners that are not over; also those whose peer has still to take the end. */
+  get openCount(): number {
+    return this.#around.open.size;
+  }
+
   close(): void {
     for (const open of [...this.#around.open]) open.abandon();
     this.#around.memory.free();

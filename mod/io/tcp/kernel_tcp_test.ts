@@ -12,6 +12,7 @@ const CASES: readonly string[] = [
   "waits for a peer that does not read",
   "breaks a connection, and hears of it",
   "has its last words arrive although bytes wait unread",
+  "counts a connection until its peer has taken the end",
   "tells why a peer is not reached",
   "dials from a source address, and by an interface",
   "listens on several addresses, and names one that is not here",
