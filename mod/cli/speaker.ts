@@ -23,11 +23,7 @@ import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses, sessionNextHops } from "./speaker_links.ts";
-import {
-  describeNotification,
-  peerView,
-  routesView,
-} from "./speaker_views.ts";
+import { describeNotification, peerView, routesView } from "./speaker_views.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Flags of `foghorn speaker`. */
@@ -322,7 +318,10 @@ class SpeakerRunner {
     // Whoever ends before the peers have read breaks the connection, and they never do.
     this.#host.ignore();
     const endMs = performance.now() + SHUTDOWN_FLUSH_MS;
-    while (this.#tcp.openCount > 0 && performance.now() < endMs) await pass(5);
+    while (this.#tcp.openCount > 0 && performance.now() < endMs) {
+      // deno-lint-ignore no-await-in-loop -- nothing tells of it
+      await pass(5);
+    }
     tell({ kind: "stopped" });
     this.#done.resolve(0);
   }
@@ -338,7 +337,10 @@ class SpeakerRunner {
 
   async #flush(): Promise<void> {
     const endMs = performance.now() + SHUTDOWN_FLUSH_MS;
-    while (!this.#host.isQuiet && performance.now() < endMs) await pass(5);
+    while (!this.#host.isQuiet && performance.now() < endMs) {
+      // deno-lint-ignore no-await-in-loop -- nothing tells of it
+      await pass(5);
+    }
   }
 
   #peerViews(): readonly unknown[] {

@@ -161,14 +161,14 @@ interface GobgpAttribute {
   readonly type: number;
   readonly nexthop?: string;
   readonly metric?: number;
-  readonly as_paths?: readonly { readonly asns: readonly number[] }[];
+  readonly "as_paths"?: readonly { readonly asns: readonly number[] }[];
   readonly communities?: readonly number[];
   readonly value?: unknown;
 }
 
 function pathOf(attributes: readonly GobgpAttribute[]): RouterPath {
   const of = (type: number) => attributes.find((one) => one.type === type);
-  const asns = of(2)?.as_paths?.flatMap((segment) => segment.asns) ?? [];
+  const asns = of(2)?.["as_paths"]?.flatMap((segment) => segment.asns) ?? [];
   const large = (of(32)?.value ?? []) as readonly GobgpLarge[];
   const extended = (of(16)?.value ?? []) as readonly { value?: string }[];
   return {
