@@ -8,3 +8,4 @@
 export * from "./export_policy.ts";
 export * from "./parse_policy.ts";
 export * from "./policy.ts";
+export * from "./policy_in_force.ts";
