@@ -14,9 +14,11 @@ import { isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import {
   type BgpPeerEffect,
+  formatPolicyProblem,
   type OwnAttributes,
   type Path,
   pathsOf,
+  PolicyInForce,
   prefixOf,
   type SessionNextHops,
 } from "@/bgp/mod.ts";
@@ -77,6 +79,9 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
   if (!file.ok) throw new UsageError(file.error.join("\n"));
   if (options.check === true) {
     tell({ kind: "checked", peers: file.value.peers.length });
+    const policy = new PolicyInForce();
+    policy.take(file.value.policy);
+    tellRemarks(policy);
     return 0;
   }
   using reactor = new Reactor();
@@ -116,6 +121,7 @@ class SpeakerRunner {
   #stopping = false;
   #rest = "";
   readonly #decoder = new TextDecoder();
+  readonly #policy = new PolicyInForce();
 
   constructor(path: string, file: SpeakerFile, tcp: KernelTcp) {
     this.#path = path;
@@ -181,10 +187,16 @@ class SpeakerRunner {
     }
   }
 
-  #setPeers({ conf, peers }: SpeakerFile): void {
+  #setPeers({ conf, peers, policy: text }: SpeakerFile): void {
     const node = this.#node();
+    const policy = this.#policy;
+    // The file was checked: the policy is right.
+    const before = policy.remarks;
+    policy.take(text);
+    if (policy.remarks !== before) tellRemarks(policy);
     for (const { meta, spec } of peers) {
-      const terms = bgpPeerTerms(conf.spec, { name: meta.name, spec }, node);
+      const peer = { name: meta.name, spec, policy };
+      const terms = bgpPeerTerms(conf.spec, peer, node);
       if (!terms.ok) {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
         continue;
@@ -482,6 +494,13 @@ function isLinkLocal(addr: IpAddr): boolean {
 
 function isLoopback(addr: IpAddr): boolean {
   return addr === "::1" || addr.startsWith("127.");
+}
+
+/** What of a policy has no effect. */
+function tellRemarks({ remarks }: PolicyInForce): void {
+  for (const remark of remarks) {
+    tell({ kind: "policy-remark", message: formatPolicyProblem(remark) });
+  }
 }
 
 function pass(ms: number): Promise<void> {

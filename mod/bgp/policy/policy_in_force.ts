@@ -21,6 +21,9 @@ import { exportPolicy } from "./export_policy.ts";
 import { parsePolicy } from "./parse_policy.ts";
 import type { BgpPolicy, PolicyProblem } from "./policy.ts";
 
+/** Policies of peers that are kept; beyond that they are made anew. */
+export const PEER_POLICIES_MAX = 4_096;
+
 /** What all routes carry towards a peer, unless they say otherwise themselves. */
 export interface PeerAttributes {
   /** Standard communities, added to those of the route. */
@@ -39,7 +42,6 @@ export class PolicyInForce {
   /** None: everything is announced; broken: nothing is. */
   #policy: BgpPolicy | "none" | "broken" = "none";
   #problems: readonly PolicyProblem[] = [];
-  /** Grows with peers that were, until the policy changes; they are few. */
   readonly #byPeer = new Map<string, ExportPolicy>();
 
   /**
@@ -67,7 +69,7 @@ export class PolicyInForce {
 
   /** What of the policy in force has no effect. */
   get remarks(): readonly PolicyProblem[] {
-    return typeof this.#policy === "string" ? [] : this.#policy.remarks;
+    return typeof this.#policy === "string" ? NO_REMARKS : this.#policy.remarks;
   }
 
   /**
@@ -90,6 +92,7 @@ export class PolicyInForce {
     if (known !== undefined) return known;
     const policy = this.#make(neighbor);
     const made = carriesNothing ? policy : carrying(attributes, policy);
+    if (this.#byPeer.size >= PEER_POLICIES_MAX) this.#byPeer.clear();
     this.#byPeer.set(key, made);
     return made;
   }
@@ -128,6 +131,7 @@ function withAttributes(path: Path, more: PeerAttributes): Path {
   return { ...path, attributes };
 }
 
+const NO_REMARKS: readonly PolicyProblem[] = [];
 const EVERYTHING: ExportPolicy = {
   needsPrefix: false,
   apply: ({ attributes }) => ({ attributes }),
