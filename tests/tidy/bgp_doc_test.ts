@@ -2,16 +2,17 @@ import { deepStrictEqual, ok } from "node:assert/strict";
 import { parseSpeakerFile } from "@/cli/speaker_file.ts";
 import { parsePolicy } from "@/bgp/mod.ts";
 
-/** The YAML of a page that is a file for `foghorn speaker`. */
-async function speakerFiles(path: string): Promise<readonly string[]> {
-  const text = await Deno.readTextFile(new URL(path, import.meta.url));
+/** The YAML of the page that is a file for `foghorn speaker`. */
+async function speakerFiles(): Promise<readonly string[]> {
+  const page = new URL("../../docs/bgp.md", import.meta.url);
+  const text = await Deno.readTextFile(page);
   return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)]
     .map(([, yaml = ""]) => yaml)
     .filter((yaml) => yaml.includes("kind: BgpConf"));
 }
 
 Deno.test("docs/bgp.md shows a file with a policy that works", async () => {
-  const files = (await speakerFiles("../../docs/bgp.md"))
+  const files = (await speakerFiles())
     .filter((yaml) => yaml.includes("kind: ConfigMap"));
   ok(files.length > 0, "there is an example");
   for (const yaml of files) {
