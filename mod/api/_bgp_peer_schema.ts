@@ -19,8 +19,10 @@ import {
   text,
   textMap,
   texts,
+  uint32,
 } from "./_fields.ts";
 import type {
+  BgpAdvertisement,
   BgpAfiSafi,
   BgpEbgpMultihop,
   BgpFamily,
@@ -152,6 +154,18 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
   afiSafis: optional<readonly BgpAfiSafi[]>(
     z.array(AFI_SAFI_SCHEMA).describe(
       "Address families. Absent: the family of the peer's address.",
+    ),
+  ),
+  advertisement: optional<BgpAdvertisement>(
+    z.object({
+      communities: texts(
+        "Communities as 65001:100 or by a well-known name such as no-export.",
+      ),
+      largeCommunities: texts("Large communities as 65001:1:2."),
+      med: uint32("MULTI_EXIT_DISC."),
+      localPref: uint32("LOCAL_PREF; internal peers only. Absent: 100."),
+    }).describe(
+      "What all routes carry towards the peer, before a policy sees them.",
     ),
   ),
   nodeSelector: optional(NODE_SELECTOR_SCHEMA),

@@ -49,6 +49,13 @@ export function asn(description: string): Optional<number> {
   return optional(requiredAsn(description));
 }
 
+/** An optional integer without sign of 32 bits, such as a metric. */
+export function uint32(description: string): Optional<number> {
+  return optional(
+    z.int().min(0).max(ASN_MAX).meta({ description, format: "int64" }),
+  );
+}
+
 /** An optional list of texts. */
 export function texts(description: string): Optional<readonly string[]> {
   return optional(z.array(z.string()).describe(description));

@@ -135,6 +135,18 @@ export interface LabelSelectorRequirement {
   readonly values?: readonly string[];
 }
 
+/** What all routes carry towards a peer, besides what they carry themselves. */
+export interface BgpAdvertisement {
+  /** Communities (RFC 1997), as `65001:100` or by a well-known name. */
+  readonly communities?: readonly string[];
+  /** Large communities (RFC 8092), as `65001:1:2`. */
+  readonly largeCommunities?: readonly string[];
+  /** MULTI_EXIT_DISC (RFC 4271 §5.1.4). */
+  readonly med?: number;
+  /** LOCAL_PREF (RFC 4271 §5.1.5); told to iBGP peers only. */
+  readonly localPref?: number;
+}
+
 /** The spec of a BgpPeer. */
 export interface BgpPeerSpec {
   /** Who the peer is; without it there is no session, and a condition says so. */
@@ -153,6 +165,8 @@ export interface BgpPeerSpec {
   readonly gracefulRestart?: BgpGracefulRestart;
   /** Address families. */
   readonly afiSafis?: readonly BgpAfiSafi[];
+  /** What all routes carry towards it. */
+  readonly advertisement?: BgpAdvertisement;
   /** Which nodes peer; all when absent. */
   readonly nodeSelector?: LabelSelector;
 }

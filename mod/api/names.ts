@@ -41,6 +41,9 @@ export const BGP_PEER_PLURAL = "bgppeers";
 /** The one BgpConf that is honoured; others are told so in a condition. */
 export const BGP_CONF_NAME = "default";
 
+/** The key of the policy in the ConfigMap that a BgpConf names. */
+export const POLICY_KEY = "gobgp.conf";
+
 /** Namespace of our own objects unless told otherwise. */
 export const NAMESPACE_DEFAULT = "openelb-system";
 

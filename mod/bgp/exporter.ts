@@ -12,7 +12,11 @@ import { prependAs } from "@/wire/bgp/as_path.ts";
 import type { UnicastFamily } from "@/wire/bgp/family.ts";
 import { withOtcOnEgress } from "@/wire/bgp/only_to_customer.ts";
 import type { PackedNlri } from "@/wire/bgp/packed_nlri.ts";
-import type { AsSegment, PathAttribute } from "@/wire/bgp/path_attribute.ts";
+import type {
+  AsSegment,
+  Origin,
+  PathAttribute,
+} from "@/wire/bgp/path_attribute.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import {
   type AnnouncementHead,
@@ -58,10 +62,28 @@ export interface SessionNextHops {
 export interface PolicyResult {
   /** What it carries. */
   readonly attributes: OwnAttributes;
-  /** A next hop in place of the path's own. */
-  readonly nextHop?: IpAddr;
-  /** AS numbers before our own, the first one leftmost; none where absent. */
+  /** ORIGIN; `igp` where absent. */
+  readonly origin?: Origin;
+  /** A next hop in place of the path's own: ourselves, or an address that is used where it can be one of the family. */
+  readonly nextHop?: IpAddr | "self";
+  /** AS numbers in front of our own, the first one leftmost; none where absent. */
   readonly prepended?: readonly number[];
+  /** AS numbers behind our own; none where absent. */
+  readonly originated?: readonly number[];
+}
+
+/** What a policy may know of the session and the prefix. */
+export interface ExportContext {
+  /** The family of the prefix. */
+  readonly family: UnicastFamily;
+  /** The prefix; only where it matters. */
+  readonly prefix: Prefix | undefined;
+  /** Our AS number on the session. */
+  readonly localAs: number;
+  /** Whether the peer is in another AS: ours is in the path then. */
+  readonly external: boolean;
+  /** Our own next hop there; none where we cannot be one. */
+  readonly ownNextHop: IpAddr | undefined;
 }
 
 /** Decides what is announced to a peer. */
@@ -72,10 +94,10 @@ export interface ExportPolicy {
    * What is announced of a path.
    *
    * @param path The path.
-   * @param prefix Its prefix; only where it matters.
+   * @param context Of what prefix, to whom.
    * @returns What goes out, or `undefined` when nothing does.
    */
-  apply(path: Path, prefix: Prefix | undefined): PolicyResult | undefined;
+  apply(path: Path, context: ExportContext): PolicyResult | undefined;
 }
 
 /** A path as it goes to a peer; one object for each different head. */
@@ -156,22 +178,27 @@ export class Exporter {
     prefix: Prefix | undefined,
   ): Variant | undefined {
     const { policy, peerAddress } = this.#terms;
-    const result = policy === undefined
+    const { localAs, external } = this.#session;
+    const ownNextHop = this.#ownNextHop(family);
+    const result: PolicyResult | undefined = policy === undefined
       ? { attributes: path.attributes }
-      : policy.apply(path, prefix);
+      : policy.apply(path, { family, prefix, localAs, external, ownNextHop });
     if (result === undefined) return undefined;
-    const address = result.nextHop ?? path.nextHop ?? this.#ownNextHop(family);
+    const nextHop = this.#nextHop(family, path, result);
+    const address = nextHop ?? ownNextHop;
     // RFC 4271 §5.1.3: a peer is not told that the way is itself.
     if (address === undefined || address === peerAddress) return undefined;
     if (!this.#isUsable(family, address)) return undefined;
     const key = `${family} ${path.pathId} ${address} ${
       attributesKey(result.attributes)
-    } ${result.prepended?.join() ?? ""}${
+    } ${result.prepended?.join() ?? ""} ${result.originated?.join() ?? ""} ${
+      result.origin ?? ""
+    }${nextHop === undefined ? " self" : ""}${
       this.#terms.gracefulShutdown ? " leaving" : ""
     }`;
     const known = this.#interned.get(key);
     if (known !== undefined) return known;
-    const linkLocal = path.nextHop === undefined && !isIpv4(address)
+    const linkLocal = nextHop === undefined && !isIpv4(address)
       ? this.#terms.nextHops.linkLocal
       : undefined;
     const head = encodeAnnouncementHead(
@@ -187,6 +214,18 @@ export class Exporter {
     const variant = { pathId: path.pathId, key, head, batch: undefined };
     this.#interned.set(key, variant);
     return variant;
+  }
+
+  /** The next hop that is not ourselves; of the policy's, if it can be one here. */
+  #nextHop(
+    family: UnicastFamily,
+    path: Path,
+    { nextHop }: PolicyResult,
+  ): IpAddr | undefined {
+    if (nextHop === "self") return undefined;
+    return nextHop !== undefined && this.#isUsable(family, nextHop)
+      ? nextHop
+      : path.nextHop;
   }
 
   #ownNextHop(family: UnicastFamily): IpAddr | undefined {
@@ -207,15 +246,16 @@ export class Exporter {
   #attributes(result: PolicyResult): readonly PathAttribute[] {
     const { external, localAs, peerRole } = this.#session;
     const { gracefulShutdown } = this.#terms;
-    const { attributes, prepended = [] } = result;
+    const { attributes, prepended = [], originated = [] } = result;
     const { multiExitDisc, extendedCommunities, largeCommunities } = attributes;
-    const segments = [...prepended, ...(external ? [localAs] : [])]
+    const own = external ? [localAs] : [];
+    const segments = [...prepended, ...own, ...originated]
       .reduceRight<readonly AsSegment[]>((path, as) => prependAs(path, as), []);
     const communities = gracefulShutdown
       ? withCommunity(attributes.communities, GRACEFUL_SHUTDOWN)
       : attributes.communities;
     const all: PathAttribute[] = [
-      { kind: "origin", origin: "igp" },
+      { kind: "origin", origin: result.origin ?? "igp" },
       { kind: "as-path", segments },
     ];
     if (multiExitDisc !== undefined) {

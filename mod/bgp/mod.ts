@@ -16,4 +16,5 @@ export * from "./fsm.ts";
 export * from "./fsm_table.ts";
 export * from "./loc_rib.ts";
 export * from "./peer.ts";
+export * from "./policy/mod.ts";
 export * from "./speaker.ts";

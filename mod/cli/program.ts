@@ -206,7 +206,7 @@ function addSpeaker(program: Command): void {
     )
     .requiredOption(
       "--config <file>",
-      "YAML with the BgpConf and the BgpPeers that a cluster would get",
+      "YAML with the BgpConf, the BgpPeers and the policy that a cluster would get",
     )
     .option("--check", "say whether the file is right, and end")
     .action(async (options: SpeakerOptions) => {

@@ -11,7 +11,12 @@
 
 import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
-import type { BgpPeerEffect, ToldNotification } from "@/bgp/mod.ts";
+import {
+  type BgpPeerEffect,
+  formatPolicyProblem,
+  PolicyInForce,
+  type ToldNotification,
+} from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
@@ -58,6 +63,9 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
   if (!file.ok) throw new UsageError(file.error.join("\n"));
   if (options.check === true) {
     tell({ kind: "checked", peers: file.value.peers.length });
+    const policy = new PolicyInForce();
+    policy.take(file.value.policy);
+    tellRemarks(policy);
     return 0;
   }
   using reactor = new Reactor();
@@ -98,6 +106,7 @@ class SpeakerRunner {
   #stopping = false;
   #rest = "";
   readonly #decoder = new TextDecoder();
+  readonly #policy = new PolicyInForce();
 
   constructor(path: string, file: SpeakerFile, tcp: KernelTcp) {
     this.#path = path;
@@ -170,10 +179,16 @@ class SpeakerRunner {
     }
   }
 
-  #setPeers({ conf, peers }: SpeakerFile): void {
+  #setPeers({ conf, peers, policy: text }: SpeakerFile): void {
     const node = this.#node();
+    const policy = this.#policy;
+    // The file was checked: the policy is right.
+    const before = policy.remarks;
+    policy.take(text);
+    if (policy.remarks !== before) tellRemarks(policy);
     for (const { meta, spec } of peers) {
-      const terms = bgpPeerTerms(conf.spec, { name: meta.name, spec }, node);
+      const peer = { name: meta.name, spec, policy };
+      const terms = bgpPeerTerms(conf.spec, peer, node);
       if (!terms.ok) {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
         continue;
@@ -411,6 +426,13 @@ class SpeakerRunner {
     return this.#file.peers.find(({ meta, spec }) =>
       meta.name === label || spec.conf?.neighborAddress === label
     )?.meta.name;
+  }
+}
+
+/** What of a policy has no effect. */
+function tellRemarks({ remarks }: PolicyInForce): void {
+  for (const remark of remarks) {
+    tell({ kind: "policy-remark", message: formatPolicyProblem(remark) });
   }
 }
 

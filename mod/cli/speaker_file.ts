@@ -1,6 +1,6 @@
 /**
- * The file of `foghorn speaker`: a BgpConf and BgpPeers, as a cluster would
- * get them, in YAML.
+ * The file of `foghorn speaker`: a BgpConf, BgpPeers and the ConfigMap with the
+ * policy, as a cluster would get them, in YAML.
  *
  * @module
  */
@@ -12,7 +12,8 @@ import {
   projectBgpConf,
   projectBgpPeer,
 } from "@/api/mod.ts";
-import { BGP_CONF_NAME } from "@/api/names.ts";
+import { BGP_CONF_NAME, POLICY_KEY } from "@/api/names.ts";
+import { formatPolicyProblem, parsePolicy } from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
 
@@ -22,6 +23,14 @@ export interface SpeakerFile {
   readonly conf: BgpConf;
   /** The peers, by name. */
   readonly peers: readonly BgpPeer[];
+  /** The text of the policy that the BgpConf names; absent: there is none. */
+  readonly policy?: string;
+}
+
+/** A ConfigMap, as far as it is looked at. */
+interface PolicyMap {
+  readonly name: string;
+  readonly text: string | undefined;
 }
 
 /**
@@ -36,6 +45,7 @@ export function parseSpeakerFile(
   const problems: string[] = [];
   const confs: BgpConf[] = [];
   const peers: BgpPeer[] = [];
+  const maps: PolicyMap[] = [];
   for (const document of parseAllDocuments(text)) {
     if (!("errors" in document)) continue;
     const [error] = document.errors;
@@ -44,7 +54,8 @@ export function parseSpeakerFile(
       continue;
     }
     const raw: unknown = document.toJS();
-    if (raw !== null && raw !== undefined) {
+    if (kindOf(raw) === "ConfigMap") maps.push(readPolicyMap(raw));
+    else if (raw !== null && raw !== undefined) {
       readObject(raw, confs, peers, problems);
     }
   }
@@ -55,8 +66,66 @@ export function parseSpeakerFile(
     );
   }
   checkPeers(peers, problems);
+  const policy = choosePolicy(conf?.spec.policy ?? "", maps, problems);
   if (conf === undefined || problems.length > 0) return err(problems);
-  return ok({ conf, peers });
+  return ok({ conf, peers, ...(policy === undefined ? {} : { policy }) });
+}
+
+function kindOf(raw: unknown): unknown {
+  return (raw as { readonly kind?: unknown } | null | undefined)?.kind;
+}
+
+function readPolicyMap(raw: unknown): PolicyMap {
+  const { metadata, data } = raw as {
+    readonly metadata?: { readonly name?: unknown };
+    readonly data?: Readonly<Record<string, unknown>>;
+  };
+  const text = data?.[POLICY_KEY];
+  return {
+    name: String(metadata?.name ?? ""),
+    text: typeof text === "string" ? text : undefined,
+  };
+}
+
+/** The text of the policy that the BgpConf names. */
+function choosePolicy(
+  name: string,
+  maps: readonly PolicyMap[],
+  problems: string[],
+): string | undefined {
+  for (const [i, map] of maps.entries()) {
+    if (maps.findIndex((one) => one.name === map.name) !== i) {
+      problems.push(
+        `There are two ConfigMaps named ${map.name}: take one of them out`,
+      );
+    } else if (map.name !== name) {
+      problems.push(
+        `Nothing uses the ConfigMap ${map.name}: name it in spec.policy of the BgpConf, or take it out`,
+      );
+    }
+  }
+  if (name === "") return undefined;
+  const map = maps.find((one) => one.name === name);
+  if (map?.text === undefined) {
+    const lack = map === undefined
+      ? "there is no ConfigMap of that name: add one"
+      : "the ConfigMap of that name has no text under that key: write one";
+    problems.push(
+      `spec.policy of the BgpConf is "${name}", and ${lack} with the policy under the key ${POLICY_KEY}`,
+    );
+    return undefined;
+  }
+  const policy = parsePolicy(map.text);
+  if (!policy.ok) {
+    for (const problem of policy.error) {
+      problems.push(
+        `${POLICY_KEY} of the ConfigMap ${name}, ${
+          formatPolicyProblem(problem)
+        }`,
+      );
+    }
+  }
+  return map.text;
 }
 
 function readObject(
@@ -86,7 +155,7 @@ function readObject(
     problems.push(
       `A document has the kind ${
         JSON.stringify(kind)
-      }: only BgpConf and BgpPeer are read here`,
+      }: only BgpConf, BgpPeer and ConfigMap are read here`,
     );
   }
 }

@@ -25,13 +25,35 @@ Deno.test("parseSpeakerFile() reads a BgpConf and its peers", () => {
   deepStrictEqual(file.value.peers.map(({ meta }) => meta.name), ["a", "b"]);
 });
 
+function policy(name: string, text: string): string {
+  const lines = text.split("\n").map((line) => `    ${line}`).join("\n");
+  return `---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ${name}}
+data:
+  gobgp.conf: |
+${lines}
+`;
+}
+
+const NAMING = CONF.replace("as: 65001", "as: 65001, policy: p");
+const REJECT =
+  '[global.apply-policy.config]\ndefault-export-policy = "reject-route"';
+
+Deno.test("parseSpeakerFile() reads the policy that the BgpConf names", () => {
+  const file = parseSpeakerFile(NAMING + policy("p", REJECT));
+  ok(file.ok, file.ok ? "" : file.error.join(" / "));
+  strictEqual(file.value.policy, `${REJECT}\n`);
+});
+
 const WRONG: readonly (readonly [string, string, string])[] = [
   ["no YAML", "a: [", "not YAML"],
   ["no BgpConf", peer("a", "10.0.0.2"), "no BgpConf named default"],
   [
     "another kind",
     `${CONF}---\nkind: Service\nmetadata: {name: x}\n`,
-    "only BgpConf and BgpPeer",
+    "only BgpConf, BgpPeer and ConfigMap",
   ],
   [
     "no conf",
@@ -52,6 +74,39 @@ const WRONG: readonly (readonly [string, string, string])[] = [
     "two peers of one name",
     CONF + peer("a", "10.0.0.2") + peer("a", "10.0.0.3"),
     "two BgpPeers named a",
+  ],
+  [
+    "a policy that is not there",
+    NAMING,
+    'spec.policy of the BgpConf is "p", and there is no ConfigMap of that name: add one with the policy under the key gobgp.conf',
+  ],
+  [
+    "a policy under another key",
+    NAMING + policy("p", "").replace("gobgp.conf", "bgp.conf"),
+    'spec.policy of the BgpConf is "p", and the ConfigMap of that name has no text under that key',
+  ],
+  [
+    "a policy that nothing names",
+    CONF + policy("p", REJECT),
+    "Nothing uses the ConfigMap p: name it in spec.policy of the BgpConf, or take it out",
+  ],
+  [
+    "two ConfigMaps of a name",
+    NAMING + policy("p", REJECT) + policy("p", REJECT),
+    "There are two ConfigMaps named p: take one of them out",
+  ],
+  [
+    "a policy with a mistake",
+    NAMING + policy("p", REJECT.replace("export", "exprot")),
+    "gobgp.conf of the ConfigMap p, line 2: global.apply-policy.config.default-exprot-policy is not a key of this table: known are",
+  ],
+  [
+    "a community that is none",
+    CONF + peer("a", "10.0.0.2").replace(
+      "spec: {",
+      "spec: {advertisement: {communities: [red]}, ",
+    ),
+    'BgpPeer a: spec.advertisement.communities[0] cannot be "red": write two numbers up to 65535',
   ],
   [
     "two peers of one address",

@@ -1,5 +1,10 @@
 import { inPrivateNetwork } from "../../tests/io/private_network.ts";
-import { command, NAMESPACES, testNeeding } from "../../tests/support/needs.ts";
+import {
+  command,
+  NAMESPACES,
+  type Need,
+  testNeeding,
+} from "../../tests/support/needs.ts";
 
 const SCRIPT = new URL("../../tests/io/bfd.ts", import.meta.url);
 
@@ -19,8 +24,14 @@ for (const testCase of CASES) {
   );
 }
 
+// It gives its files to its own user, whom a namespace of users does not have.
+const ROOT: Need = {
+  kind: "told",
+  lack: Deno.uid() === 0 ? undefined : "frr changes its user: run as root",
+};
+
 testNeeding(
-  [NAMESPACES, ...["ip", "vtysh", "nft"].map(command)],
+  [NAMESPACES, ROOT, ...["ip", "vtysh", "nft"].map(command)],
   "BFD comes up with frr, and is told when it is switched off there",
   () =>
     inPrivateNetwork(

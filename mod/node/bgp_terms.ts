@@ -15,12 +15,18 @@ import {
 } from "@/addr/ipv4_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 import type {
+  BgpAdvertisement,
   BgpAfiSafi,
   BgpConfSpec,
   BgpGracefulRestart,
   BgpPeerSpec,
 } from "@/api/mod.ts";
-import type { BgpPeerConfig, SpeakerPeer } from "@/bgp/mod.ts";
+import {
+  type BgpPeerConfig,
+  type PeerAttributes,
+  PolicyInForce,
+  type SpeakerPeer,
+} from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import {
   type AddPathMode,
@@ -28,6 +34,10 @@ import {
   type BgpCapability,
   type BgpRole,
   myAsField,
+  parseCommunity,
+  parseLargeCommunity,
+  sortedCommunities,
+  sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
 
@@ -123,13 +133,17 @@ export function bgpIdentityOf(
  * What the speaker of a node knows of a peer.
  *
  * @param conf The BgpConf's spec.
- * @param peer The BgpPeer's name and spec, the password among it.
+ * @param peer The BgpPeer's name and spec, the password among it, and the policy in force.
  * @param node The node.
  * @returns The terms, or one sentence that says what cannot be used.
  */
 export function bgpPeerTerms(
   conf: BgpConfSpec,
-  peer: { readonly name: string; readonly spec: BgpPeerSpec },
+  peer: {
+    readonly name: string;
+    readonly spec: BgpPeerSpec;
+    readonly policy?: PolicyInForce;
+  },
   node: BgpNode,
 ): Result<BgpPeerTerms, string> {
   const identity = bgpIdentityOf(conf, node);
@@ -150,6 +164,10 @@ export function bgpPeerTerms(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST`,
     );
   }
+  const attributes = peerAttributes(peer.name, spec.advertisement);
+  if (!attributes.ok) return attributes;
+  const { policy: inForce = NO_POLICY } = peer;
+  const policy = inForce.towards(address, attributes.value);
   const external = spec.conf?.peerAs !== localAs;
   const hops = hopsOf(spec, external);
   const md5 = authPassword === "" ? {} : { md5Key: authPassword };
@@ -165,6 +183,7 @@ export function bgpPeerTerms(
       }),
       address,
       pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
+      ...(policy === undefined ? {} : { policy }),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(transport?.passiveMode === true
@@ -175,6 +194,33 @@ export function bgpPeerTerms(
     ...md5,
   });
 }
+
+/** What all routes carry towards a peer. */
+function peerAttributes(
+  name: string,
+  advertisement: BgpAdvertisement = {},
+): Result<PeerAttributes, string> {
+  const { communities = [], largeCommunities = [] } = advertisement;
+  const { med, localPref } = advertisement;
+  const own = communities.map(parseCommunity);
+  const large = largeCommunities.map(parseLargeCommunity);
+  if (own.includes(undefined) || large.includes(undefined)) {
+    return err(
+      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
+    );
+  }
+  return ok({
+    communities: sortedCommunities(own.filter((one) => one !== undefined)),
+    largeCommunities: sortedLargeCommunities(
+      large.filter((one) => one !== undefined),
+    ),
+    ...(med === undefined ? {} : { multiExitDisc: med }),
+    ...(localPref === undefined ? {} : { localPref }),
+  });
+}
+
+/** Of peers that no policy is for; it keeps what they are told, so that nothing changes by asking again. */
+const NO_POLICY = new PolicyInForce();
 
 /** A family, and what ADD-PATH does in it. */
 interface SpokenFamily {

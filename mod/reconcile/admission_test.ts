@@ -324,6 +324,21 @@ const BGP_MISTAKES: readonly {
       /sendMax/,
     ],
     [
+      "a community that is none",
+      { ...PEER, advertisement: { communities: ["65001:1", "65536:1"] } },
+      /spec\.advertisement\.communities\[1\] cannot be "65536:1"/,
+    ],
+    [
+      "a large community of two numbers",
+      { ...PEER, advertisement: { largeCommunities: ["65001:1"] } },
+      /spec\.advertisement\.largeCommunities\[0\] .*three numbers/,
+    ],
+    [
+      "more communities than anybody needs",
+      { ...PEER, advertisement: { communities: Array(65).fill("65001:1") } },
+      /65 communities: write 64 at most/,
+    ],
+    [
       "a selector whose operator is none",
       {
         ...PEER,

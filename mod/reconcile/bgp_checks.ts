@@ -19,6 +19,7 @@ import type {
   Node,
 } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
+import { wrongAdvertisement } from "./bgp_advertisement_checks.ts";
 import type { Problem } from "./eip_checks.ts";
 
 /**
@@ -110,6 +111,7 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
   }
   return numbersProblem(peer) ?? textsProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
+    advertisementProblem(peer) ??
     selectorProblem(peer.spec.nodeSelector);
 }
 
@@ -247,6 +249,11 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
     }
   }
   return undefined;
+}
+
+function advertisementProblem({ spec }: BgpPeer): Problem | undefined {
+  const wrong = wrongAdvertisement(spec.advertisement);
+  return wrong && invalid(wrong.field, wrong.found, wrong.advice);
 }
 
 function restartProblem(

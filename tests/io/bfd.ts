@@ -169,7 +169,8 @@ await runCase({
   async "is switched off and on, and removed"() {
     await using stage = await Stage.make();
     await using bird = birdOn(stage.peer);
-    stage.sessions(FOUR);
+    // Slow enough that a router that is kept waiting for a processor is not silent.
+    stage.sessions({ ...FOUR, minTxMs: 200, minRxMs: 200 });
     await until(() => stage.stateOf("four") === "up");
     stage.enable("four", false);
     await until(() => stage.stateOf("four") === "admin-down");

@@ -53,6 +53,7 @@ export const LAYERS: ReadonlyMap<string, Layer> = new Map([
   ["addr", pure(["lang"], ["ip-address"])],
   ["wire", pure(["lang", "addr"])],
   ...CORES.map((core) => [core, pure(WIRE)] as const),
+  ["bgp", pure(WIRE, ["smol-toml"])],
   ["ipam", pure(["lang", "addr"])],
   ["election", pure(["lang"])],
   ["api", pure(["lang", "addr"], ["zod"])],

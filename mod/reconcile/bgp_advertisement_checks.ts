@@ -1,0 +1,93 @@
+/**
+ * What can be wrong with `spec.advertisement` of a BgpPeer.
+ *
+ * @module
+ */
+
+import type { BgpAdvertisement } from "@/api/mod.ts";
+
+/** A field that cannot be what it is. */
+export interface WrongField {
+  /** Its path. */
+  readonly field: string;
+  /** What it is. */
+  readonly found: string;
+  /** What to write instead. */
+  readonly advice: string;
+}
+
+/** Communities of a kind at most, as many as fit into every UPDATE by far. */
+export const ADVERTISED_COMMUNITIES_MAX = 64;
+
+/** Well-known communities by name, in lower case with `-`: https://www.iana.org/assignments/bgp-well-known-communities. */
+export const COMMUNITY_NAMES: ReadonlySet<string> = new Set([
+  "accept-own",
+  "blackhole",
+  "graceful-shutdown",
+  "gshut",
+  "llgr-stale",
+  "local-as",
+  "no-advertise",
+  "no-export",
+  "no-export-subconfed",
+  "no-llgr",
+  "no-peer",
+  "nopeer",
+]);
+
+/**
+ * What is wrong with an advertisement.
+ *
+ * @param advertisement The field; absent, there is nothing wrong.
+ * @returns The first thing; undefined: nothing.
+ */
+export function wrongAdvertisement(
+  advertisement: BgpAdvertisement | undefined,
+): WrongField | undefined {
+  const { communities = [], largeCommunities = [] } = advertisement ?? {};
+  return wrongList("communities", communities, isCommunity, COMMUNITY_ADVICE) ??
+    wrongList(
+      "largeCommunities",
+      largeCommunities,
+      (text) => areNumbers(text, 3, UINT32_MAX),
+      "write three numbers up to 4294967295, as 65001:1:2",
+    );
+}
+
+function wrongList(
+  name: string,
+  list: readonly string[],
+  isRight: (text: string) => boolean,
+  advice: string,
+): WrongField | undefined {
+  const field = `spec.advertisement.${name}`;
+  if (list.length > ADVERTISED_COMMUNITIES_MAX) {
+    const found = `${list.length} communities`;
+    return {
+      field,
+      found,
+      advice: `write ${ADVERTISED_COMMUNITIES_MAX} at most`,
+    };
+  }
+  const at = list.findIndex((text) => !isRight(text));
+  return at < 0
+    ? undefined
+    : { field: `${field}[${at}]`, found: `"${list[at]}"`, advice };
+}
+
+function isCommunity(text: string): boolean {
+  return COMMUNITY_NAMES.has(text.toLowerCase().replaceAll("_", "-")) ||
+    areNumbers(text, 1, UINT32_MAX) || areNumbers(text, 2, UINT16_MAX);
+}
+
+function areNumbers(text: string, count: number, max: number): boolean {
+  const parts = text.split(":");
+  return parts.length === count &&
+    parts.every((part) => DECIMAL.test(part) && Number(part) <= max);
+}
+
+const COMMUNITY_ADVICE =
+  "write two numbers up to 65535, as 65001:100, or a well-known name such as no-export";
+const UINT16_MAX = 0xffff;
+const UINT32_MAX = 0xffff_ffff;
+const DECIMAL = /^(?:0|[1-9][0-9]{0,9})$/;
