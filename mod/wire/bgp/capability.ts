@@ -24,6 +24,7 @@ export type BgpCapability =
 
 /** Code 1: routes of one family (RFC 4760 §8). */
 export interface MultiprotocolCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "multiprotocol";
   /** The family. */
   readonly family: BgpFamily;
@@ -31,6 +32,7 @@ export interface MultiprotocolCapability {
 
 /** Code 5: next hops of another version than the routes (RFC 8950 §3). */
 export interface ExtendedNextHopCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "extended-next-hop";
   /** Families, and what their next hops may be instead. */
   readonly tuples: readonly ExtendedNextHop[];
@@ -49,6 +51,7 @@ export type BgpRole = "provider" | "rs" | "rs-client" | "customer" | "peer";
 
 /** Code 9: what the sender is to its peer (RFC 9234 §4.1). An unassigned value is an {@linkcode UnknownCapability}. */
 export interface RoleCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "role";
   /** The sender's role. */
   readonly role: BgpRole;
@@ -56,6 +59,7 @@ export interface RoleCapability {
 
 /** Code 64: the sender can restart, or helps the peer to (RFC 4724 §3). */
 export interface GracefulRestartCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "graceful-restart";
   /** It has just restarted (R). */
   readonly restartState: boolean;
@@ -73,6 +77,7 @@ export interface GracefulRestartCapability {
 
 /** Code 65: the sender's whole AS number (RFC 6793 §3). */
 export interface FourOctetAsCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "four-octet-as";
   /** Its AS number, 0 to 2^32 - 1. */
   readonly as: number;
@@ -83,6 +88,7 @@ export type AddPathMode = "receive" | "send" | "both";
 
 /** Code 69: several paths of a prefix (RFC 7911 §4). With an unassigned mode in it, it is an {@linkcode UnknownCapability}. */
 export interface AddPathCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "add-path";
   /** What the sender can do in which family. */
   readonly families: readonly {
@@ -93,6 +99,7 @@ export interface AddPathCapability {
 
 /** Code 71: routes are kept for hours (RFC 9494 §3.1). */
 export interface LongLivedGracefulRestartCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "long-lived-graceful-restart";
   /** The families of which routes may be kept. */
   readonly families: readonly {
@@ -106,6 +113,7 @@ export interface LongLivedGracefulRestartCapability {
 
 /** Code 73: what the sender is called; shown, never used. */
 export interface FqdnCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "fqdn";
   /** Its host name; up to 255 bytes of UTF-8. */
   readonly hostname: string;
@@ -115,6 +123,7 @@ export interface FqdnCapability {
 
 /** A capability that is not read, or has a value that nobody assigned: ignored (RFC 5492 §4). */
 export interface UnknownCapability {
+  /** Which {@linkcode BgpCapability} it is. */
   readonly kind: "unknown";
   /** Its code. */
   readonly code: number;

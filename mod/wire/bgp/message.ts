@@ -19,6 +19,7 @@ export type BgpMessage =
 
 /** OPEN of version 4 (RFC 4271 §4.2). */
 export interface OpenMessage {
+  /** Which {@linkcode BgpMessage} it is. */
   readonly kind: "open";
   /** My Autonomous System: 16 bits, AS_TRANS where the number is longer. */
   readonly myAs: number;
@@ -32,6 +33,7 @@ export interface OpenMessage {
 
 /** UPDATE (RFC 4271 §4.3). */
 export interface UpdateMessage {
+  /** Which {@linkcode BgpMessage} it is. */
   readonly kind: "update";
   /** WITHDRAWN ROUTES: of IPv4 unicast. */
   readonly withdrawn: readonly Nlri[];
@@ -43,6 +45,7 @@ export interface UpdateMessage {
 
 /** NOTIFICATION (RFC 4271 §4.5): an error, after which the connection is closed. */
 export interface NotificationMessage {
+  /** Which {@linkcode BgpMessage} it is. */
   readonly kind: "notification";
   /** Error code, of {@linkcode BGP_ERROR}. */
   readonly code: number;
@@ -54,6 +57,7 @@ export interface NotificationMessage {
 
 /** ROUTE-REFRESH (RFC 2918 §3, RFC 7313 §3.2). */
 export interface RouteRefreshMessage {
+  /** Which {@linkcode BgpMessage} it is. */
   readonly kind: "route-refresh";
   /** Whose routes are asked for. */
   readonly family: BgpFamily;

@@ -14,6 +14,7 @@ const HEADERS: readonly {
   { name: "KEEPALIVE", header: "001304" },
   { name: "KEEPALIVE of 20", header: "001404", answer: [2, "0014"] },
   { name: "type 6", header: "001306", answer: [3, "06"] },
+  { name: "type 6 of 4,096", header: "100006", answer: [3, "06"] },
   { name: "type 6, too long", header: "100106", answer: [2, "1001"] },
   { name: "type 6, long", header: "100106", long: true, answer: [3, "06"] },
   { name: "length 0", header: "000002", answer: [2, "0000"] },

@@ -166,7 +166,7 @@ function readCapabilities(
 ): Result<never, BgpError> | undefined {
   for (let at = from; at < end;) {
     const next = at + 2 + (message[at + 1] ?? 0);
-    if (at + 2 > end || next > end) return malformed(at);
+    if (next > end) return malformed(at);
     const capability = decodeCapability(
       message[at] as number,
       message.subarray(at + 2, next),

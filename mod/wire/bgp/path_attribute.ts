@@ -63,6 +63,7 @@ export interface AsSegment {
 
 /** AGGREGATOR or AS4_AGGREGATOR: who aggregated the route (RFC 4271 §5.1.7, RFC 6793 §3). */
 export interface AggregatorAttribute {
+  /** Which {@linkcode PathAttribute} it is. */
   readonly kind: "aggregator" | "as4-aggregator";
   /** Its AS number. */
   readonly as: number;
@@ -72,6 +73,7 @@ export interface AggregatorAttribute {
 
 /** MP_REACH_NLRI: routes of a family and their next hop (RFC 4760 §3). */
 export interface MpReachAttribute {
+  /** Which {@linkcode PathAttribute} it is. */
   readonly kind: "mp-reach";
   /** The family of the routes. */
   readonly family: UnicastFamily;
@@ -85,6 +87,7 @@ export interface MpReachAttribute {
 
 /** MP_UNREACH_NLRI: routes of a family that are gone (RFC 4760 §4). */
 export interface MpUnreachAttribute {
+  /** Which {@linkcode PathAttribute} it is. */
   readonly kind: "mp-unreach";
   /** The family of the routes. */
   readonly family: UnicastFamily;
@@ -94,6 +97,7 @@ export interface MpUnreachAttribute {
 
 /** An attribute that is not known here. */
 export interface UnknownAttribute {
+  /** Which {@linkcode PathAttribute} it is. */
   readonly kind: "unknown";
   /** Its type code. */
   readonly type: number;

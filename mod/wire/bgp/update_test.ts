@@ -113,6 +113,30 @@ const ATTRIBUTES: readonly {
     action: "discard",
   },
   {
+    name: "AS4_PATH of an unknown segment",
+    more: "c011060501fa56ea01",
+    session: OLD,
+    action: "discard",
+  },
+  {
+    name: "AS4_PATH with an empty segment",
+    more: "c011080200" + "0201fa56ea01",
+    session: OLD,
+    action: "discard",
+  },
+  {
+    name: "AS4_PATH with a segment of type 0",
+    more: "c011060001fa56ea01",
+    session: OLD,
+    action: "discard",
+  },
+  {
+    name: "AS4_PATH of a confederation",
+    more: "c011060301fa56ea01",
+    session: OLD,
+    action: "accept",
+  },
+  {
     name: "AS4_PATH with AS 0",
     more: "c011060201" + "00000000",
     session: OLD,
@@ -340,6 +364,78 @@ Deno.test("routes of a family that was not negotiated are ignored", () => {
   strictEqual(reading.value.action, "attribute-discard");
   deepStrictEqual(reading.value.update.nlri, []);
   strictEqual(reading.value.update.attributes[0]?.kind, "mp-reach");
+  const other: UpdateSession = { ...SESSION, families: ["ipv4-unicast"] };
+  const plain = decodeUpdate(message, other);
+  ok(plain.ok);
+  strictEqual(plain.value.action, "attribute-discard");
+  deepStrictEqual(
+    plain.value.update.attributes.map(({ kind }) => kind),
+    ["origin", "as-path", "next-hop"],
+  );
+  strictEqual(plain.value.update.nlri.length, 1);
+  // An End-of-RIB marker of such a family is none.
+  for (const family of SESSION.families) {
+    const marker = decodeUpdate(encodeEndOfRib(family), {
+      ...SESSION,
+      families: SESSION.families.filter((item) => item !== family),
+    });
+    ok(marker.ok && marker.value.endOfRib === undefined);
+  }
+});
+
+Deno.test("RFC 4271 §6.3: lengths that lie end the session", () => {
+  // Withdrawn routes, then attributes, of one byte more than there is.
+  for (const [at, value] of [[20, 3], [22, 1]] as const) {
+    const message = updateOf({});
+    message[at] = value;
+    const reading = decodeUpdate(message, SESSION);
+    ok(!reading.ok);
+    deepStrictEqual(
+      [reading.error.notification.subcode, reading.error.offsetBytes],
+      [1, at === 20 ? 19 : 21],
+    );
+  }
+  const whole = updateOf({ withdrawn: "08" + "0a" });
+  ok(decodeUpdate(whole, SESSION).ok);
+});
+
+Deno.test("a NEXT_HOP that no host can have withdraws the IPv4 routes only it leads to", () => {
+  const nextHop = (hex: string) => `4001010040020602010000fde9400304${hex}`;
+  const actionOf = (hex: string, nlri: string, more = "") => {
+    const reading = decodeUpdate(
+      updateOf({ attributes: more + nextHop(hex), nlri }),
+      SESSION,
+    );
+    return reading.ok && reading.value.action;
+  };
+  for (const bad of ["00000001", "7f000001", "e0000001", "ffffffff"]) {
+    strictEqual(actionOf(bad, NLRI), "treat-as-withdraw");
+    // RFC 4760 §3: beside MP_REACH_NLRI alone it is ignored.
+    strictEqual(actionOf(bad, "", REACH6), "accept");
+  }
+  for (const good of ["01000001", "7e000001", "80000001", "dfffffff"]) {
+    strictEqual(actionOf(good, NLRI), "accept");
+  }
+});
+
+Deno.test("RFC 8950 §4: IPv4 routes behind IPv6 need to be negotiated", () => {
+  const reach = (length: string, bytes: number) =>
+    `800e${(7 + bytes).toString(16).padStart(2, "0")}000101${length}${
+      "fd".repeat(bytes)
+    }00` + "080a";
+  const attributes = "4001010040020602010000fde9";
+  const plain = { ...SESSION, extendedNextHop: [] };
+  for (const bytes of [4, 16, 32]) {
+    const length = bytes.toString(16).padStart(2, "0");
+    const message = updateOf({ attributes: reach(length, bytes) + attributes });
+    const reading = decodeUpdate(message, SESSION);
+    ok(reading.ok && reading.value.action === "accept");
+    const [first] = reading.value.update.attributes;
+    ok(first?.kind === "mp-reach");
+    strictEqual(first.linkLocalNextHop !== undefined, bytes === 32);
+    deepStrictEqual(first.nlri.map(formatPrefix), ["10.0.0.0/8"]);
+    strictEqual(decodeUpdate(message, plain).ok, bytes === 4);
+  }
 });
 
 Deno.test("an unknown attribute that is not transitive is dropped without a word", () => {
