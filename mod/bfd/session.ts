@@ -120,8 +120,9 @@ export interface BfdSession {
   remoteDemand: boolean;
   /** Whether a Poll Sequence goes on. */
   polling: boolean;
-  /** When a packet was sent last, and by which interval the next is due. */
+  /** When a packet was sent last. */
   lastSentMs: number;
+  /** By which interval the next is due. */
   sentIntervalUs: number;
   /** When to send next; undefined while nothing is to be sent by itself. */
   nextSendMs: number | undefined;
@@ -129,8 +130,9 @@ export interface BfdSession {
   lastHeardMs: number;
   /** When the peer counts as silent. */
   detectionDeadlineMs: number | undefined;
-  /** Packets that may be sent out of turn, and when that was counted. */
+  /** Packets that may be sent out of turn. */
   extras: number;
+  /** When they were counted. */
   extrasMs: number;
 }
 
@@ -241,7 +243,6 @@ export function wakeSession(
     // RFC 5880 §6.8.1: who is silent for a Detection Time may be another one.
     session.remoteDiscr = 0;
     session.remoteMinRxUs = REMOTE_MIN_RX_US;
-    session.remoteDemand = false;
     effects.push(...move(session, "expired", nowMs, random));
     reschedule(session, nowMs, random);
   }

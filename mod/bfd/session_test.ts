@@ -233,6 +233,21 @@ Deno.test("a session sends nothing by itself to a peer that asks for nothing (RF
   }
 });
 
+Deno.test("a session speaks again to a peer that asked for nothing and is gone", () => {
+  const pair = new Pair();
+  pair.runUntilUp();
+  const quiet = { ...packetFrom(pair.sentBy("b").at(-1)), requiredMinRxUs: 0 };
+  const datagram = pair.datagram("a", encodeBfdControl(quiet));
+  pair.loses = () => true;
+  pair.step("a", { kind: "datagram", nowMs: pair.nowMs, datagram });
+  pair.run(3_000);
+  equal(pair.session("a").state, "down");
+  pair.loses = () => false;
+  pair.runUntilUp();
+  // What went wrong before is told no longer.
+  equal(pair.sentBy("a").at(-1)?.packet.diagnostic, 0);
+});
+
 Deno.test("a Poll is answered at once, and a storm of Polls within limits (RFC 5880 §6.5)", () => {
   const pair = new Pair();
   pair.runUntilUp();

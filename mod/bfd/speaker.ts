@@ -169,6 +169,8 @@ export function stepBfd(
  * @returns A time on the monotonic clock, or `undefined` when nothing is to do.
  */
 export function bfdDeadlineMs(state: BfdState): number | undefined {
+  // Asked in every turn of a loop that answers ARP, mostly without sessions.
+  if (state.byDiscriminator.size === 0) return undefined;
   let earliest = Infinity;
   for (const [discriminator, session] of state.byDiscriminator) {
     const goneMs = state.leaving.get(discriminator) ?? Infinity;

@@ -183,6 +183,16 @@ Deno.test("stepBfd() leaves a session alone whose configuration is the same", ()
   equal(pair.log.length, 4);
 });
 
+Deno.test("stepBfd() begins a session anew that leaves from another address", () => {
+  const pair = new Pair();
+  pair.runUntilUp();
+  const config = { ...pair.config("a"), local: addr("10.0.0.7") };
+  const { nowMs } = pair;
+  pair.step("a", { kind: "sessions", nowMs, sessions: [config] });
+  deepEqual(pair.effects.at(-1)?.effect, { kind: "open", config });
+  equal(pair.session("a").state, "down");
+});
+
 Deno.test("stepBfd() refuses a second session on one path, and one too many", () => {
   const config = (i: number): BfdSessionConfig => ({
     id: `s${i}`,

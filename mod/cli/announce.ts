@@ -147,6 +147,8 @@ class Announcer {
       case "fellows":
       case "counters":
       case "left":
+      case "bfd-state":
+      case "bfd-failed":
         break;
     }
   }

@@ -15,6 +15,7 @@ import type {
   WireReport,
 } from "@/node/mod.ts";
 import type { WireCore } from "@/node/mod.ts";
+import type { BfdPath } from "@/port/bfd.ts";
 import type { PacketLink, WirePort } from "@/port/packet_link.ts";
 
 /** Runs one wire core. */
@@ -22,6 +23,8 @@ export class WireHost {
   readonly #core: WireCore;
   readonly #port: WirePort<WireLink, WireCommand, WireReport>;
   readonly #links = new Map<number, PacketLink>();
+  /** BFD sessions whose socket could not be opened. */
+  readonly #unopened = new Map<string, BfdPath>();
   #stopped = false;
 
   /** A loop around a core, not yet started. */
@@ -53,6 +56,8 @@ export class WireHost {
       if (command.kind === "stop") this.#stopped = true;
       this.#carryOut(this.#core.step(command, nowMs));
     }
+    // A peer's sign of life counts before its silence does.
+    if (ready.includes(0)) this.#takeDatagrams(nowMs);
     // What agents say to each other comes first: a PROBE is answered before any other work.
     for (const tag of ready) this.#hear(tag, nowMs);
     for (const [tag, link] of this.#links) {
@@ -60,6 +65,11 @@ export class WireHost {
     }
     for (const tag of ready) this.#receive(tag, nowMs);
     this.#carryOut(this.#core.deadline(nowMs));
+  }
+
+  #takeDatagrams(nowMs: number): void {
+    const datagrams = this.#port.bfd?.receive() ?? [];
+    this.#carryOut(this.#core.takeDatagrams(datagrams, nowMs));
   }
 
   #hear(tag: number, nowMs: number): void {
@@ -114,8 +124,39 @@ export class WireHost {
         case "report":
           this.#port.report(effect.report);
           break;
+        case "bfd-open":
+          this.#openBfd(effect.path);
+          break;
+        case "bfd-send":
+          this.#sendBfd(effect.id, effect.bytes);
+          break;
+        case "bfd-close":
+          this.#unopened.delete(effect.id);
+          this.#port.bfd?.close(effect.id);
+          break;
       }
     }
+  }
+
+  #openBfd(path: BfdPath): void {
+    const { id } = path;
+    try {
+      this.#port.bfd?.open(path);
+      this.#unopened.delete(id);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      // Said once; an address may come later than the session that uses it.
+      if (!this.#unopened.has(id)) {
+        this.#port.report({ kind: "bfd-failed", id, message });
+      }
+      this.#unopened.set(id, path);
+    }
+  }
+
+  #sendBfd(id: string, bytes: Uint8Array<ArrayBuffer>): void {
+    const unopened = this.#unopened.get(id);
+    if (unopened !== undefined) this.#openBfd(unopened);
+    this.#port.bfd?.send(id, bytes);
   }
 
   #open(link: WireLink, tag: number): void {

@@ -7,6 +7,7 @@
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
+import type { BfdPath, BfdPort } from "@/port/bfd.ts";
 import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
 import { ETHER_TYPE } from "@/wire/ethernet.ts";
 import { FELLOW_FRAME_BYTES_MAX, FELLOW_GROUP } from "@/wire/fellow.ts";
@@ -19,9 +20,12 @@ import {
   MulticastGroups,
   PacketSocket,
   ReceiveBatch,
+  requestRealtime,
   SendBatch,
+  TimerFd,
   WholeFrames,
 } from "./ffi/mod.ts";
+import { KernelBfdPort } from "./bfd_port.ts";
 
 /** An interface to open. */
 export interface OpenableLink {
@@ -164,6 +168,19 @@ export class KernelWirePort<Command, Report>
   readonly #commands: MessagePort;
   readonly #report: (report: Report) => void;
   readonly #open = new Map<number, KernelPacketLink>();
+  readonly #bfd: KernelBfdPort = new KernelBfdPort({
+    add: (fd) => this.#epoll.add(fd, undefined, BFD_TAG),
+    remove: (fd) => this.#epoll.remove(fd),
+  });
+  /** The sockets of BFD. */
+  readonly bfd: BfdPort = {
+    open: (path) => this.#openBfd(path),
+    send: (id, bytes) => this.#bfd.send(id, bytes),
+    receive: () => this.#bfd.receive(),
+    close: (id) => this.#bfd.close(id),
+  };
+  /** Wakes to the tenth of a millisecond; there once BFD is in use. */
+  #timer: TimerFd | undefined;
   /** Whether commands may wait: each is sent before the descriptor is written to. */
   #told = true;
 
@@ -191,16 +208,22 @@ export class KernelWirePort<Command, Report>
 
   wait(timeoutMs: number | undefined): readonly number[] {
     const ready = this.#epoll.wait(
-      timeoutMs === undefined ? -1 : Math.max(0, Math.ceil(timeoutMs)),
+      timeoutMs === undefined ? -1 : this.#waitMs(timeoutMs),
     );
     if (ready === 1) {
       const tag = this.#epoll.readyTag(0);
-      return tag === 0 ? this.#woken() : (TAGS_ALONE[tag] ?? [tag]);
+      if (tag === 0) return this.#woken();
+      const alone = TAGS_ALONE[tag];
+      if (alone !== undefined) return alone;
+      if (tag === BFD_TAG) return BFD_READY;
+      return tag === TIMER_TAG ? this.#timedOut() : [tag];
     }
     const tags = new Set<number>();
     for (let i = 0; i < ready; i++) {
       const tag = this.#epoll.readyTag(i);
       if (tag === 0) this.#woken();
+      else if (tag === BFD_TAG) tags.add(0);
+      else if (tag === TIMER_TAG) this.#timedOut();
       else tags.add(tag);
     }
     return [...tags];
@@ -245,7 +268,33 @@ export class KernelWirePort<Command, Report>
   /** Closes all links. */
   [Symbol.dispose](): void {
     for (const tag of [...this.#open.keys()]) this.#closeLink(tag);
+    this.#bfd[Symbol.dispose]();
+    this.#timer?.close();
     this.#epoll.close();
+  }
+
+  #openBfd(path: BfdPath): void {
+    this.#bfd.open(path);
+    if (this.#timer !== undefined) return;
+    this.#timer = new TimerFd();
+    this.#epoll.add(this.#timer.fd, undefined, TIMER_TAG);
+    // A peer that is not heard for three packets counts as dead: no ordinary
+    // thread is to come in between. Without the capability it works, too.
+    requestRealtime();
+  }
+
+  /** Milliseconds for `epoll_wait`, which takes whole ones; BFD is woken by its timer. */
+  #waitMs(timeoutMs: number): number {
+    if (this.#timer === undefined || timeoutMs <= 0) {
+      return Math.max(0, Math.ceil(timeoutMs));
+    }
+    this.#timer.setDeadline(monotonicMs() + timeoutMs);
+    return -1;
+  }
+
+  #timedOut(): readonly number[] {
+    this.#timer?.drain();
+    return NONE;
   }
 
   #woken(): readonly number[] {
@@ -263,6 +312,10 @@ export class KernelWirePort<Command, Report>
   }
 }
 
+/** Above the tags of links, of which a node has few. */
+const BFD_TAG = 0xffff_ffff;
+const TIMER_TAG = 0xffff_fffe;
+const BFD_READY: readonly number[] = [0];
 /** One instruction, `ret 0`: no frame passes. */
 const REFUSE_ALL = new Uint8Array([0x06, 0, 0, 0, 0, 0, 0, 0]);
 /** Room for about 10,000 small frames that are not read yet. */

@@ -431,8 +431,11 @@ function effectText(effect: WireEffect): string {
       return `${effect.wanted ? "join" : "leave"} ${effect.group}`;
     case "report":
       return `report ${reportText(effect.report)}`;
-    default:
+    case "close":
+    case "count-overruns":
       return `${effect.kind} ${effect.tag}`;
+    default:
+      return effect.kind;
   }
 }
 

@@ -24,6 +24,7 @@ export * from "./unheard.ts";
 export * from "./unreadable.ts";
 export * from "./watches.ts";
 export * from "./wire.ts";
+export * from "./wire_bfd.ts";
 export * from "./wire_feed.ts";
 export * from "./wire_identity.ts";
 export * from "./wire_messages.ts";

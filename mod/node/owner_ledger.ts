@@ -271,6 +271,8 @@ export class OwnerLedger {
         this.#countersMs = at.nowMs;
         break;
       case "left":
+      case "bfd-state":
+      case "bfd-failed":
         break;
     }
   }

@@ -12,9 +12,11 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { BfdDatagram } from "@/bfd/speaker.ts";
 import { type FellowIdentity, nodeIdOf } from "@/wire/fellow.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import { LinkCore } from "./link_core.ts";
+import { WireBfd, type WireBfdEffect } from "./wire_bfd.ts";
 import type {
   LinkCounters,
   NodeView,
@@ -38,6 +40,7 @@ export interface FilterPrograms {
 
 /** What the wire core asks of its host. */
 export type WireEffect =
+  | WireBfdEffect
   | { readonly kind: "open"; readonly tag: number; readonly link: WireLink }
   | { readonly kind: "close"; readonly tag: number }
   | {
@@ -107,6 +110,7 @@ export interface WireConfig {
 export class WireCore {
   readonly #shared: WireShared;
   readonly #links = new Map<number, LinkCore>();
+  readonly #bfd: WireBfd;
   #nextTag = 1;
   #countersDueMs: number | undefined;
   #counted = "";
@@ -115,6 +119,8 @@ export class WireCore {
 
   /** The core of a node that knows nothing yet. */
   constructor(config: WireConfig) {
+    // Another one at each start: discriminators are not to be guessed, or to come again.
+    this.#bfd = new WireBfd(Number(BigInt.asUintN(52, config.incarnation)));
     this.#shared = {
       node: config.node,
       incarnation: config.incarnation,
@@ -179,6 +185,10 @@ export class WireCore {
       case "vet":
         this.#shared.targets = command.targets;
         return [...this.#links.values()].flatMap((link) => link.vet(nowMs));
+      case "bfd":
+        return this.#bfd.setSessions(command.sessions, nowMs);
+      case "bfd-enable":
+        return this.#bfd.enable(command.id, command.enabled, nowMs);
       case "synced":
         this.#shared.synced = true;
         return this.#evaluateAll(nowMs);
@@ -231,6 +241,14 @@ export class WireCore {
     return this.#links.get(tag)?.takeFrames(frames, nowMs) ?? NOTHING;
   }
 
+  /** Takes datagrams of BFD. */
+  takeDatagrams(
+    datagrams: readonly BfdDatagram[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    return this.#bfd.takeDatagrams(datagrams, nowMs);
+  }
+
   /** Takes how many frames the kernel dropped on a link. */
   setOverruns(tag: number, overruns: number): void {
     this.#links.get(tag)?.setOverruns(overruns);
@@ -244,6 +262,8 @@ export class WireCore {
   /** When to come back although nothing happened, or undefined. */
   deadlineMs(): number | undefined {
     let earliest = this.#countersDueMs;
+    const bfdMs = this.#bfd.deadlineMs();
+    if (bfdMs !== undefined) earliest = Math.min(earliest ?? bfdMs, bfdMs);
     for (const link of this.#links.values()) {
       const dueMs = link.deadlineMs();
       if (dueMs !== undefined) earliest = Math.min(earliest ?? dueMs, dueMs);
@@ -254,6 +274,10 @@ export class WireCore {
   /** Does what is due. */
   deadline(nowMs: number): readonly WireEffect[] {
     const effects: WireEffect[] = [];
+    const bfdMs = this.#bfd.deadlineMs();
+    if (bfdMs !== undefined && bfdMs <= nowMs) {
+      effects.push(...this.#bfd.deadline(nowMs));
+    }
     for (const link of this.#links.values()) {
       const dueMs = link.deadlineMs();
       if (dueMs !== undefined && dueMs <= nowMs) {

@@ -11,11 +11,13 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { BfdDownCause, BfdSessionConfig } from "@/bfd/session.ts";
 import type { FellowReport } from "@/layer2/failover/events.ts";
 import type {
   PresenceCounts,
   PresenceVerdict,
 } from "@/layer2/presence_check.ts";
+import type { BfdSessionState } from "@/wire/bfd_control.ts";
 import type { ClusterId } from "@/wire/fellow_frame.ts";
 
 /** An interface of this node that VIPs are answered on. */
@@ -105,6 +107,17 @@ export type WireCommand =
     readonly targets: readonly VettingTarget[];
   }
   | {
+    /** The BFD sessions, complete. */
+    readonly kind: "bfd";
+    readonly sessions: readonly BfdSessionConfig[];
+  }
+  | {
+    /** Switch a BFD session off (AdminDown), or on again. */
+    readonly kind: "bfd-enable";
+    readonly id: string;
+    readonly enabled: boolean;
+  }
+  | {
     /** Every watched kind was listed: from here on silence means absence. */
     readonly kind: "synced";
   }
@@ -117,8 +130,28 @@ export type WireCommand =
     readonly kind: "stop";
   };
 
+/** What becomes of BFD sessions. */
+export type BfdReport =
+  | {
+    /** A session has another state. */
+    readonly kind: "bfd-state";
+    readonly id: string;
+    readonly state: BfdSessionState;
+    /** Why it left Up; absent otherwise. */
+    readonly cause?: BfdDownCause;
+    /** Whether the path failed: what a peer switches off takes no BGP session down. */
+    readonly pathFailed: boolean;
+  }
+  | {
+    /** A session cannot be served: what the system said. */
+    readonly kind: "bfd-failed";
+    readonly id: string;
+    readonly message: string;
+  };
+
 /** From the wire core to main. */
 export type WireReport =
+  | BfdReport
   | {
     /** The isolate runs. */
     readonly kind: "ready";

@@ -5,6 +5,7 @@
  */
 
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
+import type { BfdPort } from "./bfd.ts";
 
 /** A batch of frames in memory; the layout is `wire/frame_batch.ts`. */
 export interface FrameMemory {
@@ -61,7 +62,8 @@ export interface WirePort<Link, Command, Report> {
    * Waits until a link has frames, a command is there, or the time is over.
    *
    * @param timeoutMs At most how long; undefined: for ever.
-   * @returns The links that have frames, by the tag they were opened with.
+   * @returns The links that have frames, by the tag they were opened with; 0
+   *   when there are datagrams of BFD.
    */
   wait(timeoutMs: number | undefined): readonly number[];
   /** Takes the commands that are there. */
@@ -76,4 +78,6 @@ export interface WirePort<Link, Command, Report> {
   open(link: Link, tag: number): PacketLink;
   /** Hands a report to the other isolate. */
   report(report: Report): void;
+  /** The sockets of BFD; absent where there are none. */
+  readonly bfd?: BfdPort;
 }

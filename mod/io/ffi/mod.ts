@@ -35,3 +35,4 @@ export * from "./sysctl.ts";
 export * from "./tcp_counters.ts";
 export * from "./tcp_socket.ts";
 export * from "./timerfd.ts";
+export * from "./udp_socket.ts";
