@@ -8,9 +8,11 @@ import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
+import { prependAs } from "@/wire/bgp/as_path.ts";
 import type { UnicastFamily } from "@/wire/bgp/family.ts";
+import { withOtcOnEgress } from "@/wire/bgp/only_to_customer.ts";
 import type { PackedNlri } from "@/wire/bgp/packed_nlri.ts";
-import type { PathAttribute } from "@/wire/bgp/path_attribute.ts";
+import type { AsSegment, PathAttribute } from "@/wire/bgp/path_attribute.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import {
   type AnnouncementHead,
@@ -203,20 +205,18 @@ export class Exporter {
 
   /** The attributes of a path as they go to this peer (RFC 4271 §5.1). */
   #attributes(result: PolicyResult): readonly PathAttribute[] {
-    const { external, localAs } = this.#session;
+    const { external, localAs, peerRole } = this.#session;
     const { gracefulShutdown } = this.#terms;
     const { attributes, prepended = [] } = result;
     const { multiExitDisc, extendedCommunities, largeCommunities } = attributes;
-    const asns = external ? [...prepended, localAs] : prepended;
+    const segments = [...prepended, ...(external ? [localAs] : [])]
+      .reduceRight<readonly AsSegment[]>((path, as) => prependAs(path, as), []);
     const communities = gracefulShutdown
       ? withCommunity(attributes.communities, GRACEFUL_SHUTDOWN)
       : attributes.communities;
     const all: PathAttribute[] = [
       { kind: "origin", origin: "igp" },
-      {
-        kind: "as-path",
-        segments: asns.length === 0 ? [] : [{ kind: "sequence", asns }],
-      },
+      { kind: "as-path", segments },
     ];
     if (multiExitDisc !== undefined) {
       all.push({ kind: "multi-exit-disc", multiExitDisc });
@@ -237,7 +237,10 @@ export class Exporter {
     if (largeCommunities.length > 0) {
       all.push({ kind: "large-communities", communities: largeCommunities });
     }
-    return all;
+    // Routes of our own have no OTC, so there is no way they must not go.
+    return peerRole === undefined
+      ? all
+      : withOtcOnEgress(all, { role: peerRole, localAs }) ?? all;
   }
 }
 
