@@ -41,6 +41,7 @@ import {
 import {
   decodeNotification,
   encodeNotification,
+  hardReset,
 } from "@/wire/bgp/notification.ts";
 import { decodeOpen, encodeOpen } from "@/wire/bgp/open.ts";
 import { decodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
@@ -672,8 +673,14 @@ function notify(
     peer.lastEnd = { kind: "send-hold-timer-expired" };
     return;
   }
-  const extendedMessage = slot.session?.extendedMessage === true;
-  send(step, slot, encodeNotification(notification, { extendedMessage }));
+  const { extendedMessage = false, gracefulNotification = false } =
+    slot.session ?? {};
+  // RFC 8538 §5.1: what ends for good must not leave stale routes behind.
+  const isFinal = gracefulNotification &&
+    notification.code === BGP_ERROR.cease &&
+    FINAL_CEASES.includes(notification.subcode);
+  const message = isFinal ? hardReset(notification) : notification;
+  send(step, slot, encodeNotification(message, { extendedMessage }));
   peer.notifications.sent++;
   // Whoever loses a collision did not fail.
   const isCollision = notification.code === BGP_ERROR.cease &&
@@ -747,6 +754,13 @@ function tellState({ peer, effects }: Step): void {
   effects.push({ kind: "state-changed", from: peer.told, to: state });
   peer.told = state;
 }
+
+/** Ceases for which RFC 8538 §5.1 suggests a Hard Reset. */
+const FINAL_CEASES: readonly number[] = [
+  CEASE.maximumPrefixes,
+  CEASE.administrativeShutdown,
+  CEASE.peerDeconfigured,
+];
 
 const STATES: readonly FsmState[] = [
   "Idle",
