@@ -58,6 +58,7 @@ import {
   takeDueEvent,
 } from "./fsm.ts";
 import type { FsmDemand, FsmEventKind, FsmState } from "./fsm_table.ts";
+import type { MalformedUpdate } from "./malformed_update.ts";
 
 /** What is configured of a peer, as far as its connections need it. */
 export interface BgpPeerConfig {
@@ -190,6 +191,8 @@ export type BgpPeerEffect =
     readonly session: NegotiatedSession;
   }
   | { readonly kind: "session-ended"; readonly connection: number }
+  /** Routes were lost since their UPDATE was malformed (RFC 7606 §6). */
+  | { readonly kind: "update-malformed"; readonly update: MalformedUpdate }
   /** The peer wants all routes of a family anew (RFC 2918 §4). */
   | { readonly kind: "refresh-requested"; readonly family: UnicastFamily }
   | {
@@ -208,6 +211,7 @@ export const LASTING_SESSION_MS = 60_000;
 export type UpdateJudge = (
   message: Uint8Array,
   session: NegotiatedSession,
+  report: (malformed: MalformedUpdate) => void,
 ) => BgpError | undefined;
 
 /**
@@ -521,7 +525,9 @@ function onUpdate(step: Step, slot: Slot, message: Uint8Array): void {
   if (fsm.state !== "Established" || session === undefined) {
     return feed(step, slot, "update");
   }
-  const error = step.peer.judgeUpdate(message, session);
+  const error = step.peer.judgeUpdate(message, session, (update) => {
+    step.effects.push({ kind: "update-malformed", update });
+  });
   if (error === undefined) feed(step, slot, "update");
   else feed(step, slot, "update-error", { error });
 }

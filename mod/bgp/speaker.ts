@@ -24,6 +24,10 @@ import type { ExportPolicy, SessionNextHops } from "./exporter.ts";
 import type { FsmState } from "./fsm_table.ts";
 import { LocRib, type OwnAttributes, type RouteChange } from "./loc_rib.ts";
 import {
+  describeMalformedUpdate,
+  MALFORMED_UPDATES_TOLD_MAX,
+} from "./malformed_update.ts";
+import {
   type BgpEnd,
   type BgpPeer,
   type BgpPeerConfig,
@@ -96,6 +100,8 @@ interface Entry {
   readonly nextHops: Map<number, SessionNextHops>;
   established: Established | undefined;
   scanner: UpdateScanner | undefined;
+  /** Malformed UPDATEs of this session that were told. */
+  malformedTold: number;
 }
 
 interface Established {
@@ -396,16 +402,22 @@ export class BgpSpeaker {
       core: initialBgpPeer(terms.connection, {
         seed: this.#seed++,
         restarting: this.#restarting,
-        judgeUpdate: (message, session) => {
-          entry.scanner ??= new UpdateScanner(session);
-          return entry.scanner.scan(message) === "session-reset"
-            ? entry.scanner.reset
-            : undefined;
+        judgeUpdate: (message, session, report) => {
+          const scanner = entry.scanner ??= new UpdateScanner(session);
+          const action = scanner.scan(message);
+          if (action === "accept" || action === "attribute-discard") {
+            return undefined;
+          }
+          if (entry.malformedTold++ < MALFORMED_UPDATES_TOLD_MAX) {
+            report(describeMalformedUpdate(action, message, session));
+          }
+          return scanner.reset;
         },
       }),
       nextHops: new Map(),
       established: undefined,
       scanner: undefined,
+      malformedTold: 0,
     };
     this.#peers.set(name, entry);
     const effects: SpeakerEffect[] = [];
@@ -452,6 +464,7 @@ export class BgpSpeaker {
     nowMs: number,
   ): void {
     entry.scanner = new UpdateScanner(session);
+    entry.malformedTold = 0;
     entry.established = {
       connection,
       session,
