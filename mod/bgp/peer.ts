@@ -370,10 +370,8 @@ function endAll(
   notification: NotificationMessage,
 ): void {
   const { rival, primary } = step.peer;
-  // A machine that only listens or dials has nobody to tell.
   if (rival !== undefined) feed(step, rival, event, { notification });
   step.peer.rival = undefined;
-  if (event === "automatic-stop" && primary.fsm.state === "Idle") return;
   feed(step, primary, event, { notification });
 }
 
@@ -435,9 +433,9 @@ function onDeadline(step: Step): void {
     for (;;) {
       const event = takeDueEvent(slot.fsm, nowMs);
       if (event === undefined) break;
-      if (event === "idle-hold-timer-expires") {
-        if (peer.enabled) start(step, "automatic-start");
-      } else feed(step, slot, event);
+      // A peer that was stopped has no such timer.
+      if (event === "idle-hold-timer-expires") start(step, "automatic-start");
+      else feed(step, slot, event);
     }
   }
 }

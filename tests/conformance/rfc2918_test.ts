@@ -32,6 +32,15 @@ Deno.test("2918-1b a request brings the whole table of its family anew (RFC 2918
   );
 });
 
+Deno.test("2918-1b a request before the first table costs no End-of-RIB (RFC 2918 §4)", () => {
+  const talk = Talk.up();
+  request(talk, "ipv4-unicast");
+  deepStrictEqual(talk.take().map(({ endOfRib }) => endOfRib), [
+    "ipv4-unicast",
+    "ipv6-unicast",
+  ]);
+});
+
 Deno.test("2918-1c requests for other families, and without the capability, are ignored (RFC 2918 §4)", () => {
   const talk = withRoutes();
   request(talk, "1/128");

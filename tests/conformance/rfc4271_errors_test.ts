@@ -7,11 +7,20 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import {
   BgpMessageReader,
+  bgpMessageType,
   cease,
   encodeKeepalive,
   encodeOpen,
 } from "@/wire/bgp/mod.ts";
-import { messageOf, openWith, Talk, u16, updateOf } from "./talk.ts";
+import {
+  messageOf,
+  openWith,
+  PLAIN,
+  prefix,
+  Talk,
+  u16,
+  updateOf,
+} from "./talk.ts";
 import { afterVector } from "./vectors.ts";
 
 for (
@@ -186,6 +195,57 @@ Deno.test("4271-25a each planned end has its Cease (RFC 4271 §6.7)", () => {
     ),
   );
   deepStrictEqual(disabled.told, ["6/2"]);
+});
+
+Deno.test("4271-25a a stop is told on every connection, and nothing is dialled then (RFC 4271 §6.7)", () => {
+  const talk = Talk.connected();
+  const ours = talk.connection;
+  const theirs = talk.accept();
+  talk.run(talk.speaker.stop("", 0));
+  for (const each of [ours, theirs]) {
+    strictEqual(bgpMessageType(talk.sent(each).at(-1) as Uint8Array), 3);
+  }
+  deepStrictEqual(
+    talk.of("close").map(({ connection }) => connection).toSorted(),
+    [ours, theirs].toSorted(),
+  );
+  talk.wait(3_600_000);
+  strictEqual(talk.of("dial").length, 1);
+});
+
+Deno.test("4271-25a a peer that was stopped while it was held is not dialled (RFC 4271 §6.7)", () => {
+  const talk = Talk.connected();
+  talk.receive("00".repeat(19));
+  talk.step({ kind: "stop", notification: cease(2) });
+  talk.wait(3_600_000);
+  strictEqual(talk.of("dial").length, 1);
+  talk.step({ kind: "start" });
+  strictEqual(talk.of("dial").length, 2);
+});
+
+Deno.test("4271-25a a peer that is enabled again is dialled at once (RFC 4271 §6.7)", () => {
+  const talk = Talk.up();
+  const off = { ...talk.terms, enabled: false };
+  talk.run(talk.speaker.setPeer("router", off, 0));
+  talk.run(talk.speaker.setPeer("router", talk.terms, 0));
+  strictEqual(talk.of("dial").length, 2);
+  const never = new Talk({ terms: { enabled: false } });
+  strictEqual(never.of("dial").length, 0);
+});
+
+Deno.test("4271-25b other terms that leave the OPEN alone leave the session, too (RFC 4271 §6.7)", () => {
+  const talk = Talk.up();
+  talk.speaker.announce(prefix("192.0.2.1/32"), undefined, PLAIN);
+  talk.takeBytes();
+  const policy = { needsPrefix: false, apply: () => undefined };
+  const terms = { ...talk.terms, policy };
+  talk.run(talk.speaker.setPeer("router", terms, 0));
+  strictEqual(talk.state, "Established");
+  strictEqual(talk.take()[0]?.update.withdrawn.length, 1);
+  talk.run(talk.speaker.setPeer("router", terms, 0));
+  deepStrictEqual(talk.takeBytes(), []);
+  talk.run(talk.speaker.setPeer("router", talk.terms, 0));
+  strictEqual(talk.take()[0]?.update.nlri.length, 1);
 });
 
 Deno.test("4271-25b another configuration of the session is told 6/6 (RFC 4271 §6.7)", () => {

@@ -13,7 +13,7 @@ import {
   initialFsm,
   stepFsm,
 } from "@/bgp/mod.ts";
-import { bgpMessageType, encodeOpen } from "@/wire/bgp/mod.ts";
+import { bgpMessageType, encodeKeepalive, encodeOpen } from "@/wire/bgp/mod.ts";
 import fsm from "../vectors/bgp/fsm.json" with { type: "json" };
 import { FakeTcp, hostPeer } from "./fake_tcp.ts";
 import {
@@ -52,6 +52,60 @@ Deno.test("4271-30b identifiers are compared as unsigned numbers (RFC 4271 §6.8
   );
 });
 
+Deno.test("4271-30a nothing is decided before both OPENs are there (RFC 4271 §6.8)", () => {
+  const talk = Talk.connected();
+  const ours = talk.connection;
+  talk.accept();
+  talk.receive(encodeOpen(talk.theirs), ours);
+  deepStrictEqual(talk.told, []);
+  deepStrictEqual(talk.of("close"), []);
+});
+
+Deno.test("4271-30a of two connections that the peer dialled the later one stays (RFC 4271 §6.8)", () => {
+  const talk = Talk.connected({ times: { connectRetryTimeMs: 0 } });
+  const first = talk.connection;
+  talk.receive(encodeOpen(talk.theirs), first);
+  const second = talk.accept();
+  talk.receive(encodeOpen(talk.theirs), second);
+  deepStrictEqual(talk.told, ["6/7"]);
+  deepStrictEqual(talk.of("close").map(({ connection }) => connection), [
+    first,
+  ]);
+  talk.receive(encodeKeepalive(), second);
+  strictEqual(talk.state, "Established");
+});
+
+Deno.test("4271-30a our own dial is given up once the peer's OPEN is there (RFC 4271 §6.8)", () => {
+  const talk = new Talk();
+  const ours = talk.connection;
+  const theirs = talk.accept();
+  talk.receive(encodeOpen(talk.theirs), theirs);
+  deepStrictEqual(talk.of("close"), [
+    { kind: "close", connection: ours, abort: true },
+  ]);
+  talk.receive(encodeKeepalive(), theirs);
+  strictEqual(talk.state, "Established");
+});
+
+Deno.test("4271-30a a third connection is closed without a word (RFC 4271 §6.8)", () => {
+  const talk = Talk.connected();
+  talk.accept();
+  const third = talk.accept();
+  deepStrictEqual(talk.sent(third), []);
+  deepStrictEqual(talk.of("close"), [
+    { kind: "close", connection: third, abort: true },
+  ]);
+});
+
+Deno.test("4271-30a a collision is no failure to be shown (RFC 4271 §6.8)", () => {
+  const talk = Talk.up();
+  talk.accept();
+  talk.receive(encodeOpen(talk.theirs));
+  deepStrictEqual(talk.told, ["6/7"]);
+  strictEqual(talk.speaker.viewOf("router")?.lastNotification, undefined);
+  strictEqual(talk.speaker.viewOf("router")?.notifications.sent, 1);
+});
+
 Deno.test("4271-32 while Established a new connection is told 6/7, and the session stays (RFC 4271 §6.8)", () => {
   const talk = Talk.up();
   const kept = talk.connection;
@@ -84,6 +138,42 @@ Deno.test("4271-24 after an error the next start waits, longer each time, and no
   ];
   ok(first <= 110 && second >= 750 && third >= 1_500 && fourth >= 3_000);
   ok(waits(0).every((waitMs) => waitMs <= 10));
+});
+
+Deno.test("4271-24 after a session that lasted the next start comes soon again (RFC 4271 §8.1.1)", () => {
+  const waitAfter = (lastedMs: number) => {
+    const talk = Talk.connected();
+    for (let i = 0; i < 5; i++) {
+      talk.receive("00".repeat(19));
+      talk.wait(60_000);
+      talk.step({ kind: "connected", connection: talk.connection });
+    }
+    talk.receive(encodeOpen(talk.theirs));
+    talk.receive(encodeKeepalive());
+    for (let i = 0; i < lastedMs; i += 20_000) {
+      talk.wait(Math.min(20_000, lastedMs));
+      talk.receive(encodeKeepalive());
+    }
+    talk.receive("00".repeat(19));
+    const dials = talk.of("dial").length;
+    const sinceMs = talk.nowMs;
+    while (talk.of("dial").length === dials) talk.wait(10);
+    return talk.nowMs - sinceMs;
+  };
+  ok(waitAfter(60_000) <= 110);
+  ok(waitAfter(1_000) >= 5_000);
+});
+
+Deno.test("4271-23 a second connection under DelayOpen leaves the first one alone (RFC 4271 §8.2.1.3)", () => {
+  const talk = Talk.connected({
+    times: { connectRetryTimeMs: 0, delayOpenTimeMs: 5_000 },
+  });
+  const first = talk.connection;
+  const second = talk.accept();
+  deepStrictEqual(talk.of("close"), []);
+  talk.receive(encodeOpen(talk.theirs), first);
+  deepStrictEqual(talk.sent(first).map(bgpMessageType), [1, 4]);
+  deepStrictEqual(talk.sent(second), []);
 });
 
 Deno.test("4271-23 under DelayOpen the OPEN waits; the peer's brings it with a KEEPALIVE (RFC 4271 §8.2.1.3)", () => {
@@ -165,6 +255,22 @@ Deno.test("4271-26b in Idle connections are refused (RFC 4271 §8.2.2)", () => {
   ]);
 });
 
+Deno.test("4271-26b of a connection that is gone nothing counts any more (RFC 4271 §8.2.2)", () => {
+  const talk = Talk.up();
+  const old = talk.connection;
+  talk.step({ kind: "closed", connection: old, reason: "" });
+  const before = talk.effects.length;
+  talk.receive(encodeKeepalive(), old);
+  talk.step({ kind: "sent", connection: old });
+  talk.step({ kind: "closed", connection: old, reason: "" });
+  strictEqual(talk.effects.length, before);
+  talk.step({ kind: "connected", connection: old });
+  deepStrictEqual(talk.effects.slice(before), [
+    { kind: "close", connection: old, abort: true },
+  ]);
+  strictEqual(talk.speaker.take("router", old, new Uint8Array(65_535)), 0);
+});
+
 for (
   const [state, begin, after] of [
     ["Connect", () => new Talk(), "Active"],
@@ -184,6 +290,7 @@ for (
       state === "Established" ? 1 : 0,
     );
     strictEqual(talk.speaker.viewOf("router")?.lastEnd?.kind, "closed");
+    strictEqual(talk.of("close").length, 1, "and its place is free");
   });
 }
 

@@ -8,6 +8,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { decodeUpdate } from "@/wire/bgp/mod.ts";
 import {
   AS_PATH,
+  ip,
   ORIGIN,
   PLAIN,
   prefix,
@@ -92,6 +93,21 @@ Deno.test("4760-3 the next hop is of the routes' version, whatever carries the s
   deepStrictEqual(hops, ["10.0.0.2", "2001:db8::2"]);
 });
 
+Deno.test("4760-3 our link-local address goes with our own next hop, not with one that was given (RFC 4760 §3)", () => {
+  for (
+    const [hop, link] of [
+      [undefined, "fe80::2"],
+      [ip("2001:db8::9"), undefined],
+    ] as const
+  ) {
+    const talk = Talk.up();
+    talk.speaker.announce(VIP6, hop, PLAIN);
+    const [reach] = talk.announced();
+    ok(reach?.kind === "mp-reach");
+    strictEqual(reach.linkLocalNextHop, link);
+  }
+});
+
 Deno.test("4760-2c IPv6 routes are withdrawn in MP_UNREACH_NLRI (RFC 4760 §4)", () => {
   const talk = Talk.up();
   talk.speaker.announce(VIP6, undefined, PLAIN);
@@ -132,6 +148,22 @@ Deno.test("4760-1a a family is used where both sent it (RFC 4760 §8)", () => {
     theirs: only("ipv6-unicast"),
   });
   deepStrictEqual(none.told, ["2/7 010400010001"]);
+});
+
+Deno.test("4760-1a our routes of a family that was not agreed on are not sent (RFC 4760 §8)", () => {
+  const talk = Talk.up({
+    theirs: {
+      capabilities: [{ kind: "multiprotocol", family: "ipv4-unicast" }],
+    },
+    before: (speaker) => speaker.announce(VIP6, undefined, PLAIN),
+  });
+  deepStrictEqual(talk.take().map(({ endOfRib }) => endOfRib), [
+    "ipv4-unicast",
+  ]);
+  talk.speaker.withdraw(VIP6);
+  talk.speaker.announce(VIP6, undefined, PLAIN);
+  deepStrictEqual(talk.takeBytes(), []);
+  strictEqual(talk.speaker.isPending, false);
 });
 
 Deno.test("4760-1b without any capability IPv4 unicast is meant (RFC 4760 §8)", () => {

@@ -31,6 +31,14 @@ Deno.test("5492-2b another refusal keeps the capabilities (RFC 5492 §3)", () =>
   strictEqual(talk.openSent.capabilities.length, 4);
 });
 
+Deno.test("5492-2b a late 2/7 says nothing about the next OPEN (RFC 5492 §3)", () => {
+  const talk = Talk.up();
+  refuse(talk, 7);
+  talk.wait(10_000);
+  talk.step({ kind: "connected", connection: talk.connection });
+  strictEqual(talk.openSent.capabilities.length, 4);
+});
+
 Deno.test("5492-1c a required capability that lacks is told 2/7 with it (RFC 5492 §3)", () => {
   const talk = Talk.open({
     expectation: { peerAs: 65_001, required: ["route-refresh"] },
