@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  BgpHost,
-  type BgpHostPeer,
-  type BgpHostPorts,
-} from "@/host/bgp_host.ts";
+import { BgpHost, type BgpHostPeer } from "@/host/bgp_host.ts";
 import { ip, OURS, prefix } from "./talk.ts";
 
 /** The host, and what it wanted. */
@@ -51,7 +47,7 @@ export class FakeTcp {
       tell: () => {},
       tellFailure: () => {},
     };
-    this.host = new BgpHost(ports as unknown as BgpHostPorts, { seed: 1 });
+    this.host = new BgpHost(ports as never, { seed: 1 });
     this.host.listen({ addresses: [], port: 0 } as never);
   }
 

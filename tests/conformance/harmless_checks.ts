@@ -35,4 +35,9 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: "known !== undefined",
     why: "what was made before is made again, and is equal",
   },
+  {
+    file: "mod/bgp/peer.ts",
+    what: "loser === slot",
+    why: "a machine that lost is Idle, where an OPEN does nothing",
+  },
 ];

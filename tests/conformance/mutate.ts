@@ -77,7 +77,6 @@ function choose(
 async function joinTests(folder: string): Promise<void> {
   const imports: string[] = [];
   for (const where of TESTED) {
-    // deno-lint-ignore no-await-in-loop -- three folders
     for await (const { name } of Deno.readDir(`${folder}/${where}`)) {
       if (!name.endsWith("_test.ts") || name.startsWith("_")) continue;
       imports.push(`import "./${where}/${name}";\n`);
@@ -89,11 +88,9 @@ async function joinTests(folder: string): Promise<void> {
 async function allChecks(folder: string): Promise<readonly Found[]> {
   const found: Found[] = [];
   for (const where of MUTATED) {
-    // deno-lint-ignore no-await-in-loop -- two folders
     for await (const { name } of Deno.readDir(`${folder}/${where}`)) {
       if (!name.endsWith(".ts") || /_(test|bench)\.ts$/.test(name)) continue;
       const file = `${where}/${name}`;
-      // deno-lint-ignore no-await-in-loop -- one disk
       const source = await Deno.readTextFile(`${folder}/${file}`);
       found.push(...checksOf(source).map((check) => ({ ...check, file })));
     }

@@ -6,7 +6,7 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { encodeKeepalive, encodeOpen } from "@/wire/bgp/mod.ts";
-import { Talk, updateOf } from "./talk.ts";
+import { Talk, THEIRS, updateOf } from "./talk.ts";
 import { afterVector } from "./vectors.ts";
 
 for (
@@ -35,4 +35,11 @@ Deno.test("6608-1b what is out of turn elsewhere is told likewise (RFC 6608 §3)
   established.receive(encodeOpen(established.theirs));
   deepStrictEqual(established.told, ["5/3"]);
   strictEqual(established.of("session-ended").length, 1);
+});
+
+Deno.test("6608-1b a second OPEN is out of turn, whatever is wrong in it (RFC 6608 §3)", () => {
+  const bad = encodeOpen({ ...THEIRS, holdTimeSeconds: 1 });
+  const confirm = Talk.open();
+  confirm.receive(bad);
+  deepStrictEqual(confirm.told, ["5/2"]);
 });
