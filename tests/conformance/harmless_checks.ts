@@ -40,4 +40,29 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: "loser === slot",
     why: "a machine that lost is Idle, where an OPEN does nothing",
   },
+  {
+    file: "mod/bgp/peer.ts",
+    what: "if (slot.connection === undefined) is",
+    why: "who is told something has a connection",
+  },
+  {
+    file: "mod/bgp/peer.ts",
+    what: "connection === undefined || session === undefined",
+    why: "a session that is up has both",
+  },
+  {
+    file: "mod/wire/bgp/_mp_layout.ts",
+    what: "safi !== SAFI.unicast",
+    why: "saves a text; the family is judged behind it",
+  },
+  {
+    file: "mod/wire/bgp/_mp_layout.ts",
+    what: "to - from < 5",
+    why: "the next hop runs over the end then",
+  },
+  {
+    file: "mod/wire/bgp/_update_layout.ts",
+    what: "this.#number === 0",
+    why: "after four thousand million messages",
+  },
 ];

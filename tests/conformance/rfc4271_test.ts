@@ -9,6 +9,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import {
   BgpMessageReader,
   decodeUpdate,
+  encodeUpdate,
   type PathAttribute,
 } from "@/wire/bgp/mod.ts";
 import captured from "../vectors/bgp/captured.json" with { type: "json" };
@@ -133,6 +134,16 @@ Deno.test("4271-7c prefixes with equal attributes share messages of up to 4,096 
   const lengths = talk.takeBytes().map(({ length }) => length);
   strictEqual(lengths.length, 2);
   ok((lengths[0] as number) <= 4_096 && (lengths[0] as number) > 4_090);
+});
+
+Deno.test("4271-7c bits beyond the length of a prefix are sent as zeros (RFC 4271 §4.3)", () => {
+  const bytes = encodeUpdate({
+    kind: "update",
+    withdrawn: [],
+    attributes: [],
+    nlri: [prefix("192.0.2.255/28")],
+  }, SESSION);
+  strictEqual(bytes?.subarray(23).toHex(), "1cc00002f0");
 });
 
 Deno.test("4271-10 a prefix that is withdrawn and announced at once is announced (RFC 4271 §4.3)", () => {

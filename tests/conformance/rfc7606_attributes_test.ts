@@ -238,6 +238,7 @@ function each(
       ok(reading.ok);
       const { update } = reading.value;
       strictEqual(reading.value.action, action);
+      strictEqual(reading.value.errors.length, action === NONE ? 0 : 1);
       strictEqual(update.nlri.length, action === ALL ? 0 : 1);
       strictEqual(update.withdrawn.length, action === ALL ? 1 : 0);
       const type = Number.parseInt(one.slice(2, 4), 16);

@@ -98,6 +98,20 @@ Deno.test("7606-a1 an attribute that runs over the end costs the routes (RFC 760
   }
 });
 
+Deno.test("7606-a1 what is cut short at the end of the message is found, too (RFC 7606 §4)", () => {
+  const route6 = REACH6 + ORIGIN;
+  for (
+    const tail of [
+      "40020102",
+      `${AS_PATH}80`,
+      `${AS_PATH}8004`,
+      `${AS_PATH}900400`,
+    ]
+  ) {
+    strictEqual(read(route6 + tail, "").action, "treat-as-withdraw", tail);
+  }
+});
+
 Deno.test("7606-a2 an attribute of no bytes is malformed unless its RFC allows it (RFC 7606 §4)", () => {
   strictEqual(read(`${ROUTE}c06300`).action, "treat-as-withdraw");
   strictEqual(read(`${ROUTE}400600`).action, "accept", "ATOMIC_AGGREGATE");

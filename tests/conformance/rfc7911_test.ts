@@ -42,6 +42,14 @@ Deno.test("7911-1a an identifier of four octets precedes each prefix, in all fou
   ok(without.told[0]?.startsWith("3/"));
 });
 
+Deno.test("7911-1a an identifier without prefix is malformed (RFC 7911 §3)", () => {
+  for (const nlri of ["00000007", "000000", "0000000718c61230000000"]) {
+    const talk = Talk.up(BOTH);
+    talk.receive(updateOf(ROUTE, nlri));
+    deepStrictEqual(talk.told, ["3/10"], nlri);
+  }
+});
+
 Deno.test("7911-1b paths of a prefix have identifiers of their own, which stay (RFC 7911 §3)", () => {
   for (const vip of [VIP, VIP6]) {
     const talk = Talk.up(BOTH);
@@ -67,6 +75,17 @@ Deno.test("7911-1c a path is withdrawn by its identifier (RFC 7911 §3)", () => 
     ]);
     deepStrictEqual(gone.map(({ pathId }) => pathId), [ids[1]]);
   }
+});
+
+Deno.test("7911-1c what was not written yet is withdrawn when terms change meanwhile (RFC 7911 §3)", () => {
+  const talk = Talk.up(BOTH);
+  talk.speaker.announce(VIP, hopsOf(VIP)[1], PLAIN);
+  const ids = idsOf(talk);
+  talk.speaker.withdraw(VIP);
+  talk.speaker.announce(VIP, hopsOf(VIP)[2], PLAIN);
+  talk.run(talk.speaker.leave());
+  const gone = talk.take().flatMap(({ update }) => update.withdrawn);
+  deepStrictEqual(gone.map(({ pathId }) => pathId), ids);
 });
 
 Deno.test("7911-1d no more paths are announced than are allowed (RFC 7911 §3)", () => {
