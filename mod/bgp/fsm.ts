@@ -27,7 +27,7 @@ export interface FsmTimes {
   readonly delayOpenTimeMs: number;
   /** The longest IdleHoldTime; the first ones are shorter, see {@linkcode FIRST_IDLE_HOLD_MS}. */
   readonly idleHoldTimeMs: number;
-  /** SendHoldTime (RFC 9687 §4); 0: chosen by the negotiated Hold Time. */
+  /** SendHoldTime (RFC 9687 §4), at least a second above the negotiated Hold Time; 0: chosen by that. */
   readonly sendHoldTimeMs: number;
 }
 
@@ -299,8 +299,9 @@ function startConnectRetry(
 function startSendHold(fsm: Fsm, { nowMs, times }: FsmMoment): void {
   // RFC 9687 §4: no timer where none watches the peer.
   if (fsm.holdTimeMs === 0) return;
+  // RFC 9687 §5: longer than the Hold Time, which finds most peers sooner.
   const timeMs = times.sendHoldTimeMs > 0
-    ? times.sendHoldTimeMs
+    ? Math.max(times.sendHoldTimeMs, fsm.holdTimeMs + 1_000)
     : Math.max(SEND_HOLD_TIME_MIN_MS, 2 * fsm.holdTimeMs);
   fsm.sendHoldDueMs = nowMs + timeMs;
 }

@@ -41,6 +41,7 @@ import {
 import {
   decodeNotification,
   encodeNotification,
+  hardReset,
 } from "@/wire/bgp/notification.ts";
 import { decodeOpen, encodeOpen } from "@/wire/bgp/open.ts";
 import { decodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
@@ -58,6 +59,7 @@ import {
   takeDueEvent,
 } from "./fsm.ts";
 import type { FsmDemand, FsmEventKind, FsmState } from "./fsm_table.ts";
+import type { MalformedUpdate } from "./malformed_update.ts";
 
 /** What is configured of a peer, as far as its connections need it. */
 export interface BgpPeerConfig {
@@ -190,6 +192,8 @@ export type BgpPeerEffect =
     readonly session: NegotiatedSession;
   }
   | { readonly kind: "session-ended"; readonly connection: number }
+  /** Routes were lost since their UPDATE was malformed (RFC 7606 §6). */
+  | { readonly kind: "update-malformed"; readonly update: MalformedUpdate }
   /** The peer wants all routes of a family anew (RFC 2918 §4). */
   | { readonly kind: "refresh-requested"; readonly family: UnicastFamily }
   | {
@@ -208,6 +212,7 @@ export const LASTING_SESSION_MS = 60_000;
 export type UpdateJudge = (
   message: Uint8Array,
   session: NegotiatedSession,
+  report: (malformed: MalformedUpdate) => void,
 ) => BgpError | undefined;
 
 /**
@@ -366,10 +371,8 @@ function endAll(
   notification: NotificationMessage,
 ): void {
   const { rival, primary } = step.peer;
-  // A machine that only listens or dials has nobody to tell.
   if (rival !== undefined) feed(step, rival, event, { notification });
   step.peer.rival = undefined;
-  if (event === "automatic-stop" && primary.fsm.state === "Idle") return;
   feed(step, primary, event, { notification });
 }
 
@@ -431,9 +434,9 @@ function onDeadline(step: Step): void {
     for (;;) {
       const event = takeDueEvent(slot.fsm, nowMs);
       if (event === undefined) break;
-      if (event === "idle-hold-timer-expires") {
-        if (peer.enabled) start(step, "automatic-start");
-      } else feed(step, slot, event);
+      // A peer that was stopped has no such timer.
+      if (event === "idle-hold-timer-expires") start(step, "automatic-start");
+      else feed(step, slot, event);
     }
   }
 }
@@ -521,7 +524,9 @@ function onUpdate(step: Step, slot: Slot, message: Uint8Array): void {
   if (fsm.state !== "Established" || session === undefined) {
     return feed(step, slot, "update");
   }
-  const error = step.peer.judgeUpdate(message, session);
+  const error = step.peer.judgeUpdate(message, session, (update) => {
+    step.effects.push({ kind: "update-malformed", update });
+  });
   if (error === undefined) feed(step, slot, "update");
   else feed(step, slot, "update-error", { error });
 }
@@ -687,8 +692,14 @@ function notify(
     peer.lastEnd = { kind: "send-hold-timer-expired" };
     return;
   }
-  const extendedMessage = slot.session?.extendedMessage === true;
-  send(step, slot, encodeNotification(notification, { extendedMessage }));
+  const { extendedMessage = false, gracefulNotification = false } =
+    slot.session ?? {};
+  // RFC 8538 §5.1: what ends for good must not leave stale routes behind.
+  const isFinal = gracefulNotification &&
+    notification.code === BGP_ERROR.cease &&
+    FINAL_CEASES.includes(notification.subcode);
+  const message = isFinal ? hardReset(notification) : notification;
+  send(step, slot, encodeNotification(message, { extendedMessage }));
   peer.notifications.sent++;
   // Whoever loses a collision did not fail.
   const isCollision = notification.code === BGP_ERROR.cease &&
@@ -769,6 +780,13 @@ const PEACEFUL_CEASES: readonly number[] = [
   CEASE.peerDeconfigured,
   CEASE.administrativeReset,
   CEASE.otherConfigurationChange,
+];
+
+/** Ceases for which RFC 8538 §5.1 suggests a Hard Reset. */
+const FINAL_CEASES: readonly number[] = [
+  CEASE.maximumPrefixes,
+  CEASE.administrativeShutdown,
+  CEASE.peerDeconfigured,
 ];
 
 const STATES: readonly FsmState[] = [

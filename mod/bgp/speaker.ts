@@ -24,6 +24,10 @@ import type { ExportPolicy, SessionNextHops } from "./exporter.ts";
 import type { FsmState } from "./fsm_table.ts";
 import { LocRib, type OwnAttributes, type RouteChange } from "./loc_rib.ts";
 import {
+  describeMalformedUpdate,
+  MALFORMED_UPDATES_TOLD_MAX,
+} from "./malformed_update.ts";
+import {
   type BgpEnd,
   type BgpPeer,
   type BgpPeerConfig,
@@ -98,6 +102,8 @@ interface Entry {
   scanner: UpdateScanner | undefined;
   /** Whose UPDATEs the scanner counts. */
   scanned: NegotiatedSession | undefined;
+  /** Malformed UPDATEs of this session that were told. */
+  malformedTold: number;
 }
 
 interface Established {
@@ -398,17 +404,23 @@ export class BgpSpeaker {
       core: initialBgpPeer(terms.connection, {
         seed: this.#seed++,
         restarting: this.#restarting,
-        judgeUpdate: (message, session) => {
+        judgeUpdate: (message, session, report) => {
           const scanner = scannerOf(entry, session);
-          return scanner.scan(message) === "session-reset"
-            ? scanner.reset
-            : undefined;
+          const action = scanner.scan(message);
+          if (action === "accept" || action === "attribute-discard") {
+            return undefined;
+          }
+          if (entry.malformedTold++ < MALFORMED_UPDATES_TOLD_MAX) {
+            report(describeMalformedUpdate(action, message, session));
+          }
+          return scanner.reset;
         },
       }),
       nextHops: new Map(),
       established: undefined,
       scanner: undefined,
       scanned: undefined,
+      malformedTold: 0,
     };
     this.#peers.set(name, entry);
     const effects: SpeakerEffect[] = [];
@@ -503,6 +515,7 @@ function scannerOf(entry: Entry, session: NegotiatedSession): UpdateScanner {
   if (entry.scanner === undefined || entry.scanned !== session) {
     entry.scanner = new UpdateScanner(session);
     entry.scanned = session;
+    entry.malformedTold = 0;
   }
   return entry.scanner;
 }

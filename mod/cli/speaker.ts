@@ -401,6 +401,19 @@ class SpeakerRunner {
             notification: effect.notification,
           }),
         });
+      case "update-malformed": {
+        const { action, errors, reset, prefixes, message } = effect.update;
+        return tell({
+          kind: effect.kind,
+          peer: label,
+          action,
+          fields: reset === undefined
+            ? errors.map(({ field }) => field)
+            : [reset.field],
+          prefixes: prefixes.map(formatPrefix),
+          message: message.toHex(),
+        });
+      }
       default:
     }
   }

@@ -125,6 +125,17 @@ export function hardResetData(
 }
 
 /**
+ * A NOTIFICATION in a Hard Reset: the peer keeps no routes, although both
+ * keep them after others (RFC 8538 §3).
+ *
+ * @param inner What is meant.
+ * @returns The Cease that carries it.
+ */
+export function hardReset(inner: NotificationMessage): NotificationMessage {
+  return cease(CEASE.hardReset, hardResetData(inner));
+}
+
+/**
  * The NOTIFICATION that a Hard Reset means.
  *
  * @param notification Any NOTIFICATION.

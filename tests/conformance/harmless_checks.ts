@@ -1,0 +1,68 @@
+/**
+ * Checks without which nothing is wrong: they save work or memory.
+ *
+ * @module
+ */
+
+/** A check that `deno task bgp:mutations` leaves alone, and why. */
+export interface HarmlessCheck {
+  /** The end of its file's path. */
+  readonly file: string;
+  /** A part of what is told of it. */
+  readonly what: string;
+  readonly why: string;
+}
+
+/** All of them. */
+export const HARMLESS: readonly HarmlessCheck[] = [
+  {
+    file: "mod/bgp/adj_rib_out.ts",
+    what: "CHANGES_PER_WORK",
+    why: "how much is put together at once",
+  },
+  {
+    file: "mod/bgp/adj_rib_out.ts",
+    what: "at > 0 && out.length - at < OUT_BYTES_MIN",
+    why: "a message that does not fit any more is written by the next call",
+  },
+  {
+    file: "mod/bgp/adj_rib_out.ts",
+    what: "withdrawn.count > 0",
+    why: "an empty list writes nothing",
+  },
+  {
+    file: "mod/bgp/exporter.ts",
+    what: "known !== undefined",
+    why: "what was made before is made again, and is equal",
+  },
+  {
+    file: "mod/bgp/peer.ts",
+    what: "loser === slot",
+    why: "a machine that lost is Idle, where an OPEN does nothing",
+  },
+  {
+    file: "mod/bgp/peer.ts",
+    what: "if (slot.connection === undefined) is",
+    why: "who is told something has a connection",
+  },
+  {
+    file: "mod/bgp/peer.ts",
+    what: "connection === undefined || session === undefined",
+    why: "a session that is up has both",
+  },
+  {
+    file: "mod/wire/bgp/_mp_layout.ts",
+    what: "safi !== SAFI.unicast",
+    why: "saves a text; the family is judged behind it",
+  },
+  {
+    file: "mod/wire/bgp/_mp_layout.ts",
+    what: "to - from < 5",
+    why: "the next hop runs over the end then",
+  },
+  {
+    file: "mod/wire/bgp/_update_layout.ts",
+    what: "this.#number === 0",
+    why: "after four thousand million messages",
+  },
+];
