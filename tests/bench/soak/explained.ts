@@ -14,6 +14,16 @@ export interface Explained {
   readonly why: string;
   /** How long before it there must have been silence; absent: it need not. */
   readonly silentWithinMs?: number;
+  /** How long before it a Service must have been deleted; absent: it need not. */
+  readonly deletedWithinMs?: number;
+}
+
+/** What happened that lines may be explained by. */
+export interface Happenings {
+  /** When which agents could not hear the API server. */
+  readonly silent: readonly SilentSpan[];
+  /** When Services were deleted, on the clock of the logs. */
+  readonly deletedMs: readonly number[];
 }
 
 /** What one agent wrote, also when it was started several times. */
@@ -48,18 +58,21 @@ export interface LogTally {
  * Sorts the lines of logs by their messages.
  *
  * @param logs Logs of agents.
- * @param silent When which of them could not hear the API server.
+ * @param happenings What happened to them.
  * @returns Each kind of line, unexplained ones first. What is explained at one
  * time and not at another is two kinds.
  */
 export function tallyLogs(
   logs: readonly AgentLog[],
-  silent: readonly SilentSpan[],
+  happenings: Happenings,
 ): readonly LogTally[] {
   const lines = logs.flatMap(({ node, text }) =>
     text.split("\n").filter((line) => line !== "").map((line) => {
       const said = textOf(line);
-      return { said, why: whyOf(said, { node, atMs: timeOf(line) }, silent) };
+      return {
+        said,
+        why: whyOf(said, { node, atMs: timeOf(line) }, happenings),
+      };
     })
   );
   return [...Map.groupBy(lines, ({ said, why }) => `${said} ${why}`).values()]
@@ -76,18 +89,31 @@ export function tallyLogs(
 
 function whyOf(
   said: string,
-  { node, atMs }: { readonly node: string; readonly atMs: number | undefined },
-  silent: readonly SilentSpan[],
+  line: { readonly node: string; readonly atMs: number | undefined },
+  happenings: Happenings,
 ): string | undefined {
-  return EXPLAINED.find(({ pattern, silentWithinMs }) =>
-    pattern.test(said) && (silentWithinMs === undefined ||
-      atMs !== undefined &&
-        silent.some((span) =>
-          (span.node === undefined || span.node === node) &&
-          span.fromMs <= atMs &&
-          atMs - (span.toMs ?? atMs) <= silentWithinMs
-        ))
+  return EXPLAINED.find((one) =>
+    one.pattern.test(said) && isAfter(one, line, happenings)
   )?.why;
+}
+
+/** Whether what an explanation wants has happened before a line. */
+function isAfter(
+  { silentWithinMs, deletedWithinMs }: Explained,
+  { node, atMs = NaN }: {
+    readonly node: string;
+    readonly atMs: number | undefined;
+  },
+  { silent, deletedMs }: Happenings,
+): boolean {
+  const wasSilent = silentWithinMs === undefined ||
+    silent.some((span) =>
+      (span.node === undefined || span.node === node) && span.fromMs <= atMs &&
+      atMs - (span.toMs ?? atMs) <= silentWithinMs
+    );
+  const wasDeleted = deletedWithinMs === undefined ||
+    deletedMs.some((ms) => ms <= atMs && atMs - ms <= deletedWithinMs);
+  return wasSilent && wasDeleted;
 }
 
 /** When a line was written; undefined when it does not say. */
@@ -143,7 +169,7 @@ const EXPLAINED: readonly Explained[] = [
   },
   {
     pattern:
-      /^WARN Watch lost: Cannot follow PATH: the watch broke off: (nothing arrives on the connection|error reading a body from connection)$/,
+      /^WARN Watch lost: Cannot (GET PATH|follow PATH: the watch broke off): (nothing arrives on the connection|error reading a body from connection|peer closed connection without sending TLS close_notify: \S+)$/,
     why: "the API server or the management link was away, or the agent stopped",
   },
   {
@@ -156,6 +182,17 @@ const EXPLAINED: readonly Explained[] = [
     pattern:
       /^WARN Watch lost: Cannot (GET|follow) PATH: error sending request: client error \((Connect|SendRequest)\)/,
     why: "the API server or the management link was away",
+  },
+  {
+    pattern:
+      /^WARN Watch lost: Cannot GET PATH: N storage is \(re\)initializing$/,
+    why: "an API server that has just started has not read everything yet",
+    silentWithinMs: MARGIN_MS,
+  },
+  {
+    pattern: /^WARN Write failed: not-found$/,
+    why: "a Service was deleted while something was written to it",
+    deletedWithinMs: BOOKMARK_SILENCE_MS + MARGIN_MS,
   },
   {
     pattern: /^WARN Watch lost: Cannot (GET|follow) PATH: forbidden$/,

@@ -8,7 +8,10 @@ import { deepStrictEqual } from "node:assert/strict";
 import { type LogTally, type SilentSpan, tallyLogs } from "./explained.ts";
 
 function tallied(...texts: readonly string[]): readonly LogTally[] {
-  return tallyLogs(texts.map((text) => ({ node: "n1", text })), []);
+  return tallyLogs(texts.map((text) => ({ node: "n1", text })), {
+    silent: [],
+    deletedMs: [],
+  });
 }
 
 function line(level: string, message: string, more: object = {}): string {
@@ -103,7 +106,10 @@ Deno.test.each<{
       fromMs: saidMs + fromMs,
       toMs: toMs === undefined ? undefined : saidMs + toMs,
     }));
-    const [only] = tallyLogs([{ node: "n1", text }], spans);
+    const [only] = tallyLogs([{ node: "n1", text }], {
+      silent: spans,
+      deletedMs: [],
+    });
     deepStrictEqual(only?.why !== undefined, explained);
   },
 );
@@ -116,9 +122,34 @@ Deno.test("a line that is explained once and not again is there twice", () => {
   const lines = tallyLogs([{
     node: "n1",
     text: at("2026-01-01T12:01:00.000Z") + at("2026-01-01T12:10:00.000Z"),
-  }], [{ node: "n1", fromMs, toMs: fromMs + 1_000 }]);
+  }], {
+    silent: [{ node: "n1", fromMs, toMs: fromMs + 1_000 }],
+    deletedMs: [],
+  });
   deepStrictEqual(
     lines.map(({ count, why }) => [count, why === undefined]),
     [[1, true], [1, false]],
   );
+});
+
+Deno.test("a write that found nothing is explained after a deletion only", () => {
+  const text = line("WARN", "Write failed", {
+    reason: "not-found",
+    "@timestamp": "2026-01-01T12:01:00.000Z",
+  });
+  const writtenMs = Date.parse("2026-01-01T12:01:00.000Z");
+  for (
+    const [deletedMs, explained] of [
+      [[], false],
+      [[writtenMs - 1_000], true],
+      [[writtenMs + 1_000], false],
+      [[writtenMs - 600_000], false],
+    ] as const
+  ) {
+    const [only] = tallyLogs([{ node: "n1", text }], {
+      silent: [],
+      deletedMs,
+    });
+    deepStrictEqual(only?.why !== undefined, explained);
+  }
 });

@@ -79,7 +79,7 @@ export async function soak(): Promise<PartReport> {
         text: await Deno.readTextFile(logFile),
       })),
     ),
-    troubles.silent,
+    { silent: troubles.silent, deletedMs: troubles.deletedMs },
   );
   const unexplained = logs.filter(({ why }) => why === undefined).length;
   return report({ minutes, seed, deeds, before, after, logs }, [

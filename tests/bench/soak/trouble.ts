@@ -58,6 +58,8 @@ export class Troubles {
   readonly #troubled = new Map<KubeNode, Trouble>();
   readonly #services = new Set<string>();
   readonly #silent: { node?: string; fromMs: number; toMs?: number }[] = [];
+  /** When Services were deleted. */
+  readonly deletedMs: number[] = [];
   #apiAwayDeeds: number | undefined;
   #grown = false;
   #created = 0;
@@ -210,6 +212,7 @@ export class Troubles {
       name: "Service deleted",
       run: async () => {
         this.#services.delete(name);
+        this.deletedMs.push(Date.now());
         await this.#scene.lab.objects.delete(servicePath(name));
       },
     };
