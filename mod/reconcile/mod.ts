@@ -30,6 +30,7 @@ export * from "./interface_selection.ts";
 export * from "./link_choice.ts";
 export * from "./node_proxy_demand.ts";
 export * from "./node_proxy_nodes.ts";
+export * from "./node_proxy_occupied.ts";
 export * from "./node_proxy_plan.ts";
 export * from "./node_proxy_planner.ts";
 export * from "./node_proxy_status.ts";

@@ -23,7 +23,7 @@ import {
   NODE_PROXY_EXCLUDE_LABEL,
   NODE_PROXY_PREFERRED_LABEL,
 } from "@/api/names.ts";
-import { familiesOf, ingressAddresses } from "./claim.ts";
+import { type ClaimConfig, familiesOf, ingressAddresses } from "./claim.ts";
 import { type AgentRecord, type ClusterState, keyOf } from "./cluster_state.ts";
 import { endpointPlaces, unfitnessOf, willingNodes } from "./eligibility.ts";
 
@@ -34,6 +34,8 @@ export type AgentPresence = "live" | "leaving" | "silent";
 export interface NodeProxyFacts {
   /** The tables. */
   readonly state: ClusterState;
+  /** How Services are chosen. */
+  readonly claim: ClaimConfig;
   /** How the agents do; one that is not in it counts as live. */
   readonly presence: ReadonlyMap<string, AgentPresence>;
 }

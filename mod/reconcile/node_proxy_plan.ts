@@ -31,6 +31,7 @@ import {
   proxyNodesOf,
   type ProxyNodeVerdict,
 } from "./node_proxy_nodes.ts";
+import { OccupiedPorts } from "./node_proxy_occupied.ts";
 
 /** What keeps a Service from being published, or from being so everywhere. */
 export interface NodeProxyTrouble {
@@ -113,6 +114,7 @@ export function planNodeProxies(
     } else plans.set(key, refusedPlan(service, refusal));
   }
   const claims = new Claims();
+  const occupied = new OccupiedPorts(facts.state, facts.claim);
   // First what is shown stays, then the oldest takes what is free.
   for (const draft of drafts) {
     const kept = draft.able.filter((one) =>
@@ -122,7 +124,12 @@ export function planNodeProxies(
       claims.add(node, draft);
     }
   }
-  for (const draft of drafts) plans.set(draft.key, planOf(draft, claims));
+  for (const draft of drafts) {
+    plans.set(
+      draft.key,
+      planOf(draft, claims, occupied),
+    );
+  }
   return plans;
 }
 
@@ -168,12 +175,17 @@ class Claims {
   }
 }
 
-function planOf(draft: Draft, claims: Claims): NodeProxyPlan {
+function planOf(
+  draft: Draft,
+  claims: Claims,
+  occupied: OccupiedPorts,
+): NodeProxyPlan {
   const { service, able } = draft;
   const verdicts = new Map(draft.out);
   const open: ProxyNode[] = [];
   for (const one of able) {
-    const holder = claims.holder(one.node, draft);
+    const holder = claims.holder(one.node, draft) ??
+      (one.isShown ? undefined : occupied.holder(one.ingress, draft.ports));
     if (holder === undefined) {
       open.push(one);
       continue;

@@ -126,7 +126,7 @@ export class NodeProxyPlanner {
     this.#dueMs = undefined;
     if (this.#known.size === 0) return;
     const plans = planNodeProxies(this.#wanting(), {
-      state: this.#parts.state,
+      ...this.#parts,
       presence: this.#judged(now),
     });
     for (const key of [...this.#known].sort()) {
@@ -172,7 +172,7 @@ export class NodeProxyPlanner {
   /** How a Service in NodeProxy mode stands to the nodes; undefined: it is not in it. Nothing changes by it. */
   explain(key: string): NodeProxyPlan | undefined {
     return planNodeProxies(this.#wanting(), {
-      state: this.#parts.state,
+      ...this.#parts,
       presence: this.#presence,
     }).get(key);
   }

@@ -231,6 +231,62 @@ Deno.test("Controller gives a port of a node to one Service, the older one", () 
   strictEqual(world.condition(WEB, "AddressAssigned"), "False PortTaken");
 });
 
+Deno.test.each<{ name: string; spec: Raw; status?: Raw; nodes: string[] }>([
+  {
+    name: "a nodePort",
+    spec: { type: "NodePort", ports: [{ port: 1, nodePort: 80 }] },
+    nodes: [],
+  },
+  {
+    name: "a nodePort of another protocol",
+    spec: {
+      type: "NodePort",
+      ports: [{ port: 1, nodePort: 80, protocol: "UDP" }],
+    },
+    nodes: ["n1", "n2", "n3"],
+  },
+  {
+    name: "the address of a node in externalIPs",
+    spec: { type: "ClusterIP", externalIPs: [internalOf("n2")] },
+    nodes: ["n1", "n3"],
+  },
+  {
+    name: "the address of a node from another controller",
+    spec: { loadBalancerClass: "example.com/other" },
+    status: { loadBalancer: { ingress: [{ ip: internalOf("n3") }] } },
+    nodes: ["n1", "n2"],
+  },
+  {
+    name: "the address of a node at another port",
+    spec: {
+      loadBalancerClass: "example.com/other",
+      ports: [{ port: 443, protocol: "TCP" }],
+    },
+    status: { loadBalancer: { ingress: [{ ip: internalOf("n3") }] } },
+    nodes: ["n1", "n2", "n3"],
+  },
+])(
+  "Controller leaves a port to a Service that has it by $name",
+  ({ spec, status, nodes }) => {
+    const world = new ProxyWorld();
+    world.service("default/other", { spec, ...(status ? { status } : {}) });
+    world.proxied("default/web", "daemonset");
+    world.settleAll();
+    deepStrictEqual(world.addresses("default/web"), nodes.map(internalOf));
+    const reason = nodes.length === 0 ? "AddressAssigned" : "Degraded";
+    const told = nodes.length === 3 ? "" : world.message(WEB, reason);
+    strictEqual(/TCP port 80 for default\/other/.test(told), nodes.length < 3);
+    // What is published already stays.
+    const later = new ProxyWorld();
+    later.proxied("default/web", "daemonset");
+    later.settleAll();
+    later.service("default/other", { spec, ...(status ? { status } : {}) });
+    later.node("n1", { labels: { touched: "yes" } });
+    later.settleAll();
+    deepStrictEqual(later.addresses("default/web"), ALL);
+  },
+);
+
 Deno.test.each<{ name: string; mode: string; refused: boolean }>([
   { name: "iptables", mode: "iptables", refused: false },
   { name: "nftables", mode: "nftables", refused: false },
