@@ -136,6 +136,8 @@ export const CONDITION_REASON = {
   portsUnknown: "PortsUnknown",
   /** More ports are wanted by NodeProxy than agents look for. */
   tooManyPorts: "TooManyPorts",
+  /** More nodes are fit for NodeProxy than a Service shows. */
+  tooManyNodes: "TooManyNodes",
   /** A Node has no address of a family that a Service has. */
   noNodeAddress: "NoNodeAddress",
   /** `status.used` was cut to its bound; counts are exact. */

@@ -60,10 +60,15 @@ export class ProxyWorld extends World {
   agent(node: string, fields: Partial<AgentRecord> = {}): void {
     const mac = parseMacAddr("02:00:00:00:00:01");
     const prefix = parsePrefix(`${internalOf(node)}/24`);
-    assert(mac !== undefined && prefix !== undefined, node);
+    assert(mac !== undefined, node);
     this.state.putAgent({
       node,
-      links: [{ name: "eth0", up: true, mac, prefixes: [prefix] }],
+      links: [{
+        name: "eth0",
+        up: true,
+        mac,
+        prefixes: prefix ? [prefix] : [],
+      }],
       canReach: new Map(),
       problems: [],
       nodeProxy: told(),
@@ -105,7 +110,12 @@ export class ProxyWorld extends World {
 
   override plan(): ReturnType<World["plan"]> {
     this.controller.setPresence(new Map(this.presence));
-    return super.plan();
+    const writes = super.plan();
+    const ids = writes.map(({ id }) => id).filter((id) =>
+      id.startsWith("service/")
+    );
+    assert(new Set(ids).size === ids.length, `Planned twice: ${ids}`);
+    return writes;
   }
 
   /** An annotation of a Service; "" when it is not there. */

@@ -350,7 +350,7 @@ function lackOf(
     }
   }
   return left === 0 ? undefined : {
-    reason: "TooManyNodes",
+    reason: CONDITION_REASON.tooManyNodes,
     message:
       `Not on all nodes: ${left} more are fit, and a Service shows ${NODE_PROXY_ADDRESSES_MAX} addresses at most: exclude nodes, or use the type deployment`,
   };

@@ -5,13 +5,7 @@
  */
 
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import {
-  internalOf,
-  ProxyWorld,
-  told,
-  TYPE,
-  WEB,
-} from "./_node_proxy_stage_test.ts";
+import { internalOf, ProxyWorld, told, WEB } from "./_node_proxy_stage_test.ts";
 import type { AgentRecord } from "./cluster_state.ts";
 import { ANSWERS_WAIT_MS, LEFT_GRACE_MS } from "./node_proxy_planner.ts";
 import type { Raw } from "./_world_test.ts";
@@ -425,111 +419,53 @@ Deno.test("Controller keeps all nodes published where every agent is silent", ()
   deepStrictEqual(world.addresses("default/web"), ALL);
 });
 
-Deno.test.each<{ name: string; metadata: Raw; spec: Raw }>([
-  {
-    name: "the annotation of the type",
-    metadata: { annotations: { [TYPE]: null } },
-    spec: {},
-  },
-  {
-    name: "the annotation by which it is ours",
-    metadata: { annotations: { "lb.kubesphere.io/v1alpha1": null } },
-    spec: {},
-  },
-  {
-    name: "its type LoadBalancer",
-    metadata: {},
-    spec: { type: "ClusterIP" },
-  },
-])(
-  "Controller takes everything off a Service that loses what asks for it: $name",
-  ({ metadata, spec }) => {
-    const world = new ProxyWorld();
-    world.proxied("default/web", "daemonset");
-    world.settleAll();
-    world.edit(WEB, { metadata, spec });
-    world.settleAll();
-    deepStrictEqual(world.addresses("default/web"), []);
-    strictEqual(world.annotation(WEB, "internal-ip"), "");
-    strictEqual(
-      world.events().filter((event) => event.includes(" ReleaseIP: ")).join(),
-      `Normal ReleaseIP: success to release ip: ${ALL.join(", ")}`,
-    );
-  },
-);
-
-Deno.test("Controller gives an address from a pool once NodeProxy is over, and the reverse", () => {
-  const world = new ProxyWorld();
-  world.eip("pool", { address: "192.0.2.90" }, {
-    annotations: { "eip.openelb.kubesphere.io/is-default-eip": "true" },
-  });
-  world.service("default/web");
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/web"), ["192.0.2.90"]);
-  world.edit(WEB, { metadata: { annotations: { [TYPE]: "daemonset" } } });
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/web"), ALL);
-  deepStrictEqual(world.used("pool"), {});
-  const metadata = world.objects.get(WEB)?.["metadata"] as Raw;
-  deepStrictEqual([metadata["labels"], metadata["finalizers"]], [{}, []]);
-  world.edit(WEB, { metadata: { annotations: { [TYPE]: null } } });
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/web"), ["192.0.2.90"]);
-  strictEqual(world.annotation(WEB, "internal-ip"), "");
-});
-
-Deno.test("Controller takes OpenELB's NodeProxy finalizer off, in that mode or not, deleted or not", () => {
-  const finalizers = [
-    "example.com/other",
-    "node-proxy.openelb.kubesphere.io/finalizer",
-  ];
-  for (const annotations of [{ [TYPE]: "deployment" }, {}]) {
-    for (const deletionTimestamp of [undefined, "2026-01-01T00:00:00Z"]) {
-      const world = new ProxyWorld();
-      const meta = {
-        finalizers,
-        ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-      };
-      world.service("default/web", { annotations, meta });
-      world.settleAll();
-      const metadata = world.objects.get(WEB)?.["metadata"] as Raw;
-      deepStrictEqual(metadata["finalizers"], ["example.com/other"]);
-    }
+Deno.test("Controller publishes 256 addresses at most, says so, and leaves them", () => {
+  const world = new ProxyWorld([]);
+  for (let i = 0; i < 300; i++) {
+    const address = `10.0.${i >> 8}.${i & 255}`;
+    world.node(`n${i}`, { addresses: [["InternalIP", address]] });
+    world.agent(`n${i}`, { links: [] });
   }
-});
-
-Deno.test("Controller takes a type that OpenELB does not know for none, and says so", () => {
-  const world = new ProxyWorld();
-  world.eip("pool", { address: "192.0.2.90" }, {
-    annotations: { "eip.openelb.kubesphere.io/is-default-eip": "true" },
-  });
-  world.proxied("default/web", "DaemonSet");
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/web"), ["192.0.2.90"]);
-  strictEqual(world.condition(WEB, "Degraded"), "True NodeProxyTypeUnknown");
-});
-
-Deno.test("Controller leaves a Service of a foreign class alone that asks for NodeProxy", () => {
-  const world = new ProxyWorld();
-  world.proxied("default/web", "daemonset", {
-    spec: { loadBalancerClass: "example.com/other" },
-  });
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/web"), []);
-  strictEqual(world.writes(), 0);
-});
-
-Deno.test("Controller lets another controller have its way that keeps writing other addresses", () => {
-  const world = new ProxyWorld(["n1"]);
   world.proxied("default/web", "daemonset");
   world.settleAll();
-  const status = { loadBalancer: { ingress: [{ ip: "203.0.113.9" }] } };
-  for (let i = 0; i < 8; i++) {
-    world.edit(WEB, { status });
-    world.settleAll();
+  const before = world.addresses("default/web");
+  strictEqual(before.length, 256);
+  strictEqual(world.condition(WEB, "Degraded"), "True TooManyNodes");
+  match(world.message(WEB, "Degraded"), /: 44 more are fit/);
+  world.node("n0", { addresses: [["InternalIP", "10.0.0.0"]], ready: "False" });
+  world.settleAll();
+  const after = world.addresses("default/web");
+  strictEqual(after.length, 256);
+  strictEqual(before.filter((one) => after.includes(one)).length, 255);
+  world.node("n0", { addresses: [["InternalIP", "10.0.0.0"]] });
+  world.settleAll();
+  deepStrictEqual(world.addresses("default/web"), after);
+});
+
+Deno.test("Controller refuses ports beyond those that agents look for, of the younger Service", () => {
+  const world = new ProxyWorld(["n1"]);
+  const free = Array.from({ length: 256 }, (_, i) => `${1000 + i}/TCP`);
+  world.agent("n1", { nodeProxy: told({ free }) });
+  world.proxied("default/web", "daemonset", {
+    spec: {
+      ports: free.map((_, i) => ({ protocol: "TCP", port: 1000 + i })),
+    },
+  });
+  world.nowMs += 60_000;
+  world.proxied("default/young", "daemonset");
+  world.proxied("default/sctp", "daemonset", {
+    spec: { ports: [{ protocol: "SCTP", port: 7 }] },
+  });
+  world.settleAll();
+  for (const key of ["default/web", "default/sctp"]) {
+    deepStrictEqual(world.addresses(key), [internalOf("n1")]);
   }
-  deepStrictEqual(world.addresses("default/web"), ["203.0.113.9"]);
-  strictEqual(world.condition(WEB, "Degraded"), "True StatusFight");
+  const young = "services/default/young";
+  strictEqual(world.condition(young, "AddressAssigned"), "False TooManyPorts");
+  match(
+    world.message(young, "AddressAssigned"),
+    /want more than 256 ports together, so TCP port 80 is not looked for/,
+  );
 });
 
 Deno.test("Controller comes to rest over 40 Services and 60 nodes, each change written once", () => {
