@@ -77,6 +77,10 @@ export class NodeProxyPlanner {
   readonly #pending = new Map<string, Pending>();
   readonly #rewrites = new RewriteWatch();
   #isDirty = true;
+  /** Whether a port was found taken: then any Service that changes may free it. */
+  #isCrowded = false;
+  /** What was explained last; undefined once something changed. */
+  #explained: ReadonlyMap<string, NodeProxyPlan> | undefined;
   #dueMs: number | undefined;
 
   /** A planner over tables that have all been listed. */
@@ -94,15 +98,14 @@ export class NodeProxyPlanner {
   note(changes: readonly Change[]): void {
     for (const { kind, key } of changes) {
       if (kind === "service") this.#noteService(key);
-      else if (kind === "endpointslice") {
-        if (this.#known.has(key)) this.#isDirty = true;
-      } else if (kind === "node" || kind === "agent") this.#isDirty = true;
+      else if (kind === "endpointslice") this.noteAgain(key);
+      else if (kind === "node" || kind === "agent") this.#touch();
     }
   }
 
   /** Notes that a Service is to be looked at again. */
   noteAgain(key: string): void {
-    if (this.#known.has(key)) this.#isDirty = true;
+    if (this.#known.has(key)) this.#touch();
   }
 
   /** Takes how the agents do by their Leases. */
@@ -111,7 +114,7 @@ export class NodeProxyPlanner {
       [...presence].every(([node, how]) => this.#presence.get(node) === how);
     if (isSame) return;
     this.#presence = presence;
-    this.#isDirty = true;
+    this.#touch();
   }
 
   /** When to plan again although nothing changed, or undefined. */
@@ -129,6 +132,7 @@ export class NodeProxyPlanner {
       ...this.#parts,
       presence: this.#judged(now),
     });
+    this.#isCrowded = [...plans.values()].some(isCrowded);
     for (const key of [...this.#known].sort()) {
       const service = this.#parts.state.services.get(key);
       const isFree = this.#parts.queue.isFree(`service/${key}`, now.nowMs);
@@ -171,10 +175,17 @@ export class NodeProxyPlanner {
 
   /** How a Service in NodeProxy mode stands to the nodes; undefined: it is not in it. Nothing changes by it. */
   explain(key: string): NodeProxyPlan | undefined {
-    return planNodeProxies(this.#wanting(), {
+    if (!this.#known.has(key)) return undefined;
+    this.#explained ??= planNodeProxies(this.#wanting(), {
       ...this.#parts,
       presence: this.#presence,
-    }).get(key);
+    });
+    return this.#explained.get(key);
+  }
+
+  #touch(): void {
+    this.#isDirty = true;
+    this.#explained = undefined;
   }
 
   #noteService(key: string): void {
@@ -182,13 +193,14 @@ export class NodeProxyPlanner {
     const service = state.services.get(key);
     const isMeant = service !== undefined &&
       (wantsNodeProxy(service, claim) || carriesNodeProxyMarks(service));
+    const wasMeant = this.#known.has(key);
     if (isMeant) this.#known.add(key);
-    else if (!this.#known.delete(key)) return;
-    else {
+    else if (wasMeant) {
+      this.#known.delete(key);
       this.#waitsMs.delete(key);
       this.#rewrites.forget(key);
     }
-    this.#isDirty = true;
+    if (isMeant || wasMeant || this.#isCrowded) this.#touch();
   }
 
   *#wanting(): Generator<Service> {
@@ -315,6 +327,12 @@ export class NodeProxyPlanner {
     const write = this.#parts.events.say(subject, text, now);
     return write === undefined ? [] : [write];
   }
+}
+
+function isCrowded({ verdicts }: NodeProxyPlan): boolean {
+  return [...verdicts.values()].some((verdict) =>
+    verdict.kind === "out" && verdict.reason === CONDITION_REASON.portTaken
+  );
 }
 
 function conditionsOf(

@@ -270,6 +270,10 @@ Deno.test.each<{ name: string; spec: Raw; status?: Raw; nodes: string[] }>([
     const reason = nodes.length === 0 ? "AddressAssigned" : "Degraded";
     const told = nodes.length === 3 ? "" : world.message(WEB, reason);
     strictEqual(/TCP port 80 for default\/other/.test(told), nodes.length < 3);
+    // It is free when that one is gone.
+    world.remove("services/default/other");
+    world.settleAll();
+    deepStrictEqual(world.addresses("default/web"), ALL);
     // What is published already stays.
     const later = new ProxyWorld();
     later.proxied("default/web", "daemonset");

@@ -8,7 +8,11 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import type { LabClient } from "@/lab/client.ts";
+import { LAB_FOLDER } from "@/lab/cluster.ts";
 import { LabProcess } from "@/lab/process.ts";
+import { programOf } from "@/lab/program.ts";
+import type { WhyReport } from "@/node/mod.ts";
+import { MAIN } from "../support/sandboxed.ts";
 import { until } from "../support/waiting.ts";
 import { testOnKubernetes } from "./_stage.ts";
 import { type KubernetesLab, MOVE_MS_MAX } from "./lab.ts";
@@ -86,6 +90,13 @@ async function excluded(lab: KubernetesLab): Promise<void> {
   await shows(lab, [n1]);
   await isSilent(lab.client, n2);
   await answers(lab.client, n1);
+  for (const host of ["", "n2"]) {
+    deepStrictEqual(await why(lab, host), [
+      "ok: n1",
+      "n1 Published",
+      "n2 NodeProxyExcluded",
+    ]);
+  }
   await label(lab, "n2", null);
   await shows(lab, [n1, n2]);
   await answers(lab.client, n2);
@@ -183,6 +194,28 @@ async function expose(
   });
 }
 
+/** What `foghorn why` tells of the nodes: to a user, or on a node without a kubeconfig. */
+async function why(
+  lab: KubernetesLab,
+  host: string,
+): Promise<readonly string[]> {
+  await Deno.writeTextFile(USER, lab.plane.kubeconfig(lab.plane.pki.admin));
+  const process = new LabProcess(host, [
+    ...programOf(MAIN).helper,
+    ...["why", "service", "web", "-o", "json"],
+    ...(host === "" ? ["--kubeconfig", USER] : []),
+  ], { name: "foghorn why", env: { KUBECONFIG: "" } });
+  const { code } = await process.status;
+  const text = process.lines.join("\n");
+  strictEqual(code, 0, text);
+  const { steps }: WhyReport = JSON.parse(text);
+  const nodes = steps.find(({ step }) => step === "Nodes");
+  return [
+    `${nodes?.verdict}: ${nodes?.sentence}`,
+    ...nodes?.rows.map(({ name, reason }) => `${name} ${reason}`) ?? [],
+  ];
+}
+
 /** Waits until a Service shows these addresses and no others. */
 async function shows(
   lab: KubernetesLab,
@@ -258,6 +291,7 @@ function server(
   ], { name: `server of ${node}` });
 }
 
+const USER = `${LAB_FOLDER}/user.kubeconfig`;
 const TYPE = "node-proxy.openelb.kubesphere.io/type";
 const EXCLUDE = "node-proxy.openelb.kubesphere.io/exclude-node";
 const PORT = 8080;

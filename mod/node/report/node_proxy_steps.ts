@@ -60,7 +60,10 @@ export function nodeProxyRows(
 
 function nodesStep(plan: NodeProxyPlan): WhyStep {
   const { trouble, lack, nodes, verdicts, service } = plan;
-  const step = { step: "Nodes", rows: [...verdicts].map(rowOf) } as const;
+  const step = {
+    step: "Nodes",
+    rows: [...verdicts].sort(([a], [b]) => a < b ? -1 : 1).map(rowOf),
+  } as const;
   if (trouble !== undefined) {
     return {
       ...step,
