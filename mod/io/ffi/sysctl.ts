@@ -1,13 +1,10 @@
 /**
- * The kernel's settings under `/proc/sys`, read by the C library: Deno opens
- * nothing under `/proc` unless everything is allowed.
+ * The kernel's settings under `/proc/sys`.
  *
  * @module
  */
 
-import { assert } from "@/lang/assert.ts";
-import { allocate, check, closeFd, cString, libc, outcome } from "./libc.ts";
-import { ERRNO } from "./os_error.ts";
+import { readProcFile } from "./proc_file.ts";
 
 /**
  * Reads a setting of the network namespace this process is in.
@@ -26,20 +23,8 @@ import { ERRNO } from "./os_error.ts";
  * `undefined` when there is no such setting.
  */
 export function readSysctl(path: string): string | undefined {
-  assert(!path.includes("\0"), "A path has no NUL");
-  const action = `read /proc/sys/${path}`;
-  const name = cString(`/proc/sys/${path}`);
-  const fd = outcome(libc().open(name, O_RDONLY_CLOEXEC));
-  if (fd === -ERRNO.ENOENT || fd === -ERRNO.ENOTDIR) return undefined;
-  check(fd, "open", action);
-  using memory = allocate(VALUE_BYTES_MAX);
-  const length = outcome(
-    libc().read(fd, memory.pointer, BigInt(VALUE_BYTES_MAX)),
-  );
-  closeFd(fd);
-  check(length, "read", action);
-  const bytes = new Uint8Array(memory.buffer, 0, length);
-  return new TextDecoder().decode(bytes).replace(/\n$/, "");
+  return readProcFile(`/proc/sys/${path}`, { bytesMax: VALUE_BYTES_MAX })
+    ?.replace(/\n$/, "");
 }
 
 /**
@@ -56,5 +41,4 @@ export function arpIgnore(linkName: string): number {
   return Math.max(Number(ofAll ?? "0"), Number(ofLink ?? "0"));
 }
 
-const O_RDONLY_CLOEXEC = 0o2000000;
 const VALUE_BYTES_MAX = 4096;
