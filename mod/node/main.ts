@@ -189,7 +189,6 @@ export class MainCore {
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
       this.#proxy.deadlineMs(),
-      this.#rights.deadlineMs(),
       this.#unheard.deadlineMs(),
       this.#upcoming.deadlineMs(),
       this.#owners.deadlineMs(),
@@ -241,7 +240,10 @@ export class MainCore {
         this.#owners.take(event.report, at);
         this.#announced.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
-        else if (event.report.kind === "paused") this.#tellPause(event.report);
+        else if (event.report.kind === "paused") {
+          this.#rights.notePause(event.report.gapMs, at);
+          this.#tellPause(event.report);
+        }
         break;
       case "proxy":
         this.#takeProxy(event.status, at);
@@ -265,7 +267,7 @@ export class MainCore {
     this.#watches.take(watched, news, at);
     this.#unreadable.take(event);
     this.#tellMissing(this.#rights.takeNews(watched, news, at));
-    if (news.kind === "lost") {
+    if (news.kind === "lost" && news.isAgain !== true) {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
     }
     if (news.kind === "unprojectable") {
@@ -433,7 +435,6 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
-    for (const right of this.#rights.takeDue(at)) this.#tellMissing(right);
     if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
     this.#advanceShutdown(at);
   }

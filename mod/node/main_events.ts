@@ -76,7 +76,12 @@ export type WatchNews = {
         readonly object?: WatchedObjects[K];
       }
       | { readonly kind: "alive" }
-      | { readonly kind: "lost"; readonly reason: string }
+      | {
+        readonly kind: "lost";
+        readonly reason: string;
+        /** Whether it was told already: the server still does not let us in. */
+        readonly isAgain?: true;
+      }
       | {
         readonly kind: "unprojectable";
         readonly key: string;
