@@ -11,6 +11,7 @@
 // deno-lint-ignore-file no-await-in-loop -- one thing after the other
 import type { RequestStream } from "@/lab/client.ts";
 import { LAB_FOLDER } from "@/lab/cluster.ts";
+import { flushNeighbors } from "@/lab/network.ts";
 import type { LabProcess } from "@/lab/process.ts";
 import type { LabProgram } from "@/lab/program.ts";
 import type { KubernetesBinaries } from "../../kubernetes/build.ts";
@@ -18,7 +19,7 @@ import { type Claim, longestDoubleMs } from "../../kubernetes/claims.ts";
 import { ColdClient } from "../../kubernetes/cold_client.ts";
 import { KubernetesLab } from "../../kubernetes/lab.ts";
 import type { KubeNode } from "../../kubernetes/node.ts";
-import { servicesPath } from "../../kubernetes/objects.ts";
+import { servicePath, servicesPath } from "../../kubernetes/objects.ts";
 import {
   answeredAgain,
   ASK_INTERVAL_MS,
@@ -96,6 +97,9 @@ export class PeerStage implements AsyncDisposable {
         await this.#lab.plane.killApiserver();
         await pass(API_AWAY_MS);
       }
+      // An address may have moved back since the client learned of it, unheard:
+      // it is to know the owner that breaks.
+      await flushNeighbors(this.#lab.client.host.name);
       await pass(BEFORE_MS);
       const owners = this.#owners();
       if (owners === undefined) {
@@ -165,6 +169,11 @@ export class PeerStage implements AsyncDisposable {
       await Promise.all(nodes.map((node) => node.killAgent()));
       await forgetAddress(VIP, nodes.map(({ host }) => host));
       await this.#lab.startAgents();
+      await pass(RETURN_MS);
+      // kube-vip 1.0 hears of a Service that changes, not of one that is there.
+      await this.#lab.objects.patch(servicePath(SERVICE), {
+        metadata: { annotations: { beginning: `${i}` } },
+      });
       if (await this.#isSole(BEGIN_MS_MAX)) return;
     }
     const tails = nodes.map(({ name, agent }) =>
