@@ -250,7 +250,7 @@ export class MainCore {
         this.#announced.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
         else if (event.report.kind === "paused") {
-          this.#rights.noteTrouble(at);
+          this.#rights.notePause(event.report.gapMs, at);
           this.#tellPause(event.report);
         }
         break;

@@ -68,7 +68,7 @@ export class MissingRights {
     }
     const words = news.reason ?? "";
     if (parseMissingRight(words) === undefined) {
-      this.noteTrouble(at);
+      this.#noteTrouble(at);
       this.#lost.add(source);
       this.#letIn.delete(watched);
       return undefined;
@@ -97,7 +97,7 @@ export class MissingRights {
       return undefined;
     }
     if (parseMissingRight(failure) === undefined) {
-      this.noteTrouble(at);
+      this.#noteTrouble(at);
       return undefined;
     }
     const isWant = this.#isSettled(at);
@@ -107,14 +107,13 @@ export class MissingRights {
   }
 
   /**
-   * Notes trouble after which the API server may be another: what it refused
-   * before says nothing about what it refuses from here on.
+   * Notes that this process stood still, and saw nothing of what happened.
    *
+   * @param gapMs For how long.
    * @param at The time.
    */
-  noteTrouble(at: Instant): void {
-    this.#troubleMs = at.nowMs;
-    this.#refusedSinceMs.clear();
+  notePause(gapMs: number, at: Instant): void {
+    if (gapMs >= API_START_MS) this.#noteTrouble(at);
   }
 
   /** The rights that are missing now, each once. */
@@ -132,6 +131,12 @@ export class MissingRights {
     const letIn = [...this.#letIn];
     return letIn.some((watched) => OF_ROLE.has(watched)) &&
       letIn.some((watched) => !OF_ROLE.has(watched));
+  }
+
+  /** The API server may be another from here on: what it refused before says nothing about what it refuses. */
+  #noteTrouble(at: Instant): void {
+    this.#troubleMs = at.nowMs;
+    this.#refusedSinceMs.clear();
   }
 
   #granted(source: string): void {
@@ -237,6 +242,9 @@ export const REFUSAL_REMEMBERED_MS = 300_000;
  * waits until it asks again, which is 15 s.
  */
 export const REFUSAL_SETTLE_MS = 20_000;
+
+/** An API server takes longer to start: while this process stood still for less, it was the same one. */
+export const API_START_MS = 2_000;
 
 /** How long after other trouble a refusal says nothing. */
 export const SETTLE_MS = 10_000;

@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import {
+  API_START_MS,
   MissingRights,
   missingRightSentence,
   parseMissingRight,
@@ -129,7 +130,7 @@ Deno.test.each<{ readonly name: string; readonly trouble: Trouble }>([
   },
   {
     name: "was out of sight, as the process stood still",
-    trouble: (rights, at) => rights.noteTrouble(at),
+    trouble: (rights, at) => rights.notePause(API_START_MS, at),
   },
 ])(
   "MissingRights adds up no refusals between which the server $name",
@@ -148,6 +149,14 @@ Deno.test.each<{ readonly name: string; readonly trouble: Trouble }>([
     deepStrictEqual(ask(2 * REFUSAL_SETTLE_MS), ["patch", "list"]);
   },
 );
+
+Deno.test("MissingRights adds up refusals between which the process stood still for less than a server takes to start", () => {
+  const rights = new MissingRights();
+  rights.takeAnswer("lease", PATCH, instant(0));
+  rights.notePause(API_START_MS - 1, instant(5_000));
+  const answer = rights.takeAnswer("lease", PATCH, instant(REFUSAL_SETTLE_MS));
+  strictEqual(answer?.fresh?.verb, "patch");
+});
 
 Deno.test("MissingRights says nothing as long as nothing more is refused, however late it is asked", () => {
   const rights = new MissingRights();
