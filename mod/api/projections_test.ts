@@ -340,6 +340,7 @@ Deno.test("projectEip() reads the documented sample, dead fields included", () =
           namespaceSelector: { "kubesphere.io/workspace": "workspace" },
           exclude: [],
           avoidBuggyIPs: false,
+          answerPing: false,
         },
         status: {
           poolSize: 10,
@@ -378,6 +379,7 @@ Deno.test("projectEip() applies defaults, omits what is empty, takes unknown pro
     namespaces: [],
     exclude: ["172.22.0.3"],
     avoidBuggyIPs: false,
+    answerPing: false,
   });
   deepStrictEqual(eip.value.status, { used: {}, conditions: [] });
 });

@@ -466,6 +466,7 @@ const EIP: WatchedObjects["eip"] = {
     namespaces: [],
     exclude: [],
     avoidBuggyIPs: false,
+    answerPing: false,
   },
   status: { used: {}, conditions: [] },
 };

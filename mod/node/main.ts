@@ -61,6 +61,7 @@ import { Outbox } from "./outbox.ts";
 import { UnheardWatch } from "./unheard.ts";
 import { Unreadable, type UnreadableObject } from "./unreadable.ts";
 import { Upcoming } from "./upcoming.ts";
+import { Pings } from "./pings.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { NEWS_KINDS, WATCHED_KINDS, Watches } from "./watches.ts";
@@ -113,6 +114,7 @@ export class MainCore {
   readonly #local: LocalView;
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
+  readonly #pings = new Pings();
   readonly #identity = new WireIdentity();
   readonly #unheard = new UnheardWatch();
   readonly #upcoming: Upcoming;
@@ -242,6 +244,9 @@ export class MainCore {
         this.#announced.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
         else if (event.report.kind === "paused") this.#tellPause(event.report);
+        else if (event.report.kind === "ping-failed") {
+          this.#tellPingFailed(event.report);
+        }
         break;
       case "proxy":
         this.#takeProxy(event.status, at);
@@ -604,6 +609,7 @@ export class MainCore {
       change,
       links,
       nodes,
+      pings: this.#pings.look(this.#announcements, this.#local.addresses),
       targets: this.#upcoming.look({
         cluster: this.#cluster,
         announcements: this.#announcements,
@@ -672,6 +678,12 @@ export class MainCore {
       "Did not run for a while: what was asked meanwhile is not answered",
       { gapMs: Math.round(gapMs) },
     );
+  }
+
+  #tellPingFailed(
+    { link, message }: Extract<WireReport, { kind: "ping-failed" }>,
+  ): void {
+    this.#log("warning", "Ping is not answered on a link", { link, message });
   }
 
   #tellKey(news: KeyNews | undefined): void {

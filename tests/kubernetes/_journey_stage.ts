@@ -272,6 +272,15 @@ export class JourneyStage implements AsyncDisposable {
     return text.trim().split(/\s+/).toSorted();
   }
 
+  /** Gives every node's kernel rules. */
+  async nft(rules: string): Promise<void> {
+    await Promise.all(
+      this.lab.nodes.map(({ name }) =>
+        must("ip", ["netns", "exec", name, "nft", "-f", "-"], rules)
+      ),
+    );
+  }
+
   /** Does to every node what kube-proxy in IPVS mode with `strictARP: true` does: it holds the addresses, and ARP is left to others. */
   async bindAsIpvs(vips: readonly string[]): Promise<void> {
     await Promise.all(this.lab.nodes.map(async ({ name }) => {

@@ -15,7 +15,8 @@ import { type StepFunction, stepsOf } from "../support/steps.ts";
 import { CHART, HELM_NEED, MANIFESTS } from "./_install_stage.ts";
 import { type Journey, JourneyStage } from "./_journey_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
-import { ASSIGNMENT, LAYER2, POOLS, TUTORIAL } from "./journeys.ts";
+import { ASSIGNMENT } from "./journey_assignment.ts";
+import { LAYER2, LAYER2_PINGED, POOLS, TUTORIAL } from "./journeys.ts";
 
 testWithKubernetes(
   "OpenELB's documented journeys",
@@ -38,6 +39,10 @@ testWithKubernetes(
       );
       await bound(stage, "192.168.0.91", () => walk(stage, LAYER2));
     });
+    await step(
+      `${LAYER2.name}, as kube-proxy in iptables and nftables mode`,
+      () => walk(stage, LAYER2_PINGED),
+    );
     await step(
       TUTORIAL.name,
       () => bound(stage, "192.168.0.70", () => walk(stage, TUTORIAL)),
@@ -93,7 +98,16 @@ async function withoutAgents(
 ): Promise<void> {
   await step("without an agent none of them holds", async () => {
     await rejects(stage.hasSpeakers(ALL, IMPATIENCE_MS), /0\/1/);
-    for (const journey of [POOLS, ASSIGNMENT, LAYER2, TUTORIAL, SPEAKERS]) {
+    for (
+      const journey of [
+        POOLS,
+        ASSIGNMENT,
+        LAYER2,
+        LAYER2_PINGED,
+        TUTORIAL,
+        SPEAKERS,
+      ]
+    ) {
       await journey.apply(stage);
       await rejects(
         journey.holds(stage, IMPATIENCE_MS),
