@@ -44,6 +44,9 @@ const SPEC_FIELDS = {
   avoidBuggyIPs: flag(
     "Never hand out IPv4 addresses that end in .0 or .255.",
   ),
+  answerPing: flag(
+    "Answer ICMP and ICMPv6 echo requests for the addresses, where no interface of the node holds them.",
+  ),
 };
 
 /** Schema of `Eip.spec` in v1alpha2; what the CRD says. */

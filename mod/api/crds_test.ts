@@ -315,6 +315,7 @@ const SAMPLES: readonly Sample[] = [
           "2001:db8::a-2001:db8::f",
         ],
         avoidBuggyIPs: true,
+        answerPing: true,
       },
       status: {
         poolSize: Number.MAX_SAFE_INTEGER,

@@ -34,6 +34,8 @@ export interface EipSpec {
   readonly exclude: readonly string[];
   /** Whether IPv4 addresses ending in .0 and .255 are never handed out. */
   readonly avoidBuggyIPs: boolean;
+  /** Whether the owner of an address answers `ping` for it, where nothing on its node holds it. */
+  readonly answerPing: boolean;
 }
 
 /** The spec of an Eip as it is stored. */
@@ -58,6 +60,8 @@ export interface EipSpecFields {
   readonly exclude?: readonly string[];
   /** Whether .0 and .255 are never handed out. */
   readonly avoidBuggyIPs?: boolean;
+  /** Whether `ping` is answered. */
+  readonly answerPing?: boolean;
 }
 
 /** The status of an Eip. */
@@ -122,6 +126,7 @@ export function projectEip(raw: unknown): Result<Eip, string> {
       namespaces: fields.namespaces ?? [],
       exclude: fields.exclude ?? [],
       avoidBuggyIPs: fields.avoidBuggyIPs ?? false,
+      answerPing: fields.answerPing ?? false,
     }),
     // By hand, not by zod: `used` has thousands of entries and changes often.
     status: present<EipStatus>({

@@ -342,6 +342,7 @@ Deno.test("projectEip() reads the documented sample, dead fields included", () =
           namespaceSelector: { "kubesphere.io/workspace": "workspace" },
           exclude: [],
           avoidBuggyIPs: false,
+          answerPing: false,
         },
         status: {
           poolSize: 10,
@@ -380,6 +381,7 @@ Deno.test("projectEip() applies defaults, omits what is empty, takes unknown pro
     namespaces: [],
     exclude: ["172.22.0.3"],
     avoidBuggyIPs: false,
+    answerPing: false,
   });
   deepStrictEqual(eip.value.status, { used: {}, conditions: [] });
 });

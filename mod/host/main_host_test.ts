@@ -496,6 +496,7 @@ const EIP: WatchedObjects["eip"] = {
     namespaces: [],
     exclude: [],
     avoidBuggyIPs: false,
+    answerPing: false,
   },
   status: { used: {}, conditions: [] },
 };

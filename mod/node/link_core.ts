@@ -71,6 +71,7 @@ import {
 } from "@/wire/fellow.ts";
 import type { FellowFrame, FellowMessage } from "@/wire/fellow_frame.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
+import { LinkEcho } from "./link_echo.ts";
 import type { WireEffect, WireShared } from "./wire.ts";
 import type { LinkCounters, WireLink } from "./wire_messages.ts";
 
@@ -79,6 +80,7 @@ export class LinkCore {
   readonly #tag: number;
   readonly #shared: WireShared;
   readonly #table = new VipTable();
+  readonly #echo: LinkEcho;
   readonly #announced = { arp: 0, ndp: 0 };
   #link: WireLink;
   #responder: FastResponder | undefined;
@@ -120,6 +122,7 @@ export class LinkCore {
     this.#tag = tag;
     this.#link = link;
     this.#shared = shared;
+    this.#echo = new LinkEcho({ tag, link: link.name, vips: this.#table });
     // A link that is opened anew begins its list anew: fellows must not take
     // that for an old one.
     this.#incarnation = shared.incarnation + BigInt(tag);
@@ -208,6 +211,7 @@ export class LinkCore {
       this.#refilterSoon(nowMs);
       const removed = removes;
       this.#stepPresence({ kind: "vips", nowMs, added, removed }, effects);
+      effects.push(...this.ping());
     }
     const { nodes, frozen } = this.#shared;
     const others = {
@@ -228,6 +232,23 @@ export class LinkCore {
     }
     if (this.#filteredMs === -Infinity) this.#refilter(nowMs, effects);
     return effects;
+  }
+
+  /** Looks again at which VIPs of the link are to answer `ping`. */
+  ping(): readonly WireEffect[] {
+    if (this.#responder === undefined) return NOTHING;
+    const { pings } = this.#shared;
+    return this.#echo.setPings(
+      new Set([...this.#known].filter((vip) => pings.has(vip))),
+    );
+  }
+
+  /** Takes frames that may be echo requests. */
+  takeEchoes(
+    frames: readonly Uint8Array[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    return this.#echo.take(frames, { mac: this.#link.mac, nowMs });
   }
 
   /** Takes the addresses to vet. */
@@ -370,6 +391,7 @@ export class LinkCore {
   counters(): LinkCounters {
     const counters = this.#responder?.counters ?? NO_COUNTERS;
     const at = (index: number): number => counters[index] ?? 0;
+    const echoes = this.#echo.counters();
     return {
       link: this.#link.name,
       requests: {
@@ -386,6 +408,7 @@ export class LinkCore {
       overruns: this.#overruns,
       checks: { ...this.#presence.counts },
       vetted: { ...this.#vetted },
+      ...(echoes === undefined ? {} : { echoes }),
       fellows: {
         received: { ...this.#frames.received },
         sent: { ...this.#frames.sent },
@@ -400,7 +423,7 @@ export class LinkCore {
       this.#presence.counts;
     let sum = right + nobody + other + stranger + this.#announced.arp +
       this.#announced.ndp + this.#overruns + this.#vetted.free +
-      this.#vetted.held;
+      this.#vetted.held + this.#echo.sum();
     for (const count of this.#responder?.counters ?? NO_COUNTERS) sum += count;
     return sum;
   }

@@ -107,6 +107,11 @@ export class LocalView {
     return this.#linksKnown;
   }
 
+  /** The addresses of this node's interfaces; another set when they changed. */
+  get addresses(): ReadonlySet<IpAddr> {
+    return this.#localAddresses;
+  }
+
   /** `arp_ignore` by link, where VIPs are answered. */
   get arpIgnore(): ReadonlyMap<string, number> {
     return this.#arpIgnore;

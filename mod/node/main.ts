@@ -65,6 +65,7 @@ import { Outbox } from "./outbox.ts";
 import { UnheardWatch } from "./unheard.ts";
 import { Unreadable, type UnreadableObject } from "./unreadable.ts";
 import { Upcoming } from "./upcoming.ts";
+import { Pings } from "./pings.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { NEWS_KINDS, WATCHED_KINDS, Watches } from "./watches.ts";
@@ -117,6 +118,7 @@ export class MainCore {
   readonly #local: LocalView;
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
+  readonly #pings = new Pings();
   readonly #identity = new WireIdentity();
   readonly #unheard = new UnheardWatch();
   readonly #upcoming: Upcoming;
@@ -252,6 +254,8 @@ export class MainCore {
         else if (event.report.kind === "paused") {
           this.#rights.notePause(event.report.gapMs, at);
           this.#tellPause(event.report);
+        } else if (event.report.kind === "ping-failed") {
+          this.#tellPingFailed(event.report);
         }
         break;
       case "proxy":
@@ -637,6 +641,7 @@ export class MainCore {
       change,
       links,
       nodes,
+      pings: this.#pings.look(this.#announcements, this.#local.addresses),
       targets: this.#upcoming.look({
         cluster: this.#cluster,
         announcements: this.#announcements,
@@ -714,6 +719,12 @@ export class MainCore {
       "Did not run for a while: what was asked meanwhile is not answered",
       { gapMs: Math.round(gapMs) },
     );
+  }
+
+  #tellPingFailed(
+    { link, message }: Extract<WireReport, { kind: "ping-failed" }>,
+  ): void {
+    this.#log("warning", "Ping is not answered on a link", { link, message });
   }
 
   #tellKey(news: KeyNews | undefined): void {

@@ -263,6 +263,9 @@ export class OwnerLedger {
         this.#links.delete(report.link);
         this.#failures.set(report.link, report.message);
         break;
+      case "ping-failed":
+        // Told in the log, where it belongs: addresses are answered for.
+        break;
       case "paused":
         this.#pauses++;
         break;

@@ -36,6 +36,14 @@ export interface FilterPrograms {
   readonly fellow?: Uint8Array;
 }
 
+/** Programs of the filters for echo requests; where there is none, none are received. */
+export interface EchoPrograms {
+  /** For requests of ICMP. */
+  readonly icmp?: Uint8Array;
+  /** For requests of ICMPv6. */
+  readonly icmpv6?: Uint8Array;
+}
+
 /** What the wire core asks of its host. */
 export type WireEffect =
   | { readonly kind: "open"; readonly tag: number; readonly link: WireLink }
@@ -55,6 +63,12 @@ export type WireEffect =
     readonly fallbacks: FilterPrograms;
   }
   | {
+    readonly kind: "echo-filter";
+    readonly tag: number;
+    readonly link: string;
+    readonly programs: EchoPrograms;
+  }
+  | {
     readonly kind: "group";
     readonly tag: number;
     readonly group: Ipv6Addr;
@@ -71,6 +85,8 @@ export interface WireShared {
   readonly vips: Map<IpAddr, VipView>;
   /** Addresses to vet. */
   targets: readonly VettingTarget[];
+  /** The VIPs that are to answer `ping` where this node owns them. */
+  pings: ReadonlySet<IpAddr>;
   /** The nodes that run agents, by name. */
   nodes: ReadonlyMap<string, NodeView>;
   /** The agents' MAC addresses, this one's too, by which they are told from strangers. */
@@ -124,6 +140,7 @@ export class WireCore {
       frozen: false,
       vips: new Map(),
       targets: [],
+      pings: new Set(),
       nodes: new Map(),
       fellows: new Map(),
       synced: false,
@@ -179,6 +196,9 @@ export class WireCore {
       case "vet":
         this.#shared.targets = command.targets;
         return [...this.#links.values()].flatMap((link) => link.vet(nowMs));
+      case "pings":
+        this.#shared.pings = new Set(command.vips);
+        return [...this.#links.values()].flatMap((link) => link.ping());
       case "synced":
         this.#shared.synced = true;
         return this.#evaluateAll(nowMs);
@@ -220,6 +240,15 @@ export class WireCore {
   /** Takes what the last batch said of other hosts. */
   takeSightings(tag: number, nowMs: number): readonly WireEffect[] {
     return this.#links.get(tag)?.takeSightings(nowMs) ?? NOTHING;
+  }
+
+  /** Takes frames that may be echo requests; their answers. */
+  takeEchoes(
+    tag: number,
+    frames: readonly Uint8Array[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    return this.#links.get(tag)?.takeEchoes(frames, nowMs) ?? NOTHING;
   }
 
   /** Takes frames of the protocol between agents. */

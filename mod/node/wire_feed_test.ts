@@ -20,6 +20,7 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
     links: [ETH0],
     nodes: [N1, N2],
     targets: [],
+    pings: [],
   };
   deepStrictEqual(feed.commands(input), [
     { kind: "cluster", ...CLUSTER },
@@ -45,6 +46,7 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
     links: [ETH0],
     nodes: [N1, N2],
     targets: [],
+    pings: [],
   };
   feed.commands(input);
   const dead = { ...N2, live: false };
@@ -69,6 +71,12 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
   const last = { ...rest, frozen: true, cluster: other, targets };
   deepStrictEqual(feed.commands(last), [{ kind: "vet", targets }]);
   deepStrictEqual(feed.commands(last), []);
+  const pings = [ip("192.0.2.91")];
+  deepStrictEqual(feed.commands({ ...last, pings }), [
+    { kind: "pings", vips: pings },
+  ]);
+  deepStrictEqual(feed.commands({ ...last, pings }), []);
+  deepStrictEqual(feed.commands(last), [{ kind: "pings", vips: [] }]);
 });
 
 Deno.test("WireFeed says that all is known also when there is nothing", () => {
@@ -81,6 +89,7 @@ Deno.test("WireFeed says that all is known also when there is nothing", () => {
       links: [],
       nodes: [],
       targets: [],
+      pings: [],
     }),
     [
       { kind: "frozen", frozen: true },

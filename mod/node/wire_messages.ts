@@ -105,6 +105,11 @@ export type WireCommand =
     readonly targets: readonly VettingTarget[];
   }
   | {
+    /** VIPs that are to answer `ping` where this node owns them, complete: their Eips want it, and nothing on this node holds them. */
+    readonly kind: "pings";
+    readonly vips: readonly IpAddr[];
+  }
+  | {
     /** Every watched kind was listed: from here on silence means absence. */
     readonly kind: "synced";
   }
@@ -186,6 +191,12 @@ export type WireReport =
     readonly message: string;
   }
   | {
+    /** A link is served, but `ping` is not answered there: what the system said. */
+    readonly kind: "ping-failed";
+    readonly link: string;
+    readonly message: string;
+  }
+  | {
     /** A link is served. */
     readonly kind: "link-ready";
     readonly link: string;
@@ -230,6 +241,14 @@ export interface FellowCounters {
   readonly refused: Readonly<Record<string, number>>;
 }
 
+/** What was counted of echo requests on one link since start. */
+export interface EchoCounters {
+  /** Answers sent, by protocol. */
+  readonly answers: { readonly icmp: number; readonly icmpv6: number };
+  /** Requests not answered, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
 /** What was counted on one link since start. */
 export interface LinkCounters {
   /** The link. */
@@ -250,6 +269,8 @@ export interface LinkCounters {
   readonly checks?: Readonly<PresenceCounts>;
   /** Addresses probed for before they are handed out, by what came of it. */
   readonly vetted?: { readonly free: number; readonly held: number };
+  /** Echo requests; absent before the first. */
+  readonly echoes?: EchoCounters;
   /** Frames between agents; absent before the first. */
   readonly fellows?: FellowCounters;
 }

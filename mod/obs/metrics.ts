@@ -121,6 +121,16 @@ export const METRICS = {
       "Addresses probed for before they are handed out, by what came of it: free, held by a foreign host",
     labels: ["link", "result"],
   },
+  foghorn_echo_answers_total: {
+    kind: "counter",
+    help: "Answers to ping sent for addresses this node owns",
+    labels: ["link", "protocol"],
+  },
+  foghorn_echo_dropped_total: {
+    kind: "counter",
+    help: "Echo requests read and not answered, by reason",
+    labels: ["link", "reason"],
+  },
   foghorn_wire_filter_exact: {
     kind: "gauge",
     help:

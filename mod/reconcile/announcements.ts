@@ -53,6 +53,8 @@ export interface VipPlan {
   readonly eligible: readonly string[];
   /** The links of this node it may be answered on, whether this node is eligible or only hands over; empty when it has none. */
   readonly links: readonly string[];
+  /** Whether its owner answers `ping`, where nothing on the node holds it. */
+  readonly answersPing: boolean;
   /** Why no node, or not this one, can answer. */
   readonly problem: VipProblem | undefined;
 }
@@ -277,6 +279,7 @@ export class Announcements {
       services: keys,
       eligible: willingNodes(state, able.sort()),
       links: links?.ok ? links.value : [],
+      answersPing: eip.spec.answerPing,
       problem: own?.kind === "no-link" ? own.problem : undefined,
     };
   }
@@ -386,7 +389,8 @@ function isOlder(a: Eip, b: Eip): boolean {
 }
 
 function samePlan(a: VipPlan, b: VipPlan): boolean {
-  return a.eip === b.eip && sameList(a.services, b.services) &&
+  return a.eip === b.eip && a.answersPing === b.answersPing &&
+    sameList(a.services, b.services) &&
     sameList(a.eligible, b.eligible) && sameList(a.links, b.links) &&
     a.problem?.reason === b.problem?.reason &&
     a.problem?.message === b.problem?.message;

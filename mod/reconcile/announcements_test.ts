@@ -24,6 +24,7 @@ Deno.test("Announcements: under Cluster every fit node with an agent may answer"
       services: ["d/web"],
       eligible: ["n1", "n2", "n3"],
       links: ["eth0"],
+      answersPing: false,
       problem: undefined,
     }],
     removes: [],

@@ -1,12 +1,13 @@
 /**
  * Bytes of the wire as values, and back, without state: Ethernet II with one
- * VLAN tag, ARP (RFC 826), IPv6 without extension headers (RFC 8200), Neighbor
- * Solicitation and Advertisement (RFC 4861) with the checksum of ICMPv6
- * (RFC 4443), and the layout of a batch of frames in memory.
+ * VLAN tag, ARP (RFC 826), IPv4 without options (RFC 791), IPv6 without
+ * extension headers (RFC 8200), Neighbor Solicitation and Advertisement
+ * (RFC 4861) and the echo of ICMP (RFC 792) and ICMPv6 (RFC 4443) with their
+ * checksums, and the layout of a batch of frames in memory.
  *
  * Decoders never throw: what they refuse comes back with a reason, a field and
  * an offset. Encoders take only what a decoder accepts; anything else is a
- * defect of the caller. Not done: QinQ, LLC, IPv4, fragments, Router Discovery.
+ * defect of the caller. Not done: QinQ, LLC, fragments, Router Discovery.
  *
  * @module
  */
@@ -19,5 +20,7 @@ export * from "./fellow.ts";
 export type * from "./fellow_frame.ts";
 export * from "./frame_batch.ts";
 export * from "./iana.ts";
+export * from "./icmp_echo.ts";
+export * from "./ipv4.ts";
 export * from "./ipv6.ts";
 export * from "./ndp.ts";

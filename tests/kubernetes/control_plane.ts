@@ -36,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly address?: string;
   /** Further flags of the API server. */
   readonly apiserverFlags?: readonly string[];
+  /** Controllers besides those that every test needs, such as `daemonset-controller`. */
+  readonly controllers?: readonly string[];
 }
 
 /** A copy of etcd's data. */
@@ -271,7 +273,7 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   async #startControllerManager(): Promise<void> {
-    const { folder, binaries } = this.#options;
+    const { folder, binaries, controllers = [] } = this.#options;
     const kubeconfig = `${folder}/controller-manager.kubeconfig`;
     const { controllerManager, ca, serviceAccount } = this.pki;
     await Deno.writeTextFile(kubeconfig, this.kubeconfig(controllerManager));
@@ -284,7 +286,7 @@ export class ControlPlane implements AsyncDisposable {
       // With its own user it lacks most rights; these have their bootstrap roles.
       "--use-service-account-credentials=true",
       `--bind-address=${LOOPBACK}`,
-      `--controllers=${CONTROLLERS.join(",")}`,
+      `--controllers=${[...CONTROLLERS, ...controllers].join(",")}`,
       // Half a second otherwise, which would be booked on the load balancer.
       "--endpointslice-updates-batch-period=0",
       "--endpoint-updates-batch-period=0",

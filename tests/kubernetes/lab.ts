@@ -64,6 +64,10 @@ export interface KubernetesLabOptions {
   readonly agents?: number;
   /** What is run as the agent; ours when absent. */
   readonly foreign?: ForeignAgent;
+  /** Whether the agents' rights and tokens exist; yes when absent. Without them whoever tests installs them. */
+  readonly rights?: boolean;
+  /** Controllers besides those that every test needs. */
+  readonly controllers?: readonly string[];
 }
 
 /** A Service with its addresses, each from an Eip of its own. */
@@ -129,6 +133,7 @@ export class KubernetesLab implements AsyncDisposable {
       binaries,
       folder: `${LAB_FOLDER}/control-plane`,
       address: MANAGEMENT_HOST,
+      controllers: options.controllers ?? [],
     });
     const proxyKubeconfig = `${LAB_FOLDER}/kube-proxy.kubeconfig`;
     await Deno.writeTextFile(
@@ -155,7 +160,8 @@ export class KubernetesLab implements AsyncDisposable {
       agents: options.agents ?? nodes.length,
     });
     try {
-      await lab.#prepare(options.kinds ?? true);
+      const { kinds = true, rights = true } = options;
+      await lab.#prepare({ kinds, rights });
     } catch (error) {
       await lab[Symbol.asyncDispose]();
       throw error;
@@ -183,6 +189,20 @@ export class KubernetesLab implements AsyncDisposable {
   /** File with the token of a node's agent. */
   tokenFile(node: KubeNode): string {
     return `${LAB_FOLDER}/${node.name}.token`;
+  }
+
+  /** Writes the token of a ServiceAccount of the agents' namespace where a node's agent looks for it. */
+  async giveToken(node: KubeNode, account: string): Promise<void> {
+    const token = await this.plane.serviceAccountToken(
+      NAMESPACE_DEFAULT,
+      account,
+    );
+    const file = this.tokenFile(node);
+    await Deno.writeTextFile(file, token);
+    await Deno.writeTextFile(
+      node.kubeconfigFile,
+      this.plane.kubeconfigForFile(file),
+    );
   }
 
   /** Starts the agents that do not run, and waits until all are ready. */
@@ -323,31 +343,20 @@ export class KubernetesLab implements AsyncDisposable {
     await Deno.remove(LAB_FOLDER, { recursive: true });
   }
 
-  async #prepare(kinds: boolean): Promise<void> {
+  async #prepare(
+    { kinds, rights }: { readonly kinds: boolean; readonly rights: boolean },
+  ): Promise<void> {
     await this.objects.createProxyPermissions();
-    await this.objects.createPermissions();
+    if (rights) await this.objects.createPermissions();
     await Promise.all([
       ...(kinds ? [this.objects.createKinds()] : []),
       ...this.nodes.map(async (node) => {
         await this.objects.createNode(node.host);
-        await this.#giveToken(node);
+        if (rights) await this.giveToken(node, AGENT_ACCOUNT);
         await node.boot();
       }),
     ]);
     await Promise.all(this.nodes.map((node) => node.proxyReady()));
-  }
-
-  async #giveToken(node: KubeNode): Promise<void> {
-    const token = await this.plane.serviceAccountToken(
-      NAMESPACE_DEFAULT,
-      AGENT_ACCOUNT,
-    );
-    const file = this.tokenFile(node);
-    await Deno.writeTextFile(file, token);
-    await Deno.writeTextFile(
-      node.kubeconfigFile,
-      this.plane.kubeconfigForFile(file),
-    );
   }
 
   async #repair(node: KubeNode): Promise<void> {
