@@ -10,6 +10,7 @@
 import { familyOf, type IpAddr, type IpFamily } from "@/addr/ip_addr.ts";
 import type { Result } from "@/lang/result.ts";
 import {
+  type Choice,
   chooseAddress,
   type Entry,
   namedPools,
@@ -102,25 +103,7 @@ export function explainChoice(
   },
 ): FamilyExplanation {
   const chosen = chooseAddress(tables, request, place);
-  const outcome: FamilyExplanation["outcome"] = !chosen.ok
-    ? chosen
-    : chosen.value.kind === "keep"
-    ? {
-      ok: true,
-      value: {
-        kind: "keep",
-        address: chosen.value.entry.address,
-        pool: chosen.value.entry.home ?? "",
-      },
-    }
-    : {
-      ok: true,
-      value: {
-        kind: "take",
-        address: chosen.value.address,
-        pool: chosen.value.space.pool.name,
-      },
-    };
+  const outcome = outcomeOf(chosen);
   const found = new Map<string, Omit<PoolVerdict, "pool">>();
   // As if it had nothing: who keeps an address is not asked about pools.
   chooseAddress(tables, request, { ...place, held: [] }, (pool, finding) => {
@@ -162,6 +145,27 @@ export function explainChoice(
         }),
       };
     }),
+  };
+}
+
+function outcomeOf(
+  chosen: Result<Choice, Refusal>,
+): FamilyExplanation["outcome"] {
+  if (!chosen.ok) return chosen;
+  const { value } = chosen;
+  return {
+    ok: true,
+    value: value.kind === "keep"
+      ? {
+        kind: "keep",
+        address: value.entry.address,
+        pool: value.entry.home ?? "",
+      }
+      : {
+        kind: "take",
+        address: value.address,
+        pool: value.space.pool.name,
+      },
   };
 }
 

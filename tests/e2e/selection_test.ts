@@ -7,11 +7,13 @@
 
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { projectService } from "@/api/mod.ts";
 import type { JsonObject } from "@/lab/apiserver/mod.ts";
 import {
   eipName,
   MOVE_MS_MAX,
   type Stage,
+  type StepFunction,
   testOnStage,
   until,
 } from "./_stage.ts";
@@ -40,35 +42,35 @@ testOnStage(
     await step("without preferences the hash decides", async () => {
       edit(stage, { preferredNodes: null });
       for (const vip of VIPS) {
-        await stage.isAnsweredBy(vip, stage.owner(vip), MOVE_MS_MAX);
+        await stage.isAnsweredBy(vip, stage.owner(vip), STABLE_MS_MAX);
       }
       edit(stage, PREFERRED);
-      await answers(stage, "n3", MOVE_MS_MAX);
+      await answers(stage, "n3", STABLE_MS_MAX);
     });
     await step(
       "they follow labels, and are answered all the while",
       async () => {
-        const asking = startArping("192.168.0.91", { count: ASKED });
+        const asking = startArping("192.168.0.91", { count: 10_000 });
         await until(() => arpingMacs(asking.lines).length > 0, {
           timeoutMs: MOVE_MS_MAX,
           what: () => "arping gets no answer",
         });
         label(stage, "n3", { rack: null });
         label(stage, "n1", { rack: "r2" });
-        await answers(stage, "n1", MOVE_MS_MAX);
-        await asking.status;
+        await answers(stage, "n1", STABLE_MS_MAX);
+        await asking.stop("SIGINT");
         const { macs, sent, answered } = arpingResult(asking.lines);
         strictEqual(macs.length, 2, "It moved while it was asked for");
         // A busy machine stops an agent now and then; a fail-over loses five.
         ok(
-          sent - answered <= 2,
+          sent - answered <= 2 + sent * 0.02,
           `${answered} of ${sent} requests were answered`,
         );
         const known = stage.lab.nodes.map(({ host }) => host.mac);
         ok(macs.every((mac) => known.includes(mac)), `${macs}`);
         // The heavier weight goes first.
         label(stage, "n2", { rack: "r1" });
-        await answers(stage, "n2", MOVE_MS_MAX);
+        await answers(stage, "n2", STABLE_MS_MAX);
       },
     );
     await step("the preferred node fails, the next one answers", async () => {
@@ -76,37 +78,41 @@ testOnStage(
       await answers(stage, "n1", MOVE_MS_MAX);
       await stage.lab.node("n2").linkUp("eth0");
     });
-    await step("nodes that are not selected hand over", async () => {
-      for (const node of ["n1", "n2", "n3"]) label(stage, node, { rack: node });
-      const [first = "", second = ""] = stage.order("192.168.0.91");
-      edit(stage, {
-        nodeSelector: {
-          matchExpressions: [{
-            key: "rack",
-            operator: "NotIn",
-            values: [first],
-          }],
-        },
-      });
-      await stage.isAnsweredBy("192.168.0.91", second);
-      for (const node of ["n1", "n2", "n3"]) {
-        select(stage, node);
-        await answers(stage, node, MOVE_MS_MAX);
-      }
-    });
-    await step(
-      "where none is selected nobody answers, and the Service keeps its addresses",
-      async () => {
-        select(stage, "none");
-        for (const vip of VIPS) await stage.isSilent(vip);
-        const service = stage.lab.api.read(SERVICE);
-        deepStrictEqual(ingressOf(service).toSorted(), VIPS.toSorted());
-        edit(stage, { nodeSelector: null });
-        for (const vip of VIPS) await stage.holder([vip]);
-      },
-    );
+    await selecting(stage, step);
   },
 );
+
+async function selecting(stage: Stage, step: StepFunction): Promise<void> {
+  await step("nodes that are not selected hand over", async () => {
+    for (const node of ["n1", "n2", "n3"]) label(stage, node, { rack: node });
+    const [first = "", second = ""] = stage.order("192.168.0.91");
+    edit(stage, {
+      nodeSelector: {
+        matchExpressions: [{
+          key: "rack",
+          operator: "NotIn",
+          values: [first],
+        }],
+      },
+    });
+    await stage.isAnsweredBy("192.168.0.91", second);
+    for (const node of ["n1", "n2", "n3"]) {
+      select(stage, node);
+      await answers(stage, node, MOVE_MS_MAX);
+    }
+  });
+  await step(
+    "where none is selected nobody answers, and the Service keeps its addresses",
+    async () => {
+      select(stage, "none");
+      for (const vip of VIPS) await stage.isSilent(vip);
+      const service = stage.lab.api.read(SERVICE);
+      deepStrictEqual(ingressOf(service).toSorted(), VIPS.toSorted());
+      edit(stage, { nodeSelector: null });
+      for (const vip of VIPS) await stage.holder([vip]);
+    },
+  );
+}
 
 /** Waits until a node alone answers for all addresses. */
 async function answers(
@@ -136,13 +142,10 @@ function select(stage: Stage, rack: string): void {
   });
 }
 
-function ingressOf({ status }: JsonObject): readonly string[] {
-  const { loadBalancer } = status as {
-    readonly loadBalancer: {
-      readonly ingress: readonly { readonly ip: string }[];
-    };
-  };
-  return loadBalancer.ingress.map(({ ip }) => ip);
+function ingressOf(raw: JsonObject): readonly string[] {
+  const service = projectService(raw);
+  if (!service.ok) throw new Error(service.error);
+  return service.value.ingress.map(({ ip = "" }) => ip);
 }
 
 const PREFERRED: JsonObject = {
@@ -158,7 +161,8 @@ const PREFERRED: JsonObject = {
 };
 const EIPS = "/apis/network.kubesphere.io/v1alpha2/eips";
 const SERVICE = "/api/v1/namespaces/default/services/chosen";
-/** A planned move waits until agent and link have been stable for 30 s. */
-const STABLE_MS_MAX = 30_000 + MOVE_MS_MAX;
-/** Requests, ten a second. */
-const ASKED = 40;
+/**
+ * A planned move waits until agent and link have been undisturbed for 30 s, which
+ * begin anew when a busy machine stops an agent for a quarter of a second.
+ */
+const STABLE_MS_MAX = 120_000;
