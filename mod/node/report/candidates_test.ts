@@ -227,6 +227,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
   const NODE = fc.record({
     ready: fc.constantFrom("True", "True", "True", "False"),
     isOut: fc.constantFrom(false, false, false, true),
+    isSelected: mostly,
     hasAgent: mostly,
     hasLink: mostly,
     unfit: fc.boolean(),
@@ -239,7 +240,12 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
     fc.constantFrom("layer2", "layer2", "bgp"),
     (nodes, policy, protocol) => {
       const world = new ReportStage()
-        .eip("office", { address: "192.0.2.91", interface: "eth0", protocol })
+        .eip("office", {
+          address: "192.0.2.91",
+          interface: "eth0",
+          protocol,
+          nodeSelector: { matchLabels: { rack: "r1" } },
+        })
         .service("web", {
           vips: ["192.0.2.91"],
           spec: { externalTrafficPolicy: policy },
@@ -249,6 +255,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
         const name = `n${i + 1}`;
         world.node(name, {
           ready: shape.ready,
+          labels: shape.isSelected ? { rack: "r1" } : {},
           taints: shape.isOut
             ? [{ key: "node.kubernetes.io/out-of-service" }]
             : [],
