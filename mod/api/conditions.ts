@@ -46,6 +46,8 @@ export const CONDITION_REASON = {
   asExpected: "AsExpected",
   /** The address of an Eip, or the one a Service asks for, cannot be parsed. */
   addressInvalid: "AddressInvalid",
+  /** A selector of an Eip cannot be read; the pools (`ipam`) say so too. */
+  selectorInvalid: "SelectorInvalid",
   /** The Eip's name does not fit into a label. */
   nameTooLong: "NameTooLong",
   /** A Service asks for more addresses than it has families. */
@@ -108,6 +110,10 @@ export const CONDITION_REASON = {
   nodeMissing: "NodeMissing",
   /** A Node is labelled not to be used by load balancers. */
   nodeExcluded: "NodeExcluded",
+  /** `spec.nodeSelector` of the Eip leaves a Node out. */
+  nodeNotSelected: "NodeNotSelected",
+  /** The Eip is left to the CNI. */
+  leftToCni: "LeftToCni",
   /** A Node has a taint that says that it goes. */
   nodeGoing: "NodeGoing",
   /** A Node is not Ready. */

@@ -9,6 +9,7 @@ import { readConditions } from "./_conditions_reader.ts";
 import { EIP_SPEC_READ } from "./_eip_schema.ts";
 import { present, Reader } from "./_reader.ts";
 import { readWith } from "./_spec_reader.ts";
+import type { LabelSelector } from "./bgp_peer.ts";
 import type { Condition } from "./conditions.ts";
 import { type ObjectMeta, readMeta } from "./object_meta.ts";
 
@@ -36,6 +37,22 @@ export interface EipSpec {
   readonly avoidBuggyIPs: boolean;
   /** Whether the owner of an address answers `ping` for it, where nothing on its node holds it. */
   readonly answerPing: boolean;
+  /** Whether naming this pool does not bypass its namespaces; false when absent. */
+  readonly enforceNamespaces?: boolean;
+  /** The Services it serves; absent: any. */
+  readonly serviceSelector?: LabelSelector;
+  /** The nodes that may answer for its addresses; absent: any. */
+  readonly nodeSelector?: LabelSelector;
+  /** The nodes that answer rather than others; absent: none. */
+  readonly preferredNodes?: readonly PreferredNodes[];
+}
+
+/** Nodes that are preferred; as Kubernetes' PreferredSchedulingTerm. */
+export interface PreferredNodes {
+  /** By how much, 1 to 100; those of all entries that match a node are added. */
+  readonly weight: number;
+  /** Which nodes. */
+  readonly preference: LabelSelector;
 }
 
 /** The spec of an Eip as it is stored. */
@@ -62,6 +79,14 @@ export interface EipSpecFields {
   readonly avoidBuggyIPs?: boolean;
   /** Whether `ping` is answered. */
   readonly answerPing?: boolean;
+  /** Whether its namespaces are enforced. */
+  readonly enforceNamespaces?: boolean;
+  /** The Services it serves. */
+  readonly serviceSelector?: LabelSelector;
+  /** The nodes that may answer. */
+  readonly nodeSelector?: LabelSelector;
+  /** The nodes that are preferred. */
+  readonly preferredNodes?: readonly PreferredNodes[];
 }
 
 /** The status of an Eip. */

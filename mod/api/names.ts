@@ -56,6 +56,12 @@ export const LAYER2_PROTOCOL = "layer2";
 /** `Eip.spec.protocol` of pools served by VRRP: OpenELB's value `vip`, which means keepalived there. */
 export const KEEPALIVED_PROTOCOL = "vip";
 
+/** Highest weight of an entry of `Eip.spec.preferredNodes`, as of Kubernetes' PreferredSchedulingTerm. */
+export const WEIGHT_MAX = 100;
+
+/** Entries that `Eip.spec.preferredNodes` may have. */
+export const PREFERRED_NODES_MAX = 16;
+
 /** Start of an `Eip.spec.interface` that names an interface by the route to an address. */
 export const CAN_REACH_PREFIX = "can_reach:";
 
@@ -71,10 +77,13 @@ export const EIP_NAME_ANNOTATION = "eip.openelb.kubesphere.io/v1alpha2";
 /** Service annotation: the wanted address; where present it overrides `spec.loadBalancerIP`. */
 export const EIP_ADDRESS_ANNOTATION = "eip.openelb.kubesphere.io/v1alpha1";
 
-/** Service annotation of OpenELB before 0.6: the protocol. Accepted and without effect. */
+/** Service annotation of OpenELB before 0.6: the protocol of the Eips to choose from where none is named. */
 export const PROTOCOL_ANNOTATION = "protocol.openelb.kubesphere.io/v1alpha1";
 
-/** Annotation of OpenELB before 0.6 on Services (chosen node) and Nodes (address). Accepted and without effect. */
+/**
+ * Annotation of OpenELB before 0.6. On Nodes: an address or a CIDR of the
+ * interface to answer on. On Services, the node it chose: without effect.
+ */
 export const LAYER2_ANNOTATION = "layer2.openelb.kubesphere.io/v1alpha1";
 
 /** Eip annotation that marks the default pool when `true`, in any case of letters. */

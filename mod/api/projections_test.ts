@@ -360,6 +360,26 @@ Deno.test("projectEip() reads the documented sample, dead fields included", () =
   );
 });
 
+Deno.test("projectEip() reads whom it serves and where, whatever an older schema let in", () => {
+  const fields = {
+    enforceNamespaces: true,
+    serviceSelector: { matchLabels: { tier: "web" } },
+    nodeSelector: { matchExpressions: [{ key: "rack", operator: "Is" }] },
+    preferredNodes: [{ weight: 900, preference: {} }],
+  };
+  const eip = projectEip({
+    metadata: { name: "pool" },
+    spec: { address: "192.0.2.1", ...fields },
+  });
+  ok(eip.ok);
+  const { enforceNamespaces, serviceSelector, nodeSelector, preferredNodes } =
+    eip.value.spec;
+  deepStrictEqual(
+    { enforceNamespaces, serviceSelector, nodeSelector, preferredNodes },
+    fields,
+  );
+});
+
 Deno.test("projectEip() applies defaults, omits what is empty, takes unknown protocols", () => {
   const eip = projectEip({
     metadata: { name: "bgp-eip" },

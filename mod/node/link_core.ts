@@ -73,7 +73,7 @@ import type { FellowFrame, FellowMessage } from "@/wire/fellow_frame.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import { LinkEcho } from "./link_echo.ts";
 import type { WireEffect, WireShared } from "./wire.ts";
-import type { LinkCounters, WireLink } from "./wire_messages.ts";
+import type { LinkCounters, VipView, WireLink } from "./wire_messages.ts";
 
 /** The core of one link. */
 export class LinkCore {
@@ -201,10 +201,10 @@ export class LinkCore {
           this.#known.add(vip);
           added.push(vip);
         }
-        upserts.push({ vip, eligible: view.eligible });
+        upserts.push(candidatesIn(view));
       } else if (view?.links.length === 0 && this.#known.has(vip)) {
         // Chosen nowhere on this node: it is handed over, not dropped.
-        upserts.push({ vip, eligible: view.eligible });
+        upserts.push(candidatesIn(view));
       } else if (this.#known.delete(vip)) removes.push(vip);
     }
     if (added.length > 0 || removes.length > 0) {
@@ -860,3 +860,9 @@ const NO_COUNTERS = new Float64Array(0);
 const FILTER_INTERVAL_MS = 10;
 /** MAC addresses of fellows remembered besides those of Leases. */
 const HEARD_MAX = 512;
+
+function candidatesIn({ vip, eligible, preferences }: VipView): CandidateVip {
+  return preferences === undefined
+    ? { vip, eligible }
+    : { vip, eligible, preferences };
+}

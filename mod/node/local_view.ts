@@ -19,14 +19,11 @@ import type {
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
-import {
-  type Eip,
-  LAYER2_PROTOCOL,
-  type PublishedNodeProxy,
-} from "@/api/mod.ts";
+import type { Eip, PublishedNodeProxy } from "@/api/mod.ts";
 import {
   type Announcements,
   canReachTargets,
+  isServed,
   selectPoolLinks,
   type VipPlan,
 } from "@/reconcile/mod.ts";
@@ -76,6 +73,7 @@ export class LocalView {
   #arpIgnore: ReadonlyMap<string, number> = new Map();
   /** The pools that are answered for, and their text, by which a change is told. */
   #pools: readonly Omit<ActivePool, "links">[] = [];
+  #nodeAddress = "";
   #poolsText = "";
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
@@ -182,6 +180,13 @@ export class LocalView {
         ? []
         : [{ name: meta.name, interface: spec.interface ?? "", range }];
     });
+  }
+
+  /** Takes the address or CIDR that the own Node is annotated with; empty: none. */
+  setNodeAddress(text: string): void {
+    if (text === this.#nodeAddress) return;
+    this.#nodeAddress = text;
+    this.#version++;
   }
 
   /**
@@ -308,7 +313,11 @@ export class LocalView {
    * closed for a moment has to get to know everybody anew.
    */
   #selected(): readonly ActivePool[] {
-    const context = { links: this.#links, routes: this.#routes };
+    const context = {
+      links: this.#links,
+      routes: this.#routes,
+      nodeAddress: this.#nodeAddress,
+    };
     return this.#pools.map((pool) => {
       const links = selectPoolLinks(pool, context);
       const awaits = canReachTargets(pool.interface).some((target) =>
@@ -502,9 +511,9 @@ function* unheardProblems(
   }
 }
 
-function isActiveLayer2({ meta, spec }: Eip): boolean {
-  return spec.protocol === LAYER2_PROTOCOL && !spec.disable &&
-    meta.deletionTimestamp === undefined;
+function isActiveLayer2(eip: Eip): boolean {
+  return isServed(eip) && !eip.spec.disable &&
+    eip.meta.deletionTimestamp === undefined;
 }
 
 function namesUsed(announcements: Announcements): ReadonlySet<string> {

@@ -44,6 +44,23 @@ Deno.test("LocalView names the links that are answered on, with what the wire co
   );
 });
 
+Deno.test("LocalView opens the link that the annotation of its Node names where an Eip names none", () => {
+  const { announcements } = new Announced();
+  const view = new LocalView("n1");
+  const prefixes = ["198.51.100.7/24"].flatMap((text) =>
+    parsePrefix(text) ?? []
+  );
+  view.setLinks([link("eth0", 2), { ...link("eth1", 3), prefixes }]);
+  view.setEips([eip("pool", {})]);
+  const opened = (): readonly string[] =>
+    view.links(announcements).map(({ name }) => name);
+  deepStrictEqual(opened(), ["eth0"]);
+  view.setNodeAddress("198.51.100.0/24");
+  deepStrictEqual(opened(), ["eth1"]);
+  view.setNodeAddress("");
+  deepStrictEqual(opened(), ["eth0"]);
+});
+
 Deno.test("LocalView opens the links of an active Eip before it has a VIP", () => {
   const world = new Announced();
   const view = new LocalView("n1");

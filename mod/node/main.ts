@@ -20,6 +20,7 @@ import {
   Controller,
   earliest,
   isBgpWrite,
+  nodeAddressOf,
   NodeProxyDemand,
   Retirement,
   reviewAdmission,
@@ -448,6 +449,9 @@ export class MainCore {
     if (changes.some(({ kind }) => kind === "eip")) {
       this.#local.setEips(this.#cluster.eips.values());
     }
+    this.#local.setNodeAddress(
+      nodeAddressOf(this.#cluster.nodes.get(this.#config.node)),
+    );
     this.#announcements.note(this.#cluster, changes);
     this.#upcoming.note(this.#cluster, changes);
     this.#demand.note(this.#cluster, changes);
@@ -703,6 +707,7 @@ export class MainCore {
       }),
       pools: this.#local.pools(this.#announcements),
       agents: this.#cluster.agents.values(),
+      nodeAddressOf: (node) => nodeAddressOf(this.#cluster.nodes.get(node)),
       isLive: (node) => {
         const view = views.get(node);
         return view !== undefined && view.live && !view.leaving;

@@ -120,6 +120,8 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, at) => item === b[at]);
 }
 
-function viewOf({ vip, links, eligible }: VipPlan): VipView {
-  return { vip, links, eligible };
+function viewOf({ vip, links, eligible, preferences }: VipPlan): VipView {
+  return preferences.length === 0
+    ? { vip, links, eligible }
+    : { vip, links, eligible, preferences };
 }

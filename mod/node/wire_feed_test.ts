@@ -35,6 +35,14 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
     { kind: "synced" },
   ]);
   deepStrictEqual(feed.commands({ ...input, change: NOTHING }), []);
+  const preferred = { ...plan, preferences: [3] };
+  const change = { upserts: [preferred], removes: [] };
+  const { vip, links, eligible, preferences } = preferred;
+  deepStrictEqual(feed.commands({ ...input, change }), [{
+    kind: "vips",
+    upserts: [{ vip, links, eligible, preferences }],
+    removes: [],
+  }]);
 });
 
 Deno.test("WireFeed says again what changed, and nothing else", () => {

@@ -42,6 +42,8 @@ export interface VipView {
   readonly links: readonly string[];
   /** Nodes that may answer for it by their fitness, interface and endpoints, sorted. */
   readonly eligible: readonly string[];
+  /** How much each of them is preferred, 0 to 63, in the same order; absent: not at all. */
+  readonly preferences?: readonly number[];
 }
 
 /** An address that is vetted before it is handed out. */

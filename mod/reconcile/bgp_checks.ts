@@ -19,6 +19,7 @@ import type {
   Node,
 } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
+import { matchesLabels, selectorMistake } from "@/ipam/mod.ts";
 import type { Problem } from "./eip_checks.ts";
 
 /**
@@ -132,9 +133,9 @@ export function duplicatePeerProblem(
   );
   if (same.length === 0) return undefined;
   for (const { meta } of nodes) {
-    if (!selectsLabels(peer.spec.nodeSelector, meta.labels)) continue;
+    if (!matchesLabels(peer.spec.nodeSelector, meta.labels)) continue;
     const other = same.find(({ spec }) =>
-      selectsLabels(spec.nodeSelector, meta.labels)
+      matchesLabels(spec.nodeSelector, meta.labels)
     );
     if (other === undefined) continue;
     return {
@@ -144,36 +145,6 @@ export function duplicatePeerProblem(
     };
   }
   return undefined;
-}
-
-/**
- * Whether a selector of Nodes matches some labels.
- *
- * @param selector The selector; absent matches all.
- * @param labels The labels.
- */
-export function selectsLabels(
-  selector: LabelSelector | undefined,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
-  return Object.entries(matchLabels).every(([key, value]) =>
-    labels[key] === value
-  ) && matchExpressions.every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-      default:
-        return false;
-    }
-  });
 }
 
 function peerAddress({ spec }: BgpPeer): string | undefined {
@@ -256,27 +227,10 @@ function restartProblem(
 function selectorProblem(
   selector: LabelSelector | undefined,
 ): Problem | undefined {
-  for (
-    const { key, operator, values = [] } of selector?.matchExpressions ?? []
-  ) {
-    const field = "spec.nodeSelector.matchExpressions";
-    if (!OPERATORS.includes(operator)) {
-      return invalid(
-        field,
-        `operator "${operator}"`,
-        `write one of ${OPERATORS.join(", ")}`,
-      );
-    }
-    const wantsValues = operator === "In" || operator === "NotIn";
-    if (wantsValues !== (values.length > 0)) {
-      return invalid(
-        field,
-        `${operator} ${wantsValues ? "without" : "with"} values for ${key}`,
-        "In and NotIn have values, Exists and DoesNotExist have none",
-      );
-    }
-  }
-  return undefined;
+  const mistake = selectorMistake(selector);
+  if (mistake === undefined) return undefined;
+  const { field, found, advice } = mistake;
+  return invalid(`spec.nodeSelector.${field}`, found, advice);
 }
 
 function invalid(field: string, found: string, advice: string): Problem {
@@ -295,7 +249,6 @@ const RESTART_TIME_MAX = 4_095;
 const FAMILY_INDEX_MAX = 23;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
-const OPERATORS: readonly string[] = ["In", "NotIn", "Exists", "DoesNotExist"];
 // GoBGP's names, as OpenELB hands them on.
 const AFIS: readonly string[] = [
   "AFI_UNKNOWN",

@@ -5,7 +5,7 @@
  */
 
 import { CONDITION_REASON } from "@/api/conditions.ts";
-import type { AllocationRequest } from "@/ipam/mod.ts";
+import type { AllocationRequest, Asker, PoolProtocol } from "@/ipam/mod.ts";
 import {
   EIP_ADDRESS_ANNOTATION,
   EIP_NAME_ANNOTATION,
@@ -16,6 +16,7 @@ import {
   NODE_PROXY_TYPE_ANNOTATION,
   OPENELB_ANNOTATION,
   OPENELB_ANNOTATION_VALUE,
+  PROTOCOL_ANNOTATION,
   SERVICE_FINALIZER,
 } from "@/api/names.ts";
 import type { Namespace, Service } from "@/api/mod.ts";
@@ -194,12 +195,32 @@ export function allocationRequest(
     familyPolicy: policyOf(service),
     wantedEips: listOf(annotations[EIP_NAME_ANNOTATION] ?? ""),
     wantedIps,
-    namespace: service.meta.namespace,
-    namespaceLabels: namespace?.meta.labels ?? {},
+    ...askerOf(service, namespace),
+    ...protocolOf(annotations[PROTOCOL_ANNOTATION]),
     ports: service.ports.map(({ protocol, port }) => ({ protocol, port })),
     externalTrafficPolicy: service.externalTrafficPolicy,
     selector: service.selector,
   });
+}
+
+/** Who asks: what the rules of pools look at. */
+export function askerOf(
+  service: Service,
+  namespace: Namespace | undefined,
+): Required<Asker> {
+  return {
+    namespace: service.meta.namespace,
+    namespaceLabels: namespace?.meta.labels ?? {},
+    serviceLabels: service.meta.labels,
+  };
+}
+
+/** KubeSphere's console writes the annotation empty where nothing is chosen. */
+function protocolOf(
+  text: string | undefined,
+): { readonly protocol?: PoolProtocol } {
+  const protocol = PROTOCOLS.find((one) => one === text?.trim());
+  return protocol === undefined ? {} : { protocol };
 }
 
 function listOf(text: string): readonly string[] {
@@ -228,3 +249,4 @@ function policyOf(service: Service): AllocationRequest["familyPolicy"] {
 }
 
 const ADDRESSES_PER_SERVICE_MAX = 2;
+const PROTOCOLS: readonly PoolProtocol[] = ["bgp", "layer2", "vip"];

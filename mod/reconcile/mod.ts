@@ -28,6 +28,7 @@ export * from "./eligibility.ts";
 export * from "./event_log.ts";
 export * from "./interface_selection.ts";
 export * from "./link_choice.ts";
+export * from "./node_preferences.ts";
 export * from "./node_proxy_demand.ts";
 export * from "./node_proxy_nodes.ts";
 export * from "./node_proxy_occupied.ts";

@@ -36,6 +36,7 @@ import type { Result } from "@/lang/result.ts";
 import { adoptAddresses, type DoubleUseReport } from "./adoption.ts";
 import {
   allocationRequest,
+  askerOf,
   carriesNodeProxyMarks,
   carriesOurMarks,
   type ClaimConfig,
@@ -153,6 +154,16 @@ export class ServicePlanner {
   /** Notes that the labels of a Namespace changed. */
   noteNamespace(namespace: string): void {
     this.#wake([{ kind: "namespace-changed", namespace }]);
+    const { pools, allocator } = this.#parts;
+    const isRuled = pools.pools.values().some((pool) =>
+      pool.enforceNamespaces && pool.namespaceSelector !== undefined
+    );
+    if (!isRuled) return;
+    for (const key of allocator.services()) {
+      if (key.startsWith(`${namespace}/`) && isServiceKey(key)) {
+        this.#dirty.add(key);
+      }
+    }
   }
 
   /** Notes that addresses became reserved, or are so no more: who has one is to be told. */
@@ -190,6 +201,12 @@ export class ServicePlanner {
       this.#dirty.add(key);
     }
     for (const key of this.#parts.pools.takeBereft()) this.#dirty.add(key);
+    for (const name of this.#parts.pools.takeRuled()) {
+      const uses = this.#parts.allocator.usedOf(name);
+      for (const key of uses.flatMap(({ services }) => services)) {
+        if (isServiceKey(key)) this.#dirty.add(key);
+      }
+    }
     for (
       const [key, double] of adoptAddresses({
         ...this.#parts,
@@ -567,8 +584,26 @@ export class ServicePlanner {
         `The annotation ${NODE_PROXY_TYPE_ANNOTATION} is "${proxy}", which asks for nothing: write deployment or daemonset for the addresses of nodes, or remove it`,
       );
     }
-    const reserved = this.#reservedOf(held);
-    return reserved && claim(reserved.reason, reserved.message);
+    const doubt = this.#ruleAgainst(service, held) ?? this.#reservedOf(held);
+    return doubt && claim(doubt.reason, doubt.message);
+  }
+
+  /** Which rule of a pool would not give a Service what it has; it keeps it all the same. */
+  #ruleAgainst(
+    service: Service,
+    held: readonly HeldAddress[],
+  ): { readonly reason: string; readonly message: string } | undefined {
+    const { allocator, state } = this.#parts;
+    const rule = allocator.ruleAgainst(
+      held,
+      askerOf(service, state.namespaces.get(service.meta.namespace)),
+    );
+    if (rule === undefined) return undefined;
+    const { reason, message, advice } = rule.refusal;
+    return {
+      reason,
+      message: `${rule.address} stays although ${message}: ${advice}`,
+    };
   }
 
   /** What else has an address that a Service has; it keeps it all the same. */

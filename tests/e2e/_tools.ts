@@ -109,17 +109,30 @@ export function startArping(
  *
  * @param lines All its lines.
  */
-function arpingResult(lines: readonly string[]): ArpingResult {
+export function arpingResult(lines: readonly string[]): ArpingResult {
   const text = lines.join("\n");
   const totals = /^(\d+) packets transmitted, (\d+) packets received/m;
   const [, sent, received] = (totals.exec(text) ?? []).map(Number);
   if (sent === undefined || received === undefined) {
     throw new Error(`arping did not end well: ${text}`);
   }
-  const macs = [...text.matchAll(/bytes from ([0-9a-f:]{17}) /g)]
-    .map(([, mac]) => mac ?? "");
   // More than one answer to a request counts for one.
-  return { sent, answered: Math.min(sent, received), macs: [...new Set(macs)] };
+  return {
+    sent,
+    answered: Math.min(sent, received),
+    macs: arpingMacs(lines),
+  };
+}
+
+/**
+ * The MAC addresses that answered `arping` so far, each once.
+ *
+ * @param lines What it has printed.
+ */
+export function arpingMacs(lines: readonly string[]): readonly string[] {
+  const macs = [...lines.join("\n").matchAll(/bytes from ([0-9a-f:]{17}) /g)]
+    .map(([, mac]) => mac ?? "");
+  return [...new Set(macs)];
 }
 
 /**

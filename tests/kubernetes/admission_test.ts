@@ -64,7 +64,9 @@ testOnKubernetes(
     for (const { name, ...row } of REFUSALS) {
       // deno-lint-ignore no-await-in-loop -- one step after the other
       await step(
-        `${name} is refused in OpenELB's words`,
+        row.bySchema === true
+          ? `${name} is refused by the schema`
+          : `${name} is refused in OpenELB's words`,
         () => refuse(lab, row),
       );
     }
@@ -115,6 +117,41 @@ const REFUSALS: readonly Refusal[] = [
     text: /already exists a default EIP/,
   },
   {
+    name:
+      "a preference by a selector that is none, beside an Eip with right ones",
+    before: {
+      address: "198.51.100.1",
+      enforceNamespaces: true,
+      namespaces: ["default"],
+      serviceSelector: { matchLabels: { tier: "web" } },
+      nodeSelector: {
+        matchExpressions: [{ key: "rack", operator: "NotIn", values: ["r9"] }],
+      },
+      preferredNodes: [
+        { weight: 100, preference: { matchLabels: { rack: "r1" } } },
+        { weight: 1, preference: {} },
+      ],
+    },
+    spec: {
+      address: "198.51.100.2",
+      preferredNodes: [{
+        weight: 1,
+        preference: { matchExpressions: [{ key: "rack", operator: "In" }] },
+      }],
+    },
+    text:
+      /spec\.preferredNodes\[0\]\.preference\.matchExpressions cannot be In without values/,
+  },
+  {
+    name: "a weight above 100",
+    bySchema: true,
+    spec: {
+      address: "198.51.100.2",
+      preferredNodes: [{ weight: 101, preference: {} }],
+    },
+    text: /spec\.preferredNodes\[0\]\.weight/,
+  },
+  {
     name: "a BgpPeer whose neighbor is a name",
     plural: "bgppeers",
     spec: { conf: { neighborAddress: "router", peerAs: 1 } },
@@ -136,6 +173,8 @@ interface Refusal {
   readonly isDefault?: boolean;
   readonly plural?: string;
   readonly version?: string;
+  /** Whether the definition refuses it, before any webhook is asked. */
+  readonly bySchema?: boolean;
 }
 
 async function certify(lab: KubernetesLab): Promise<void> {
@@ -213,13 +252,14 @@ async function refuse(
     answer = await lab.plane.request("POST", path, object);
     return answer.code !== 201;
   }, { timeoutMs: WAIT_MS_MAX, what: () => "It is stored" });
-  strictEqual(answer?.code, 403);
+  strictEqual(answer?.code, row.bySchema === true ? 422 : 403);
   const message = String(answer?.body["message"]);
+  match(message, row.text);
+  if (row.bySchema === true) return;
   match(
     message,
     /admission webhook "[a-z]+\.network\.kubesphere\.io" denied/,
   );
-  match(message, row.text);
 }
 
 async function editAddress(lab: KubernetesLab): Promise<void> {

@@ -13,7 +13,9 @@ import type { MacAddr } from "@/addr/mac_addr.ts";
 import {
   type Claim,
   compareClaims,
+  ownClaim,
   ownFlags,
+  preferenceOf,
   standingOf,
   strongestHolder,
 } from "./claim.ts";
@@ -238,8 +240,12 @@ function heedRival(
   // nor we its; that it leaves is in the view.
   const flags = { ...ownFlags(state), unsure: false };
   const standing = standingOf(flags, vip.leavingMs !== undefined);
-  const own: Claim = { standing, fellow: state.self };
-  const theirs: Claim = { standing: fellow.viewLeaving ? 2 : 0, fellow };
+  const own: Claim = { ...ownClaim(state, vip), standing };
+  const theirs: Claim = {
+    standing: fellow.viewLeaving ? 2 : 0,
+    preference: preferenceOf(vip, fellow),
+    fellow,
+  };
   if (compareClaims(vip, theirs, own) < 0) {
     vip.claimedBy = { mac, fellow };
     state.dirty.add(vip);

@@ -94,9 +94,14 @@ export class ReportStage {
   }
 
   /** An Eip of layer2. */
-  eip(name: string, spec: Raw, annotations: Raw = {}): this {
+  eip(
+    name: string,
+    spec: Raw,
+    annotations: Raw = {},
+    labels: Raw = {},
+  ): this {
     this.cluster.putEip(value(projectEip({
-      metadata: this.#meta({ name, annotations }),
+      metadata: this.#meta({ name, annotations, labels }),
       spec: { protocol: "layer2", ...spec },
     })));
     return this;

@@ -9,6 +9,7 @@ import {
   NODE_PROXY_TYPE_ANNOTATION,
   OPENELB_ANNOTATION,
   OPENELB_ANNOTATION_VALUE,
+  PROTOCOL_ANNOTATION,
 } from "@/api/names.ts";
 import {
   type FamilyExplanation,
@@ -94,6 +95,8 @@ export function poolSentence(
       return "does not have the address that the Service names";
     case "unbound":
       return `is neither bound to the namespace ${namespace} nor the default`;
+    case "other-protocol":
+      return `is of protocol ${pool.protocol}, and the annotation ${PROTOCOL_ANNOTATION} asks for another`;
     case "default-unused":
       return `is the default, which is used only where no Eip is bound to the namespace; ${namespace} has one`;
   }
