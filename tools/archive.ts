@@ -121,7 +121,8 @@ case \${1:-} in
   demo) allow=--allow-all ;;
   *) allow='${AGENT_PERMISSIONS.join(" ")}' ;;
 esac
-# shellcheck disable=SC2086 -- flags, a word each
+# Flags, a word each.
+# shellcheck disable=SC2086
 exec "$here/deno" run ${RUN_FLAGS.join(" ")} \\
   ${AGENT_V8_FLAGS} \\
   $allow \${FOGHORN_DENO_FLAGS:-} "$here/lib/foghorn.js" "$@"

@@ -10,16 +10,11 @@ import { ROOT } from "../../tools/entry_points.ts";
 import { ownPlatform } from "../../tools/platforms.ts";
 import type { Need } from "../support/needs.ts";
 
-/**
- * Unpacks it to a folder that is only in this sandbox.
- *
- * @param folder Where its content shall be; what was there is hidden.
- */
-export async function unpackArchive(folder: string): Promise<void> {
+/** Unpacks it, as docs/install.md has it, to a folder that is only in this sandbox. */
+export async function unpackArchive(): Promise<void> {
   await must("mount", ["-t", "tmpfs", "tmpfs", TOP]);
-  await Deno.mkdir(folder, { recursive: true });
-  const strip = "--strip-components=1";
-  await must("tar", ["-xzf", ARCHIVE.pathname, strip, "-C", folder]);
+  await must("tar", ["-xzf", ARCHIVE.pathname, "-C", TOP]);
+  await Deno.symlink(NAME, FOLDER);
 }
 
 /** The need of an archive that was built. */
@@ -34,8 +29,9 @@ export function archiveNeed(): Need {
   return { kind: "told", lack };
 }
 
-/** Where the archive is unpacked, as docs/install.md has it. */
+/** Where the archive is found. */
 export const FOLDER = "/opt/foghorn";
 
 const TOP = "/opt";
-const ARCHIVE = new URL(`dist/${archiveName(ownPlatform())}.tar.gz`, ROOT);
+const NAME = archiveName(ownPlatform());
+const ARCHIVE = new URL(`dist/${NAME}.tar.gz`, ROOT);

@@ -22,7 +22,7 @@ const VIPS = ["192.168.0.91", "2001:db8::91"];
 testSandboxed(
   "agents out of the archive answer, hand over, and need nothing else",
   async () => {
-    await unpackArchive(FOLDER);
+    await unpackArchive();
     const program = [...BARE, `${FOLDER}/foghorn`];
     const [tool = "", ...args] = program;
     const version = await must(tool, [...args, "version"]);
@@ -53,7 +53,7 @@ testSandboxed(
     deepStrictEqual(await ndisc6(six), [lab.node(owner6).host.mac]);
     const words = (await Deno.readTextFile(`/proc/${agent?.pid}/cmdline`))
       .split("\0");
-    strictEqual(words[0], `${FOLDER}/deno`);
+    strictEqual(words[0], `${await Deno.realPath(FOLDER)}/deno`);
     deepStrictEqual(
       words.filter((word) => word.startsWith("--allow")),
       [...AGENT_PERMISSIONS],

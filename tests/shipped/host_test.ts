@@ -66,7 +66,7 @@ Deno.test("commandWords() splits a variable that is a word, and no other", () =>
 testSandboxed(
   "the line of the unit answers, as a user of its own with two capabilities",
   async () => {
-    await unpackArchive(FOLDER);
+    await unpackArchive();
     await using lab = await labOfUnit({ FOGHORN_FLAGS: "--log-level=warning" });
     await using _end = containerEnd();
     await lab.nobodyAnswers(VIP);

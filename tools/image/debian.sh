@@ -22,6 +22,7 @@ keyring=${DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
 # mirror_of LABEL DEFAULT: where this machine has a part of Debian from.
 mirror_of() {
+  # shellcheck disable=SC2016
   apt-get indextargets --format '$(REPO_URI) $(LABEL)' 2>/dev/null |
     awk -v label="$1" -v mirror="$2" \
       '$2 == label { mirror = $1; exit } END { print mirror }'
