@@ -41,7 +41,9 @@ export function containerEnd(): AsyncDisposable {
     async [Symbol.asyncDispose](): Promise<void> {
       if (await succeeds("crun", [...CRUN_FLAGS, "state", ID])) {
         // crun looks for processes in a control group, which there is none of.
-        Deno.kill(await firstProcess(), "SIGKILL");
+        const pid = await firstProcess();
+        // Zero, which would mean us all, for one that has ended.
+        if (pid > 0) Deno.kill(pid, "SIGKILL");
       }
     },
   };

@@ -157,7 +157,9 @@ export async function syscallGroups(): Promise<
 function userOf(
   dynamic: string,
 ): { readonly uid: number; readonly gid: number } {
-  return dynamic === "yes" ? { uid: 61_234, gid: 61_234 } : { uid: 0, gid: 0 };
+  return dynamic === "yes"
+    ? { uid: DYNAMIC_ID, gid: DYNAMIC_ID }
+    : { uid: 0, gid: 0 };
 }
 
 function rulesOf(
@@ -190,6 +192,9 @@ function rulesOf(
 function missing(name: string): never {
   throw new Error(`There is no ${name}`);
 }
+
+/** Of those that systemd gives out for the time a service runs. */
+export const DYNAMIC_ID = 61_234;
 
 // linux/socket.h
 const FAMILIES: Readonly<Record<string, number>> = {

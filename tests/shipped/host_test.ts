@@ -10,7 +10,7 @@ import { CAPABILITIES } from "@/manifests/mod.ts";
 import { LabCluster, must, programOf } from "@/lab/mod.ts";
 import { allAnswered, ARPING } from "../support/link_tools.ts";
 import { addressed } from "../support/lab_services.ts";
-import { command, testNeeding } from "../support/needs.ts";
+import { command, type Need, testNeeding } from "../support/needs.ts";
 import { MAIN, testSandboxed } from "../support/sandboxed.ts";
 import { archiveNeed, FOLDER, unpackArchive } from "./_archive.ts";
 import {
@@ -22,6 +22,7 @@ import {
 import { readOnlyBind } from "./_oci_runtime.ts";
 import {
   commandWords,
+  DYNAMIC_ID,
   parseService,
   serviceSpec,
   syscallGroups,
@@ -93,8 +94,19 @@ testSandboxed(
       [],
     );
   },
-  [ARPING, CRUN, SYSTEMD_ANALYZE, archiveNeed()],
+  [ARPING, CRUN, SYSTEMD_ANALYZE, archiveNeed(), secondUser()],
 );
+
+/** The need of a user besides the one this runs as, whom an ordinary user's sandbox does not have. */
+function secondUser(): Need {
+  const map = Deno.readTextFileSync("/proc/self/uid_map").trim();
+  const has = map.split("\n").some((line) => {
+    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return first <= DYNAMIC_ID && DYNAMIC_ID < first + count;
+  });
+  const lack = "the sandbox has no second user: run as root";
+  return { kind: "told", lack: has ? undefined : lack };
+}
 
 /** A lab whose one node runs what the unit says. */
 async function labOfUnit(
