@@ -38,14 +38,17 @@ import {
   portOf,
   setSysctl,
 } from "@/lab/mod.ts";
-import { programOf } from "@/lab/program.ts";
 import { gratuitousArpRequest } from "@/layer2/mod.ts";
 import { METRICS } from "@/obs/metrics.ts";
 import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { clusterIdOf, FELLOW_GROUP, nodeIdOf } from "@/wire/fellow.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
-import { buildLab, MAIN, testSandboxed } from "../support/sandboxed.ts";
+import {
+  buildLab,
+  programUnderTest,
+  testSandboxed,
+} from "../support/sandboxed.ts";
 import { echoRequest } from "./_ping.ts";
 import {
   isReached,
@@ -55,7 +58,7 @@ import {
   until,
 } from "./_stage.ts";
 import { cutReplies, NFT } from "./_silence.ts";
-import { ipOn } from "./_tools.ts";
+import { ipOn } from "../support/link_tools.ts";
 
 testSandboxed("every metric changes with what it counts", async (t) => {
   await using lab = await buildLab({ nodes: 2, vips: [VIP4, VIP6] });
@@ -379,7 +382,7 @@ async function agents(
     const judged = (state: string) => `foghorn_kube_proxy{state="${state}"}`;
     await series.reads("n2", judged("absent"), (value) => value === 1);
     const proxy = new LabProcess("n2", [
-      ...programOf(MAIN).helper,
+      ...programUnderTest().helper,
       ...["lab-backend", "--name", "n2", "--port", "10256"],
     ], { name: "health port of n2" });
     await series.reads("n2", judged("healthy"), (value) => value === 1);

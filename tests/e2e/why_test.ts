@@ -7,12 +7,7 @@
 
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import {
-  LAB_KUBECONFIG,
-  type LabCluster,
-  LabProcess,
-  programOf,
-} from "@/lab/mod.ts";
+import { LAB_KUBECONFIG, type LabCluster, LabProcess } from "@/lab/mod.ts";
 import { UNANSWERED_AFTER_MS } from "@/node/announced_conditions.ts";
 import type { StatusReport, WhyReport } from "@/node/mod.ts";
 import {
@@ -21,7 +16,11 @@ import {
   event,
   servicePath,
 } from "../support/lab_services.ts";
-import { buildLab, MAIN, testSandboxed } from "../support/sandboxed.ts";
+import {
+  buildLab,
+  programUnderTest,
+  testSandboxed,
+} from "../support/sandboxed.ts";
 import { rankedNodes, type StepFunction, stepsOf, until } from "./_stage.ts";
 
 testSandboxed("status and why say what is, and why it is not", async (t) => {
@@ -305,7 +304,7 @@ async function foghorn(
   host: string,
   ...args: readonly string[]
 ): Promise<{ readonly code: number; readonly text: string }> {
-  const command = [...programOf(MAIN).helper, ...args];
+  const command = [...programUnderTest().helper, ...args];
   const process = new LabProcess(host, command, {
     name: `foghorn ${args.join(" ")}`,
     env: { KUBECONFIG: "" },

@@ -6,8 +6,8 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import { LabProcess, must } from "@/lab/mod.ts";
-import { command, type Need } from "../support/needs.ts";
-import { MOVE_MS_MAX, until } from "./_stage.ts";
+import { command, type Need } from "./needs.ts";
+import { until } from "./waiting.ts";
 
 /** Asks by ARP. */
 export const ARPING: Need = command("arping");
@@ -74,7 +74,7 @@ export async function allAnswered(
     deepStrictEqual(last.macs.filter((other) => other !== mac), []);
     return last.sent > 0 && last.answered === last.sent;
   }, {
-    timeoutMs: MOVE_MS_MAX,
+    timeoutMs: ANSWERED_MS_MAX,
     what: () =>
       `${mac} answers ${last?.answered} of ${last?.sent} requests for ${vip}`,
   });
@@ -174,3 +174,5 @@ export function ipOn(
 }
 
 const NDISC6_WAIT_MS = 1_000;
+/** Longest until all requests are answered, on a busy machine. */
+const ANSWERED_MS_MAX = 15_000;
