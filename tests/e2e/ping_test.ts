@@ -11,7 +11,7 @@ import { setSysctl } from "@/lab/mod.ts";
 import { command } from "../support/needs.ts";
 import { PING, ping, type PingOptions, type PingResult } from "./_ping.ts";
 import { MOVE_MS_MAX, type Stage, testOnStage, until } from "./_stage.ts";
-import { ipOn, onHost } from "./_tools.ts";
+import { ipOn, onHost } from "../support/link_tools.ts";
 
 const VIP4 = "192.168.0.91";
 const VIP6 = "2001:db8::91";

@@ -23,7 +23,7 @@ import {
   arpingResult,
   NDISC6,
   startArping,
-} from "./_tools.ts";
+} from "../support/link_tools.ts";
 
 const VIPS = ["192.168.0.91", "2001:db8::91"];
 
