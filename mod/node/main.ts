@@ -19,6 +19,7 @@ import {
   ClusterState,
   Controller,
   earliest,
+  isBgpMarked,
   isBgpWrite,
   NodeProxyDemand,
   Retirement,
@@ -555,9 +556,11 @@ export class MainCore {
     const needs = {
       leads: this.#controls || this.#ledAtTheEnd,
       // Who does not give addresses out any more does not know.
-      hasMarks: allocator?.pools().some(({ name }) =>
-        (allocator.usage(name)?.used ?? 0) > 0
-      ),
+      hasMarks: allocator &&
+        (isBgpMarked(this.#bgpTables) ||
+          allocator.pools().some(({ name }) =>
+            (allocator.usage(name)?.used ?? 0) > 0
+          )),
     };
     for (const write of this.#hold.plan(needs, at)) this.#write(write);
     if (this.#hold.state === "goes" && this.#watches.allListed()) {
@@ -578,13 +581,16 @@ export class MainCore {
     }
     if ((this.#retireDueMs ?? 0) <= at.nowMs) {
       this.#retireDueMs = at.nowMs + RETIRE_INTERVAL_MS;
-      this.#outbox.put(this.#retirement.plan(this.#cluster, at));
+      this.#outbox.put(
+        this.#retirement.plan(this.#cluster, this.#bgpTables, at),
+      );
     }
     for (const write of this.#outbox.take()) {
-      this.#unanswered++;
+      if (isOfController(write)) this.#unanswered++;
       this.#write(write);
     }
-    if (this.#unanswered > 0 || !this.#retirement.isDone(this.#cluster)) return;
+    if (this.#unanswered > 0) return;
+    if (!this.#retirement.isDone(this.#cluster, this.#bgpTables)) return;
     const writes = this.#hold.release();
     for (const write of writes) this.#write(write);
     if (writes.length > 0) this.#retireDueMs = undefined;
