@@ -13,6 +13,7 @@ import { httpGet } from "@/lab/http_get.ts";
 import { type LabHost, setSysctl } from "@/lab/network.ts";
 import { LabNode, type NodeSetup } from "@/lab/node.ts";
 import { LabProcess } from "@/lab/process.ts";
+import type { LabProgram } from "@/lab/program.ts";
 import { until } from "../support/waiting.ts";
 
 /** How kube-proxy forwards. */
@@ -169,8 +170,12 @@ export class KubeNode extends LabNode {
   }
 
   /** What is run as its agent. */
-  protected override agentCommand(flags: readonly string[]): readonly string[] {
-    return this.#setup.foreign?.command(this.host) ?? super.agentCommand(flags);
+  protected override agentCommand(
+    flags: readonly string[],
+    program: LabProgram,
+  ): readonly string[] {
+    return this.#setup.foreign?.command(this.host) ??
+      super.agentCommand(flags, program);
   }
 
   #startProxy(): void {
