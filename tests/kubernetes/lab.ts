@@ -58,8 +58,8 @@ export interface KubernetesLabOptions {
   readonly program: LabProgram;
   /** How kube-proxy forwards, node by node, `n1` first: so many nodes there are. */
   readonly proxyModes: readonly ProxyMode[];
-  /** Whether our kinds exist; yes when absent. */
-  readonly kinds?: boolean;
+  /** Whether our kinds exist, or as what they were defined; as they are now when absent. */
+  readonly kinds?: boolean | readonly unknown[];
   /** How many nodes have an agent, `n1` first; all when absent. */
   readonly agents?: number;
   /** What is run as the agent; ours when absent. */
@@ -323,11 +323,13 @@ export class KubernetesLab implements AsyncDisposable {
     await Deno.remove(LAB_FOLDER, { recursive: true });
   }
 
-  async #prepare(kinds: boolean): Promise<void> {
+  async #prepare(kinds: boolean | readonly unknown[]): Promise<void> {
     await this.objects.createProxyPermissions();
     await this.objects.createPermissions();
     await Promise.all([
-      ...(kinds ? [this.objects.createKinds()] : []),
+      ...(kinds === false
+        ? []
+        : [this.objects.createKinds(kinds === true ? undefined : kinds)]),
       ...this.nodes.map(async (node) => {
         await this.objects.createNode(node.host);
         await this.#giveToken(node);
