@@ -8,6 +8,7 @@ import { ENVIRONMENT, NAMESPACE_DEFAULT } from "@/api/names.ts";
 import { MainHost } from "@/host/mod.ts";
 import {
   brokenParts,
+  type HttpAddress,
   type HttpServer,
   type HttpSource,
   MetricsPage,
@@ -87,7 +88,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       "Cannot tell which node this is: set NODE_NAME or use --node-name with the name of its Node object",
     );
   }
-  const address = hostAndPort(options.httpAddress, "Cannot listen on");
+  const address = listenAddress(options.httpAddress);
   const proxy = options.kubeProxyHealth === "off"
     ? undefined
     : hostAndPort(options.kubeProxyHealth, "Cannot ask for health at");
@@ -133,7 +134,7 @@ function failoverPatienceMs(text: string): number {
 interface AgentStart {
   readonly node: string;
   readonly namespace: string;
-  readonly address: HostAndPort;
+  readonly address: HttpAddress;
   /** The health port of kube-proxy; undefined: it is not asked. */
   readonly proxy: HostAndPort | undefined;
   /** The metrics port of kube-proxy; undefined: it is not asked. */
@@ -389,8 +390,13 @@ function hostAndPort(text: string, failure: string): HostAndPort {
       `${failure} "${text}": write an address and a port, like 127.0.0.1:7473 or [::1]:7473`,
     );
   }
-  const hostname = match[1] ?? match[2] ?? "";
-  return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
+  return { hostname: match[1] ?? match[2] ?? "", port };
+}
+
+/** Where to listen; without a host on every address. */
+function listenAddress(text: string): HttpAddress {
+  const { hostname, port } = hostAndPort(text, "Cannot listen on");
+  return { ...(hostname === "" ? {} : { hostname }), port };
 }
 
 /** How often memory that a burst has freed is given back. */

@@ -116,8 +116,8 @@ function addAgent(program: Command): void {
     )
     .option(
       "--http-address <address>",
-      "where /healthz, /readyz and /metrics are served; /api/v1 is for this machine only",
-      "0.0.0.0:7473",
+      "where /healthz, /readyz and /metrics are served, on every address without one; /api/v1 is for this machine only",
+      ":7473",
     )
     .option(
       "--webhook-port <port>",

@@ -140,7 +140,7 @@ function probe(
 /** Arguments of the program. */
 export const AGENT_ARGS: readonly string[] = [
   "agent",
-  `--http-address=0.0.0.0:${HTTP_PORT.number}`,
+  `--http-address=:${HTTP_PORT.number}`,
   `--webhook-port=${WEBHOOK_PORT.number}`,
   `--installation=${FOGHORN_NAME}`,
   "--log-format=json",

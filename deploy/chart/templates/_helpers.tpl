@@ -55,7 +55,7 @@ imagePullPolicy: {{ $speaker.image.pullPolicy }}
 {{- end }}
 args:
   - agent
-  - --http-address=0.0.0.0:{{ $speaker.monitorPort }}
+  - --http-address=:{{ $speaker.monitorPort }}
   - --webhook-port={{ $root.Values.controller.webhookPort }}
   - --installation={{ include "foghorn.fullname" $root }}
   - --log-format=json
