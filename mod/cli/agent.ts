@@ -11,7 +11,9 @@ import {
   type HttpAddress,
   type HttpServer,
   type HttpSource,
+  MetricsGate,
   MetricsPage,
+  MetricsServer,
   missingParts,
   samplesOf,
   serveHttp,
@@ -42,12 +44,17 @@ import {
   RECORDING_FORMAT,
 } from "@/obs/mod.ts";
 import type { LogSink } from "@/port/log_sink.ts";
-import type { RecordingSink } from "@/port/node_ports.ts";
 import type { ClaimConfig } from "@/reconcile/mod.ts";
-import { Admission, webhookPort } from "./admission.ts";
+import { Admission, metricsSecurePort, webhookPort } from "./admission.ts";
 import { CountingApi } from "./counting_api.ts";
+import {
+  type HostAndPort,
+  hostAndPort,
+  listenAddress,
+} from "./host_and_port.ts";
 import { logOptions, startLogs } from "./logs.ts";
 import type { OpenelbFlag } from "./openelb_flags.ts";
+import { type OpenRecording, openRecording } from "./recording_file.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 import { agentWatches } from "./watch_specs.ts";
@@ -65,6 +72,7 @@ export interface AgentOptions {
   readonly kubeProxyHealth: string;
   readonly kubeProxyMetrics: string;
   readonly webhookPort: string;
+  readonly metricsSecurePort: string;
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
@@ -96,7 +104,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     ? undefined
     : hostAndPort(options.kubeProxyMetrics, "Cannot ask for the mode at");
   failoverPatienceMs(options.failoverPatience);
-  webhookPort(options.webhookPort);
+  securePortOf(options);
   const logs = await startLogs(
     logOptions(options.logLevel, options.logFormat),
   );
@@ -155,6 +163,7 @@ interface AgentParts {
   readonly metrics: MetricsPage;
   readonly server: HttpServer;
   readonly admission: Admission | undefined;
+  readonly metricsServer: MetricsServer | undefined;
 }
 
 /** Starts an agent and waits for its end; its exit code. */
@@ -213,18 +222,19 @@ async function buildAgent(
     encodeRecordingLine({ kind: "start", format: RECORDING_FORMAT, config }),
   );
   const core = new MainCore(config);
-  const admission = admissionOf(start, { api, core, clock });
   const metrics = new MetricsPage((): readonly MetricSample[] => [
     { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
     ...samplesOf(core.view, instant()),
     ...api.samples(),
     ...admission?.samples() ?? [],
   ]);
+  const metricsServer = metricsServerOf(start, { api, clock, page: metrics });
+  const admission = admissionOf(start, { api, core, clock, metricsServer });
   // Before anything runs that would have to be stopped again.
   const server = serveHttp(start.address, {
     unhealthy: () => brokenParts(core.view, instant()),
     notReady: () => missingParts(core.view, instant()),
-    metrics,
+    metrics: shownMetrics(start, metrics),
     reports: reportsOf(core, config.claim, instant),
   });
   const reactor = new Reactor();
@@ -259,7 +269,40 @@ async function buildAgent(
     metrics,
     server,
     admission,
+    metricsServer,
   };
+}
+
+/** The server of metrics over TLS; undefined where none is wanted. */
+function metricsServerOf(
+  { logs, options }: AgentStart,
+  { api, clock, page }: {
+    readonly api: CountingApi;
+    readonly clock: SystemClock;
+    readonly page: MetricsPage;
+  },
+): MetricsServer | undefined {
+  const port = securePortOf(options);
+  return port === undefined ? undefined : new MetricsServer({
+    ...{ address: { port }, page, logs },
+    gate: new MetricsGate(api, () => clock.nowMs()),
+  });
+}
+
+/** What the plain port shows of metrics. */
+function shownMetrics(
+  { options }: AgentStart,
+  page: MetricsPage,
+): HttpSource["metrics"] {
+  const securePort = securePortOf(options);
+  return securePort === undefined ? page : { securePort };
+}
+
+function securePortOf(options: AgentOptions): number | undefined {
+  return metricsSecurePort(
+    options.metricsSecurePort,
+    webhookPort(options.webhookPort),
+  );
 }
 
 /** What the agent tells of the cluster and of itself, made when it is asked. */
@@ -279,10 +322,11 @@ function reportsOf(
 /** The webhook; undefined where none is wanted. */
 function admissionOf(
   { namespace, logs, options }: AgentStart,
-  { api, core, clock }: {
+  { api, core, clock, metricsServer }: {
     readonly api: CountingApi;
     readonly core: MainCore;
     readonly clock: SystemClock;
+    readonly metricsServer: MetricsServer | undefined;
   },
 ): Admission | undefined {
   const port = webhookPort(options.webhookPort);
@@ -290,6 +334,7 @@ function admissionOf(
     ...{ port, namespace, api, logs },
     wallMs: () => clock.wallMs(),
     review: (request) => core.view.review(request),
+    onCertificate: (pair) => metricsServer?.use(pair),
   });
 }
 
@@ -347,56 +392,7 @@ async function closeAll(parts: AgentParts): Promise<void> {
   parts.recording?.close();
   await parts.server.close();
   await parts.admission?.close();
-}
-
-interface OpenRecording {
-  readonly sink: RecordingSink;
-  close(): void;
-}
-
-async function openRecording(
-  path: string | undefined,
-): Promise<OpenRecording | undefined> {
-  if (path === undefined) return undefined;
-  const file = await Deno.open(path, {
-    write: true,
-    create: true,
-    append: true,
-  });
-  const encoder = new TextEncoder();
-  return {
-    sink: {
-      line: (text) => {
-        const bytes = encoder.encode(`${text}\n`);
-        for (let at = 0; at < bytes.length;) {
-          at += file.writeSync(bytes.subarray(at));
-        }
-      },
-    },
-    close: () => file.close(),
-  };
-}
-
-interface HostAndPort {
-  readonly hostname: string;
-  readonly port: number;
-}
-
-function hostAndPort(text: string, failure: string): HostAndPort {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new UsageError(
-      `${failure} "${text}": write an address and a port, like 127.0.0.1:7473 or [::1]:7473`,
-    );
-  }
-  return { hostname: match[1] ?? match[2] ?? "", port };
-}
-
-/** Where to listen; without a host on every address. */
-function listenAddress(text: string): HttpAddress {
-  const { hostname, port } = hostAndPort(text, "Cannot listen on");
-  return { ...(hostname === "" ? {} : { hostname }), port };
+  await parts.metricsServer?.close();
 }
 
 /** How often memory that a burst has freed is given back. */

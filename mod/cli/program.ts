@@ -16,6 +16,7 @@ import {
 import {
   FOGHORN_NAME,
   LOAD_BALANCER_CLASS_DEFAULT,
+  METRICS_SECURE_PORT,
   NAMESPACE_DEFAULT,
   WEBHOOK_PORT_DEFAULT,
 } from "@/api/names.ts";
@@ -125,6 +126,11 @@ function addAgent(program: Command): void {
       String(WEBHOOK_PORT_DEFAULT),
     )
     .option(
+      "--metrics-secure-port <port>",
+      "where /metrics is served over TLS instead, to tokens that may GET it (TokenReview, SubjectAccessReview); 0 for plain metrics beside /healthz",
+      "0",
+    )
+    .option(
       "--kube-proxy-health <address>",
       "where kube-proxy says whether it is healthy: a node where it is not hands its addresses over; off to ignore it",
       "127.0.0.1:10256",
@@ -161,6 +167,11 @@ function addManifests(program: Command): void {
     .option("--sys-nice", "let the thread that answers have a priority", false)
     .option("--pod-monitor", "with a PodMonitor of the Prometheus operator")
     .option("--network-policy", "with a NetworkPolicy")
+    .option(
+      "--secure-metrics",
+      `metrics over TLS on port ${METRICS_SECURE_PORT}, for tokens that may read them`,
+      false,
+    )
     .action(async (options: ManifestOptions) => {
       const { printManifests } = await import("./manifests.ts");
       write(Deno.stdout, printManifests(options));

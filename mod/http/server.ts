@@ -24,8 +24,8 @@ export interface HttpSource {
   unhealthy(): readonly NotReady[];
   /** The parts that are not ready yet; empty: ready. */
   notReady(): readonly NotReady[];
-  /** The metrics. */
-  readonly metrics: MetricsPage;
+  /** The metrics; the port where they are served over TLS alone instead. */
+  readonly metrics: MetricsPage | { readonly securePort: number };
   /** What `/api/v1` shows. */
   readonly reports: ReportSource;
 }
@@ -165,7 +165,14 @@ async function answer(
     case "/readyz":
       return verdict(source.notReady());
     case "/metrics": {
-      const page = await source.metrics.render();
+      const { metrics } = source;
+      if ("securePort" in metrics) {
+        return text(
+          403,
+          `Metrics are on https port ${metrics.securePort}, for tokens that may read them\n`,
+        );
+      }
+      const page = await metrics.render();
       return new Response(page.text, {
         headers: { "content-type": page.type },
       });
