@@ -15,6 +15,7 @@ import {
   MetricsPage,
   MetricsServer,
   missingParts,
+  openelbSamplesOf,
   samplesOf,
   serveHttp,
 } from "@/http/mod.ts";
@@ -37,10 +38,12 @@ import {
   sourceOf,
   statusReport,
   whyService,
+  type WireConfig,
 } from "@/node/mod.ts";
 import {
   encodeRecordingLine,
   type MetricSample,
+  OPENELB_METRICS,
   RECORDING_FORMAT,
 } from "@/obs/mod.ts";
 import type { LogSink } from "@/port/log_sink.ts";
@@ -73,6 +76,7 @@ export interface AgentOptions {
   readonly kubeProxyMetrics: string;
   readonly webhookPort: string;
   readonly metricsSecurePort: string;
+  readonly openelbMetrics: boolean;
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
@@ -204,7 +208,7 @@ async function buildAgent(
   start: AgentStart,
   exit: (code: number) => void,
 ): Promise<AgentParts> {
-  const { node, namespace, logs, options: { kubeconfig, record } } = start;
+  const { namespace, logs, options: { kubeconfig, record } } = start;
   const access = await loadClusterAccess(
     kubeconfig === undefined ? {} : { kubeconfig },
   );
@@ -222,28 +226,19 @@ async function buildAgent(
     encodeRecordingLine({ kind: "start", format: RECORDING_FORMAT, config }),
   );
   const core = new MainCore(config);
-  const metrics = new MetricsPage((): readonly MetricSample[] => [
-    { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
+  const metrics = metricsPage(start, (): readonly MetricSample[] => [
     ...samplesOf(core.view, instant()),
     ...api.samples(),
     ...admission?.samples() ?? [],
+    ...start.options.openelbMetrics ? openelbSamplesOf(core.view) : [],
   ]);
   const metricsServer = metricsServerOf(start, { api, clock, page: metrics });
   const admission = admissionOf(start, { api, core, clock, metricsServer });
   // Before anything runs that would have to be stopped again.
-  const server = serveHttp(start.address, {
-    unhealthy: () => brokenParts(core.view, instant()),
-    notReady: () => missingParts(core.view, instant()),
-    metrics: shownMetrics(start, metrics),
-    reports: reportsOf(core, config.claim, instant),
-  });
+  const server = serve(start, { core, config, instant, metrics });
   const reactor = new Reactor();
   const links = new KernelLinkTable(reactor);
-  const wire = new WorkerWireIsolate({
-    node,
-    incarnation: BigInt(Math.round(performance.timeOrigin * 1_000)),
-    patienceMs: failoverPatienceMs(start.options.failoverPatience),
-  });
+  const wire = new WorkerWireIsolate(wireConfig(start));
   const host = new MainHost(core, {
     clock,
     cluster: api,
@@ -270,6 +265,28 @@ async function buildAgent(
     server,
     admission,
     metricsServer,
+  };
+}
+
+function metricsPage(
+  { options }: AgentStart,
+  samples: () => readonly MetricSample[],
+): MetricsPage {
+  return new MetricsPage(
+    () => [
+      { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
+      ...samples(),
+    ],
+    options.openelbMetrics ? OPENELB_METRICS : {},
+  );
+}
+
+function wireConfig({ node, options }: AgentStart): WireConfig {
+  return {
+    node,
+    incarnation: BigInt(Math.round(performance.timeOrigin * 1_000)),
+    patienceMs: failoverPatienceMs(options.failoverPatience),
+    countsVips: options.openelbMetrics,
   };
 }
 
@@ -303,6 +320,21 @@ function securePortOf(options: AgentOptions): number | undefined {
     options.metricsSecurePort,
     webhookPort(options.webhookPort),
   );
+}
+
+/** The server of health, readiness, metrics and reports. */
+function serve(start: AgentStart, { core, config, instant, metrics }: {
+  readonly core: MainCore;
+  readonly config: MainConfig;
+  readonly instant: () => Instant;
+  readonly metrics: MetricsPage;
+}): HttpServer {
+  return serveHttp(start.address, {
+    unhealthy: () => brokenParts(core.view, instant()),
+    notReady: () => missingParts(core.view, instant()),
+    metrics: shownMetrics(start, metrics),
+    reports: reportsOf(core, config.claim, instant),
+  });
 }
 
 /** What the agent tells of the cluster and of itself, made when it is asked. */

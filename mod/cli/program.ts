@@ -126,11 +126,6 @@ function addAgent(program: Command): void {
       String(WEBHOOK_PORT_DEFAULT),
     )
     .option(
-      "--metrics-secure-port <port>",
-      "where /metrics is served over TLS instead, to tokens that may GET it (TokenReview, SubjectAccessReview); 0 for plain metrics beside /healthz",
-      "0",
-    )
-    .option(
       "--kube-proxy-health <address>",
       "where kube-proxy says whether it is healthy: a node where it is not hands its addresses over; off to ignore it",
       "127.0.0.1:10256",
@@ -151,12 +146,27 @@ function addAgent(program: Command): void {
     )
     .option("--log-level <level>", "debug, info, warning or error", "info")
     .option("--log-format <format>", "json, text or auto", "auto");
+  addMetricOptions(agent);
   addOpenelbFlags(agent);
   agent.action(async (options: AgentOptions) => {
     const { runAgent } = await import("./agent.ts");
     const ignored = givenOpenelbFlags(agent);
     Deno.exit(await runAgent({ ...options, ignored }));
   });
+}
+
+function addMetricOptions(agent: Command): void {
+  agent
+    .option(
+      "--metrics-secure-port <port>",
+      "where /metrics is served over TLS instead, to tokens that may GET it (TokenReview, SubjectAccessReview); 0 for plain metrics beside /healthz",
+      "0",
+    )
+    .option(
+      "--openelb-metrics",
+      "show metrics under OpenELB's names, too",
+      false,
+    );
 }
 
 function addManifests(program: Command): void {

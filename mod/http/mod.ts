@@ -13,6 +13,7 @@ export * from "./admission_server.ts";
 export * from "./metrics_gate.ts";
 export * from "./metrics_page.ts";
 export * from "./metrics_server.ts";
+export * from "./openelb_samples.ts";
 export * from "./report_api.ts";
 export * from "./samples.ts";
 export * from "./server.ts";

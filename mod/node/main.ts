@@ -21,6 +21,7 @@ import {
   earliest,
   isBgpMarked,
   isBgpWrite,
+  isServiceKey,
   NodeProxyDemand,
   Retirement,
   reviewAdmission,
@@ -229,6 +230,7 @@ export class MainCore {
       admission: this.#admission,
       review: (request) => this.#review(request),
       pools: () => poolsOf(this.#controller),
+      servicesOf: (eip) => servicesOf(this.#controller, eip),
     };
   }
 
@@ -896,6 +898,8 @@ export interface MainView {
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */
   pools(): readonly PoolView[];
+  /** How many Services have addresses of an Eip, as the controller has it; 0 elsewhere. */
+  servicesOf(eip: string): number;
 }
 
 /** A pool in numbers. */
@@ -916,6 +920,12 @@ function poolsOf(controller: Controller | undefined): readonly PoolView[] {
     size: statusCount(poolUsableSize(pool)),
     used: allocator.usage(pool.name)?.used ?? 0,
   }));
+}
+
+function servicesOf(controller: Controller | undefined, eip: string): number {
+  const used = controller?.allocator.usedOf(eip) ?? [];
+  return new Set(used.flatMap(({ services }) => services.filter(isServiceKey)))
+    .size;
 }
 
 /** What a new leader lists afresh. */

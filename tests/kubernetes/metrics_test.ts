@@ -18,7 +18,7 @@ import {
 import { objectAt, stringAt } from "@/lab/apiserver/json.ts";
 import { SECURE_METRICS_ARG } from "@/manifests/mod.ts";
 import { stepsOf } from "../support/steps.ts";
-import { InstallStage } from "./_install_stage.ts";
+import { type InstalledAgent, InstallStage } from "./_install_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
 
 testWithKubernetes(
@@ -69,48 +69,57 @@ testWithKubernetes(
     });
     await step(
       "an agent that may not ask shows them to nobody new",
-      async () => {
-        await stage.plane.admin.must(
-          "DELETE",
-          `${BINDINGS}/${METRICS_REVIEW_NAME}`,
-        );
-        let answer = { status: 0, text: "" };
-        await stage.until("the right is gone", async () => {
-          // A new token each time: verdicts are remembered.
-          answer = await ask(
-            await stage.plane.serviceAccountToken(
-              NAMESPACE_DEFAULT,
-              METRICS_READER_NAME,
-            ),
-          );
-          return answer.status !== 200;
-        });
-        strictEqual(answer.status, 503, answer.text);
-        match(answer.text, /system:auth-delegator/);
-        ok(
-          agent.process.lines.some((line) =>
-            line.includes("Metrics are shown to nobody")
-          ),
-        );
-      },
+      () => isClosed(stage, agent, ask),
     );
     await step("deleted with the rest, nothing is left", async () => {
-      const { code, text } = await stage.kubectl(
-        ...["delete", "-f", file, "--timeout=60s", "--ignore-not-found"],
-      );
-      strictEqual(code, 0, text);
-      for (
-        const path of [
-          `${BINDINGS}/${METRICS_READER_NAME}`,
-          `${RBAC}/clusterroles/${METRICS_READER_NAME}`,
-          `/api/v1/namespaces/${NAMESPACE_DEFAULT}`,
-        ]
-      ) ok(!await stage.isThere(path), `${path} is left`);
+      await isDeleted(stage, file);
       strictEqual(await agent.process.stop(), 0);
     });
     await Deno.remove(file);
   },
 );
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function isClosed(
+  stage: InstallStage,
+  agent: InstalledAgent,
+  ask: (token: string) => Promise<Answer>,
+): Promise<void> {
+  await stage.plane.admin.must("DELETE", `${BINDINGS}/${METRICS_REVIEW_NAME}`);
+  let answer: Answer = { status: 0, text: "" };
+  await stage.until("the right is gone", async () => {
+    // A new token each time: verdicts are remembered.
+    answer = await ask(
+      await stage.plane.serviceAccountToken(
+        NAMESPACE_DEFAULT,
+        METRICS_READER_NAME,
+      ),
+    );
+    return answer.status !== 200;
+  });
+  strictEqual(answer.status, 503, answer.text);
+  match(answer.text, /system:auth-delegator/);
+  const told = "Metrics are shown to nobody";
+  ok(agent.process.lines.some((line) => line.includes(told)));
+}
+
+async function isDeleted(stage: InstallStage, file: string): Promise<void> {
+  const { code, text } = await stage.kubectl(
+    ...["delete", "-f", file, "--timeout=60s", "--ignore-not-found"],
+  );
+  strictEqual(code, 0, text);
+  for (
+    const path of [
+      `${BINDINGS}/${METRICS_READER_NAME}`,
+      `${RBAC}/clusterroles/${METRICS_READER_NAME}`,
+      `/api/v1/namespaces/${NAMESPACE_DEFAULT}`,
+    ]
+  ) ok(!await stage.isThere(path), `${path} is left`);
+}
 
 /** What the authority of the webhook's certificate is, once an agent made it. */
 async function authorityOf(stage: InstallStage): Promise<string> {
@@ -139,7 +148,7 @@ async function scrape(
   ca: string,
   token?: string,
   path = "/metrics",
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<Answer> {
   const deadlineMs = performance.now() + LISTEN_MS_MAX;
   for (;;) {
     try {
@@ -158,10 +167,8 @@ function scrapeOnce(
   ca: string,
   token: string | undefined,
   path: string,
-): Promise<{ readonly status: number; readonly text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<
-    { readonly status: number; readonly text: string }
-  >();
+): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   get({
     ...{ host: "127.0.0.1", port: METRICS_SECURE_PORT, path, ca },
     servername: `foghorn-admission.${NAMESPACE_DEFAULT}.svc`,
