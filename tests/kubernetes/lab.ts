@@ -140,8 +140,11 @@ export class KubernetesLab implements AsyncDisposable {
         ...{ program, hosts, proxyKubeconfig, vips: [], agentFlags: [] },
         folder: LAB_FOLDER,
         gateway: router,
-        proxy: binaries.proxy,
-        proxyMode: proxyModes[i] ?? "iptables",
+        binaries,
+        // Before 1.29 there is no other.
+        proxyMode: binaries.minor < 29
+          ? "iptables"
+          : proxyModes[i] ?? "iptables",
         ...(foreign === undefined ? {} : { foreign }),
       })
     );

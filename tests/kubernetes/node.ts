@@ -15,6 +15,7 @@ import { LabNode, type NodeSetup } from "@/lab/node.ts";
 import { LabProcess } from "@/lab/process.ts";
 import type { LabProgram } from "@/lab/program.ts";
 import { until } from "../support/waiting.ts";
+import type { KubernetesBinaries } from "./build.ts";
 
 /** How kube-proxy forwards. */
 export type ProxyMode = "iptables" | "nftables";
@@ -33,8 +34,8 @@ export interface ForeignAgent {
 
 /** What a node is made of. */
 export interface KubeNodeSetup extends NodeSetup {
-  /** The program. */
-  readonly proxy: string;
+  /** Kubernetes's programs. */
+  readonly binaries: KubernetesBinaries;
   /** How kube-proxy forwards here. */
   readonly proxyMode: ProxyMode;
   /** File with the configuration of kube-proxy's client. */
@@ -179,9 +180,13 @@ export class KubeNode extends LabNode {
   }
 
   #startProxy(): void {
-    const { proxy, proxyMode, proxyKubeconfig, folder } = this.#setup;
+    const { binaries, proxyMode, proxyKubeconfig, folder } = this.#setup;
+    // Older ones leave these settings alone by themselves.
+    const udp = binaries.minor < 29
+      ? []
+      : ["udp-timeout", "udp-timeout-stream"];
     this.#proxy = new LabProcess(this.name, [
-      proxy,
+      binaries.proxy,
       `--kubeconfig=${proxyKubeconfig}`,
       `--hostname-override=${this.name}`,
       `--proxy-mode=${proxyMode}`,
@@ -193,9 +198,7 @@ export class KubeNode extends LabNode {
       ...["tcp-timeout-established", "tcp-timeout-close-wait"].map((name) =>
         `--conntrack-${name}=0s`
       ),
-      ...["udp-timeout", "udp-timeout-stream"].map((name) =>
-        `--conntrack-${name}=0s`
-      ),
+      ...udp.map((name) => `--conntrack-${name}=0s`),
       `--healthz-bind-address=0.0.0.0:${PROXY_HEALTH_PORT}`,
       "--metrics-bind-address=127.0.0.1:10249",
     ], {
