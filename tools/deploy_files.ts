@@ -16,6 +16,7 @@ import {
   NAMESPACE_RULES,
   networkPolicy,
   podMonitor,
+  secureMetricsObjects,
 } from "@/manifests/mod.ts";
 import { stringify } from "yaml";
 import { dockerfileText } from "./image/image_config.ts";
@@ -44,6 +45,7 @@ export function deployFiles(): ReadonlyMap<string, string> {
       "kustomize/network-policy/network-policy.yaml",
       [networkPolicy(namespace)],
     ],
+    ["kustomize/secure-metrics/rbac.yaml", secureMetricsObjects(namespace)],
     ["chart/crds/crds.yaml", parts.crds],
   ];
   const files = new Map<string, string>([

@@ -94,6 +94,8 @@ export const CONDITION_REASON = {
   strictArpOff: "StrictArpOff",
   /** kube-proxy of a node is not healthy: it may not forward. */
   kubeProxyUnhealthy: "KubeProxyUnhealthy",
+  /** The agent of a node was refused the packet socket of an interface, so it cannot answer there. */
+  socketRefused: "SocketRefused",
   /** An agent whose Lease lives is not heard on a link that both answer on. */
   wireUnheard: "WireUnheard",
   /** A foreign host claims the address. */

@@ -185,6 +185,15 @@ export const LEASE_LINKS_ANNOTATION = "foghorn.openelb.io/links";
 /** Node Lease annotation: `true` while the agent is about to stop; absent otherwise. */
 export const LEASE_LEAVING_ANNOTATION = "foghorn.openelb.io/leaving";
 
+/** Port of metrics over TLS, where they are asked for. */
+export const METRICS_SECURE_PORT = 7474;
+
+/** ClusterRole, and account, of those that may read metrics over TLS. */
+export const METRICS_READER_NAME = "foghorn-metrics-reader";
+
+/** Binding by which agents may ask who wants to read metrics. */
+export const METRICS_REVIEW_NAME = "foghorn-metrics-review";
+
 /** Node Lease annotation: interfaces by `can_reach:` target, see {@linkcode encodeCanReach}. */
 export const LEASE_CAN_REACH_ANNOTATION = "foghorn.openelb.io/can-reach";
 

@@ -90,13 +90,17 @@ export class LabNode {
    * Starts its agent; does not wait for it, see {@linkcode LabNode.waitReady}.
    *
    * @param flags Further arguments.
+   * @param program How it is started; as all are when absent.
    * @returns The agent's process.
    */
-  startAgent(flags: readonly string[] = []): LabProcess {
+  startAgent(
+    flags: readonly string[] = [],
+    program: LabProgram = this.#setup.program,
+  ): LabProcess {
     if (this.#agent?.ended === false) {
       throw new Error(`The agent of ${this.name} runs already`);
     }
-    this.#agent = new LabProcess(this.name, this.agentCommand(flags), {
+    this.#agent = new LabProcess(this.name, this.agentCommand(flags, program), {
       name: `agent of ${this.name}`,
       logFile: this.logFile,
     });
@@ -253,9 +257,12 @@ export class LabNode {
   }
 
   /** What is run as its agent. */
-  protected agentCommand(flags: readonly string[]): readonly string[] {
+  protected agentCommand(
+    flags: readonly string[],
+    program: LabProgram,
+  ): readonly string[] {
     return [
-      ...this.#setup.program.agent,
+      ...program.agent,
       "agent",
       "--kubeconfig",
       this.kubeconfigFile,

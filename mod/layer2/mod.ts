@@ -32,3 +32,4 @@ export * from "./responder_counters.ts";
 export * from "./sighting.ts";
 export * from "./vetting.ts";
 export * from "./vip_table.ts";
+export * from "./vip_tally.ts";

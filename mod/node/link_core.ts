@@ -49,6 +49,7 @@ import {
   type VettingEvent,
   type VettingState,
   VipTable,
+  VipTally,
 } from "@/layer2/mod.ts";
 import {
   type CandidateVip,
@@ -73,7 +74,12 @@ import type { FellowFrame, FellowMessage } from "@/wire/fellow_frame.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import { LinkEcho } from "./link_echo.ts";
 import type { WireEffect, WireShared } from "./wire.ts";
-import type { LinkCounters, VipView, WireLink } from "./wire_messages.ts";
+import type {
+  LinkCounters,
+  VipCounters,
+  VipView,
+  WireLink,
+} from "./wire_messages.ts";
 
 /** The core of one link. */
 export class LinkCore {
@@ -82,6 +88,9 @@ export class LinkCore {
   readonly #table = new VipTable();
   readonly #echo: LinkEcho;
   readonly #announced = { arp: 0, ndp: 0 };
+  /** What is counted by VIP; undefined: nobody wants to know. */
+  readonly #tally: VipTally | undefined;
+  readonly #announcedByVip = new Map<IpAddr, number>();
   #link: WireLink;
   #responder: FastResponder | undefined;
   readonly #incarnation: bigint;
@@ -123,6 +132,7 @@ export class LinkCore {
     this.#link = link;
     this.#shared = shared;
     this.#echo = new LinkEcho({ tag, link: link.name, vips: this.#table });
+    if (shared.countsVips) this.#tally = new VipTally();
     // A link that is opened anew begins its list anew: fellows must not take
     // that for an old one.
     this.#incarnation = shared.incarnation + BigInt(tag);
@@ -154,6 +164,7 @@ export class LinkCore {
       ...memory,
       vips: this.#table,
       mac: this.#link.mac,
+      tally: this.#tally,
     });
     // Nobody was heard yet, so that there is nothing to do about anybody.
     this.setFellows(0);
@@ -205,7 +216,11 @@ export class LinkCore {
       } else if (view?.links.length === 0 && this.#known.has(vip)) {
         // Chosen nowhere on this node: it is handed over, not dropped.
         upserts.push(candidatesIn(view));
-      } else if (this.#known.delete(vip)) removes.push(vip);
+      } else if (this.#known.delete(vip)) {
+        removes.push(vip);
+        this.#tally?.forget(vip);
+        this.#announcedByVip.delete(vip);
+      }
     }
     if (added.length > 0 || removes.length > 0) {
       this.#refilterSoon(nowMs);
@@ -414,7 +429,20 @@ export class LinkCore {
         sent: { ...this.#frames.sent },
         refused: Object.fromEntries(this.#frames.refused),
       },
+      ...(this.#tally === undefined ? {} : {
+        byVip: this.#countersByVip(this.#tally),
+      }),
     };
+  }
+
+  #countersByVip(tally: VipTally): readonly VipCounters[] {
+    const answers = tally.counts();
+    const vips = new Set([...answers.keys(), ...this.#announcedByVip.keys()]);
+    return [...vips].sort().map((vip) => ({
+      vip,
+      answers: answers.get(vip) ?? 0,
+      announcements: this.#announcedByVip.get(vip) ?? 0,
+    }));
   }
 
   /** The sum of all that is counted but frames of agents: as nothing is ever counted down, it changes when any of it does. */
@@ -798,11 +826,19 @@ export class LinkCore {
         send(gratuitousArpRequest(effect.vip, mac));
         send(gratuitousArpReply(effect.vip, mac));
         this.#announced.arp += 2;
+        this.#countAnnounced(effect.vip, 2);
       } else {
         send(unsolicitedNaFrame(effect.vip, mac));
         this.#announced.ndp++;
+        this.#countAnnounced(effect.vip, 1);
       }
     }
+  }
+
+  #countAnnounced(vip: IpAddr, frames: number): void {
+    if (this.#tally === undefined) return;
+    const before = this.#announcedByVip.get(vip) ?? 0;
+    this.#announcedByVip.set(vip, before + frames);
   }
 
   #heedConflicts(

@@ -84,6 +84,8 @@ export class LocalView {
   #conflicts: readonly Conflict[] = [];
   #foreign: readonly ForeignAddress[] = [];
   #absences: readonly Absence[] = [];
+  /** Why links cannot be served, by name. */
+  #failures: ReadonlyMap<string, string> = new Map();
   #conflictsVersion = 0;
   /** Another number after every change of this node's own state. */
   #version = 0;
@@ -269,6 +271,7 @@ export class LocalView {
       this.#conflicts = [...owners.conflicts];
       this.#foreign = [...owners.foreign];
       this.#absences = [...owners.absences];
+      this.#failures = new Map(owners.failures);
       this.#version++;
     }
     return this.#derive(announcements).publication;
@@ -284,20 +287,20 @@ export class LocalView {
     const used = namesUsed(announcements);
     const pools = this.#selected();
     const selected = pools.flatMap(({ links }) => links);
+    const links = this.#wireLinks(new Set([...used, ...selected]));
+    const unfit = this.#unfitReason(links);
     const derived: Derived = {
       pools,
       version: this.#version,
       announced: announcements.version,
       used: [...used].sort(),
-      links: this.#wireLinks(new Set([...used, ...selected])),
+      links,
       publication: {
         links: this.#publishedLinks(),
         canReach: this.#routes,
-        problems: this.#problems(announcements),
+        problems: this.#problems(announcements, pools),
         held: this.#held(),
-        ...(this.#unfit === undefined
-          ? {}
-          : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
+        ...(unfit === undefined ? {} : { unfit }),
         ...(this.#nodeProxy === undefined
           ? {}
           : { nodeProxy: this.#nodeProxy }),
@@ -376,8 +379,19 @@ export class LocalView {
       .map(({ ip, mac, link }) => ({ ip, mac, link }));
   }
 
+  /** Why this node should not answer, a reason; undefined: it may. */
+  #unfitReason(links: readonly WireLink[]): string | undefined {
+    const isRefused = links.length > 0 &&
+      links.every(({ name }) => this.#failures.has(name));
+    if (isRefused) return CONDITION_REASON.socketRefused;
+    return this.#unfit && CONDITION_REASON.kubeProxyUnhealthy;
+  }
+
   /** What is wrong on this node, one sentence per Eip and reason. */
-  #problems(announcements: Announcements): readonly PublishedProblem[] {
+  #problems(
+    announcements: Announcements,
+    pools: readonly ActivePool[],
+  ): readonly PublishedProblem[] {
     const found = new Map<string, PublishedProblem>();
     const note = (problem: PublishedProblem): void => {
       const key = `${problem.eip} ${problem.reason}`;
@@ -425,6 +439,7 @@ export class LocalView {
       });
     }
     for (const problem of unheardProblems(this.#unheard)) note(problem);
+    for (const problem of this.#refusedProblems(pools)) note(problem);
     return [...found.values()].sort((a, b) =>
       a.eip === b.eip
         ? (a.reason < b.reason ? -1 : 1)
@@ -442,6 +457,22 @@ export class LocalView {
         reason: CONDITION_REASON.addressConflict,
         message:
           `The host with the MAC address ${mac} on ${link} has ${ip}, so it is not handed out: find it and take the address from it, or exclude it in the Eip`,
+      };
+    }
+  }
+
+  *#refusedProblems(
+    pools: readonly ActivePool[],
+  ): Generator<PublishedProblem> {
+    for (const { name: eip, links } of pools) {
+      const refused = links.find((link) => this.#failures.has(link));
+      if (refused === undefined) continue;
+      yield {
+        eip,
+        reason: CONDITION_REASON.socketRefused,
+        message: `${
+          this.#failures.get(refused)
+        }, so no address is answered for there: give the agent the capability NET_RAW as deploy/foghorn.yaml does, and start it anew`,
       };
     }
   }

@@ -19,7 +19,9 @@ import {
   ClusterState,
   Controller,
   earliest,
+  isBgpMarked,
   isBgpWrite,
+  isServiceKey,
   nodeAddressOf,
   NodeProxyDemand,
   Retirement,
@@ -231,6 +233,7 @@ export class MainCore {
       admission: this.#admission,
       review: (request) => this.#review(request),
       pools: () => poolsOf(this.#controller),
+      servicesOf: (eip) => servicesOf(this.#controller, eip),
     };
   }
 
@@ -563,9 +566,11 @@ export class MainCore {
     const needs = {
       leads: this.#controls || this.#ledAtTheEnd,
       // Who does not give addresses out any more does not know.
-      hasMarks: allocator?.pools().some(({ name }) =>
-        (allocator.usage(name)?.used ?? 0) > 0
-      ),
+      hasMarks: allocator &&
+        (isBgpMarked(this.#bgpTables) ||
+          allocator.pools().some(({ name }) =>
+            (allocator.usage(name)?.used ?? 0) > 0
+          )),
     };
     for (const write of this.#hold.plan(needs, at)) this.#write(write);
     if (this.#hold.state === "goes" && this.#watches.allListed()) {
@@ -586,13 +591,16 @@ export class MainCore {
     }
     if ((this.#retireDueMs ?? 0) <= at.nowMs) {
       this.#retireDueMs = at.nowMs + RETIRE_INTERVAL_MS;
-      this.#outbox.put(this.#retirement.plan(this.#cluster, at));
+      this.#outbox.put(
+        this.#retirement.plan(this.#cluster, this.#bgpTables, at),
+      );
     }
     for (const write of this.#outbox.take()) {
-      this.#unanswered++;
+      if (isOfController(write)) this.#unanswered++;
       this.#write(write);
     }
-    if (this.#unanswered > 0 || !this.#retirement.isDone(this.#cluster)) return;
+    if (this.#unanswered > 0) return;
+    if (!this.#retirement.isDone(this.#cluster, this.#bgpTables)) return;
     const writes = this.#hold.release();
     for (const write of writes) this.#write(write);
     if (writes.length > 0) this.#retireDueMs = undefined;
@@ -906,6 +914,8 @@ export interface MainView {
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */
   pools(): readonly PoolView[];
+  /** How many Services have addresses of an Eip, as the controller has it; 0 elsewhere. */
+  servicesOf(eip: string): number;
 }
 
 /** A pool in numbers. */
@@ -926,6 +936,12 @@ function poolsOf(controller: Controller | undefined): readonly PoolView[] {
     size: statusCount(poolUsableSize(pool)),
     used: allocator.usage(pool.name)?.used ?? 0,
   }));
+}
+
+function servicesOf(controller: Controller | undefined, eip: string): number {
+  const used = controller?.allocator.usedOf(eip) ?? [];
+  return new Set(used.flatMap(({ services }) => services.filter(isServiceKey)))
+    .size;
 }
 
 /** What a new leader lists afresh. */

@@ -97,6 +97,8 @@ export interface WireShared {
   readonly patienceMs: number;
   /** Whether there are no other agents, nor ever will be. */
   readonly isAlone: boolean;
+  /** Whether it is counted by VIP, too. */
+  readonly countsVips: boolean;
   /** By what agents know each other; undefined: not known yet. */
   identity: FellowIdentity | undefined;
   /** Whether this node's own Lease has run out. */
@@ -117,6 +119,8 @@ export interface WireConfig {
   readonly patienceMs?: number;
   /** Whether it answers without other agents and without Kubernetes. */
   readonly isAlone?: boolean;
+  /** Whether it is counted by VIP, too; not when absent. */
+  readonly countsVips?: boolean;
 }
 
 /** The wire core of one node. */
@@ -136,6 +140,7 @@ export class WireCore {
       incarnation: config.incarnation,
       patienceMs: config.patienceMs ?? 0,
       isAlone: config.isAlone ?? false,
+      countsVips: config.countsVips ?? false,
       identity: undefined,
       frozen: false,
       vips: new Map(),

@@ -275,4 +275,16 @@ export interface LinkCounters {
   readonly echoes?: EchoCounters;
   /** Frames between agents; absent before the first. */
   readonly fellows?: FellowCounters;
+  /** What was counted of each VIP, where that is asked for. */
+  readonly byVip?: readonly VipCounters[];
+}
+
+/** What was counted of one VIP on one link. */
+export interface VipCounters {
+  /** The VIP. */
+  readonly vip: IpAddr;
+  /** Requests that were answered. */
+  readonly answers: number;
+  /** Announcements sent. */
+  readonly announcements: number;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { OpenelbMetricName } from "./openelb_metrics.ts";
+
 /** A metric as it is declared. */
 export interface MetricDeclaration {
   /** Prometheus type. */
@@ -218,7 +220,7 @@ export type MetricName = keyof typeof METRICS;
 /** One value of a metric. */
 export interface MetricSample {
   /** Which metric. */
-  readonly name: MetricName;
+  readonly name: MetricName | OpenelbMetricName;
   /** Its labels, as declared. */
   readonly labels: Readonly<Record<string, string>>;
   /** The value; of a counter: since start. */

@@ -258,6 +258,21 @@ Deno.test("Announcements: a node whose agent says that it is unfit may not answe
   deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
 });
 
+Deno.test("Announcements: a node whose agent was refused its sockets never may answer", () => {
+  const world = new World();
+  const says = (node: string, unfit: string) => {
+    const agent = world.state.agents.get(node);
+    if (agent === undefined) throw new Error(node);
+    world.state.putAgent({ ...agent, unfit });
+  };
+  says("n1", "SocketRefused");
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  for (const node of ["n2", "n3"]) says(node, "KubeProxyUnhealthy");
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  for (const node of ["n2", "n3"]) says(node, "SocketRefused");
+  deepStrictEqual(world.eligible(), []);
+});
+
 Deno.test("Announcements: when no node is Ready, all that are not excluded may answer", () => {
   const world = new World();
   for (const name of ["n1", "n2"]) world.node(name, { ready: "Unknown" });

@@ -212,9 +212,16 @@ export class InstalledAgent {
 
   /** What it is not ready for, a line each. */
   async notReady(): Promise<readonly string[]> {
-    const response = await fetch(`${this.#url}/readyz`);
-    const text = await response.text();
-    return response.ok ? [] : text.trim().split("\n");
+    const { status, text } = await this.ask("/readyz");
+    return status === 200 ? [] : text.trim().split("\n");
+  }
+
+  /** Asks its HTTP server. */
+  async ask(
+    path: string,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`${this.#url}${path}`);
+    return { status: response.status, text: await response.text() };
   }
 }
 

@@ -305,6 +305,7 @@ async function missWebhook(lab: KubernetesLab): Promise<void> {
   await objects.createService({ name: "web", eip: "web" });
   await objects.hasUsed("web", { "default/web": "198.51.100.7" });
   await objects.delete(SLICE);
+  await objects.delete(ENDPOINTS);
   try {
     await until(
       async () => (await tryMistake(lab)).code === 201,
@@ -329,7 +330,7 @@ async function missWebhook(lab: KubernetesLab): Promise<void> {
     // Nobody loses an address by it.
     deepStrictEqual(await objects.addresses("web"), ["198.51.100.7"]);
   } finally {
-    await createSlice(lab);
+    await createEndpoints(lab);
   }
   await untilAsked(lab);
   // What got past it can be mended, and what does not touch it be edited.
@@ -525,7 +526,7 @@ async function exposeWebhook(lab: KubernetesLab): Promise<void> {
       ports: [{ name: "webhook", port: 443, targetPort: WEBHOOK_PORT_DEFAULT }],
     },
   });
-  await createSlice(lab);
+  await createEndpoints(lab);
   await lab.objects.create(
     CONFIGURATION.slice(0, CONFIGURATION.lastIndexOf("/")),
     webhookConfiguration(),
@@ -533,7 +534,18 @@ async function exposeWebhook(lab: KubernetesLab): Promise<void> {
 }
 
 /** The agents as the Service's endpoints: what its selector finds where there are kubelets. */
-async function createSlice(lab: KubernetesLab): Promise<void> {
+async function createEndpoints(lab: KubernetesLab): Promise<void> {
+  const addresses = lab.nodes.map(({ host }) => host.managementIp ?? "");
+  // An older API server dials by these.
+  await lab.objects.create(ENDPOINTS.slice(0, ENDPOINTS.lastIndexOf("/")), {
+    apiVersion: "v1",
+    kind: "Endpoints",
+    metadata: { name: WEBHOOK_NAME },
+    subsets: [{
+      addresses: addresses.map((ip) => ({ ip })),
+      ports: [{ name: "webhook", port: WEBHOOK_PORT_DEFAULT, protocol: "TCP" }],
+    }],
+  });
   await lab.objects.create(SLICE.slice(0, SLICE.lastIndexOf("/")), {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
@@ -542,8 +554,8 @@ async function createSlice(lab: KubernetesLab): Promise<void> {
       labels: { "kubernetes.io/service-name": WEBHOOK_NAME },
     },
     addressType: "IPv4",
-    endpoints: lab.nodes.map(({ host }) => ({
-      addresses: [host.managementIp ?? ""],
+    endpoints: addresses.map((address) => ({
+      addresses: [address],
       conditions: { ready: true },
     })),
     ports: [{ name: "webhook", port: WEBHOOK_PORT_DEFAULT, protocol: "TCP" }],
@@ -607,6 +619,8 @@ const COLLECTION = `/apis/${API_GROUP_VERSION}`;
 const SERVICES = `/api/v1/namespaces/${NAMESPACE_DEFAULT}/services`;
 const SECRET =
   `/api/v1/namespaces/${NAMESPACE_DEFAULT}/secrets/${ADMISSION_SECRET_NAME}`;
+const ENDPOINTS =
+  `/api/v1/namespaces/${NAMESPACE_DEFAULT}/endpoints/${WEBHOOK_NAME}`;
 const SLICE =
   `/apis/discovery.k8s.io/v1/namespaces/${NAMESPACE_DEFAULT}/endpointslices/${WEBHOOK_NAME}`;
 const CONFIGURATION =

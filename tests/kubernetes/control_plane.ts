@@ -22,6 +22,8 @@ import {
 
 /** Paths of the programs. */
 export interface ControlPlaneBinaries {
+  /** Their version: 25 of 1.25. */
+  readonly minor: number;
   readonly apiserver: string;
   readonly controllerManager: string;
 }
@@ -286,7 +288,12 @@ export class ControlPlane implements AsyncDisposable {
       // With its own user it lacks most rights; these have their bootstrap roles.
       "--use-service-account-credentials=true",
       `--bind-address=${LOOPBACK}`,
-      `--controllers=${[...CONTROLLERS, ...controllers].join(",")}`,
+      `--controllers=${
+        [
+          ...(binaries.minor < 28 ? OLD_CONTROLLERS : CONTROLLERS),
+          ...controllers,
+        ].join(",")
+      }`,
       // Half a second otherwise, which would be booked on the load balancer.
       "--endpointslice-updates-batch-period=0",
       "--endpoint-updates-batch-period=0",
@@ -437,6 +444,19 @@ const CONTROLLERS: readonly string[] = [
   "root-ca-certificate-publisher-controller",
   "clusterrole-aggregation-controller",
   "pod-garbage-collector-controller",
+];
+
+// The same under their names before 1.28.
+const OLD_CONTROLLERS: readonly string[] = [
+  "endpoint",
+  "endpointslice",
+  "namespace",
+  "garbagecollector",
+  "serviceaccount",
+  "serviceaccount-token",
+  "root-ca-cert-publisher",
+  "clusterrole-aggregation",
+  "podgc",
 ];
 
 // Who asked what, once per request.

@@ -58,8 +58,8 @@ export interface KubernetesLabOptions {
   readonly program: LabProgram;
   /** How kube-proxy forwards, node by node, `n1` first: so many nodes there are. */
   readonly proxyModes: readonly ProxyMode[];
-  /** Whether our kinds exist; yes when absent. */
-  readonly kinds?: boolean;
+  /** Whether our kinds exist, or as what they were defined; as they are now when absent. */
+  readonly kinds?: boolean | readonly unknown[];
   /** How many nodes have an agent, `n1` first; all when absent. */
   readonly agents?: number;
   /** What is run as the agent; ours when absent. */
@@ -145,8 +145,11 @@ export class KubernetesLab implements AsyncDisposable {
         ...{ program, hosts, proxyKubeconfig, vips: [], agentFlags: [] },
         folder: LAB_FOLDER,
         gateway: router,
-        proxy: binaries.proxy,
-        proxyMode: proxyModes[i] ?? "iptables",
+        binaries,
+        // Before 1.29 there is no other.
+        proxyMode: binaries.minor < 29
+          ? "iptables"
+          : proxyModes[i] ?? "iptables",
         ...(foreign === undefined ? {} : { foreign }),
       })
     );
@@ -343,13 +346,16 @@ export class KubernetesLab implements AsyncDisposable {
     await Deno.remove(LAB_FOLDER, { recursive: true });
   }
 
-  async #prepare(
-    { kinds, rights }: { readonly kinds: boolean; readonly rights: boolean },
-  ): Promise<void> {
+  async #prepare({ kinds, rights }: {
+    readonly kinds: boolean | readonly unknown[];
+    readonly rights: boolean;
+  }): Promise<void> {
     await this.objects.createProxyPermissions();
     if (rights) await this.objects.createPermissions();
     await Promise.all([
-      ...(kinds ? [this.objects.createKinds()] : []),
+      ...(kinds === false
+        ? []
+        : [this.objects.createKinds(kinds === true ? undefined : kinds)]),
       ...this.nodes.map(async (node) => {
         await this.objects.createNode(node.host);
         if (rights) await this.giveToken(node, AGENT_ACCOUNT);

@@ -13,7 +13,9 @@ import { httpGet } from "@/lab/http_get.ts";
 import { type LabHost, setSysctl } from "@/lab/network.ts";
 import { LabNode, type NodeSetup } from "@/lab/node.ts";
 import { LabProcess } from "@/lab/process.ts";
+import type { LabProgram } from "@/lab/program.ts";
 import { until } from "../support/waiting.ts";
+import type { KubernetesBinaries } from "./build.ts";
 
 /** How kube-proxy forwards. */
 export type ProxyMode = "iptables" | "nftables";
@@ -32,8 +34,8 @@ export interface ForeignAgent {
 
 /** What a node is made of. */
 export interface KubeNodeSetup extends NodeSetup {
-  /** The program. */
-  readonly proxy: string;
+  /** Kubernetes's programs. */
+  readonly binaries: KubernetesBinaries;
   /** How kube-proxy forwards here. */
   readonly proxyMode: ProxyMode;
   /** File with the configuration of kube-proxy's client. */
@@ -169,14 +171,22 @@ export class KubeNode extends LabNode {
   }
 
   /** What is run as its agent. */
-  protected override agentCommand(flags: readonly string[]): readonly string[] {
-    return this.#setup.foreign?.command(this.host) ?? super.agentCommand(flags);
+  protected override agentCommand(
+    flags: readonly string[],
+    program: LabProgram,
+  ): readonly string[] {
+    return this.#setup.foreign?.command(this.host) ??
+      super.agentCommand(flags, program);
   }
 
   #startProxy(): void {
-    const { proxy, proxyMode, proxyKubeconfig, folder } = this.#setup;
+    const { binaries, proxyMode, proxyKubeconfig, folder } = this.#setup;
+    // Older ones leave these settings alone by themselves.
+    const udp = binaries.minor < 29
+      ? []
+      : ["udp-timeout", "udp-timeout-stream"];
     this.#proxy = new LabProcess(this.name, [
-      proxy,
+      binaries.proxy,
       `--kubeconfig=${proxyKubeconfig}`,
       `--hostname-override=${this.name}`,
       `--proxy-mode=${proxyMode}`,
@@ -188,9 +198,7 @@ export class KubeNode extends LabNode {
       ...["tcp-timeout-established", "tcp-timeout-close-wait"].map((name) =>
         `--conntrack-${name}=0s`
       ),
-      ...["udp-timeout", "udp-timeout-stream"].map((name) =>
-        `--conntrack-${name}=0s`
-      ),
+      ...udp.map((name) => `--conntrack-${name}=0s`),
       `--healthz-bind-address=0.0.0.0:${PROXY_HEALTH_PORT}`,
       "--metrics-bind-address=127.0.0.1:10249",
     ], {

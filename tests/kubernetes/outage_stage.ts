@@ -92,13 +92,15 @@ export class OutageStage implements AsyncDisposable {
    *
    * @param binaries Kubernetes's programs.
    * @param program How agents are started.
+   * @param kinds Definitions of our kinds; those of now when absent.
    */
   static async build(
     binaries: KubernetesBinaries,
     program: LabProgram,
+    kinds: readonly unknown[] | true = true,
   ): Promise<OutageStage> {
     const lab = await KubernetesLab.build({
-      ...{ binaries, program, agents: 3 },
+      ...{ binaries, program, kinds, agents: 3 },
       proxyModes: ["iptables", "nftables", "iptables", "iptables"],
     });
     try {
@@ -314,9 +316,7 @@ export function seenBy(
     claims.find(({ mac }) => mac !== forwarding.host.mac);
   const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
   const failed = samples.filter(({ status }) => status !== 200);
-  const isCut = ({ sentMs, tookMs }: Sample): boolean =>
-    sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
-    sentMs + tookMs > movedMs - READ_MS_MAX;
+  const isCut = (sample: Sample): boolean => wasUnderWay(sample, movedMs);
   return {
     warmMs: outageOf(samples)?.durationMs ?? Infinity,
     lost: failed.filter((sample) => !isCut(sample)),
@@ -324,6 +324,20 @@ export function seenBy(
     coldMs: longestSilenceMs(claims),
     doubleMs: longestDoubleMs(claims),
   };
+}
+
+/**
+ * Whether a request was under way when an address moved.
+ *
+ * @param sample The request.
+ * @param movedMs When the next owner was first heard, in milliseconds since 1970.
+ */
+export function wasUnderWay(
+  { sentMs, tookMs }: Sample,
+  movedMs: number,
+): boolean {
+  return sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
+    sentMs + tookMs > movedMs - READ_MS_MAX;
 }
 
 /**

@@ -189,11 +189,7 @@ function whyOut(
     case "no-link":
       return out("problem", verdict.problem.reason, verdict.problem.message);
     case "unwilling":
-      return out(
-        "problem",
-        verdict.reason,
-        "kube-proxy on it is not healthy, so others answer: look at its log",
-      );
+      return out("problem", verdict.reason, unwillingSentence(verdict.reason));
     case "eligible":
       return agent === undefined ? undefined : whyAgentIsOut(agent);
   }
@@ -218,6 +214,18 @@ function whyAgentIsOut(
 export function silentSentence(renewed: string | undefined): string {
   const since = renewed === undefined ? "" : ` since ${renewed}`;
   return `its agent has not renewed its Lease${since}: look at the node, and at the log of the agent`;
+}
+
+/** What is said of a node whose agent says that it should not answer, for a reason. */
+export function unwillingSentence(reason: string): string {
+  switch (reason) {
+    case CONDITION_REASON.socketRefused:
+      return "its agent was refused its packet sockets, so it cannot answer: give it the capability NET_RAW, and start it anew";
+    case CONDITION_REASON.kubeProxyUnhealthy:
+      return "kube-proxy on it is not healthy, so others answer: look at its log";
+    default:
+      return `its agent says that others should answer (${reason}): look at its log`;
+  }
 }
 
 function exclusionSentence(reason: NodeExclusion, service: string): string {

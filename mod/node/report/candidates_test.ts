@@ -77,6 +77,11 @@ const OUT: readonly {
     out: { n2: "problem KubeProxyUnhealthy" },
   },
   {
+    name: "an agent that was refused its packet sockets",
+    change: (stage) => stage.agent("n2", { unfit: "SocketRefused" }),
+    out: { n2: "problem SocketRefused" },
+  },
+  {
     name: "a node without the interface",
     change: (stage) =>
       stage.eip("office", { address: "192.0.2.91", interface: "eth0" })
@@ -230,7 +235,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
     isSelected: mostly,
     hasAgent: mostly,
     hasLink: mostly,
-    unfit: fc.boolean(),
+    unfit: fc.constantFrom("", "", "KubeProxyUnhealthy", "SocketRefused"),
     hasEndpoint: mostly,
   });
   let eligible = 0;
@@ -264,7 +269,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
         else {
           world.agent(name, {
             ...(shape.hasLink ? {} : { links: [] }),
-            ...(shape.unfit ? { unfit: "KubeProxyUnhealthy" } : {}),
+            ...(shape.unfit === "" ? {} : { unfit: shape.unfit }),
           });
         }
         if (shape.hasEndpoint) ends.push(name);

@@ -16,7 +16,12 @@ import {
   isVirtualLink,
   unfitnessOf,
 } from "@/reconcile/mod.ts";
-import { candidatesOf, silentSentence, whyUnanswered } from "./candidates.ts";
+import {
+  candidatesOf,
+  silentSentence,
+  unwillingSentence,
+  whyUnanswered,
+} from "./candidates.ts";
 import { nodeProxyRows } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
 import {
@@ -348,11 +353,7 @@ function nodeProblems(
   }
   const unfit = cluster.agents.get(node)?.unfit;
   if (unfit !== undefined && state.live) {
-    add(
-      "problem",
-      unfit,
-      "kube-proxy is not healthy, so other nodes answer instead: look at the log of kube-proxy on it",
-    );
+    add("problem", unfit, sentenceCase(unwillingSentence(unfit)));
   }
   return found;
 }
