@@ -9,7 +9,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { OPENELB_METRICS } from "@/obs/mod.ts";
 import { addressed } from "../support/lab_services.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
-import { allAnswered, ARPING } from "./_tools.ts";
+import { allAnswered, ARPING } from "../support/link_tools.ts";
 
 const VIPS = ["192.168.0.91", "2001:db8::91"] as const;
 
