@@ -41,6 +41,8 @@ export interface BenchPage {
   readonly parts: readonly BenchPart[];
   /** What has to be done outside of the sandbox first. */
   readonly prepare?: () => Promise<void>;
+  /** Pages with further figures, a line each. */
+  readonly elsewhere?: readonly string[];
   /** Further flags its parts read, such as `--rounds=`: a flag may begin so. */
   readonly flags?: readonly string[];
 }
@@ -124,8 +126,8 @@ async function runParts(
     const seconds = (performance.now() - startMs) / 1_000;
     print(`measured ${part.name} in ${seconds.toFixed(0)} s`);
   }
-  const { title, command } = bench;
-  const report = { title, command, machine, parts, skipped };
+  const { title, command, elsewhere = [] } = bench;
+  const report = { title, command, machine, parts, skipped, elsewhere };
   return await tell(report, bench.page, args);
 }
 
