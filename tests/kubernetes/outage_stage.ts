@@ -312,11 +312,10 @@ export function seenBy(
   claims: readonly Claim[],
   forwarding: KubeNode | undefined,
 ): Seen {
-  const moved = forwarding &&
-    claims.find(({ mac }) => mac !== forwarding.host.mac);
-  const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
+  const moves = forwarding === undefined ? [] : movesOf(claims);
   const failed = samples.filter(({ status }) => status !== 200);
-  const isCut = (sample: Sample): boolean => wasUnderWay(sample, movedMs);
+  const isCut = (sample: Sample): boolean =>
+    moves.some((movedMs) => wasUnderWay(sample, movedMs));
   return {
     warmMs: outageOf(samples)?.durationMs ?? Infinity,
     lost: failed.filter((sample) => !isCut(sample)),
@@ -324,6 +323,13 @@ export function seenBy(
     coldMs: longestSilenceMs(claims),
     doubleMs: longestDoubleMs(claims),
   };
+}
+
+/** When an owner was first heard in place of another, also one that takes its address back of itself; in milliseconds since 1970. */
+function movesOf(claims: readonly Claim[]): readonly number[] {
+  return claims.flatMap(({ mac, atMs }, i) =>
+    i > 0 && claims[i - 1]?.mac !== mac ? [performance.timeOrigin + atMs] : []
+  );
 }
 
 /**
