@@ -23,6 +23,7 @@ import {
   FOREIGN_HOSTS_MAX,
   FOREIGN_MISSES_MAX,
   FOREIGN_WATCH_MS,
+  LIST_DUE_MS,
   RIVAL_FOUND_MS,
   RIVAL_WATCH_MS,
   STEADY_ASKS_PER_SECOND,
@@ -105,7 +106,7 @@ export function unhold(step: Step, vip: Vip): void {
  */
 export function tellHeld(step: Step, vip: Vip): void {
   if (vip.heldBy === undefined || vip.heldTold) return;
-  if (isAgent(vip.heldBy)) return;
+  if (isAgent(vip.heldBy) || isListDue(step, vip.heldBy)) return;
   vip.heldTold = true;
   const { mac } = vip.heldBy;
   step.effects.push({ kind: "held", vip: vip.vip, mac, held: true });
@@ -129,6 +130,12 @@ export function untellHeld(step: Step, vip: Vip): void {
 /** An agent whose frames do not come through, not somebody else's host. */
 function isAgent({ fellow }: Holding): boolean {
   return fellow !== undefined && isUnheard(fellow);
+}
+
+/** An agent of which was heard that it answers, and not yet by its list: it has just claimed. */
+function isListDue({ nowMs }: Step, { fellow, sinceMs }: Holding): boolean {
+  return fellow !== undefined && isPresent(fellow) &&
+    nowMs - sinceMs < LIST_DUE_MS;
 }
 
 /**
