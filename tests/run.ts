@@ -2,8 +2,10 @@
  * `deno task test`: every test this machine can run, a line per group, and what
  * was skipped and why.
  *
- * `deno task test tidy e2e` runs these groups only; `kubernetes` runs only when
- * it is named, as `deno task test:kubernetes` does. With `CI=true` a skipped
+ * `deno task test tidy e2e` runs these groups only; `kubernetes` and `shipped`
+ * run only when they are named, as `deno task test:kubernetes` does;
+ * `--version 1.25.0` runs it on an older Kubernetes, one of those in
+ * `tests/kubernetes/versions`. With `CI=true` a skipped
  * test counts as failed. Reports go to `dist/reports`: a log and a JUnit file
  * per group, and `summary.json` with the counts.
  *
@@ -12,7 +14,11 @@
 
 import { checkSandbox, sandboxCommand, SandboxError } from "@/lab/sandbox.ts";
 import { helmBinary } from "./helm/build.ts";
-import { kubernetesBinaries } from "./kubernetes/build.ts";
+import {
+  kubernetesBinaries,
+  olderVersions,
+  VERSION_VARIABLE,
+} from "./kubernetes/build.ts";
 import { LACK_VARIABLE } from "./kubernetes/lack.ts";
 import { GoBuildError } from "./support/go_programs.ts";
 import { type Group, groupsOf, meansGroup } from "./support/groups.ts";
@@ -28,7 +34,20 @@ interface GroupResult {
   readonly tookMs: number;
 }
 
-async function main(names: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  const { names, version } = read(args);
+  if (version !== undefined) {
+    const versions = olderVersions();
+    if (!versions.includes(version)) {
+      print(
+        `Cannot test on Kubernetes ${version}: choose from ${
+          versions.join(", ")
+        }, or leave --version out for the newest`,
+      );
+      return 2;
+    }
+    Deno.env.set(VERSION_VARIABLE, version);
+  }
   const all = groupsOf(await testFiles(), PURE_FOLDERS);
   const unknown = names.filter((name) =>
     !all.some((group) => meansGroup(name, group))
@@ -46,8 +65,13 @@ async function main(names: readonly string[]): Promise<number> {
     names.length === 0
       ? !group.onRequest
       : names.some((name) => meansGroup(name, group))
-  );
-  if (groups.some(({ onRequest }) => onRequest)) await buildKubernetes();
+  ).filter(({ name }) => version === undefined || name !== CONTRACT);
+  if (version !== undefined) {
+    print(`${CONTRACT} is left out: it says how the newest version behaves`);
+  }
+  if (groups.some((group) => meansGroup("kubernetes", group))) {
+    await buildKubernetes();
+  }
   const results: GroupResult[] = [];
   for (const group of groups) {
     // deno-lint-ignore no-await-in-loop -- two groups at once would disturb each other's timing
@@ -56,6 +80,16 @@ async function main(names: readonly string[]): Promise<number> {
     results.push(result);
   }
   return summarize(results);
+}
+
+/** The groups that are named, and the version of Kubernetes, if one is. */
+function read(args: readonly string[]): {
+  readonly names: readonly string[];
+  readonly version: string | undefined;
+} {
+  const at = args.indexOf("--version");
+  if (at < 0) return { names: args, version: undefined };
+  return { names: args.toSpliced(at, 2), version: args[at + 1] ?? "" };
 }
 
 /** Builds what cannot be built in a sandbox, which has no way out; the tests tell why they are skipped. */
@@ -297,6 +331,7 @@ const REPORTS = new URL("dist/reports/", ROOT);
 const ERRORS_MAX = 6;
 const ERROR_CHARACTERS = 240;
 const EXCERPT_CHARACTERS = 8_000;
+const CONTRACT = "kubernetes.contract";
 const INTERRUPT_GRACE_MS = 10_000;
 // `host` and `port` are pure by the table, too; their tests may hold a virtual world.
 const PURE_FOLDERS = [...LAYERS].filter(([, layer]) => layer.pure)

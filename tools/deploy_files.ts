@@ -1,6 +1,6 @@
 /**
  * What is generated of `deploy/`: the manifests, the parts of the kustomize
- * base, and what the chart takes over as it is.
+ * base, what the chart takes over as it is, the Dockerfile and the systemd unit.
  *
  * @module
  */
@@ -16,8 +16,11 @@ import {
   NAMESPACE_RULES,
   networkPolicy,
   podMonitor,
+  secureMetricsObjects,
 } from "@/manifests/mod.ts";
 import { stringify } from "yaml";
+import { dockerfileText } from "./image/image_config.ts";
+import { systemdUnit } from "./systemd_unit.ts";
 
 /**
  * The generated files.
@@ -42,12 +45,15 @@ export function deployFiles(): ReadonlyMap<string, string> {
       "kustomize/network-policy/network-policy.yaml",
       [networkPolicy(namespace)],
     ],
+    ["kustomize/secure-metrics/rbac.yaml", secureMetricsObjects(namespace)],
     ["chart/crds/crds.yaml", parts.crds],
   ];
   const files = new Map<string, string>([
     ["foghorn.yaml", printManifests({ namespace, sysNice: false })],
     ["chart/files/cluster-rules.yaml", rules(clusterRules(CHART_NAMES))],
     ["chart/files/namespace-rules.yaml", rules(NAMESPACE_RULES)],
+    ["Dockerfile", dockerfileText()],
+    ["systemd/foghorn.service", systemdUnit()],
   ]);
   for (const [path, objects] of documents) files.set(path, yamlOf(objects));
   return new Map(

@@ -21,6 +21,7 @@ import {
   texts,
   uint32,
 } from "./_fields.ts";
+import { labelSelector } from "./_label_selector_schema.ts";
 import type {
   BgpAdvertisement,
   BgpAfiSafi,
@@ -37,8 +38,6 @@ import type {
   BgpTimersState,
   BgpTransport,
   BgpTtlSecurity,
-  LabelSelector,
-  LabelSelectorRequirement,
 } from "./bgp_peer.ts";
 
 const CONF_SCHEMA: z.ZodType<BgpPeerConf> = z.object({
@@ -102,18 +101,7 @@ const AFI_SAFI_SCHEMA: z.ZodType<BgpAfiSafi> = z.object({
   ),
 }).describe("One address family.");
 
-const NODE_SELECTOR_SCHEMA: z.ZodType<LabelSelector> = z.object({
-  matchLabels: textMap("Labels that must be equal."),
-  matchExpressions: optional<readonly LabelSelectorRequirement[]>(
-    z.array(
-      z.object({
-        key: z.string().describe("The label."),
-        operator: z.string().describe("In, NotIn, Exists or DoesNotExist."),
-        values: texts("Values for In and NotIn."),
-      }).describe("One requirement."),
-    ).describe("Further requirements."),
-  ),
-}).describe("Which nodes peer. Absent: all.");
+const NODE_SELECTOR_SCHEMA = labelSelector("Which nodes peer. Absent: all.");
 
 /** Schema of `BgpPeer.spec` in v1alpha2. */
 export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({

@@ -15,8 +15,15 @@ import {
   textMap,
   texts,
 } from "./_fields.ts";
-import type { EipSpecFields, EipStatusFields } from "./eip.ts";
-import { BGP_PROTOCOL, KEEPALIVED_PROTOCOL, LAYER2_PROTOCOL } from "./names.ts";
+import { labelSelector, SELECTOR_OPERATOR } from "./_label_selector_schema.ts";
+import type { EipSpecFields, EipStatusFields, PreferredNodes } from "./eip.ts";
+import {
+  BGP_PROTOCOL,
+  KEEPALIVED_PROTOCOL,
+  LAYER2_PROTOCOL,
+  PREFERRED_NODES_MAX,
+  WEIGHT_MAX,
+} from "./names.ts";
 
 const ADDRESS_DESCRIPTION =
   "The pool: one IPv4 or IPv6 address, a CIDR such as 192.168.0.0/24, or a range such as 192.168.0.91-192.168.0.100.";
@@ -44,7 +51,47 @@ const SPEC_FIELDS = {
   avoidBuggyIPs: flag(
     "Never hand out IPv4 addresses that end in .0 or .255.",
   ),
+  answerPing: flag(
+    "Answer ICMP and ICMPv6 echo requests for the addresses, where no interface of the node holds them.",
+  ),
 };
+
+/** The fields with selectors, by what their parts may be. */
+function selection(
+  operator: z.ZodType<string>,
+  weight: z.ZodType<number>,
+  terms: (list: z.ZodArray<z.ZodType<PreferredNodes>>) => z.ZodType<
+    readonly PreferredNodes[]
+  >,
+) {
+  return {
+    enforceNamespaces: flag(
+      "Serve only the namespaces of namespaces and namespaceSelector, also Services that name this pool or an address of it.",
+    ),
+    serviceSelector: optional(
+      labelSelector(
+        "Labels of the Services that this pool serves. Absent: any. Where neither namespaces nor namespaceSelector is set, they take addresses from this pool without naming it, in every namespace.",
+        operator,
+      ),
+    ),
+    nodeSelector: optional(
+      labelSelector(
+        "Labels of the nodes that may answer for the addresses. Absent: any.",
+        operator,
+      ),
+    ),
+    preferredNodes: optional<readonly PreferredNodes[]>(
+      terms(z.array(
+        z.object({
+          weight: weight.describe("How much such a node is preferred."),
+          preference: labelSelector("Labels of such a node.", operator),
+        }).describe("Some nodes and a weight."),
+      )).describe(
+        "Nodes that answer for the addresses rather than others: the weights of all entries that match a node are added, and the highest sum goes first.",
+      ),
+    ),
+  };
+}
 
 /** Schema of `Eip.spec` in v1alpha2; what the CRD says. */
 export const EIP_SPEC_SCHEMA: z.ZodType<EipSpecFields> = z.object({
@@ -55,12 +102,18 @@ export const EIP_SPEC_SCHEMA: z.ZodType<EipSpecFields> = z.object({
     ),
   ),
   ...SPEC_FIELDS,
+  ...selection(
+    SELECTOR_OPERATOR,
+    z.int().min(1).max(WEIGHT_MAX),
+    (list) => list.max(PREFERRED_NODES_MAX),
+  ),
 }).describe("The pool and who may use it.");
 
 /** Schema that reads `Eip.spec`: OpenELB takes every unknown protocol for bgp, so none is refused. */
 export const EIP_SPEC_READ: z.ZodType<EipSpecFields> = z.object({
   ...ADDRESS_FIELD,
   ...SPEC_FIELDS,
+  ...selection(z.string(), z.int(), (list) => list),
   protocol: text("Who announces the addresses."),
 });
 

@@ -46,6 +46,8 @@ export const CONDITION_REASON = {
   asExpected: "AsExpected",
   /** The address of an Eip, or the one a Service asks for, cannot be parsed. */
   addressInvalid: "AddressInvalid",
+  /** A selector of an Eip cannot be read; the pools (`ipam`) say so too. */
+  selectorInvalid: "SelectorInvalid",
   /** The Eip's name does not fit into a label. */
   nameTooLong: "NameTooLong",
   /** A Service asks for more addresses than it has families. */
@@ -92,6 +94,8 @@ export const CONDITION_REASON = {
   strictArpOff: "StrictArpOff",
   /** kube-proxy of a node is not healthy: it may not forward. */
   kubeProxyUnhealthy: "KubeProxyUnhealthy",
+  /** The agent of a node was refused the packet socket of an interface, so it cannot answer there. */
+  socketRefused: "SocketRefused",
   /** An agent whose Lease lives is not heard on a link that both answer on. */
   wireUnheard: "WireUnheard",
   /** A foreign host claims the address. */
@@ -108,6 +112,10 @@ export const CONDITION_REASON = {
   nodeMissing: "NodeMissing",
   /** A Node is labelled not to be used by load balancers. */
   nodeExcluded: "NodeExcluded",
+  /** `spec.nodeSelector` of the Eip leaves a Node out. */
+  nodeNotSelected: "NodeNotSelected",
+  /** The Eip is left to the CNI. */
+  leftToCni: "LeftToCni",
   /** A Node has a taint that says that it goes. */
   nodeGoing: "NodeGoing",
   /** A Node is not Ready. */
@@ -122,6 +130,24 @@ export const CONDITION_REASON = {
   agentLeaving: "AgentLeaving",
   /** No node may answer, each for a reason of its own. */
   noCandidate: "NoCandidate",
+  /** A node is labelled not to be used by NodeProxy. */
+  nodeProxyExcluded: "NodeProxyExcluded",
+  /** The annotation that asks for NodeProxy has a value that means nothing. */
+  nodeProxyTypeUnknown: "NodeProxyTypeUnknown",
+  /** kube-proxy of a node is in IPVS mode, in which NodeProxy cannot work. */
+  ipvsUnsupported: "IpvsUnsupported",
+  /** A node listens itself on a port of a Service that wants NodeProxy. */
+  portInUse: "PortInUse",
+  /** Another Service has the port on a node by NodeProxy. */
+  portTaken: "PortTaken",
+  /** An agent has not told yet whether its node listens on the ports. */
+  portsUnknown: "PortsUnknown",
+  /** More ports are wanted by NodeProxy than agents look for. */
+  tooManyPorts: "TooManyPorts",
+  /** More nodes are fit for NodeProxy than a Service shows. */
+  tooManyNodes: "TooManyNodes",
+  /** A Node has no address of a family that a Service has. */
+  noNodeAddress: "NoNodeAddress",
   /** `status.used` was cut to its bound; counts are exact. */
   usedTruncated: "UsedTruncated",
   /** `status.used` lists everything. */

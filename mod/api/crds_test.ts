@@ -140,6 +140,7 @@ const KEYWORDS = new Set([
   "enum",
   "format",
   "items",
+  "maxItems",
   "maxLength",
   "maximum",
   "minimum",
@@ -233,6 +234,18 @@ Deno.test("crdDocuments() requires exactly what OpenELB requires, and our condit
       ["key", "operator"],
     "eips.network.kubesphere.io/v1alpha1.spec": ["address"],
     "eips.network.kubesphere.io/v1alpha2.spec": ["address"],
+    ...Object.fromEntries(
+      ["serviceSelector", "nodeSelector", "preferredNodes[].preference"].map((
+        field,
+      ) => [
+        `eips.network.kubesphere.io/v1alpha2.spec.${field}.matchExpressions[]`,
+        ["key", "operator"],
+      ]),
+    ),
+    "eips.network.kubesphere.io/v1alpha2.spec.preferredNodes[]": [
+      "weight",
+      "preference",
+    ],
   });
 });
 
@@ -317,6 +330,16 @@ const SAMPLES: readonly Sample[] = [
           "2001:db8::a-2001:db8::f",
         ],
         avoidBuggyIPs: true,
+        answerPing: true,
+        enforceNamespaces: true,
+        serviceSelector: { matchLabels: { tier: "web" } },
+        nodeSelector: {
+          matchExpressions: [{ key: "rack", operator: "NotIn", values: ["x"] }],
+        },
+        preferredNodes: [
+          { weight: 1, preference: {} },
+          { weight: 100, preference: { matchLabels: { rack: "r1" } } },
+        ],
       },
       status: {
         poolSize: Number.MAX_SAFE_INTEGER,
@@ -555,6 +578,31 @@ const REFUSED: readonly Refused[] = [
     version: "v1alpha2",
     object: { spec: { as: 4_294_967_296 } },
     fault: ".spec.as is out of bounds",
+  },
+  {
+    name: "a weight above that of a PreferredSchedulingTerm",
+    kind: "Eip",
+    version: "v1alpha2",
+    object: {
+      spec: {
+        address: "192.0.2.1",
+        preferredNodes: [{ weight: 101, preference: {} }],
+      },
+    },
+    fault: ".spec.preferredNodes[0].weight is out of bounds",
+  },
+  {
+    name: "an operator that is none",
+    kind: "Eip",
+    version: "v1alpha2",
+    object: {
+      spec: {
+        address: "192.0.2.1",
+        nodeSelector: { matchExpressions: [{ key: "a", operator: "Is" }] },
+      },
+    },
+    fault:
+      ".spec.nodeSelector.matchExpressions[0].operator is none of In,NotIn,Exists,DoesNotExist",
   },
   {
     name: "a field that would be pruned",

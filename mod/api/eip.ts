@@ -9,6 +9,7 @@ import { readConditions } from "./_conditions_reader.ts";
 import { EIP_SPEC_READ } from "./_eip_schema.ts";
 import { present, Reader } from "./_reader.ts";
 import { readWith } from "./_spec_reader.ts";
+import type { LabelSelector } from "./bgp_peer.ts";
 import type { Condition } from "./conditions.ts";
 import { type ObjectMeta, readMeta } from "./object_meta.ts";
 
@@ -34,6 +35,24 @@ export interface EipSpec {
   readonly exclude: readonly string[];
   /** Whether IPv4 addresses ending in .0 and .255 are never handed out. */
   readonly avoidBuggyIPs: boolean;
+  /** Whether the owner of an address answers `ping` for it, where nothing on its node holds it. */
+  readonly answerPing: boolean;
+  /** Whether naming this pool does not bypass its namespaces; false when absent. */
+  readonly enforceNamespaces?: boolean;
+  /** The Services it serves; absent: any. */
+  readonly serviceSelector?: LabelSelector;
+  /** The nodes that may answer for its addresses; absent: any. */
+  readonly nodeSelector?: LabelSelector;
+  /** The nodes that answer rather than others; absent: none. */
+  readonly preferredNodes?: readonly PreferredNodes[];
+}
+
+/** Nodes that are preferred; as Kubernetes' PreferredSchedulingTerm. */
+export interface PreferredNodes {
+  /** By how much, 1 to 100; those of all entries that match a node are added. */
+  readonly weight: number;
+  /** Which nodes. */
+  readonly preference: LabelSelector;
 }
 
 /** The spec of an Eip as it is stored. */
@@ -58,6 +77,16 @@ export interface EipSpecFields {
   readonly exclude?: readonly string[];
   /** Whether .0 and .255 are never handed out. */
   readonly avoidBuggyIPs?: boolean;
+  /** Whether `ping` is answered. */
+  readonly answerPing?: boolean;
+  /** Whether its namespaces are enforced. */
+  readonly enforceNamespaces?: boolean;
+  /** The Services it serves. */
+  readonly serviceSelector?: LabelSelector;
+  /** The nodes that may answer. */
+  readonly nodeSelector?: LabelSelector;
+  /** The nodes that are preferred. */
+  readonly preferredNodes?: readonly PreferredNodes[];
 }
 
 /** The status of an Eip. */
@@ -122,6 +151,7 @@ export function projectEip(raw: unknown): Result<Eip, string> {
       namespaces: fields.namespaces ?? [],
       exclude: fields.exclude ?? [],
       avoidBuggyIPs: fields.avoidBuggyIPs ?? false,
+      answerPing: fields.answerPing ?? false,
     }),
     // By hand, not by zod: `used` has thousands of entries and changes often.
     status: present<EipStatus>({

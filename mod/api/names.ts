@@ -59,6 +59,12 @@ export const LAYER2_PROTOCOL = "layer2";
 /** `Eip.spec.protocol` of pools served by VRRP: OpenELB's value `vip`, which means keepalived there. */
 export const KEEPALIVED_PROTOCOL = "vip";
 
+/** Highest weight of an entry of `Eip.spec.preferredNodes`, as of Kubernetes' PreferredSchedulingTerm. */
+export const WEIGHT_MAX = 100;
+
+/** Entries that `Eip.spec.preferredNodes` may have. */
+export const PREFERRED_NODES_MAX = 16;
+
 /** Start of an `Eip.spec.interface` that names an interface by the route to an address. */
 export const CAN_REACH_PREFIX = "can_reach:";
 
@@ -74,10 +80,13 @@ export const EIP_NAME_ANNOTATION = "eip.openelb.kubesphere.io/v1alpha2";
 /** Service annotation: the wanted address; where present it overrides `spec.loadBalancerIP`. */
 export const EIP_ADDRESS_ANNOTATION = "eip.openelb.kubesphere.io/v1alpha1";
 
-/** Service annotation of OpenELB before 0.6: the protocol. Accepted and without effect. */
+/** Service annotation of OpenELB before 0.6: the protocol of the Eips to choose from where none is named. */
 export const PROTOCOL_ANNOTATION = "protocol.openelb.kubesphere.io/v1alpha1";
 
-/** Annotation of OpenELB before 0.6 on Services (chosen node) and Nodes (address). Accepted and without effect. */
+/**
+ * Annotation of OpenELB before 0.6. On Nodes: an address or a CIDR of the
+ * interface to answer on. On Services, the node it chose: without effect.
+ */
 export const LAYER2_ANNOTATION = "layer2.openelb.kubesphere.io/v1alpha1";
 
 /** Eip annotation that marks the default pool when `true`, in any case of letters. */
@@ -87,7 +96,10 @@ export const DEFAULT_EIP_ANNOTATION =
 /** BgpConf annotation: when a speaker last configured itself by it. */
 export const BGP_CONF_APPLIED_ANNOTATION = "lb.kubesphere.io/v1alpha1";
 
-/** Service annotation of NodeProxy: `deployment` or `daemonset`. */
+/**
+ * Service annotation of NodeProxy: `deployment`, one node, or `daemonset`, all
+ * of them. Any other value means nothing, as with OpenELB.
+ */
 export const NODE_PROXY_TYPE_ANNOTATION =
   "node-proxy.openelb.kubesphere.io/type";
 
@@ -114,11 +126,11 @@ export const CNI_LABEL = "openelb.kubesphere.io/cni";
 /** Node label: the rack, key of `BgpConf.spec.asPerRack`. */
 export const RACK_LABEL = "openelb.kubesphere.io/rack";
 
-/** Node label: no proxy pods here. */
+/** Node label: no NodeProxy here, whatever its value. */
 export const NODE_PROXY_EXCLUDE_LABEL =
   "node-proxy.openelb.kubesphere.io/exclude-node";
 
-/** Node label: proxy pods preferred here; the spelling is OpenELB's. */
+/** Node label: NodeProxy preferred here, whatever its value; the spelling is OpenELB's. */
 export const NODE_PROXY_PREFERRED_LABEL =
   "node-proxy.openelb.kubesphere.io/external-ip-preffered";
 
@@ -157,7 +169,7 @@ export const BGP_FINALIZER = "finalizer.lb.kubesphere.io/v1alpha1";
  */
 export const CLEANUP_FINALIZER = "foghorn.openelb.io/cleanup";
 
-/** Finalizer of a Service in NodeProxy mode. */
+/** Finalizer that OpenELB puts on a Service in NodeProxy mode; never set here, and taken off. */
 export const NODE_PROXY_FINALIZER =
   "node-proxy.openelb.kubesphere.io/finalizer";
 
@@ -176,6 +188,15 @@ export const LEASE_LINKS_ANNOTATION = "foghorn.openelb.io/links";
 /** Node Lease annotation: `true` while the agent is about to stop; absent otherwise. */
 export const LEASE_LEAVING_ANNOTATION = "foghorn.openelb.io/leaving";
 
+/** Port of metrics over TLS, where they are asked for. */
+export const METRICS_SECURE_PORT = 7474;
+
+/** ClusterRole, and account, of those that may read metrics over TLS. */
+export const METRICS_READER_NAME = "foghorn-metrics-reader";
+
+/** Binding by which agents may ask who wants to read metrics. */
+export const METRICS_REVIEW_NAME = "foghorn-metrics-review";
+
 /** Node Lease annotation: interfaces by `can_reach:` target, see {@linkcode encodeCanReach}. */
 export const LEASE_CAN_REACH_ANNOTATION = "foghorn.openelb.io/can-reach";
 
@@ -187,6 +208,9 @@ export const LEASE_HELD_ANNOTATION = "foghorn.openelb.io/held";
 
 /** Node Lease annotation: why the node should not answer for VIPs, a reason; absent: it may. */
 export const LEASE_UNFIT_ANNOTATION = "foghorn.openelb.io/unfit";
+
+/** Node Lease annotation: how kube-proxy forwards and which wanted ports the host listens on, see {@linkcode encodeNodeProxy}; absent while no Service wants NodeProxy. */
+export const LEASE_NODE_PROXY_ANNOTATION = "foghorn.openelb.io/node-proxy";
 
 /** Label on every node Lease; its value is the prefix of the name, without the hyphen. */
 export const LEASE_COMPONENT_LABEL = "app.kubernetes.io/component";

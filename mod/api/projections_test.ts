@@ -33,6 +33,7 @@ const SERVICE = {
     allocateLoadBalancerNodePorts: true,
     clusterIP: "10.96.12.7",
     clusterIPs: ["10.96.12.7"],
+    externalIPs: ["192.168.0.11"],
     externalTrafficPolicy: "Local",
     healthCheckNodePort: 31234,
     internalTrafficPolicy: "Cluster",
@@ -148,9 +149,10 @@ Deno.test("projectService() keeps what is used of a stored Service", () => {
       externalTrafficPolicy: "Local",
       selector: { app: "kubia" },
       ports: [
-        { name: "http", protocol: "TCP", port: 80 },
+        { name: "http", protocol: "TCP", port: 80, nodePort: 30518 },
         { name: "dns", protocol: "UDP", port: 53 },
       ],
+      externalIPs: ["192.168.0.11"],
       ingress: [{ ip: "192.168.0.91", ipMode: "VIP" }],
       conditions: [{
         type: "LoadBalancerPortsError",
@@ -340,6 +342,7 @@ Deno.test("projectEip() reads the documented sample, dead fields included", () =
           namespaceSelector: { "kubesphere.io/workspace": "workspace" },
           exclude: [],
           avoidBuggyIPs: false,
+          answerPing: false,
         },
         status: {
           poolSize: 10,
@@ -354,6 +357,26 @@ Deno.test("projectEip() reads the documented sample, dead fields included", () =
         },
       },
     },
+  );
+});
+
+Deno.test("projectEip() reads whom it serves and where, whatever an older schema let in", () => {
+  const fields = {
+    enforceNamespaces: true,
+    serviceSelector: { matchLabels: { tier: "web" } },
+    nodeSelector: { matchExpressions: [{ key: "rack", operator: "Is" }] },
+    preferredNodes: [{ weight: 900, preference: {} }],
+  };
+  const eip = projectEip({
+    metadata: { name: "pool" },
+    spec: { address: "192.0.2.1", ...fields },
+  });
+  ok(eip.ok);
+  const { enforceNamespaces, serviceSelector, nodeSelector, preferredNodes } =
+    eip.value.spec;
+  deepStrictEqual(
+    { enforceNamespaces, serviceSelector, nodeSelector, preferredNodes },
+    fields,
   );
 });
 
@@ -378,6 +401,7 @@ Deno.test("projectEip() applies defaults, omits what is empty, takes unknown pro
     namespaces: [],
     exclude: ["172.22.0.3"],
     avoidBuggyIPs: false,
+    answerPing: false,
   });
   deepStrictEqual(eip.value.status, { used: {}, conditions: [] });
 });

@@ -9,7 +9,7 @@ import type {
   AdmissionSecret,
   AdmissionVerdict,
 } from "@/api/mod.ts";
-import { AdmissionServer } from "@/http/mod.ts";
+import { AdmissionServer, type ServerCertificate } from "@/http/mod.ts";
 import { AdmissionCertificates } from "@/io/pki/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import type { MetricSample } from "@/obs/mod.ts";
@@ -32,6 +32,8 @@ export interface AdmissionOptions {
   readonly logs: LogSink;
   /** The answer; undefined: too little is known yet. */
   readonly review: (request: AdmissionRequest) => AdmissionVerdict | undefined;
+  /** Told of each certificate that is to be served, the first one too. */
+  readonly onCertificate?: (pair: ServerCertificate) => void;
 }
 
 /** The webhook of an agent. */
@@ -50,7 +52,10 @@ export class Admission {
     });
     this.#certificates = new AdmissionCertificates({
       ...{ api, namespace, wallMs },
-      onPair: (pair) => this.#server.use(pair),
+      onPair: (pair) => {
+        this.#server.use(pair);
+        options.onCertificate?.(pair);
+      },
     });
   }
 
@@ -96,10 +101,40 @@ export class Admission {
  * @throws {UsageError} When it is no port.
  */
 export function webhookPort(text: string): number | undefined {
+  return portOf("--webhook-port", text, "0 for no webhook");
+}
+
+/**
+ * Reads `--metrics-secure-port`.
+ *
+ * @param text As it was written.
+ * @param webhook What `--webhook-port` is, whose certificate is served.
+ * @returns The port; undefined for 0: metrics are plain, and for everybody.
+ * @throws {UsageError} When it is no port, or there is no certificate.
+ */
+export function metricsSecurePort(
+  text: string,
+  webhook: number | undefined,
+): number | undefined {
+  const flag = "--metrics-secure-port";
+  const port = portOf(flag, text, "0 for metrics without TLS");
+  if (port !== undefined && webhook === undefined) {
+    throw new UsageError(
+      `Cannot use ${flag} "${text}" without a webhook, whose certificate it serves: leave --webhook-port 0 out`,
+    );
+  }
+  return port;
+}
+
+function portOf(
+  flag: string,
+  text: string,
+  instead: string,
+): number | undefined {
   const port = Number(text);
   if (!/^[0-9]{1,5}$/.test(text) || port > 65_535) {
     throw new UsageError(
-      `Cannot use --webhook-port "${text}": write a port, 1 to 65535, or 0 for no webhook`,
+      `Cannot use ${flag} "${text}": write a port, 1 to 65535, or ${instead}`,
     );
   }
   return port === 0 ? undefined : port;

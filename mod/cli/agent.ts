@@ -8,14 +8,19 @@ import { ENVIRONMENT, NAMESPACE_DEFAULT } from "@/api/names.ts";
 import { MainHost } from "@/host/mod.ts";
 import {
   brokenParts,
+  type HttpAddress,
   type HttpServer,
   type HttpSource,
+  MetricsGate,
   MetricsPage,
+  MetricsServer,
   missingParts,
+  openelbSamplesOf,
   samplesOf,
   serveHttp,
 } from "@/http/mod.ts";
 import { SystemClock } from "@/io/clock.ts";
+import { KernelHostPorts } from "@/io/host_ports.ts";
 import { HttpProxyProbe } from "@/io/proxy_probe.ts";
 import {
   KernelLinkTable,
@@ -33,19 +38,26 @@ import {
   sourceOf,
   statusReport,
   whyService,
+  type WireConfig,
 } from "@/node/mod.ts";
 import {
   encodeRecordingLine,
   type MetricSample,
+  OPENELB_METRICS,
   RECORDING_FORMAT,
 } from "@/obs/mod.ts";
 import type { LogSink } from "@/port/log_sink.ts";
-import type { RecordingSink } from "@/port/node_ports.ts";
 import type { ClaimConfig } from "@/reconcile/mod.ts";
-import { Admission, webhookPort } from "./admission.ts";
+import { Admission, metricsSecurePort, webhookPort } from "./admission.ts";
 import { CountingApi } from "./counting_api.ts";
+import {
+  type HostAndPort,
+  hostAndPort,
+  listenAddress,
+} from "./host_and_port.ts";
 import { logOptions, startLogs } from "./logs.ts";
 import type { OpenelbFlag } from "./openelb_flags.ts";
+import { type OpenRecording, openRecording } from "./recording_file.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
 import { agentWatches } from "./watch_specs.ts";
@@ -61,7 +73,10 @@ export interface AgentOptions {
   readonly httpAddress: string;
   readonly failoverPatience: string;
   readonly kubeProxyHealth: string;
+  readonly kubeProxyMetrics: string;
   readonly webhookPort: string;
+  readonly metricsSecurePort: string;
+  readonly openelbMetrics: boolean;
   readonly record?: string;
   readonly logLevel: string;
   readonly logFormat: string;
@@ -85,12 +100,15 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       "Cannot tell which node this is: set NODE_NAME or use --node-name with the name of its Node object",
     );
   }
-  const address = hostAndPort(options.httpAddress, "Cannot listen on");
+  const address = listenAddress(options.httpAddress);
   const proxy = options.kubeProxyHealth === "off"
     ? undefined
     : hostAndPort(options.kubeProxyHealth, "Cannot ask for health at");
+  const proxyMetrics = options.kubeProxyMetrics === "off"
+    ? undefined
+    : hostAndPort(options.kubeProxyMetrics, "Cannot ask for the mode at");
   failoverPatienceMs(options.failoverPatience);
-  webhookPort(options.webhookPort);
+  securePortOf(options);
   const logs = await startLogs(
     logOptions(options.logLevel, options.logFormat),
   );
@@ -106,7 +124,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     });
   }
   try {
-    return await serveNode({ node, namespace, address, proxy, logs, options });
+    return await serveNode({
+      ...{ node, namespace, address, proxy, proxyMetrics, logs, options },
+    });
   } finally {
     await logs.close();
   }
@@ -126,9 +146,11 @@ function failoverPatienceMs(text: string): number {
 interface AgentStart {
   readonly node: string;
   readonly namespace: string;
-  readonly address: HostAndPort;
+  readonly address: HttpAddress;
   /** The health port of kube-proxy; undefined: it is not asked. */
   readonly proxy: HostAndPort | undefined;
+  /** The metrics port of kube-proxy; undefined: it is not asked. */
+  readonly proxyMetrics: HostAndPort | undefined;
   readonly logs: LogSink;
   readonly options: AgentOptions;
 }
@@ -145,6 +167,7 @@ interface AgentParts {
   readonly metrics: MetricsPage;
   readonly server: HttpServer;
   readonly admission: Admission | undefined;
+  readonly metricsServer: MetricsServer | undefined;
 }
 
 /** Starts an agent and waits for its end; its exit code. */
@@ -185,7 +208,7 @@ async function buildAgent(
   start: AgentStart,
   exit: (code: number) => void,
 ): Promise<AgentParts> {
-  const { node, namespace, logs, options: { kubeconfig, record } } = start;
+  const { namespace, logs, options: { kubeconfig, record } } = start;
   const access = await loadClusterAccess(
     kubeconfig === undefined ? {} : { kubeconfig },
   );
@@ -203,33 +226,26 @@ async function buildAgent(
     encodeRecordingLine({ kind: "start", format: RECORDING_FORMAT, config }),
   );
   const core = new MainCore(config);
-  const admission = admissionOf(start, { api, core, clock });
-  const metrics = new MetricsPage((): readonly MetricSample[] => [
-    { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
+  const metrics = metricsPage(start, (): readonly MetricSample[] => [
     ...samplesOf(core.view, instant()),
     ...api.samples(),
     ...admission?.samples() ?? [],
+    ...start.options.openelbMetrics ? openelbSamplesOf(core.view) : [],
   ]);
+  const metricsServer = metricsServerOf(start, { api, clock, page: metrics });
+  const admission = admissionOf(start, { api, core, clock, metricsServer });
   // Before anything runs that would have to be stopped again.
-  const server = serveHttp(start.address, {
-    unhealthy: () => brokenParts(core.view, instant()),
-    notReady: () => missingParts(core.view, instant()),
-    metrics,
-    reports: reportsOf(core, config.claim, instant),
-  });
+  const server = serve(start, { core, config, instant, metrics });
   const reactor = new Reactor();
   const links = new KernelLinkTable(reactor);
-  const wire = new WorkerWireIsolate({
-    node,
-    incarnation: BigInt(Math.round(performance.timeOrigin * 1_000)),
-    patienceMs: failoverPatienceMs(start.options.failoverPatience),
-  });
+  const wire = new WorkerWireIsolate(wireConfig(start));
   const host = new MainHost(core, {
     clock,
     cluster: api,
     links,
     wire,
     proxy: start.proxy && new HttpProxyProbe(start.proxy),
+    hostPorts: new KernelHostPorts(start.proxyMetrics),
     certificates: admission?.desk,
     logs,
     recording: recording?.sink,
@@ -248,7 +264,77 @@ async function buildAgent(
     metrics,
     server,
     admission,
+    metricsServer,
   };
+}
+
+function metricsPage(
+  { options }: AgentStart,
+  samples: () => readonly MetricSample[],
+): MetricsPage {
+  return new MetricsPage(
+    () => [
+      { name: "foghorn_build_info", labels: { version: VERSION }, value: 1 },
+      ...samples(),
+    ],
+    options.openelbMetrics ? OPENELB_METRICS : {},
+  );
+}
+
+function wireConfig({ node, options }: AgentStart): WireConfig {
+  return {
+    node,
+    incarnation: BigInt(Math.round(performance.timeOrigin * 1_000)),
+    patienceMs: failoverPatienceMs(options.failoverPatience),
+    countsVips: options.openelbMetrics,
+  };
+}
+
+/** The server of metrics over TLS; undefined where none is wanted. */
+function metricsServerOf(
+  { logs, options }: AgentStart,
+  { api, clock, page }: {
+    readonly api: CountingApi;
+    readonly clock: SystemClock;
+    readonly page: MetricsPage;
+  },
+): MetricsServer | undefined {
+  const port = securePortOf(options);
+  return port === undefined ? undefined : new MetricsServer({
+    ...{ address: { port }, page, logs },
+    gate: new MetricsGate(api, () => clock.nowMs()),
+  });
+}
+
+/** What the plain port shows of metrics. */
+function shownMetrics(
+  { options }: AgentStart,
+  page: MetricsPage,
+): HttpSource["metrics"] {
+  const securePort = securePortOf(options);
+  return securePort === undefined ? page : { securePort };
+}
+
+function securePortOf(options: AgentOptions): number | undefined {
+  return metricsSecurePort(
+    options.metricsSecurePort,
+    webhookPort(options.webhookPort),
+  );
+}
+
+/** The server of health, readiness, metrics and reports. */
+function serve(start: AgentStart, { core, config, instant, metrics }: {
+  readonly core: MainCore;
+  readonly config: MainConfig;
+  readonly instant: () => Instant;
+  readonly metrics: MetricsPage;
+}): HttpServer {
+  return serveHttp(start.address, {
+    unhealthy: () => brokenParts(core.view, instant()),
+    notReady: () => missingParts(core.view, instant()),
+    metrics: shownMetrics(start, metrics),
+    reports: reportsOf(core, config.claim, instant),
+  });
 }
 
 /** What the agent tells of the cluster and of itself, made when it is asked. */
@@ -268,10 +354,11 @@ function reportsOf(
 /** The webhook; undefined where none is wanted. */
 function admissionOf(
   { namespace, logs, options }: AgentStart,
-  { api, core, clock }: {
+  { api, core, clock, metricsServer }: {
     readonly api: CountingApi;
     readonly core: MainCore;
     readonly clock: SystemClock;
+    readonly metricsServer: MetricsServer | undefined;
   },
 ): Admission | undefined {
   const port = webhookPort(options.webhookPort);
@@ -279,6 +366,7 @@ function admissionOf(
     ...{ port, namespace, api, logs },
     wallMs: () => clock.wallMs(),
     review: (request) => core.view.review(request),
+    onCertificate: (pair) => metricsServer?.use(pair),
   });
 }
 
@@ -336,51 +424,7 @@ async function closeAll(parts: AgentParts): Promise<void> {
   parts.recording?.close();
   await parts.server.close();
   await parts.admission?.close();
-}
-
-interface OpenRecording {
-  readonly sink: RecordingSink;
-  close(): void;
-}
-
-async function openRecording(
-  path: string | undefined,
-): Promise<OpenRecording | undefined> {
-  if (path === undefined) return undefined;
-  const file = await Deno.open(path, {
-    write: true,
-    create: true,
-    append: true,
-  });
-  const encoder = new TextEncoder();
-  return {
-    sink: {
-      line: (text) => {
-        const bytes = encoder.encode(`${text}\n`);
-        for (let at = 0; at < bytes.length;) {
-          at += file.writeSync(bytes.subarray(at));
-        }
-      },
-    },
-    close: () => file.close(),
-  };
-}
-
-interface HostAndPort {
-  readonly hostname: string;
-  readonly port: number;
-}
-
-function hostAndPort(text: string, failure: string): HostAndPort {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new UsageError(
-      `${failure} "${text}": write an address and a port, like 127.0.0.1:7473 or [::1]:7473`,
-    );
-  }
-  const hostname = match[1] ?? match[2] ?? "";
-  return { hostname: hostname === "" ? "0.0.0.0" : hostname, port };
+  await parts.metricsServer?.close();
 }
 
 /** How often memory that a burst has freed is given back. */

@@ -142,6 +142,7 @@ class Announcer {
         this.fail(report.message);
         break;
       case "ready":
+      case "ping-failed":
       case "link-ready":
       case "paused":
       case "fellows":

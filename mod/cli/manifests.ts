@@ -21,6 +21,7 @@ export interface ManifestOptions {
   readonly sysNice: boolean;
   readonly podMonitor?: boolean;
   readonly networkPolicy?: boolean;
+  readonly secureMetrics?: boolean;
 }
 
 /**
@@ -31,6 +32,7 @@ export interface ManifestOptions {
  */
 export function printManifests(options: ManifestOptions): string {
   const { namespace, sysNice, image = imageOf(VERSION) } = options;
+  const secureMetrics = options.secureMetrics ?? false;
   if (namespace.length > 63 || !NAMESPACE.test(namespace)) {
     throw new UsageError(
       `Cannot use namespace "${namespace}": write lower-case letters, digits and hyphens, 63 at most`,
@@ -42,9 +44,13 @@ export function printManifests(options: ManifestOptions): string {
     );
   }
   return yamlOf([
-    ...installDocuments({ namespace, image, sysNice }),
-    ...(options.podMonitor === true ? [podMonitor(namespace)] : []),
-    ...(options.networkPolicy === true ? [networkPolicy(namespace)] : []),
+    ...installDocuments({ namespace, image, sysNice, secureMetrics }),
+    ...(options.podMonitor === true
+      ? [podMonitor(namespace, secureMetrics)]
+      : []),
+    ...(options.networkPolicy === true
+      ? [networkPolicy(namespace, secureMetrics)]
+      : []),
   ]);
 }
 

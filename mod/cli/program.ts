@@ -16,6 +16,7 @@ import {
 import {
   FOGHORN_NAME,
   LOAD_BALANCER_CLASS_DEFAULT,
+  METRICS_SECURE_PORT,
   NAMESPACE_DEFAULT,
   WEBHOOK_PORT_DEFAULT,
 } from "@/api/names.ts";
@@ -118,8 +119,8 @@ function addAgent(program: Command): void {
     )
     .option(
       "--http-address <address>",
-      "where /healthz, /readyz and /metrics are served; /api/v1 is for this machine only",
-      "0.0.0.0:7473",
+      "where /healthz, /readyz and /metrics are served, on every address without one; /api/v1 is for this machine only",
+      ":7473",
     )
     .option(
       "--webhook-port <port>",
@@ -132,6 +133,11 @@ function addAgent(program: Command): void {
       "127.0.0.1:10256",
     )
     .option(
+      "--kube-proxy-metrics <address>",
+      "where kube-proxy says how it forwards, asked while a Service wants NodeProxy: not possible with IPVS; off to go by interfaces alone",
+      "127.0.0.1:10249",
+    )
+    .option(
       "--record <file>",
       "record every event and its effects to a file, one JSON a line",
     )
@@ -142,12 +148,27 @@ function addAgent(program: Command): void {
     )
     .option("--log-level <level>", "debug, info, warning or error", "info")
     .option("--log-format <format>", "json, text or auto", "auto");
+  addMetricOptions(agent);
   addOpenelbFlags(agent);
   agent.action(async (options: AgentOptions) => {
     const { runAgent } = await import("./agent.ts");
     const ignored = givenOpenelbFlags(agent);
     Deno.exit(await runAgent({ ...options, ignored }));
   });
+}
+
+function addMetricOptions(agent: Command): void {
+  agent
+    .option(
+      "--metrics-secure-port <port>",
+      "where /metrics is served over TLS instead, to tokens that may GET it (TokenReview, SubjectAccessReview); 0 for plain metrics beside /healthz",
+      "0",
+    )
+    .option(
+      "--openelb-metrics",
+      "show metrics under OpenELB's names, too",
+      false,
+    );
 }
 
 function addManifests(program: Command): void {
@@ -158,6 +179,11 @@ function addManifests(program: Command): void {
     .option("--sys-nice", "let the thread that answers have a priority", false)
     .option("--pod-monitor", "with a PodMonitor of the Prometheus operator")
     .option("--network-policy", "with a NetworkPolicy")
+    .option(
+      "--secure-metrics",
+      `metrics over TLS on port ${METRICS_SECURE_PORT}, for tokens that may read them`,
+      false,
+    )
     .action(async (options: ManifestOptions) => {
       const { printManifests } = await import("./manifests.ts");
       write(Deno.stdout, printManifests(options));

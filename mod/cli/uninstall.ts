@@ -207,6 +207,12 @@ async function removeRights(
     `${RBAC}/namespaces/${namespace}/rolebindings/${name}`,
     `${RBAC}/namespaces/${namespace}/roles/${name}`,
     `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`,
+    // Of metrics over TLS, where they were asked for.
+    `${RBAC}/clusterrolebindings/${name}-metrics-review`,
+    `${RBAC}/clusterrolebindings/${name}-metrics-reader`,
+    `${RBAC}/clusterroles/${name}-metrics-reader`,
+    `/api/v1/namespaces/${namespace}/serviceaccounts/${name}-metrics-reader`,
+    `/api/v1/namespaces/${namespace}/secrets/${name}-metrics-reader`,
   ];
   for (const path of paths) {
     // deno-lint-ignore no-await-in-loop -- one after the other

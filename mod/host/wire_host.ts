@@ -64,6 +64,8 @@ export class WireHost {
       if (this.#core.takeStale(tag)) link.discard();
     }
     for (const tag of ready) this.#receive(tag, nowMs);
+    // Nobody waits for an address here: what may be a flood comes last.
+    for (const tag of ready) this.#echo(tag, nowMs);
     this.#carryOut(this.#core.deadline(nowMs));
   }
 
@@ -96,6 +98,16 @@ export class WireHost {
     }
   }
 
+  #echo(tag: number, nowMs: number): void {
+    const link = this.#links.get(tag);
+    if (link === undefined) return;
+    for (let batch = 0; batch < ECHO_BATCHES_PER_TURN_MAX; batch++) {
+      const frames = link.receiveEchoes();
+      if (frames.length === 0) return;
+      this.#carryOut(this.#core.takeEchoes(tag, frames, nowMs));
+    }
+  }
+
   #carryOut(effects: readonly WireEffect[]): void {
     for (const effect of effects) {
       switch (effect.kind) {
@@ -111,6 +123,9 @@ export class WireHost {
           break;
         case "filter":
           this.#filter(effect);
+          break;
+        case "echo-filter":
+          this.#filterEchoes(effect);
           break;
         case "group":
           this.#links.get(effect.tag)?.setGroup(effect.group, effect.wanted);
@@ -178,6 +193,20 @@ export class WireHost {
     }
   }
 
+  #filterEchoes(effect: WireEffect & { readonly kind: "echo-filter" }): void {
+    const { tag, link, programs } = effect;
+    try {
+      if (this.#links.get(tag)?.setEchoFilters(programs) !== false) return;
+      const message =
+        "The kernel has no room for the filter of ping's requests";
+      this.#port.report({ kind: "ping-failed", link, message });
+    } catch (error) {
+      // The interface is gone, or the system has no descriptor left.
+      const message = error instanceof Error ? error.message : String(error);
+      this.#port.report({ kind: "ping-failed", link, message });
+    }
+  }
+
   #filter(effect: WireEffect & { readonly kind: "filter" }): void {
     const link = this.#links.get(effect.tag);
     if (link === undefined) return;
@@ -198,6 +227,8 @@ export class WireHost {
   }
 }
 
+/** The same of echo requests, of which the kernel throws away what there is no time for. */
+const ECHO_BATCHES_PER_TURN_MAX = 4;
 /** Batches of one link before the other links and commands have their turn. */
 const BATCHES_PER_TURN_MAX = 16;
 /** The same of what agents say: a minute's worth of many of them is read before anything is answered. */

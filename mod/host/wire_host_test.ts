@@ -14,7 +14,12 @@ import {
   type WireLink,
   type WireReport,
 } from "@/node/mod.ts";
-import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
+import type {
+  EchoFilters,
+  FrameMemory,
+  PacketLink,
+  WirePort,
+} from "@/port/packet_link.ts";
 import { WireHost } from "./wire_host.ts";
 
 Deno.test("WireHost says that it runs, answers what comes, and stops when told to", () => {
@@ -90,6 +95,67 @@ Deno.test("WireHost answers what agents say before it answers anybody else", () 
   port.turn();
   strictEqual(answers.length, 1);
   ok(answered >= 40, `${answered} were sent before`);
+});
+
+Deno.test("WireHost answers ping where it is wanted, after it has answered for addresses", () => {
+  const port = new FakePort();
+  port.commands.push(...BEGIN);
+  port.turn();
+  port.listen();
+  const link = port.link(1);
+  deepStrictEqual(link.echoFilters, []);
+  port.commands.push({ kind: "pings", vips: [VIP.vip, SIX] });
+  port.turn();
+  // The other one is none of this link's.
+  deepStrictEqual(link.echoFilters, ["icmp"]);
+  const from = link.sent.length;
+  let before = 0;
+  link.onAnswer = () => {
+    before = link.sent.length - from;
+  };
+  link.queue.push(REQUEST);
+  link.asked.push(PING);
+  port.ready.push(1);
+  port.turn();
+  strictEqual(before, 0);
+  deepStrictEqual(
+    link.sent.slice(from).map((frame) => frame.subarray(0, 14).toHex()),
+    ["02000000000b" + "020000000001" + "0800"],
+  );
+  port.commands.push({ kind: "pings", vips: [] });
+  port.turn();
+  deepStrictEqual(link.echoFilters, []);
+  link.asked.push(PING);
+  port.ready.push(1);
+  port.turn();
+  strictEqual(link.sent.length, from + 1);
+});
+
+Deno.test("WireHost says so where ping cannot be answered, and answers ARP all the same", () => {
+  const port = new FakePort();
+  port.commands.push(...BEGIN);
+  port.turn();
+  port.listen();
+  port.filterBytesMax = 8;
+  port.commands.push({ kind: "pings", vips: [VIP.vip] });
+  port.turn();
+  port.link(1).echoRefusal = "EMFILE";
+  port.commands.push({ kind: "pings", vips: [] });
+  port.turn();
+  deepStrictEqual(
+    port.reports.filter(({ kind }) => kind === "ping-failed"),
+    [
+      {
+        kind: "ping-failed",
+        link: "eth0",
+        message: "The kernel has no room for the filter of ping's requests",
+      },
+      { kind: "ping-failed", link: "eth0", message: "EMFILE" },
+    ],
+  );
+  port.link(1).queue.push(REQUEST);
+  port.turn();
+  strictEqual(port.link(1).answers.length, 1);
 });
 
 Deno.test("WireHost reports a link that cannot be opened, and serves the others", () => {
@@ -295,6 +361,9 @@ class FakeLink implements PacketLink {
   readonly tx: FrameMemory = memory();
   readonly queue: Uint8Array[] = [];
   readonly said: Uint8Array[] = [];
+  readonly asked: Uint8Array[] = [];
+  echoFilters: readonly string[] = [];
+  echoRefusal: string | undefined;
   readonly answers: Uint8Array[] = [];
   readonly sent: Uint8Array[] = [];
   readonly filters: number[] = [];
@@ -343,6 +412,18 @@ class FakeLink implements PacketLink {
     if (instructions.length > this.#filterBytesMax()) return false;
     this.filters.push(instructions.length);
     return true;
+  }
+
+  setEchoFilters(filters: EchoFilters): boolean {
+    if (this.echoRefusal !== undefined) throw new Error(this.echoRefusal);
+    this.echoFilters = Object.keys(filters);
+    return Object.values(filters).every((filter) =>
+      filter.length <= this.#filterBytesMax()
+    );
+  }
+
+  receiveEchoes(): readonly Uint8Array[] {
+    return this.asked.splice(0, 16);
   }
 
   setGroup(group: string, wanted: boolean): void {
@@ -403,6 +484,15 @@ const PROBE = Uint8Array.fromHex(
     "020000000001 020000000002 88b5",
     "4648 01 04 484551ba038426dd 0480a93d2e9b094b 0000000000000001 0008 0000",
     "0000000000000000 000000000000",
+  ].join("").replaceAll(" ", ""),
+);
+
+/** Of 192.0.2.11 to 192.0.2.91: are you there? */
+const PING = Uint8Array.fromHex(
+  [
+    "020000000001 02000000000b 0800",
+    "4500001c673840004001 4f42 c000020b c000025b",
+    "0800bab23d4c0001",
   ].join("").replaceAll(" ", ""),
 );
 

@@ -1,18 +1,12 @@
 /**
  * The admission webhook: HTTPS, one question a request, one answer.
  *
- * It asks nobody: what it answers follows from what this agent knows. It listens
- * once there is a certificate. A new one takes over on the same listener, for
- * whoever connects from then on; connections that stand go on, with the one they
- * were made with. So no connection is refused for it, which two listeners that
- * share a port could not promise: what waits at the old one when it closes is
- * reset.
+ * It asks nobody: what it answers follows from what this agent knows.
  *
  * @module
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
 import {
   type AdmissionRequest,
   admissionReview,
@@ -24,14 +18,11 @@ import {
   webhookPath,
 } from "@/api/mod.ts";
 import type { LogSink } from "@/port/log_sink.ts";
-
-/** A certificate with its key, as PEM. */
-export interface ServerCertificate {
-  /** The certificate. */
-  readonly cert: string;
-  /** The key. */
-  readonly key: string;
-}
+import {
+  type ServerCertificate,
+  type TlsAddress,
+  TlsListener,
+} from "./tls_listener.ts";
 
 /** What the webhook stands on. */
 export interface AdmissionSource {
@@ -43,25 +34,13 @@ export interface AdmissionSource {
   readonly logs: LogSink;
 }
 
-/** Where the webhook listens. */
-export interface AdmissionAddress {
-  /** An address of this machine; absent: all of them, IPv4 and IPv6. */
-  readonly hostname?: string;
-  /** The port; 0 takes a free one. */
-  readonly port: number;
-}
-
 /** What became of a question. */
 export type AdmissionOutcome = "allowed" | "denied" | "failed";
 
 /** Serves the webhook. */
 export class AdmissionServer {
-  readonly #address: AdmissionAddress;
   readonly #source: AdmissionSource;
-  #server: Server | undefined;
-  #certificate: ServerCertificate | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #closed = false;
+  readonly #listener: TlsListener;
 
   /**
    * Listens to nothing yet.
@@ -69,18 +48,21 @@ export class AdmissionServer {
    * @param address Where it is to listen.
    * @param source What it stands on.
    */
-  constructor(
-    address: AdmissionAddress,
-    source: AdmissionSource,
-  ) {
-    this.#address = address;
+  constructor(address: TlsAddress, source: AdmissionSource) {
     this.#source = source;
+    this.#listener = new TlsListener({
+      address,
+      title: "The webhook",
+      flag: "--webhook-port",
+      category: "admission",
+      logs: source.logs,
+      answer: (request, response) => this.#answer(request, response),
+    });
   }
 
   /** The port it listens on; undefined before it does. */
   get port(): number | undefined {
-    const address = this.#server?.address();
-    return typeof address === "object" ? address?.port : undefined;
+    return this.#listener.port;
   }
 
   /**
@@ -88,64 +70,12 @@ export class AdmissionServer {
    * further one from the next connection on.
    */
   use(certificate: ServerCertificate): void {
-    if (this.#closed || certificate.cert === this.#certificate?.cert) return;
-    this.#certificate = certificate;
-    if (this.#server === undefined) this.#listen(certificate);
-    else this.#server.setSecureContext({ ...certificate });
+    this.#listener.use(certificate);
   }
 
   /** Ends it, and waits until nothing is under way. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#retry);
-    const server = this.#server;
-    if (server === undefined) return;
-    this.#server = undefined;
-    const closed = new Promise<void>((resolve) =>
-      server.close(() => resolve())
-    );
-    server.closeAllConnections();
-    await closed;
-  }
-
-  #listen(certificate: ServerCertificate): void {
-    const { hostname, port } = this.#address;
-    const server = createServer(
-      { ...certificate },
-      (request: IncomingMessage, response: ServerResponse) =>
-        void this.#answer(request, response),
-    );
-    // API servers keep a connection for the next question.
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.on("error", (error: Error) => this.#failed(server, error));
-    // A client that hangs up or does not speak TLS is its own affair.
-    server.on("tlsClientError", () => {});
-    server.on(
-      "clientError",
-      (_: Error, socket: { destroy(): void }) => socket.destroy(),
-    );
-    this.#server = server;
-    server.listen(
-      port,
-      hostname,
-      () => this.#log("info", "The webhook listens", { port: this.port }),
-    );
-  }
-
-  /** The agent goes on without its webhook, and tries again. */
-  #failed(server: Server, error: Error): void {
-    if (this.#closed || server !== this.#server) return;
-    this.#log("warning", "The webhook cannot listen, trying again", {
-      port: this.#address.port,
-      error: error.message,
-      remedy:
-        "stop whoever has the port, or choose another with --webhook-port",
-    });
-    this.#server = undefined;
-    server.close();
-    this.#retry = setTimeout(() => {
-      if (this.#certificate !== undefined) this.#listen(this.#certificate);
-    }, LISTEN_RETRY_MS);
+  close(): Promise<void> {
+    return this.#listener.close();
   }
 
   async #answer(
@@ -247,6 +177,3 @@ const PATHS: ReadonlySet<string> = new Set(
 );
 /** The API server itself takes no longer objects; a question has two. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
-/** Longer than Go's idle connections, which are 90 s old at most. */
-const KEEP_ALIVE_MS = 120_000;
-const LISTEN_RETRY_MS = 30_000;

@@ -24,10 +24,14 @@ export class MetricsPage {
    * A page.
    *
    * @param samples The gauges and counters of this moment.
+   * @param further Declarations of metrics beside ours.
    */
-  constructor(samples: () => readonly MetricSample[]) {
+  constructor(
+    samples: () => readonly MetricSample[],
+    further: Readonly<Record<string, MetricDeclaration>> = {},
+  ) {
     this.#samples = samples;
-    for (const [name, declared] of Object.entries(METRICS)) {
+    for (const [name, declared] of Object.entries({ ...METRICS, ...further })) {
       this.#declare(name, declared);
     }
   }

@@ -6,6 +6,7 @@
 
 import type { MetricSample } from "@/obs/metrics.ts";
 import {
+  type EchoCounters,
   type Instant,
   type MainView,
   missingRightSentence,
@@ -170,8 +171,18 @@ function addWire(view: MainView, add: Add): void {
     for (const [result, count] of Object.entries(counters.vetted ?? {})) {
       add("foghorn_addresses_vetted_total", count, { link, result });
     }
+    if (counters.echoes !== undefined) addEchoes(link, counters.echoes, add);
     add("foghorn_address_conflicts_total", counters.conflicts, { link });
     add("foghorn_frames_overrun_total", counters.overruns, { link });
+  }
+}
+
+function addEchoes(link: string, echoes: EchoCounters, add: Add): void {
+  for (const [protocol, count] of Object.entries(echoes.answers)) {
+    add("foghorn_echo_answers_total", count, { link, protocol });
+  }
+  for (const [reason, count] of Object.entries(echoes.drops)) {
+    add("foghorn_echo_dropped_total", count, { link, reason });
   }
 }
 

@@ -24,8 +24,8 @@ export interface HttpSource {
   unhealthy(): readonly NotReady[];
   /** The parts that are not ready yet; empty: ready. */
   notReady(): readonly NotReady[];
-  /** The metrics. */
-  readonly metrics: MetricsPage;
+  /** The metrics; the port where they are served over TLS alone instead. */
+  readonly metrics: MetricsPage | { readonly securePort: number };
   /** What `/api/v1` shows. */
   readonly reports: ReportSource;
 }
@@ -38,50 +38,101 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** Where a server listens. */
+export interface HttpAddress {
+  /** An address of this machine; absent: all of them, IPv4 and IPv6. */
+  readonly hostname?: string;
+  /** The port; 0 takes a free one. */
+  readonly port: number;
+}
+
 /**
  * Serves until closed.
  *
- * @param address Host and port to listen on; port 0 takes a free one.
+ * @param address Where to listen.
  * @param source What to show.
  * @throws {Error} When it cannot listen there, with one sentence that says why.
  */
 export function serveHttp(
-  address: { readonly hostname: string; readonly port: number },
+  { hostname, port }: HttpAddress,
   source: HttpSource,
 ): HttpServer {
-  const handler = (request: Request, remoteHost: string): Promise<Response> =>
+  const handler: Handler = (request, remoteHost) =>
     answer(request, remoteHost, source);
-  const server = listen(address, handler);
-  const { port } = server.addr;
-  const servers = [server];
-  // Who is on the node asks over loopback, wherever the others are let in.
-  if (!HAS_LOOPBACK.test(address.hostname)) {
-    try {
-      servers.push(listen({ hostname: "127.0.0.1", port }, handler));
-    } catch (error) {
-      void server.shutdown();
-      throw error;
-    }
-  }
+  const servers = hostname === undefined
+    ? listenEverywhere(port, handler)
+    : listenThere({ hostname, port }, handler);
   return {
-    port,
+    port: servers[0].addr.port,
     close: async () => {
       await Promise.all(servers.map((one) => one.shutdown()));
     },
   };
 }
 
-function listen(
+type Handler = (request: Request, remoteHost: string) => Promise<Response>;
+type Listener = Deno.HttpServer<Deno.NetAddr>;
+
+/**
+ * Listens on every address: a kubelet probes at the address of its Node, which
+ * is IPv6 in some clusters. One socket takes both families unless the machine
+ * keeps them apart (net.ipv6.bindv6only); without IPv6 there is IPv4 alone.
+ */
+function listenEverywhere(
+  port: number,
+  handler: Handler,
+): readonly [Listener, ...Listener[]] {
+  let six: Listener;
+  try {
+    six = listen({ hostname: "::", port }, handler);
+  } catch (error) {
+    if (isTaken(error)) throw error;
+    return [listen({ hostname: "0.0.0.0", port }, handler)];
+  }
+  try {
+    return [six, listen({ ...six.addr, hostname: "0.0.0.0" }, handler)];
+  } catch (error) {
+    // By our own socket: it takes both.
+    if (isTaken(error)) return [six];
+    void six.shutdown();
+    throw error;
+  }
+}
+
+/** Listens on one address. */
+function listenThere(
   address: { readonly hostname: string; readonly port: number },
-  handler: (request: Request, remoteHost: string) => Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
+  handler: Handler,
+): readonly [Listener, ...Listener[]] {
+  const server = listen(address, handler);
+  // Who is on the node asks over loopback, wherever the others are let in.
+  if (HAS_LOOPBACK.test(address.hostname)) return [server];
+  const { port } = server.addr;
+  try {
+    return [server, listen({ hostname: "127.0.0.1", port }, handler)];
+  } catch (error) {
+    void server.shutdown();
+    throw error;
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Deno.errors.AddrInUse;
+}
+
+function listen(
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+  handler: Handler,
+): Listener {
   try {
     return Deno.serve(
-      { ...address, onListen: () => {} },
+      { hostname, port, onListen: () => {} },
       (request, { remoteAddr }) => handler(request, remoteAddr.hostname),
     );
   } catch (error) {
-    const where = `${address.hostname}:${address.port}`;
+    const where = hostname.includes(":")
+      ? `[${hostname}]:${port}`
+      : `${hostname}:${port}`;
     const why = error instanceof Deno.errors.AddrInUse
       ? "the port is taken, stop whoever listens there (another agent?) or choose another address"
       : error instanceof Error
@@ -114,7 +165,14 @@ async function answer(
     case "/readyz":
       return verdict(source.notReady());
     case "/metrics": {
-      const page = await source.metrics.render();
+      const { metrics } = source;
+      if ("securePort" in metrics) {
+        return text(
+          403,
+          `Metrics are on https port ${metrics.securePort}, for tokens that may read them\n`,
+        );
+      }
+      const page = await metrics.render();
       return new Response(page.text, {
         headers: { "content-type": page.type },
       });

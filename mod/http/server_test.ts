@@ -1,4 +1,10 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  ok,
+  strictEqual,
+  throws,
+} from "node:assert/strict";
 import { MetricsPage } from "./metrics_page.ts";
 import { type NotReady, serveHttp } from "./server.ts";
 
@@ -63,6 +69,35 @@ Deno.test("serveHttp() changes nothing and knows three pages", async () => {
     const other = await fetch(`${at}/debug`);
     strictEqual(other.status, 404);
     await other.body?.cancel();
+  } finally {
+    await server.close();
+  }
+});
+
+Deno.test("serveHttp() answers at every address of a machine, of either family", async () => {
+  const server = serveHttp({ port: 0 }, source([]));
+  try {
+    const hosts = Deno.networkInterfaces()
+      .filter(({ address }) => !address.startsWith("fe80:"))
+      .map(({ family, address }) =>
+        family === "IPv6" ? `[${address}]` : address
+      );
+    ok(hosts.includes("127.0.0.1"));
+    for (const host of hosts) {
+      // deno-lint-ignore no-await-in-loop -- one after the other
+      const answer = await fetch(`http://${host}:${server.port}/healthz`);
+      // deno-lint-ignore no-await-in-loop -- one after the other
+      strictEqual(await answer.text(), "ok\n", host);
+    }
+    const status = await fetch(
+      `http://127.0.0.1:${server.port}/api/v1/status`,
+    );
+    strictEqual(status.status, 200);
+    await status.body?.cancel();
+    throws(() => serveHttp({ port: server.port }, source([])), {
+      message:
+        `Cannot listen on [::]:${server.port}: the port is taken, stop whoever listens there (another agent?) or choose another address`,
+    });
   } finally {
     await server.close();
   }

@@ -8,9 +8,16 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import type { BfdPath, BfdPort } from "@/port/bfd.ts";
-import type { FrameMemory, PacketLink, WirePort } from "@/port/packet_link.ts";
+import type {
+  EchoFilters,
+  FrameMemory,
+  PacketLink,
+  WirePort,
+} from "@/port/packet_link.ts";
 import { ETHER_TYPE } from "@/wire/ethernet.ts";
+import { ECHO_FRAME_BYTES_MAX } from "@/wire/icmp_echo.ts";
 import { FELLOW_FRAME_BYTES_MAX, FELLOW_GROUP } from "@/wire/fellow.ts";
+import { EchoSockets } from "./echo_sockets.ts";
 import {
   Epoll,
   ETH_P_ALL,
@@ -48,6 +55,7 @@ export class KernelPacketLink implements PacketLink {
     FELLOW_FRAME_BYTES_MAX,
   );
   readonly #groups: MulticastGroups;
+  readonly #echoes: EchoSockets;
   #overruns = 0;
   /** Where the frames in `rx` came from: their answers leave by the same socket, whose protocol the kernel puts on them. */
   #asked: PacketSocket;
@@ -71,11 +79,13 @@ export class KernelPacketLink implements PacketLink {
     }
     this.#asked = this.#arp;
     this.#groups = new MulticastGroups(link);
+    this.#echoes = new EchoSockets(link, ECHO_FRAME_BYTES_MAX);
   }
 
   /** Its descriptors, to wait on. */
   get fds(): readonly number[] {
-    return [this.#arp.fd, this.#ndp.fd, this.#fellows.fd];
+    const { fds } = this.#echoes;
+    return [this.#arp.fd, this.#ndp.fd, this.#fellows.fd, ...fds];
   }
 
   /** Frames received. */
@@ -108,6 +118,7 @@ export class KernelPacketLink implements PacketLink {
   sendFrame(frame: Uint8Array<ArrayBuffer>): boolean {
     const type = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
     if (type === ETHER_TYPE.foghorn) return this.#fellows.sendFrame(frame);
+    if (type === ETHER_TYPE.ipv4) return this.#echoes.sendIpv4(frame);
     return (type === ETHER_TYPE.arp ? this.#arp : this.#ndp).sendFrame(frame);
   }
 
@@ -117,7 +128,16 @@ export class KernelPacketLink implements PacketLink {
   }
 
   discard(): number {
-    return this.#arp.discard(this.#rx) + this.#ndp.discard(this.#rx);
+    return this.#arp.discard(this.#rx) + this.#ndp.discard(this.#rx) +
+      this.#echoes.discard();
+  }
+
+  setEchoFilters(filters: EchoFilters): boolean {
+    return this.#echoes.setFilters(filters);
+  }
+
+  receiveEchoes(): readonly Uint8Array[] {
+    return this.#echoes.receive();
   }
 
   setFilter(
@@ -135,7 +155,8 @@ export class KernelPacketLink implements PacketLink {
 
   overruns(): number {
     this.#overruns += this.#arp.statistics().drops +
-      this.#ndp.statistics().drops + this.#fellows.statistics().drops;
+      this.#ndp.statistics().drops + this.#fellows.statistics().drops +
+      this.#echoes.overruns();
     return this.#overruns;
   }
 
@@ -144,6 +165,7 @@ export class KernelPacketLink implements PacketLink {
     this.#ndp.close();
     this.#fellows.close();
     this.#groups.close();
+    this.#echoes.close();
     this.#heard.close();
     this.#rx.close();
     this.#tx.close();
@@ -255,6 +277,8 @@ export class KernelWirePort<Command, Report>
       receiveFellows: () => opened.receiveFellows(),
       setFilter: (protocol, instructions) =>
         opened.setFilter(protocol, instructions),
+      setEchoFilters: (filters) => this.#setEchoFilters(tag, opened, filters),
+      receiveEchoes: () => opened.receiveEchoes(),
       setGroup: (group, wanted) => opened.setGroup(group, wanted),
       overruns: () => opened.overruns(),
       close: () => this.#closeLink(tag),
@@ -301,6 +325,21 @@ export class KernelWirePort<Command, Report>
     this.#wake.drain();
     this.#told = true;
     return [];
+  }
+
+  /** Waits on the sockets that are opened, and no more on those that are closed. */
+  #setEchoFilters(
+    tag: number,
+    opened: KernelPacketLink,
+    filters: EchoFilters,
+  ): boolean {
+    const before = opened.fds;
+    for (const fd of before) this.#epoll.remove(fd);
+    try {
+      return opened.setEchoFilters(filters);
+    } finally {
+      for (const fd of opened.fds) this.#epoll.add(fd, undefined, tag);
+    }
   }
 
   #closeLink(tag: number): void {

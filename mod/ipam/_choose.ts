@@ -28,6 +28,7 @@ import {
   refuseOutside,
   refusePool,
   refuseReserved,
+  refuseRule,
   refuseSharing,
   type WakeCause,
 } from "./refusal.ts";
@@ -103,7 +104,11 @@ export function chooseAddress(
     return ok({ kind: "keep", entry });
   }
   if (wanted !== undefined) {
-    const space = poolOfWanted(tables.pools, wanted, named.value, look);
+    const space = poolOfWanted(tables.pools, request, {
+      wanted,
+      named: named.value,
+      look,
+    });
     if (!space.ok) return space;
     const chosen = chooseWanted(tables, request, {
       wanted,
@@ -114,7 +119,7 @@ export function chooseAddress(
   }
   return named.value === undefined
     ? chooseAutomatic(tables.pools, request, family, look)
-    : chooseNamed(named.value, family, look);
+    : chooseNamed(named.value, request, { family, look });
 }
 
 /** What was found of a pool that was looked at. */
@@ -165,9 +170,12 @@ export function namedPools(
 /** The pool that a named address is taken from. */
 function poolOfWanted(
   pools: PoolTable,
-  wanted: IpAddr,
-  named: readonly PoolSpace[] | undefined,
-  look: PoolLook,
+  request: AllocationRequest,
+  { wanted, named, look }: {
+    readonly wanted: IpAddr;
+    readonly named: readonly PoolSpace[] | undefined;
+    readonly look: PoolLook;
+  },
 ): Result<PoolSpace, Refusal> {
   const family = familyOf(wanted);
   const value = ipAddrBigint(wanted);
@@ -177,7 +185,8 @@ function poolOfWanted(
   const stage = named === undefined ? "construct" : "assign";
   let refusal: Refusal | undefined;
   for (const space of candidates) {
-    const refused = refusePool(space.pool, family, stage);
+    const refused = refusePool(space.pool, family, stage) ??
+      refuseRule(space.pool, request, stage);
     if (refused === undefined) return ok(space);
     look(space.pool, refusedBy(refused));
     refusal ??= refused;
@@ -223,13 +232,14 @@ function chooseWanted(
 /** The lowest free address of the first named pool that has one. */
 function chooseNamed(
   named: readonly PoolSpace[],
-  family: IpFamily,
-  look: PoolLook,
+  request: AllocationRequest,
+  { family, look }: { readonly family: IpFamily; readonly look: PoolLook },
 ): Result<Choice, Refusal> {
   let refusal: Refusal | undefined;
   const full: PoolSpace[] = [];
   for (const space of named) {
-    const refused = refusePool(space.pool, family, "assign");
+    const refused = refusePool(space.pool, family, "assign") ??
+      refuseRule(space.pool, request, "assign");
     if (refused !== undefined) {
       look(space.pool, refusedBy(refused));
       refusal ??= refused;
@@ -248,19 +258,15 @@ function chooseNamed(
   return err(refusal);
 }
 
-/**
- * The lowest free address of the most preferred pool that has one, among those
- * bound to the namespace; of the default pool only where none is bound.
- */
+/** The lowest free address of the most preferred pool that has one. */
 function chooseAutomatic(
   pools: PoolTable,
   request: AllocationRequest,
   family: IpFamily,
   look: PoolLook,
 ): Result<Choice, Refusal> {
-  const { namespace, namespaceLabels } = request;
-  const bound = pools.bound(family, namespace, namespaceLabels);
-  const candidates = bound.length > 0 ? bound : pools.defaults(family);
+  const { namespace } = request;
+  const candidates = automaticPools(pools, request, { family, look });
   if (candidates.length === 0) return err(refuseNoPool(namespace, family));
   for (const space of candidates) {
     const value = space.lowestFree();
@@ -273,4 +279,37 @@ function chooseAutomatic(
   return err(
     refuseExhausted(candidates.map(({ pool }) => pool), family, [relabelled]),
   );
+}
+
+/**
+ * The pools that serve who names none: those bound to it; the default pool only
+ * where none is bound. Of these the ones of the protocol it asks for, if there
+ * are any; who asks for a protocol gets a pool that is bound to nobody rather
+ * than a default of another one: OpenELB before 0.6 had no other way to choose.
+ */
+function automaticPools(
+  pools: PoolTable,
+  request: AllocationRequest,
+  { family, look }: { readonly family: IpFamily; readonly look: PoolLook },
+): readonly PoolSpace[] {
+  const isAsked = ({ pool }: PoolSpace): boolean =>
+    request.protocol === undefined || pool.protocol === request.protocol;
+  const bound = pools.bound(family, request);
+  if (bound.length > 0) return orAll(bound.filter(isAsked), bound);
+  const defaults = pools.defaults(family).filter(({ pool }) => {
+    const refused = refuseRule(pool, request, "construct");
+    if (refused !== undefined) look(pool, refusedBy(refused));
+    return refused === undefined;
+  });
+  const asked = defaults.filter(isAsked);
+  if (request.protocol === undefined || asked.length > 0) return asked;
+  const unbound = pools.unbound(family).filter((space) =>
+    isAsked(space) &&
+    refuseRule(space.pool, request, "construct") === undefined
+  );
+  return orAll(unbound, defaults);
+}
+
+function orAll<T>(some: readonly T[], all: readonly T[]): readonly T[] {
+  return some.length > 0 ? some : all;
 }

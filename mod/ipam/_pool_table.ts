@@ -6,12 +6,14 @@
 
 import type { IpFamily } from "@/addr/ip_addr.ts";
 import { compareBigint, type PoolSpace } from "./_pool_space.ts";
+import { matchesLabels } from "./label_selector.ts";
 import {
   comparePools,
   type Pool,
   poolContainsValue,
   selectorMatches,
 } from "./pool.ts";
+import type { Asker } from "./request.ts";
 
 /** All pools. Orders and indexes are made anew when one was changed. */
 export class PoolTable {
@@ -62,17 +64,13 @@ export class PoolTable {
     return found.length > 1 ? found.sort(byRank) : found;
   }
 
-  /** The pools bound to a namespace that give out addresses, most preferred first. */
-  bound(
-    family: IpFamily,
-    namespace: string,
-    labels: Readonly<Record<string, string>>,
-  ): readonly PoolSpace[] {
+  /** The pools bound to who asks that give out addresses, most preferred first. */
+  bound(family: IpFamily, asker: Asker): readonly PoolSpace[] {
     const index = this.#indexed();
-    const named = index.byNamespace[family].get(namespace) ?? [];
-    const selected = index.bySelector[family].filter(({ pool }) =>
-      selectorMatches(pool.namespaceSelector, labels)
-    );
+    const isFor = ({ pool }: PoolSpace): boolean => isBound(pool, asker);
+    const all = index.byNamespace[family].get(asker.namespace) ?? [];
+    const named = all.every(isFor) ? all : all.filter(isFor);
+    const selected = index.bySelector[family].filter(isFor);
     if (selected.length === 0) return named;
     if (named.length === 0) return selected;
     return [...new Set([...named, ...selected])].sort(byRank);
@@ -81,6 +79,11 @@ export class PoolTable {
   /** The default pools that give out addresses, most preferred first. */
   defaults(family: IpFamily): readonly PoolSpace[] {
     return this.#indexed().defaults[family];
+  }
+
+  /** The pools that give out addresses and are bound to nobody, most preferred first. */
+  unbound(family: IpFamily): readonly PoolSpace[] {
+    return this.#indexed().unbound[family];
   }
 
   #indexed(): Index {
@@ -95,16 +98,44 @@ export function givesOut(pool: Pool): boolean {
 }
 
 /**
- * Whether a pool is bound to a namespace, by name or by its labels: what
- * {@linkcode PoolTable.bound} finds by its index.
+ * Whether a pool is bound to who asks: what {@linkcode PoolTable.bound} finds by
+ * its index.
  */
-export function isBound(
+export function isBound(pool: Pool, asker: Asker): boolean {
+  return bindsNamespace(pool, asker) && selectsService(pool, asker);
+}
+
+/**
+ * Whether a pool is bound to a namespace, by name or by its labels; one that
+ * selects Services and no namespaces is bound to every namespace.
+ */
+export function bindsNamespace(
   pool: Pool,
-  namespace: string,
-  labels: Readonly<Record<string, string>>,
+  { namespace, namespaceLabels }: Asker,
 ): boolean {
   return pool.namespaces.includes(namespace) ||
-    selectorMatches(pool.namespaceSelector, labels);
+    selectorMatches(pool.namespaceSelector, namespaceLabels) ||
+    bindsAll(pool);
+}
+
+/** Whether the labels of who asks are those that a pool serves. */
+export function selectsService(
+  { serviceSelector }: Pool,
+  { serviceLabels = {} }: Asker,
+): boolean {
+  return serviceSelector === undefined ||
+    matchesLabels(serviceSelector, serviceLabels);
+}
+
+/** Whether a pool is bound to nobody, and no default: served to who names it, or asks for its protocol. */
+export function bindsNobody(pool: Pool): boolean {
+  return pool.namespaces.length === 0 && !pool.isDefault &&
+    pool.namespaceSelector === undefined && pool.serviceSelector === undefined;
+}
+
+function bindsAll(pool: Pool): boolean {
+  return pool.serviceSelector !== undefined && pool.namespaces.length === 0 &&
+    pool.namespaceSelector === undefined;
 }
 
 interface Index {
@@ -112,6 +143,7 @@ interface Index {
   readonly byNamespace: Record<IpFamily, ReadonlyMap<string, PoolSpace[]>>;
   readonly bySelector: Record<IpFamily, readonly PoolSpace[]>;
   readonly defaults: Record<IpFamily, readonly PoolSpace[]>;
+  readonly unbound: Record<IpFamily, readonly PoolSpace[]>;
 }
 
 /** A pool, and the highest address of it and of all that begin before it. */
@@ -131,6 +163,7 @@ function indexOf(spaces: Iterable<PoolSpace>): Index {
   };
   const bySelector: Record<IpFamily, PoolSpace[]> = { 4: [], 6: [] };
   const defaults: Record<IpFamily, PoolSpace[]> = { 4: [], 6: [] };
+  const unbound: Record<IpFamily, PoolSpace[]> = { 4: [], 6: [] };
   for (const space of ordered) {
     const { pool } = space;
     if (!givesOut(pool)) continue;
@@ -140,8 +173,10 @@ function indexOf(spaces: Iterable<PoolSpace>): Index {
         byNamespace[pool.family].set(namespace, [space]);
       } else named.push(space);
     }
-    if (pool.namespaceSelector !== undefined) {
+    if (pool.namespaceSelector !== undefined || bindsAll(pool)) {
       bySelector[pool.family].push(space);
+    } else if (bindsNobody(pool)) {
+      unbound[pool.family].push(space);
     }
     if (pool.isDefault) defaults[pool.family].push(space);
   }
@@ -150,6 +185,7 @@ function indexOf(spaces: Iterable<PoolSpace>): Index {
     byNamespace,
     bySelector,
     defaults,
+    unbound,
   };
 }
 

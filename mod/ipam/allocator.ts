@@ -9,11 +9,16 @@
  * 2. It names an address: that one, from the Eip that contains it (or, with 1,
  *    that it names). Naming an address that others have asks to share it.
  * 3. Else the lowest free address of the pools bound to its namespace, by name
- *    or by labels: smaller priority first, then older, then by name. A full
- *    pool falls through to the next bound one.
+ *    or by labels, and to its own labels: smaller priority first, then older,
+ *    then by name. A full pool falls through to the next bound one.
  * 4. Only where no pool of the family is bound (disabled and deleted ones do
  *    not count): the default pool. Full bound pools do not fall through to it:
  *    who binds a namespace says where its addresses come from.
+ *
+ * A pool that selects Services, or enforces its namespaces, serves no others,
+ * however they ask. In 3 and 4 a Service may ask for a protocol: then pools of
+ * it go alone where there are any, those that are bound to nobody among them
+ * where the default is of another one.
  *
  * An address is sticky. It changes when the request names another address or
  * Eip, or when its pool is gone; not when its pool is edited, disabled, being
@@ -55,10 +60,12 @@ import {
   type Pool,
   poolContainsValue,
   poolSize,
+  sameRules,
 } from "./pool.ts";
 import {
   type Refusal,
   refuseFamily,
+  refuseRule,
   refuseTwoAddresses,
   type WakeCause,
   wakeCauseKey,
@@ -66,6 +73,7 @@ import {
 import type {
   Allocation,
   AllocationRequest,
+  Asker,
   HeldAddress,
   Holding,
   PoolUsage,
@@ -74,7 +82,6 @@ import type {
 import { type Reservation, sameReservation } from "./reservation.ts";
 import {
   CONFLICTS_REPORTED_MAX,
-  sameLabels,
   sameSharingFacts,
   type SharingConflict,
   sharingConflict,
@@ -279,6 +286,26 @@ export class Allocator {
         explainChoice(this.#tables, request, { family, families, held })
       ),
     );
+  }
+
+  /**
+   * The rule of a pool by which it would not give an address to who has it: an
+   * address stays, whatever becomes of the rules.
+   *
+   * @param held What a Service has.
+   * @param asker The Service.
+   * @returns The first such address, and what its pool says.
+   */
+  ruleAgainst(
+    held: readonly HeldAddress[],
+    asker: Asker,
+  ): { readonly address: IpAddr; readonly refusal: Refusal } | undefined {
+    for (const { address, pool: name } of held) {
+      const pool = this.pool(name ?? "");
+      const refusal = pool && refuseRule(pool, asker, "construct");
+      if (refusal !== undefined) return { address, refusal };
+    }
+    return undefined;
   }
 
   /**
@@ -600,9 +627,7 @@ function samePool(a: Pool, b: Pool): boolean {
     a.deleting === b.deleting && a.priority === b.priority &&
     a.isDefault === b.isDefault && a.protocol === b.protocol &&
     a.createdAt === b.createdAt &&
-    a.namespaces.length === b.namespaces.length &&
-    a.namespaces.every((namespace, i) => namespace === b.namespaces[i]) &&
-    sameLabels(a.namespaceSelector, b.namespaceSelector);
+    sameRules(a, b);
 }
 
 const EVERYTHING: WakeCause = { kind: "everything-changed" };

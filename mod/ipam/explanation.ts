@@ -10,14 +10,20 @@
 import { familyOf, type IpAddr, type IpFamily } from "@/addr/ip_addr.ts";
 import type { Result } from "@/lang/result.ts";
 import {
+  type Choice,
   chooseAddress,
   type Entry,
   namedPools,
   type Tables,
 } from "./_choose.ts";
-import { givesOut, isBound } from "./_pool_table.ts";
-import { comparePools, type Pool } from "./pool.ts";
-import type { Refusal } from "./refusal.ts";
+import {
+  bindsNamespace,
+  bindsNobody,
+  givesOut,
+  isBound,
+} from "./_pool_table.ts";
+import { comparePools, type Pool, type PoolProtocol } from "./pool.ts";
+import { type Refusal, refuseRule } from "./refusal.ts";
 import type { AllocationRequest } from "./request.ts";
 
 /**
@@ -32,7 +38,8 @@ import type { AllocationRequest } from "./request.ts";
  * - `other-family`; `not-named`, where others are; `outside`, it does not have
  *   the address that is named.
  * - `unbound`: it is neither bound to the namespace nor the default;
- *   `default-unused`: it is the default, and others are bound.
+ *   `default-unused`: it is the default, and others are bound;
+ *   `other-protocol`: there are pools of the protocol that is asked for.
  */
 export type PoolStanding =
   | "chosen"
@@ -46,7 +53,8 @@ export type PoolStanding =
   | "not-named"
   | "outside"
   | "unbound"
-  | "default-unused";
+  | "default-unused"
+  | "other-protocol";
 
 /** How one pool stands to a request. */
 export interface PoolVerdict {
@@ -95,25 +103,7 @@ export function explainChoice(
   },
 ): FamilyExplanation {
   const chosen = chooseAddress(tables, request, place);
-  const outcome: FamilyExplanation["outcome"] = !chosen.ok
-    ? chosen
-    : chosen.value.kind === "keep"
-    ? {
-      ok: true,
-      value: {
-        kind: "keep",
-        address: chosen.value.entry.address,
-        pool: chosen.value.entry.home ?? "",
-      },
-    }
-    : {
-      ok: true,
-      value: {
-        kind: "take",
-        address: chosen.value.address,
-        pool: chosen.value.space.pool.name,
-      },
-    };
+  const outcome = outcomeOf(chosen);
   const found = new Map<string, Omit<PoolVerdict, "pool">>();
   // As if it had nothing: who keeps an address is not asked about pools.
   chooseAddress(tables, request, { ...place, held: [] }, (pool, finding) => {
@@ -130,6 +120,11 @@ export function explainChoice(
   const isAnyBound = pools.some((pool) => isCandidate(pool, request, place));
   const named = namedPools(tables.pools, request, place);
   const isByName = !named.ok || named.value !== undefined;
+  const looked = pools.filter(({ name }) => found.has(name));
+  const protocol = looked.some((pool) => pool.protocol === request.protocol)
+    ? request.protocol
+    : undefined;
+  const isUnboundUsed = !isByName && looked.some(bindsNobody);
   return {
     family: place.family,
     outcome,
@@ -141,20 +136,70 @@ export function explainChoice(
       }
       return {
         pool,
-        ...finding ?? {
-          standing: standingOf(pool, request, {
-            family: place.family,
-            isByName,
-            isAnyBound,
-          }),
-        },
+        ...finding ?? standingOf(pool, request, {
+          family: place.family,
+          isByName,
+          isAnyBound,
+          isUnboundUsed,
+          protocol,
+        }),
       };
     }),
   };
 }
 
+function outcomeOf(
+  chosen: Result<Choice, Refusal>,
+): FamilyExplanation["outcome"] {
+  if (!chosen.ok) return chosen;
+  const { value } = chosen;
+  return {
+    ok: true,
+    value: value.kind === "keep"
+      ? {
+        kind: "keep",
+        address: value.entry.address,
+        pool: value.entry.home ?? "",
+      }
+      : {
+        kind: "take",
+        address: value.address,
+        pool: value.space.pool.name,
+      },
+  };
+}
+
 /** Why a pool was not even looked at. */
 function standingOf(
+  pool: Pool,
+  request: AllocationRequest,
+  place: {
+    readonly family: IpFamily;
+    readonly isByName: boolean;
+    readonly isAnyBound: boolean;
+    /** Whether pools that are bound to nobody were looked at. */
+    readonly isUnboundUsed: boolean;
+    /** The protocol by which pools were chosen. */
+    readonly protocol: PoolProtocol | undefined;
+  },
+): Omit<PoolVerdict, "pool"> {
+  const standing = plainStanding(pool, request, place);
+  const isRuled = standing === "later" || standing === "unbound" ||
+    standing === "default-unused";
+  if (!isRuled) return { standing };
+  const isMeant = standing !== "unbound" || bindsNamespace(pool, request);
+  const refusal = isMeant ? refuseRule(pool, request, "construct") : undefined;
+  if (refusal !== undefined) return { standing: "refused", refusal };
+  const { protocol, isByName, isUnboundUsed } = place;
+  if (protocol !== undefined && !isByName && protocol !== pool.protocol) {
+    return { standing: "other-protocol" };
+  }
+  return standing === "unbound" && isUnboundUsed && bindsNobody(pool)
+    ? { standing: "later" }
+    : { standing };
+}
+
+function plainStanding(
   pool: Pool,
   request: AllocationRequest,
   { family, isByName, isAnyBound }: {
@@ -171,19 +216,16 @@ function standingOf(
   if (pool.deleting) return "deleting";
   if (pool.disabled) return "disabled";
   if (isNamed) return "later";
-  if (isBound(pool, request.namespace, request.namespaceLabels)) {
-    return "later";
-  }
+  if (isBound(pool, request)) return "later";
   if (!pool.isDefault) return "unbound";
   return isAnyBound ? "default-unused" : "later";
 }
 
-/** Whether a pool is bound to the namespace and gives out addresses. */
+/** Whether a pool is bound to who asks and gives out addresses. */
 function isCandidate(
   pool: Pool,
-  { namespace, namespaceLabels }: AllocationRequest,
+  request: AllocationRequest,
   { family }: { readonly family: IpFamily },
 ): boolean {
-  return pool.family === family && givesOut(pool) &&
-    isBound(pool, namespace, namespaceLabels);
+  return pool.family === family && givesOut(pool) && isBound(pool, request);
 }

@@ -17,6 +17,14 @@ export type {
   PoolVerdict,
 } from "./explanation.ts";
 export {
+  type LabelRequirement,
+  type LabelSelector,
+  matchesLabels,
+  sameSelector,
+  type SelectorMistake,
+  selectorMistake,
+} from "./label_selector.ts";
+export {
   comparePools,
   EXCLUDES_MAX,
   nextAllowedValue,
@@ -29,6 +37,7 @@ export {
   type PoolProtocol,
   poolSize,
   poolUsableSize,
+  sameRules,
   selectorMatches,
   statusCount,
 } from "./pool.ts";
@@ -49,6 +58,7 @@ export {
 export type {
   Allocation,
   AllocationRequest,
+  Asker,
   HeldAddress,
   Holding,
   PoolUsage,

@@ -16,6 +16,14 @@ import {
 import { type IpAddr, ipAddrBigint, type IpFamily } from "@/addr/ip_addr.ts";
 import { familyOf } from "@/addr/ip_addr.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
+import {
+  isLabelKey,
+  isLabelValue,
+  type LabelSelector,
+  sameSelector,
+  selectorMistake,
+} from "./label_selector.ts";
+import { sameLabels } from "./sharing.ts";
 
 /** Who announces the addresses of a pool; `vip` is VRRP (OpenELB's keepalived). */
 export type PoolProtocol = "bgp" | "layer2" | "vip";
@@ -38,6 +46,10 @@ export interface PoolInput {
   readonly namespaces?: readonly string[] | undefined;
   /** `spec.namespaceSelector`; empty matches every namespace. */
   readonly namespaceSelector?: Readonly<Record<string, string>> | undefined;
+  /** `spec.enforceNamespaces`. */
+  readonly enforceNamespaces?: boolean | undefined;
+  /** `spec.serviceSelector`. */
+  readonly serviceSelector?: LabelSelector | undefined;
   /** `spec.exclude`: addresses, CIDRs and ranges never handed out, at most {@linkcode EXCLUDES_MAX}. */
   readonly exclude?: readonly string[] | undefined;
   /** `spec.avoidBuggyIPs`. */
@@ -72,6 +84,10 @@ export interface Pool {
   readonly namespaces: readonly string[];
   /** Labels of Namespaces bound to it; absent: none, empty: every one. */
   readonly namespaceSelector?: Readonly<Record<string, string>>;
+  /** Whether the namespaces bound to it are the only ones it serves, named or not. */
+  readonly enforceNamespaces: boolean;
+  /** Labels of the Services it serves; absent: any. */
+  readonly serviceSelector?: LabelSelector;
   /** Whether it serves namespaces that no pool is bound to. */
   readonly isDefault: boolean;
   /** Who announces its addresses. */
@@ -135,6 +151,7 @@ export function parsePool(input: PoolInput): Result<Pool, PoolError> {
     deleting: input.deleting ?? false,
     priority: input.priority ?? 0,
     namespaces: input.namespaces ?? [],
+    enforceNamespaces: input.enforceNamespaces ?? false,
     isDefault: input.isDefault ?? false,
     protocol: protocolOf(input.protocol),
     createdAt: input.createdAt ?? "",
@@ -148,25 +165,36 @@ export function parsePool(input: PoolInput): Result<Pool, PoolError> {
       fallback,
     });
   }
-  const selector = input.namespaceSelector;
-  if (selector === undefined) {
-    return ok({ ...pool, excluded: excluded.value });
-  }
-  const invalid = invalidLabel(selector);
+  const { namespaceSelector, serviceSelector } = input;
+  const invalid = selectorsProblem(input);
   if (invalid !== undefined) {
     return err({
       reason: "SelectorInvalid",
-      message: `eip:[${pool.name}] invalid namespace label selector ${
-        formatLabels(selector)
-      }: ${invalid}`,
+      message: invalid,
       fallback: { ...pool, excluded: excluded.value, disabled: true },
     });
   }
   return ok({
     ...pool,
     excluded: excluded.value,
-    namespaceSelector: selector,
+    ...(namespaceSelector === undefined ? {} : { namespaceSelector }),
+    ...(serviceSelector === undefined ? {} : { serviceSelector }),
   });
+}
+
+/** What is wrong with the selectors of a pool. */
+function selectorsProblem(
+  { name, namespaceSelector, serviceSelector }: PoolInput,
+): string | undefined {
+  const label = invalidLabel(namespaceSelector ?? {});
+  if (namespaceSelector !== undefined && label !== undefined) {
+    return `eip:[${name}] invalid namespace label selector ${
+      formatLabels(namespaceSelector)
+    }: ${label}`;
+  }
+  const mistake = selectorMistake(serviceSelector);
+  return mistake &&
+    `spec.serviceSelector.${mistake.field} cannot be ${mistake.found}: ${mistake.advice}`;
 }
 
 /**
@@ -280,6 +308,15 @@ export function selectorMatches(
     Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
+/** Whether two pools serve the same namespaces and Services. */
+export function sameRules(a: Pool, b: Pool): boolean {
+  return a.namespaces.length === b.namespaces.length &&
+    a.namespaces.every((namespace, i) => namespace === b.namespaces[i]) &&
+    a.enforceNamespaces === b.enforceNamespaces &&
+    sameLabels(a.namespaceSelector, b.namespaceSelector) &&
+    sameSelector(a.serviceSelector, b.serviceSelector);
+}
+
 /** The order in which pools are preferred: smaller priority, then older, then by name. */
 export function comparePools(a: Pool, b: Pool): number {
   if (a.priority !== b.priority) return a.priority - b.priority;
@@ -379,14 +416,8 @@ function invalidLabel(
   labels: Readonly<Record<string, string>>,
 ): string | undefined {
   for (const [key, value] of Object.entries(labels)) {
-    const slash = key.indexOf("/");
-    const name = key.slice(slash + 1);
-    const prefix = slash < 0 ? undefined : key.slice(0, slash);
-    if (
-      !LABEL_NAME.test(name) ||
-      (prefix !== undefined && !LABEL_PREFIX.test(prefix))
-    ) return `"${key}" is not the key of a label`;
-    if (value !== "" && !LABEL_NAME.test(value)) {
+    if (!isLabelKey(key)) return `"${key}" is not the key of a label`;
+    if (!isLabelValue(value)) {
       return `"${value}" is not the value of a label, ` +
         "write at most 63 letters, digits, dashes, underscores and dots";
     }
@@ -405,8 +436,3 @@ function formatLabels(labels: Readonly<Record<string, string>>): string {
 /** Entries of `exclude` in one pool. */
 export const EXCLUDES_MAX = 1024;
 const STATUS_COUNT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
-// Kubernetes: a label's name and value are 63 characters at most and begin and
-// end with a letter or digit; the prefix of a key is a DNS subdomain.
-const LABEL_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const LABEL_PREFIX =
-  /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

@@ -91,6 +91,7 @@ Deno.test("parsePool() fills in what an Eip leaves out", () => {
     excluded: [],
     avoidBuggyIps: false,
     disabled: false,
+    enforceNamespaces: false,
     deleting: false,
     priority: 0,
     namespaces: [],

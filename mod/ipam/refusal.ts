@@ -6,7 +6,9 @@
  */
 
 import type { IpAddr, IpFamily } from "@/addr/ip_addr.ts";
+import { bindsNamespace, selectsService } from "./_pool_table.ts";
 import type { Pool } from "./pool.ts";
+import type { Asker } from "./request.ts";
 import type { Reservation } from "./reservation.ts";
 import type { SharingConflict } from "./sharing.ts";
 
@@ -19,13 +21,15 @@ export type RefusalReason =
   | "AddressOutsidePool"
   | "AddressReserved"
   | "FamilyMismatch"
+  | "NamespaceNotBound"
   | "NoPool"
   | "PolicyConflict"
   | "PoolDeleting"
   | "PoolDisabled"
   | "PoolExhausted"
   | "PoolNotFound"
-  | "PortConflict";
+  | "PortConflict"
+  | "ServiceNotSelected";
 
 /** A change after which a refused request can succeed. */
 export type WakeCause =
@@ -100,6 +104,42 @@ export function refusePool(
       stage,
       family,
       retryOn: [POOLS_CHANGED],
+    };
+  }
+  return undefined;
+}
+
+/** A rule of a pool, by which it does not serve who asks; `undefined` when it may. */
+export function refuseRule(
+  pool: Pool,
+  asker: Asker,
+  stage: Refusal["stage"],
+): Refusal | undefined {
+  const prefix = stage === "assign" ? ASSIGN_PREFIX : "";
+  const { namespace } = asker;
+  const rest = {
+    stage,
+    family: pool.family,
+    retryOn: [POOLS_CHANGED, { kind: "namespace-changed", namespace }],
+  } as const;
+  if (!selectsService(pool, asker)) {
+    return {
+      reason: "ServiceNotSelected",
+      message: `${prefix}eip:${pool.name} does not serve this Service, ` +
+        "its spec.serviceSelector does not match the labels",
+      advice: `Label the Service as spec.serviceSelector of the Eip ` +
+        `${pool.name} says, or take another Eip`,
+      ...rest,
+    };
+  }
+  if (pool.enforceNamespaces && !bindsNamespace(pool, asker)) {
+    return {
+      reason: "NamespaceNotBound",
+      message: `${prefix}eip:${pool.name} serves the namespaces bound to it ` +
+        `only, and ${namespace} is none of them`,
+      advice: `Bind the namespace ${namespace} by spec.namespaces or ` +
+        `spec.namespaceSelector of the Eip ${pool.name}, or take another Eip`,
+      ...rest,
     };
   }
   return undefined;

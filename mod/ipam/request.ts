@@ -5,6 +5,7 @@
  */
 
 import type { IpAddr, IpFamily } from "@/addr/ip_addr.ts";
+import type { PoolProtocol } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SharingConflict, SharingFacts } from "./sharing.ts";
 
@@ -24,7 +25,17 @@ export interface AllocationRequest extends SharingFacts {
   readonly namespace: string;
   /** Labels of that Namespace. */
   readonly namespaceLabels: Readonly<Record<string, string>>;
+  /** Labels of the Service; absent: none. */
+  readonly serviceLabels?: Readonly<Record<string, string>>;
+  /** Where it names no Eip: of which protocol one is to be chosen; absent: any. */
+  readonly protocol?: PoolProtocol;
 }
+
+/** Who asks: what the rules of pools look at. */
+export type Asker = Pick<
+  AllocationRequest,
+  "namespace" | "namespaceLabels" | "serviceLabels"
+>;
 
 /** An address that a Service has. */
 export interface HeldAddress {

@@ -90,23 +90,17 @@ export class LabNode {
    * Starts its agent; does not wait for it, see {@linkcode LabNode.waitReady}.
    *
    * @param flags Further arguments.
+   * @param program How it is started; as all are when absent.
    * @returns The agent's process.
    */
-  startAgent(flags: readonly string[] = []): LabProcess {
+  startAgent(
+    flags: readonly string[] = [],
+    program: LabProgram = this.#setup.program,
+  ): LabProcess {
     if (this.#agent?.ended === false) {
       throw new Error(`The agent of ${this.name} runs already`);
     }
-    const command = [
-      ...this.#setup.program.agent,
-      "agent",
-      "--kubeconfig",
-      this.kubeconfigFile,
-      "--node-name",
-      this.name,
-      ...this.#setup.agentFlags,
-      ...flags,
-    ];
-    this.#agent = new LabProcess(this.name, command, {
+    this.#agent = new LabProcess(this.name, this.agentCommand(flags, program), {
       name: `agent of ${this.name}`,
       logFile: this.logFile,
     });
@@ -260,6 +254,23 @@ export class LabNode {
       this.#agent?.stop("SIGKILL"),
       this.#backend?.stop("SIGKILL"),
     ]);
+  }
+
+  /** What is run as its agent. */
+  protected agentCommand(
+    flags: readonly string[],
+    program: LabProgram,
+  ): readonly string[] {
+    return [
+      ...program.agent,
+      "agent",
+      "--kubeconfig",
+      this.kubeconfigFile,
+      "--node-name",
+      this.name,
+      ...this.#setup.agentFlags,
+      ...flags,
+    ];
   }
 
   #running(): LabProcess {

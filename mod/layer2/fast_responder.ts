@@ -58,6 +58,7 @@ import type { Claim } from "./responder.ts";
 import { type Sighting, sightingOf } from "./sighting.ts";
 import { RESPONDER_COUNTER, responderCounters } from "./responder_counters.ts";
 import type { VipTable } from "./vip_table.ts";
+import type { VipTally } from "./vip_tally.ts";
 
 /** Claims of a VIP by others that are listed per batch; more are counted only. */
 export const CONFLICTS_PER_BATCH_MAX = 16;
@@ -75,6 +76,8 @@ export interface FastResponderOptions {
   readonly vips: VipTable;
   /** MAC address of this node's interface. */
   readonly mac: MacAddr;
+  /** Counts answers by VIP; absent: nobody wants to know. */
+  readonly tally?: VipTally | undefined;
 }
 
 /** Answers batches of frames of one link. */
@@ -88,6 +91,7 @@ export class FastResponder {
   readonly #tx16: Uint16Array;
   readonly #tx32: Uint32Array;
   readonly #vips: VipTable;
+  readonly #tally: VipTally | undefined;
   readonly #own: Uint16Array = new Uint16Array(3);
   #conflicts: Claim[] = [];
   /** Which frames say something of others, and how many of them. */
@@ -109,6 +113,7 @@ export class FastResponder {
     this.#tx16 = halvesOf(tx.bytes);
     this.#tx32 = wordsOf(tx.bytes);
     this.#vips = options.vips;
+    this.#tally = options.tally;
     this.setMac(options.mac);
   }
 
@@ -167,10 +172,24 @@ export class FastResponder {
         this.#count(
           arp ? RESPONDER_COUNTER.arpAnswers : RESPONDER_COUNTER.ndpAnswers,
         );
+        if (this.#tally !== undefined) this.#tell(this.#tally, answers, arp);
         if (answers++ === 0) this.#see(i);
       }
     }
     return answers;
+  }
+
+  /** Counts an answer that was written for the VIP it names. */
+  #tell(tally: VipTally, answer: number, arp: boolean): void {
+    const payload = frameAt(answer) + ETHERNET_HEADER_BYTES;
+    if (arp) {
+      const spa = (payload + 14) >>> 1;
+      const tx16 = this.#tx16;
+      tally.count4(joined(tx16[spa] as number, tx16[spa + 1] as number));
+    } else {
+      const target = (payload + IPV6_HEADER_BYTES + 8) >>> 2;
+      tally.count6(this.#tx32.subarray(target, target + 4));
+    }
   }
 
   #see(index: number): void {

@@ -26,8 +26,7 @@
  */
 
 import { type Ipv4Addr, ipv4AddrNumber } from "@/addr/ipv4_addr.ts";
-import { type Ipv6Addr, ipv6AddrBytes } from "@/addr/ipv6_addr.ts";
-import { assert } from "@/lang/assert.ts";
+import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
 import { ETHERNET_HEADER_BYTES } from "@/wire/ethernet.ts";
 import { FELLOW_MAGIC } from "@/wire/fellow.ts";
 import type { ClusterId, NodeId } from "@/wire/fellow_frame.ts";
@@ -39,25 +38,34 @@ import {
 } from "@/wire/iana.ts";
 import { IPV6_HEADER_BYTES } from "@/wire/ipv6.ts";
 import { NDP_HOP_LIMIT } from "@/wire/ndp.ts";
+import {
+  ACCEPT,
+  boundaries,
+  DROP,
+  expect,
+  filterOf,
+  foreignFrames,
+  type Instruction,
+  jump,
+  JUMP_EQUAL,
+  lastWord,
+  load,
+  LOAD_BYTE,
+  LOAD_HALF,
+  LOAD_WORD,
+  type PacketFilter,
+  search,
+  sentToUs,
+  smallest,
+  TYPE_AT,
+} from "./_bpf.ts";
 
-/** Whether a filter compares addresses, or has too many to. */
-export type FilterMode = "exact" | "plain";
-
-/** A program for the kernel. */
-export interface PacketFilter {
-  /** Whether it compares addresses. */
-  readonly mode: FilterMode;
-  /** `struct sock_filter` after `struct sock_filter`, in this machine's byte order. */
-  readonly program: Uint8Array;
-  /** How many of them, at most {@linkcode FILTER_INSTRUCTIONS_MAX}. */
-  readonly instructions: number;
-}
-
-/** How many instructions the kernel takes (`BPF_MAXINSNS`). */
-export const FILTER_INSTRUCTIONS_MAX = 4_096;
-
-/** Size of a `struct sock_filter`, in bytes. */
-export const FILTER_INSTRUCTION_BYTES = 8;
+export {
+  FILTER_INSTRUCTION_BYTES,
+  FILTER_INSTRUCTIONS_MAX,
+  type FilterMode,
+  type PacketFilter,
+} from "./_bpf.ts";
 
 /**
  * The filter of the ARP socket of a link.
@@ -179,14 +187,6 @@ export function routerDiscoveryFilter(): PacketFilter {
   ]);
 }
 
-/** A `struct sock_filter`: jumps count the instructions they skip. */
-interface Instruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
-}
-
 function arpHead(): readonly Instruction[] {
   return [
     ...foreignFrames(),
@@ -227,207 +227,6 @@ function plainNdp(): readonly Instruction[] {
   return [...ndpHead(), ACCEPT];
 }
 
-function smallest(
-  exact: readonly Instruction[],
-  plain: readonly Instruction[],
-): PacketFilter {
-  return exact.length <= FILTER_INSTRUCTIONS_MAX
-    ? filterOf("exact", exact)
-    : filterOf("plain", plain);
-}
-
-function filterOf(
-  mode: FilterMode,
-  instructions: readonly Instruction[],
-): PacketFilter {
-  const program = packed(instructions);
-  return { mode, program, instructions: instructions.length };
-}
-
-function packed(instructions: readonly Instruction[]): Uint8Array {
-  const bytes = new Uint8Array(instructions.length * FILTER_INSTRUCTION_BYTES);
-  const halves = new Uint16Array(bytes.buffer);
-  const words = new Uint32Array(bytes.buffer);
-  for (const [i, { code, jt, jf, k }] of instructions.entries()) {
-    assert(jt <= 0xff && jf <= 0xff, "A conditional jump skips 255 at most");
-    halves[4 * i] = code;
-    bytes[8 * i + 2] = jt;
-    bytes[8 * i + 3] = jf;
-    words[2 * i + 1] = k;
-  }
-  return bytes;
-}
-
-/** Drops what this host sent, what is for another host, and other VLANs. */
-function foreignFrames(): readonly Instruction[] {
-  return [
-    load(LOAD_WORD, ANCILLARY.packetType),
-    jump(JUMP_EQUAL, PACKET_OUTGOING, { yes: 1, no: 0 }),
-    jump(JUMP_EQUAL, PACKET_OTHERHOST, { yes: 0, no: 1 }),
-    DROP,
-    // The kernel takes the tag off and puts it beside the frame; VID 0 is a
-    // priority only (IEEE 802.1Q §9.6).
-    load(LOAD_WORD, ANCILLARY.vlanTagPresent),
-    jump(JUMP_EQUAL, 0, { yes: 4, no: 0 }),
-    load(LOAD_WORD, ANCILLARY.vlanTag),
-    { code: AND, jt: 0, jf: 0, k: VLAN_ID_MASK },
-    jump(JUMP_EQUAL, 0, { yes: 1, no: 0 }),
-    DROP,
-  ];
-}
-
-/** Accepts what has a value at an offset and was sent to this host alone. */
-function sentToUs(
-  code: number,
-  offset: number,
-  value: number,
-): readonly Instruction[] {
-  return [
-    load(code, offset),
-    jump(JUMP_EQUAL, value, { yes: 0, no: 3 }),
-    load(LOAD_WORD, ANCILLARY.packetType),
-    jump(JUMP_EQUAL, PACKET_HOST, { yes: 0, no: 1 }),
-    ACCEPT,
-  ];
-}
-
-/** Drops frames that have none of these values at an offset. */
-function expect(
-  code: number,
-  offset: number,
-  values: readonly number[],
-): readonly Instruction[] {
-  return [
-    load(code, offset),
-    ...values.map((value, i) =>
-      jump(JUMP_EQUAL, value, { yes: values.length - i, no: 0 })
-    ),
-    DROP,
-  ];
-}
-
-/**
- * Accepts when the accumulator is in a range.
- *
- * @param ends Sorted; the first of a range, the first after it, and so on.
- * @param otherwise Whether to drop the frame or to go on after the search.
- */
-function search(
-  ends: readonly number[],
-  otherwise: "drop" | "next",
-): readonly Instruction[] {
-  const block = searchBetween(ends, 0, ends.length);
-  return block.map((instruction, i) => {
-    if (instruction !== MISS) return instruction;
-    return otherwise === "drop" ? DROP : skip(block.length - i - 1);
-  });
-}
-
-function searchBetween(
-  ends: readonly number[],
-  from: number,
-  to: number,
-): readonly Instruction[] {
-  if (to - from <= LEAF_ENDS_MAX) return searchLeaf(ends, from, to);
-  const middle = (from + to) >>> 1;
-  const below = searchBetween(ends, from, middle);
-  const above = searchBetween(ends, middle + 1, to);
-  return [
-    jump(JUMP_AT_LEAST, ends[middle] as number, { yes: 0, no: 1 }),
-    skip(below.length),
-    ...below,
-    ...above,
-  ];
-}
-
-/** Few enough ends for conditional jumps to reach a common accept and miss. */
-function searchLeaf(
-  ends: readonly number[],
-  from: number,
-  to: number,
-): readonly Instruction[] {
-  // As many ends as are not above the accumulator: in a range when odd.
-  if (from === to) return [from % 2 === 1 ? ACCEPT : MISS];
-  const accept = to - from;
-  const branches: { end: number; yes: number; no: number }[] = [];
-  const place = (low: number, high: number): number => {
-    if (low === high) return low % 2 === 1 ? accept : accept + 1;
-    const middle = (low + high) >>> 1;
-    const at = branches.length;
-    const branch = { end: ends[middle] as number, yes: 0, no: 0 };
-    branches.push(branch);
-    branch.no = place(low, middle) - at - 1;
-    branch.yes = place(middle + 1, high) - at - 1;
-    return at;
-  };
-  place(from, to);
-  return [
-    ...branches.map(({ end, yes, no }) =>
-      jump(JUMP_AT_LEAST, end, { yes, no })
-    ),
-    ACCEPT,
-    MISS,
-  ];
-}
-
-/** Where membership changes when counting up: the ends of ranges, sorted. */
-function boundaries(values: readonly number[]): readonly number[] {
-  const sorted = Uint32Array.from(values).sort();
-  const ends: number[] = [];
-  for (const value of sorted) {
-    const last = ends.at(-1);
-    if (last === value + 1) continue;
-    if (last === value) ends.pop();
-    else ends.push(value);
-    ends.push(value + 1);
-  }
-  if (ends.at(-1) === 2 ** 32) ends.pop();
-  return ends;
-}
-
-function lastWord(addr: Ipv6Addr): number {
-  return new DataView(ipv6AddrBytes(addr).buffer).getUint32(12);
-}
-
-function load(code: number, offset: number): Instruction {
-  return { code, jt: 0, jf: 0, k: offset };
-}
-
-function jump(
-  code: number,
-  k: number,
-  { yes, no }: { readonly yes: number; readonly no: number },
-): Instruction {
-  return { code, jt: yes, jf: no, k };
-}
-
-function skip(instructions: number): Instruction {
-  return { code: JUMP_ALWAYS, jt: 0, jf: 0, k: instructions };
-}
-
-// Classes, sizes and operations of <linux/bpf_common.h>, put together.
-const LOAD_WORD = 0x20;
-const LOAD_HALF = 0x28;
-const LOAD_BYTE = 0x30;
-const AND = 0x54;
-const JUMP_ALWAYS = 0x05;
-const JUMP_EQUAL = 0x15;
-const JUMP_AT_LEAST = 0x35;
-const RETURN = 0x06;
-
-// <linux/filter.h>: what the kernel knows beside the frame, from SKF_AD_OFF on.
-const ANCILLARY = {
-  packetType: 0xffff_f000 + 4,
-  vlanTag: 0xffff_f000 + 44,
-  vlanTagPresent: 0xffff_f000 + 48,
-} as const;
-// <linux/if_packet.h>
-const PACKET_HOST = 0;
-const PACKET_OTHERHOST = 3;
-const PACKET_OUTGOING = 4;
-const VLAN_ID_MASK = 0xfff;
-
-const TYPE_AT = ETHERNET_HEADER_BYTES - 2;
 const OPERATION_AT = ETHERNET_HEADER_BYTES + 6;
 const SENDER_AT = ETHERNET_HEADER_BYTES + 14;
 const TARGET_AT = ETHERNET_HEADER_BYTES + 24;
@@ -437,12 +236,3 @@ const ICMPV6_AT = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES;
 const NDP_TARGET_AT = ICMPV6_AT + 8 + 12;
 const FELLOW_CLUSTER_AT = ETHERNET_HEADER_BYTES + 4;
 const FELLOW_NODE_AT = ETHERNET_HEADER_BYTES + 12;
-
-// Longest jump of a leaf: over all its ends but the first, and one verdict.
-const LEAF_ENDS_MAX = 255;
-
-// A filter returns how many bytes of the frame to keep.
-const ACCEPT: Instruction = { code: RETURN, jt: 0, jf: 0, k: 0xffff };
-const DROP: Instruction = { code: RETURN, jt: 0, jf: 0, k: 0 };
-// Stands for what a search does when it finds nothing.
-const MISS: Instruction = { code: RETURN, jt: 0, jf: 0, k: 0 };

@@ -1,8 +1,8 @@
 /**
- * The order in which nodes are entitled to a VIP: SHA-256 (FIPS 180-4) of
- * `node#ip`, lowest first.
+ * The order in which nodes are entitled to a VIP: the more preferred one first,
+ * and among equals by SHA-256 (FIPS 180-4) of `node#ip`, lowest first.
  *
- * It is the formula of OpenELB and MetalLB, so replacing one of them moves no
+ * The hash is the formula of OpenELB and MetalLB, so replacing one of them moves no
  * address; and it spreads the VIPs of a cluster evenly over its nodes.
  *
  * @module
@@ -37,13 +37,25 @@ export function rankOf(node: string, vip: IpAddr): string {
  *
  * @param nodes Names of nodes, in any order.
  * @param vip The VIP.
+ * @param preferences How much each of them is preferred, in the same order; absent: not at all.
  * @returns The names, the one most entitled first.
  */
 export function orderCandidates(
   nodes: readonly string[],
   vip: IpAddr,
+  preferences: readonly number[] = [],
 ): readonly string[] {
-  return nodes.map((node) => ({ node, rank: rankOf(node, vip) }))
-    .sort((a, b) => a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0)
-    .map(({ node }) => node);
+  return nodes.map((node, at) => ({
+    node,
+    preference: preferences[at] ?? 0,
+    rank: rankOf(node, vip),
+  })).sort((a, b) =>
+    b.preference - a.preference ||
+    (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0)
+  ).map(({ node }) => node);
 }
+
+/**
+ * Highest preference that a claim can say: it has six bits in a list.
+ */
+export const PREFERENCE_MAX = 63;

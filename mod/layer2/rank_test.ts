@@ -57,3 +57,26 @@ Deno.test("orderCandidates() spreads VIPs evenly over nodes", () => {
     ok(Math.abs(count - 300) < 85, `${node} has ${count}`);
   }
 });
+
+Deno.test("orderCandidates() puts those that are preferred first, and leaves equals in the order of the hash", () => {
+  const vip = ip4("192.0.2.1");
+  const nodes = fc.uniqueArray(
+    fc.record({ node: fc.string({ minLength: 1 }), preference: fc.nat(3) }),
+    { selector: ({ node }) => node },
+  );
+  fc.assert(fc.property(nodes, (rows) => {
+    const names = rows.map(({ node }) => node);
+    const hashed = orderCandidates(names, vip);
+    const expected = [3, 2, 1, 0].flatMap((level) =>
+      hashed.filter((name) =>
+        rows.some(({ node, preference }) =>
+          node === name && preference === level
+        )
+      )
+    );
+    deepEqual(
+      orderCandidates(names, vip, rows.map(({ preference }) => preference)),
+      expected,
+    );
+  }));
+});

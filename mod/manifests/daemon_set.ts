@@ -16,6 +16,7 @@ import {
   HTTP_PORT,
   type InstallOptions,
   LABELS,
+  METRICS_PORT,
   SELECTOR,
   WEBHOOK_PORT,
 } from "./options.ts";
@@ -91,14 +92,19 @@ export function daemonSet(options: InstallOptions): DaemonSetManifest {
   };
 }
 
-function container({ image, sysNice }: InstallOptions): Container {
+function container(
+  { image, sysNice, secureMetrics = false }: InstallOptions,
+): Container {
   const add = sysNice ? [...CAPABILITIES, SYS_NICE] : CAPABILITIES;
   return {
     name: "agent",
     image,
-    args: AGENT_ARGS,
+    args: secureMetrics ? [...AGENT_ARGS, SECURE_METRICS_ARG] : AGENT_ARGS,
     env: AGENT_ENV,
-    ports: [HTTP_PORT, WEBHOOK_PORT].map(({ name, number }) => ({
+    ports: [
+      ...[HTTP_PORT, WEBHOOK_PORT],
+      ...(secureMetrics ? [METRICS_PORT] : []),
+    ].map(({ name, number }) => ({
       name,
       containerPort: number,
       protocol: "TCP" as const,
@@ -140,11 +146,15 @@ function probe(
 /** Arguments of the program. */
 export const AGENT_ARGS: readonly string[] = [
   "agent",
-  `--http-address=0.0.0.0:${HTTP_PORT.number}`,
+  `--http-address=:${HTTP_PORT.number}`,
   `--webhook-port=${WEBHOOK_PORT.number}`,
   `--installation=${FOGHORN_NAME}`,
   "--log-format=json",
 ];
+
+/** The argument by which metrics are served over TLS alone. */
+export const SECURE_METRICS_ARG: string =
+  `--metrics-secure-port=${METRICS_PORT.number}`;
 
 /** Flags of V8, as the task `agent` has them, and the bound of its memory. */
 export const AGENT_V8_FLAGS: readonly string[] = [

@@ -8,6 +8,7 @@ import { crdDocuments } from "@/api/crds.ts";
 import { admissionObjects } from "./admission.ts";
 import { daemonSet } from "./daemon_set.ts";
 import type { Manifest, PlainManifest } from "./kube_objects.ts";
+import { secureMetricsObjects } from "./opt_in.ts";
 import { type InstallOptions, LABELS } from "./options.ts";
 import { rbacObjects } from "./rbac.ts";
 
@@ -39,7 +40,12 @@ export function installation(options: InstallOptions): Installation {
       metadata: { name: namespace, labels: NAMESPACE_LABELS },
     },
     crds: crdDocuments(),
-    rbac: rbacObjects(namespace),
+    rbac: [
+      ...rbacObjects(namespace),
+      ...(options.secureMetrics === true
+        ? secureMetricsObjects(namespace)
+        : []),
+    ],
     admission: admissionObjects(namespace),
     agents: [daemonSet(options)],
   };

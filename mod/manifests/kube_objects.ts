@@ -232,8 +232,42 @@ export interface PodMonitorManifest
     readonly podMetricsEndpoints: readonly {
       readonly port: string;
       readonly path: string;
+      readonly scheme?: "https";
+      readonly tlsConfig?: {
+        readonly ca: { readonly secret: SecretKey };
+        readonly serverName: string;
+      };
+      readonly authorization?: { readonly credentials: SecretKey };
     }[];
   };
+}
+
+/** One of the values of a Secret. */
+export interface SecretKey {
+  /** The Secret. */
+  readonly name: string;
+  /** The key of the value. */
+  readonly key: string;
+}
+
+/** A ClusterRole of those that may read metrics. */
+export interface MetricsReaderManifest
+  extends ObjectOf<"rbac.authorization.k8s.io/v1", "ClusterRole"> {
+  /** What it allows. */
+  readonly rules: readonly {
+    readonly nonResourceURLs: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+}
+
+/** A Secret into which Kubernetes writes a token of a ServiceAccount. */
+export interface TokenManifest extends ObjectOf<"v1", "Secret"> {
+  /** With the name of the account. */
+  readonly metadata: ManifestMeta & {
+    readonly annotations: Readonly<Record<string, string>>;
+  };
+  /** That it is one. */
+  readonly type: "kubernetes.io/service-account-token";
 }
 
 /** A NetworkPolicy. */
@@ -263,4 +297,6 @@ export type Manifest =
   | ServiceManifest
   | WebhookManifest
   | PodMonitorManifest
+  | MetricsReaderManifest
+  | TokenManifest
   | NetworkPolicyManifest;

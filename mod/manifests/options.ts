@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FOGHORN_NAME } from "@/api/names.ts";
+import { FOGHORN_NAME, METRICS_SECURE_PORT } from "@/api/names.ts";
 
 /** What an installation can be told. */
 export interface InstallOptions {
@@ -14,6 +14,8 @@ export interface InstallOptions {
   readonly image: string;
   /** Whether the agent may raise the priority of the thread that answers. */
   readonly sysNice: boolean;
+  /** Whether metrics are served over TLS, to tokens that may read them; no when absent. */
+  readonly secureMetrics?: boolean;
 }
 
 /** Where images are, without the version. */
@@ -44,3 +46,9 @@ export const HTTP_PORT = { name: "http", number: 7473 } as const;
 
 /** Port of the admission webhook, by its name. */
 export const WEBHOOK_PORT = { name: "webhook", number: 7475 } as const;
+
+/** Port of `/metrics` over TLS, by its name. */
+export const METRICS_PORT: {
+  readonly name: "metrics";
+  readonly number: number;
+} = { name: "metrics", number: METRICS_SECURE_PORT };

@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { CLEANUP_FINALIZER } from "@/api/names.ts";
+import { projectBgpPeer } from "@/api/mod.ts";
+import { BGP_FINALIZER, CLEANUP_FINALIZER } from "@/api/names.ts";
 import type { PlannedWrite } from "@/reconcile/mod.ts";
 import { MainStage, type Raw } from "./_main_stage_test.ts";
 
@@ -54,6 +55,20 @@ Deno.test("when the installation goes, marks are taken off, addresses stay, and 
   install.pass(60_000);
   strictEqual(marks(install.stage, "service/default/web"), "[]");
   strictEqual(install.patches.length, 3);
+});
+
+Deno.test("OpenELB's finalizer on a BgpPeer holds the rights, and is taken off when the installation goes", () => {
+  const install = new Install();
+  install.stage.lead();
+  install.showPeer([BGP_FINALIZER, "example.org/other"]);
+  install.pass(5_000);
+  deepStrictEqual(install.patches, PATHS.map((path) => `finalizers ${path}`));
+  deepStrictEqual(install.peer, [BGP_FINALIZER, "example.org/other"]);
+  install.patches.length = 0;
+  install.isGoing = true;
+  install.onPatch = () => deepStrictEqual(install.peer, ["example.org/other"]);
+  install.pass(10_000);
+  deepStrictEqual(install.patches, PATHS.map((path) => `${DELETE} ${path}`));
 });
 
 Deno.test("an agent that is told to end with its installation takes the marks off first", () => {
@@ -146,12 +161,36 @@ class Install {
   onPatch: () => void = () => {};
   readonly #waiting: PlannedWrite[] = [];
   isHeld = false;
+  /** Finalizers of the BgpPeer. */
+  peer: readonly string[] = [];
+  #peerVersion = 10_000;
 
   constructor() {
     const { stage } = this;
     const answer = stage.answer.bind(stage);
-    stage.answer = (write) =>
-      write.id.startsWith("install") ? this.#install(write) : answer(write);
+    stage.answer = (write) => {
+      if (write.id.startsWith("install")) this.#install(write);
+      else if (write.id === "bgppeer/peer") this.#patchPeer(write);
+      else answer(write);
+    };
+  }
+
+  /** There is a BgpPeer with these finalizers. */
+  showPeer(finalizers: readonly string[]): void {
+    this.peer = finalizers;
+    const peer = projectBgpPeer({
+      metadata: {
+        name: "peer",
+        uid: "peer",
+        creationTimestamp: "2026-01-01T00:00:00Z",
+        resourceVersion: `${++this.#peerVersion}`,
+        finalizers,
+      },
+      spec: { conf: { neighborAddress: "192.0.2.1", peerAs: 64_512 } },
+    });
+    if (!peer.ok) throw new Error(peer.error);
+    const news = { kind: "changed", object: peer.value } as const;
+    this.stage.step({ kind: "watch", watched: "bgppeer", news });
   }
 
   /** Answers everything that is open. */
@@ -177,6 +216,15 @@ class Install {
       this.answer();
     }
     this.stage.nowMs = untilMs;
+  }
+
+  #patchPeer(write: PlannedWrite): void {
+    const { metadata } = write.body as {
+      readonly metadata: { readonly finalizers: readonly string[] };
+    };
+    const outcome = { kind: "written", object: {} } as const;
+    this.stage.step({ kind: "written", write, outcome });
+    this.showPeer(metadata.finalizers);
   }
 
   #install(write: PlannedWrite): void {

@@ -49,6 +49,7 @@ import {
   type VettingEvent,
   type VettingState,
   VipTable,
+  VipTally,
 } from "@/layer2/mod.ts";
 import {
   type CandidateVip,
@@ -71,15 +72,25 @@ import {
 } from "@/wire/fellow.ts";
 import type { FellowFrame, FellowMessage } from "@/wire/fellow_frame.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
+import { LinkEcho } from "./link_echo.ts";
 import type { WireEffect, WireShared } from "./wire.ts";
-import type { LinkCounters, WireLink } from "./wire_messages.ts";
+import type {
+  LinkCounters,
+  VipCounters,
+  VipView,
+  WireLink,
+} from "./wire_messages.ts";
 
 /** The core of one link. */
 export class LinkCore {
   readonly #tag: number;
   readonly #shared: WireShared;
   readonly #table = new VipTable();
+  readonly #echo: LinkEcho;
   readonly #announced = { arp: 0, ndp: 0 };
+  /** What is counted by VIP; undefined: nobody wants to know. */
+  readonly #tally: VipTally | undefined;
+  readonly #announcedByVip = new Map<IpAddr, number>();
   #link: WireLink;
   #responder: FastResponder | undefined;
   readonly #incarnation: bigint;
@@ -120,6 +131,8 @@ export class LinkCore {
     this.#tag = tag;
     this.#link = link;
     this.#shared = shared;
+    this.#echo = new LinkEcho({ tag, link: link.name, vips: this.#table });
+    if (shared.countsVips) this.#tally = new VipTally();
     // A link that is opened anew begins its list anew: fellows must not take
     // that for an old one.
     this.#incarnation = shared.incarnation + BigInt(tag);
@@ -151,6 +164,7 @@ export class LinkCore {
       ...memory,
       vips: this.#table,
       mac: this.#link.mac,
+      tally: this.#tally,
     });
     // Nobody was heard yet, so that there is nothing to do about anybody.
     this.setFellows(0);
@@ -198,16 +212,21 @@ export class LinkCore {
           this.#known.add(vip);
           added.push(vip);
         }
-        upserts.push({ vip, eligible: view.eligible });
+        upserts.push(candidatesIn(view));
       } else if (view?.links.length === 0 && this.#known.has(vip)) {
         // Chosen nowhere on this node: it is handed over, not dropped.
-        upserts.push({ vip, eligible: view.eligible });
-      } else if (this.#known.delete(vip)) removes.push(vip);
+        upserts.push(candidatesIn(view));
+      } else if (this.#known.delete(vip)) {
+        removes.push(vip);
+        this.#tally?.forget(vip);
+        this.#announcedByVip.delete(vip);
+      }
     }
     if (added.length > 0 || removes.length > 0) {
       this.#refilterSoon(nowMs);
       const removed = removes;
       this.#stepPresence({ kind: "vips", nowMs, added, removed }, effects);
+      effects.push(...this.ping());
     }
     const { nodes, frozen } = this.#shared;
     const others = {
@@ -228,6 +247,23 @@ export class LinkCore {
     }
     if (this.#filteredMs === -Infinity) this.#refilter(nowMs, effects);
     return effects;
+  }
+
+  /** Looks again at which VIPs of the link are to answer `ping`. */
+  ping(): readonly WireEffect[] {
+    if (this.#responder === undefined) return NOTHING;
+    const { pings } = this.#shared;
+    return this.#echo.setPings(
+      new Set([...this.#known].filter((vip) => pings.has(vip))),
+    );
+  }
+
+  /** Takes frames that may be echo requests. */
+  takeEchoes(
+    frames: readonly Uint8Array[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    return this.#echo.take(frames, { mac: this.#link.mac, nowMs });
   }
 
   /** Takes the addresses to vet. */
@@ -370,6 +406,7 @@ export class LinkCore {
   counters(): LinkCounters {
     const counters = this.#responder?.counters ?? NO_COUNTERS;
     const at = (index: number): number => counters[index] ?? 0;
+    const echoes = this.#echo.counters();
     return {
       link: this.#link.name,
       requests: {
@@ -386,12 +423,26 @@ export class LinkCore {
       overruns: this.#overruns,
       checks: { ...this.#presence.counts },
       vetted: { ...this.#vetted },
+      ...(echoes === undefined ? {} : { echoes }),
       fellows: {
         received: { ...this.#frames.received },
         sent: { ...this.#frames.sent },
         refused: Object.fromEntries(this.#frames.refused),
       },
+      ...(this.#tally === undefined ? {} : {
+        byVip: this.#countersByVip(this.#tally),
+      }),
     };
+  }
+
+  #countersByVip(tally: VipTally): readonly VipCounters[] {
+    const answers = tally.counts();
+    const vips = new Set([...answers.keys(), ...this.#announcedByVip.keys()]);
+    return [...vips].sort().map((vip) => ({
+      vip,
+      answers: answers.get(vip) ?? 0,
+      announcements: this.#announcedByVip.get(vip) ?? 0,
+    }));
   }
 
   /** The sum of all that is counted but frames of agents: as nothing is ever counted down, it changes when any of it does. */
@@ -400,7 +451,7 @@ export class LinkCore {
       this.#presence.counts;
     let sum = right + nobody + other + stranger + this.#announced.arp +
       this.#announced.ndp + this.#overruns + this.#vetted.free +
-      this.#vetted.held;
+      this.#vetted.held + this.#echo.sum();
     for (const count of this.#responder?.counters ?? NO_COUNTERS) sum += count;
     return sum;
   }
@@ -775,11 +826,19 @@ export class LinkCore {
         send(gratuitousArpRequest(effect.vip, mac));
         send(gratuitousArpReply(effect.vip, mac));
         this.#announced.arp += 2;
+        this.#countAnnounced(effect.vip, 2);
       } else {
         send(unsolicitedNaFrame(effect.vip, mac));
         this.#announced.ndp++;
+        this.#countAnnounced(effect.vip, 1);
       }
     }
+  }
+
+  #countAnnounced(vip: IpAddr, frames: number): void {
+    if (this.#tally === undefined) return;
+    const before = this.#announcedByVip.get(vip) ?? 0;
+    this.#announcedByVip.set(vip, before + frames);
   }
 
   #heedConflicts(
@@ -837,3 +896,9 @@ const NO_COUNTERS = new Float64Array(0);
 const FILTER_INTERVAL_MS = 10;
 /** MAC addresses of fellows remembered besides those of Leases. */
 const HEARD_MAX = 512;
+
+function candidatesIn({ vip, eligible, preferences }: VipView): CandidateVip {
+  return preferences === undefined
+    ? { vip, eligible }
+    : { vip, eligible, preferences };
+}

@@ -19,10 +19,11 @@ import type {
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
-import { type Eip, LAYER2_PROTOCOL } from "@/api/mod.ts";
+import type { Eip, PublishedNodeProxy } from "@/api/mod.ts";
 import {
   type Announcements,
   canReachTargets,
+  isServed,
   selectPoolLinks,
   type VipPlan,
 } from "@/reconcile/mod.ts";
@@ -57,6 +58,8 @@ export interface LocalPublication {
   readonly held: readonly PublishedHeld[];
   /** Why it should not answer for VIPs, a reason; absent: it may. */
   readonly unfit?: string;
+  /** What it tells for NodeProxy; absent: no Service wants that. */
+  readonly nodeProxy?: PublishedNodeProxy;
 }
 
 /** This node's own interfaces and settings. */
@@ -70,15 +73,19 @@ export class LocalView {
   #arpIgnore: ReadonlyMap<string, number> = new Map();
   /** The pools that are answered for, and their text, by which a change is told. */
   #pools: readonly Omit<ActivePool, "links">[] = [];
+  #nodeAddress = "";
   #poolsText = "";
   /** What is derived from the announcements and this node's state, and for which of both it holds. */
   #derived: Derived | undefined;
   /** What the health port of kube-proxy says while it is not healthy. */
   #unfit: string | undefined;
+  #nodeProxy: PublishedNodeProxy | undefined;
   #unheard: readonly UnheardFellow[] = [];
   #conflicts: readonly Conflict[] = [];
   #foreign: readonly ForeignAddress[] = [];
   #absences: readonly Absence[] = [];
+  /** Why links cannot be served, by name. */
+  #failures: ReadonlyMap<string, string> = new Map();
   #conflictsVersion = 0;
   /** Another number after every change of this node's own state. */
   #version = 0;
@@ -98,6 +105,11 @@ export class LocalView {
   /** Whether the interfaces are known. */
   get isKnown(): boolean {
     return this.#linksKnown;
+  }
+
+  /** The addresses of this node's interfaces; another set when they changed. */
+  get addresses(): ReadonlySet<IpAddr> {
+    return this.#localAddresses;
   }
 
   /** `arp_ignore` by link, where VIPs are answered. */
@@ -134,6 +146,13 @@ export class LocalView {
     this.#version++;
   }
 
+  /** Takes what there is to tell for NodeProxy; the same value while nothing changed. */
+  setNodeProxy(told: PublishedNodeProxy | undefined): void {
+    if (told === this.#nodeProxy) return;
+    this.#nodeProxy = told;
+    this.#version++;
+  }
+
   /** Takes `arp_ignore` by link. */
   setArpIgnore(values: readonly (readonly [string, number])[]): void {
     const changed = values.length !== this.#arpIgnore.size ||
@@ -163,6 +182,13 @@ export class LocalView {
         ? []
         : [{ name: meta.name, interface: spec.interface ?? "", range }];
     });
+  }
+
+  /** Takes the address or CIDR that the own Node is annotated with; empty: none. */
+  setNodeAddress(text: string): void {
+    if (text === this.#nodeAddress) return;
+    this.#nodeAddress = text;
+    this.#version++;
   }
 
   /**
@@ -245,6 +271,7 @@ export class LocalView {
       this.#conflicts = [...owners.conflicts];
       this.#foreign = [...owners.foreign];
       this.#absences = [...owners.absences];
+      this.#failures = new Map(owners.failures);
       this.#version++;
     }
     return this.#derive(announcements).publication;
@@ -260,20 +287,23 @@ export class LocalView {
     const used = namesUsed(announcements);
     const pools = this.#selected();
     const selected = pools.flatMap(({ links }) => links);
+    const links = this.#wireLinks(new Set([...used, ...selected]));
+    const unfit = this.#unfitReason(links);
     const derived: Derived = {
       pools,
       version: this.#version,
       announced: announcements.version,
       used: [...used].sort(),
-      links: this.#wireLinks(new Set([...used, ...selected])),
+      links,
       publication: {
         links: this.#publishedLinks(),
         canReach: this.#routes,
-        problems: this.#problems(announcements),
+        problems: this.#problems(announcements, pools),
         held: this.#held(),
-        ...(this.#unfit === undefined
+        ...(unfit === undefined ? {} : { unfit }),
+        ...(this.#nodeProxy === undefined
           ? {}
-          : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
+          : { nodeProxy: this.#nodeProxy }),
       },
     };
     this.#derived = derived;
@@ -286,7 +316,11 @@ export class LocalView {
    * closed for a moment has to get to know everybody anew.
    */
   #selected(): readonly ActivePool[] {
-    const context = { links: this.#links, routes: this.#routes };
+    const context = {
+      links: this.#links,
+      routes: this.#routes,
+      nodeAddress: this.#nodeAddress,
+    };
     return this.#pools.map((pool) => {
       const links = selectPoolLinks(pool, context);
       const awaits = canReachTargets(pool.interface).some((target) =>
@@ -345,8 +379,19 @@ export class LocalView {
       .map(({ ip, mac, link }) => ({ ip, mac, link }));
   }
 
+  /** Why this node should not answer, a reason; undefined: it may. */
+  #unfitReason(links: readonly WireLink[]): string | undefined {
+    const isRefused = links.length > 0 &&
+      links.every(({ name }) => this.#failures.has(name));
+    if (isRefused) return CONDITION_REASON.socketRefused;
+    return this.#unfit && CONDITION_REASON.kubeProxyUnhealthy;
+  }
+
   /** What is wrong on this node, one sentence per Eip and reason. */
-  #problems(announcements: Announcements): readonly PublishedProblem[] {
+  #problems(
+    announcements: Announcements,
+    pools: readonly ActivePool[],
+  ): readonly PublishedProblem[] {
     const found = new Map<string, PublishedProblem>();
     const note = (problem: PublishedProblem): void => {
       const key = `${problem.eip} ${problem.reason}`;
@@ -394,6 +439,7 @@ export class LocalView {
       });
     }
     for (const problem of unheardProblems(this.#unheard)) note(problem);
+    for (const problem of this.#refusedProblems(pools)) note(problem);
     return [...found.values()].sort((a, b) =>
       a.eip === b.eip
         ? (a.reason < b.reason ? -1 : 1)
@@ -411,6 +457,22 @@ export class LocalView {
         reason: CONDITION_REASON.addressConflict,
         message:
           `The host with the MAC address ${mac} on ${link} has ${ip}, so it is not handed out: find it and take the address from it, or exclude it in the Eip`,
+      };
+    }
+  }
+
+  *#refusedProblems(
+    pools: readonly ActivePool[],
+  ): Generator<PublishedProblem> {
+    for (const { name: eip, links } of pools) {
+      const refused = links.find((link) => this.#failures.has(link));
+      if (refused === undefined) continue;
+      yield {
+        eip,
+        reason: CONDITION_REASON.socketRefused,
+        message: `${
+          this.#failures.get(refused)
+        }, so no address is answered for there: give the agent the capability NET_RAW as deploy/foghorn.yaml does, and start it anew`,
       };
     }
   }
@@ -480,9 +542,9 @@ function* unheardProblems(
   }
 }
 
-function isActiveLayer2({ meta, spec }: Eip): boolean {
-  return spec.protocol === LAYER2_PROTOCOL && !spec.disable &&
-    meta.deletionTimestamp === undefined;
+function isActiveLayer2(eip: Eip): boolean {
+  return isServed(eip) && !eip.spec.disable &&
+    eip.meta.deletionTimestamp === undefined;
 }
 
 function namesUsed(announcements: Announcements): ReadonlySet<string> {

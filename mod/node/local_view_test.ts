@@ -44,6 +44,23 @@ Deno.test("LocalView names the links that are answered on, with what the wire co
   );
 });
 
+Deno.test("LocalView opens the link that the annotation of its Node names where an Eip names none", () => {
+  const { announcements } = new Announced();
+  const view = new LocalView("n1");
+  const prefixes = ["198.51.100.7/24"].flatMap((text) =>
+    parsePrefix(text) ?? []
+  );
+  view.setLinks([link("eth0", 2), { ...link("eth1", 3), prefixes }]);
+  view.setEips([eip("pool", {})]);
+  const opened = (): readonly string[] =>
+    view.links(announcements).map(({ name }) => name);
+  deepStrictEqual(opened(), ["eth0"]);
+  view.setNodeAddress("198.51.100.0/24");
+  deepStrictEqual(opened(), ["eth1"]);
+  view.setNodeAddress("");
+  deepStrictEqual(opened(), ["eth0"]);
+});
+
 Deno.test("LocalView opens the links of an active Eip before it has a VIP", () => {
   const world = new Announced();
   const view = new LocalView("n1");
@@ -239,6 +256,45 @@ Deno.test("LocalView tells that kube-proxy is not healthy, and who answers meanw
   match(told()?.problems[0]?.message ?? "", /other nodes answer/);
   view.setUnfit(undefined);
   deepStrictEqual([told()?.unfit, told()?.problems], [undefined, []]);
+});
+
+Deno.test("LocalView tells that a packet socket was refused, and that no other is left", () => {
+  const world = new Announced().eip("pool", "192.0.2.91", "eth0")
+    .service("web", "192.0.2.91");
+  const view = new LocalView("n1");
+  view.setLinks([link("eth0", 2), link("eth1", 3)]);
+  view.setEips([
+    eip("pool", { interface: "eth0" }),
+    eip("other", { address: "192.0.2.92", interface: "eth1" }),
+  ]);
+  const owners = new OwnerLedger("n1");
+  const told = () => {
+    const { unfit, problems = [] } =
+      view.published(world.announcements, owners) ?? {};
+    return [unfit, ...problems.map(({ eip, reason }) => `${eip} ${reason}`)];
+  };
+  const refuse = (link: string) => {
+    const message = `Cannot open packet socket on "${link}": EPERM`;
+    owners.take({ kind: "link-failed", link, message }, at(0));
+  };
+  deepStrictEqual(told(), [undefined]);
+  refuse("eth0");
+  deepStrictEqual(told(), [undefined, "pool SocketRefused"]);
+  const [problem] = view.published(world.announcements, owners)?.problems ?? [];
+  match(problem?.message ?? "", /^Cannot open packet socket on "eth0": EPERM,/);
+  view.setUnfit("answers 503");
+  refuse("eth1");
+  deepStrictEqual(told(), [
+    "SocketRefused",
+    "other SocketRefused",
+    "pool KubeProxyUnhealthy",
+    "pool SocketRefused",
+  ]);
+  view.setUnfit(undefined);
+  owners.take({ kind: "link-ready", link: "eth1", filter: "exact" }, at(1));
+  deepStrictEqual(told(), [undefined, "pool SocketRefused"]);
+  owners.take({ kind: "link-ready", link: "eth0", filter: "exact" }, at(2));
+  deepStrictEqual(told(), [undefined]);
 });
 
 Deno.test("LocalView tells of strangers that claim an address, until they stop", () => {

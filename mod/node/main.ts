@@ -8,7 +8,9 @@
  * @module
  */
 
+import { parseIpAddr } from "@/addr/ip_addr.ts";
 import {
+  type AgentPresence,
   type AnnouncementChange,
   Announcements,
   BgpPlanner,
@@ -17,7 +19,11 @@ import {
   ClusterState,
   Controller,
   earliest,
+  isBgpMarked,
   isBgpWrite,
+  isServiceKey,
+  nodeAddressOf,
+  NodeProxyDemand,
   Retirement,
   reviewAdmission,
   type WatchedKind,
@@ -53,6 +59,7 @@ import {
   MissingRights,
   missingRightSentence,
 } from "./missing_rights.ts";
+import { type HostFacts, IPVS_LINKS, PortLook } from "./port_look.ts";
 import { ProxyHealth, type ProxyState } from "./proxy_health.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { InstallHold } from "./install_hold.ts";
@@ -61,6 +68,7 @@ import { Outbox } from "./outbox.ts";
 import { UnheardWatch } from "./unheard.ts";
 import { Unreadable, type UnreadableObject } from "./unreadable.ts";
 import { Upcoming } from "./upcoming.ts";
+import { Pings } from "./pings.ts";
 import { WireFeed } from "./wire_feed.ts";
 import { type KeyNews, WireIdentity } from "./wire_identity.ts";
 import { NEWS_KINDS, WATCHED_KINDS, Watches } from "./watches.ts";
@@ -113,10 +121,14 @@ export class MainCore {
   readonly #local: LocalView;
   readonly #owners: OwnerLedger;
   readonly #feed = new WireFeed();
+  readonly #pings = new Pings();
   readonly #identity = new WireIdentity();
   readonly #unheard = new UnheardWatch();
   readonly #upcoming: Upcoming;
   readonly #proxy: ProxyHealth;
+  /** The ports that NodeProxy wants of nodes, and what this one tells of them. */
+  readonly #demand: NodeProxyDemand;
+  readonly #ports = new PortLook();
   readonly #announced: AnnouncedConditions;
   readonly #hold: InstallHold;
   /** What takes our marks off, once the installation goes. */
@@ -156,6 +168,7 @@ export class MainCore {
     this.#owners = new OwnerLedger(config.node);
     this.#upcoming = new Upcoming(config.node);
     this.#proxy = new ProxyHealth(config.asksProxy ?? false);
+    this.#demand = new NodeProxyDemand(config.claim);
     this.#announced = new AnnouncedConditions(config.node, config.seed);
     this.#hold = new InstallHold(config.installation);
     this.#admission = config.servesAdmission === true
@@ -189,7 +202,7 @@ export class MainCore {
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
       this.#proxy.deadlineMs(),
-      this.#rights.deadlineMs(),
+      this.#ports.deadlineMs(),
       this.#unheard.deadlineMs(),
       this.#upcoming.deadlineMs(),
       this.#owners.deadlineMs(),
@@ -220,6 +233,7 @@ export class MainCore {
       admission: this.#admission,
       review: (request) => this.#review(request),
       pools: () => poolsOf(this.#controller),
+      servicesOf: (eip) => servicesOf(this.#controller, eip),
     };
   }
 
@@ -241,10 +255,18 @@ export class MainCore {
         this.#owners.take(event.report, at);
         this.#announced.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
-        else if (event.report.kind === "paused") this.#tellPause(event.report);
+        else if (event.report.kind === "paused") {
+          this.#rights.notePause(event.report.gapMs, at);
+          this.#tellPause(event.report);
+        } else if (event.report.kind === "ping-failed") {
+          this.#tellPingFailed(event.report);
+        }
         break;
       case "proxy":
         this.#takeProxy(event.status, at);
+        break;
+      case "host":
+        this.#ports.take(event.look, this.#hostFacts(), at);
         break;
       case "written":
         this.#takeAnswer(event, at);
@@ -265,7 +287,7 @@ export class MainCore {
     this.#watches.take(watched, news, at);
     this.#unreadable.take(event);
     this.#tellMissing(this.#rights.takeNews(watched, news, at));
-    if (news.kind === "lost") {
+    if (news.kind === "lost" && news.isAgain !== true) {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
     }
     if (news.kind === "unprojectable") {
@@ -343,6 +365,21 @@ export class MainCore {
     }
   }
 
+  /** What is known of this host beside what is looked for on it. */
+  #hostFacts(): HostFacts {
+    const node = this.#cluster.nodes.get(this.#config.node);
+    return {
+      addresses: new Set(
+        (node?.addresses ?? []).flatMap(({ address }) =>
+          parseIpAddr(address) ?? []
+        ),
+      ),
+      hasIpvsLink: IPVS_LINKS.some((name) =>
+        this.#local.link(name) !== undefined
+      ),
+    };
+  }
+
   #relisted(watched: WatchedKind): void {
     if (this.#relisting === undefined) return;
     this.#relisting.delete(watched);
@@ -415,8 +452,12 @@ export class MainCore {
     if (changes.some(({ kind }) => kind === "eip")) {
       this.#local.setEips(this.#cluster.eips.values());
     }
+    this.#local.setNodeAddress(
+      nodeAddressOf(this.#cluster.nodes.get(this.#config.node)),
+    );
     this.#announcements.note(this.#cluster, changes);
     this.#upcoming.note(this.#cluster, changes);
+    this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
@@ -433,7 +474,6 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
-    for (const right of this.#rights.takeDue(at)) this.#tellMissing(right);
     if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
     this.#advanceShutdown(at);
   }
@@ -502,6 +542,10 @@ export class MainCore {
       WRITE_TIMEOUT_MAX_MS,
       this.#membership.leadsForMs(at),
     );
+    if (this.#controller.wantsPresence) {
+      const nodes = this.#membership.nodeViews(at);
+      this.#controller.setPresence(presenceOf(nodes));
+    }
     this.#outbox.put(this.#controller.plan(at));
     this.#outbox.put(this.#bgp?.plan(at) ?? []);
     for (const write of this.#outbox.take()) {
@@ -522,9 +566,11 @@ export class MainCore {
     const needs = {
       leads: this.#controls || this.#ledAtTheEnd,
       // Who does not give addresses out any more does not know.
-      hasMarks: allocator?.pools().some(({ name }) =>
-        (allocator.usage(name)?.used ?? 0) > 0
-      ),
+      hasMarks: allocator &&
+        (isBgpMarked(this.#bgpTables) ||
+          allocator.pools().some(({ name }) =>
+            (allocator.usage(name)?.used ?? 0) > 0
+          )),
     };
     for (const write of this.#hold.plan(needs, at)) this.#write(write);
     if (this.#hold.state === "goes" && this.#watches.allListed()) {
@@ -545,13 +591,16 @@ export class MainCore {
     }
     if ((this.#retireDueMs ?? 0) <= at.nowMs) {
       this.#retireDueMs = at.nowMs + RETIRE_INTERVAL_MS;
-      this.#outbox.put(this.#retirement.plan(this.#cluster, at));
+      this.#outbox.put(
+        this.#retirement.plan(this.#cluster, this.#bgpTables, at),
+      );
     }
     for (const write of this.#outbox.take()) {
-      this.#unanswered++;
+      if (isOfController(write)) this.#unanswered++;
       this.#write(write);
     }
-    if (this.#unanswered > 0 || !this.#retirement.isDone(this.#cluster)) return;
+    if (this.#unanswered > 0) return;
+    if (!this.#retirement.isDone(this.#cluster, this.#bgpTables)) return;
     const writes = this.#hold.release();
     for (const write of writes) this.#write(write);
     if (writes.length > 0) this.#retireDueMs = undefined;
@@ -604,6 +653,7 @@ export class MainCore {
       change,
       links,
       nodes,
+      pings: this.#pings.look(this.#announcements, this.#local.addresses),
       targets: this.#upcoming.look({
         cluster: this.#cluster,
         announcements: this.#announcements,
@@ -636,6 +686,15 @@ export class MainCore {
       });
     }
     this.#listen(at);
+    // One that has no Lease could not tell.
+    if (this.#config.role !== "controller") {
+      this.#ports.want(this.#demand.ports, at);
+    }
+    this.#local.setNodeProxy(this.#ports.told);
+    const ports = this.#ports.takeAsk(at);
+    if (ports !== undefined) {
+      this.#effects.push({ kind: "look-at-host", ports });
+    }
     this.#membership.publish(
       this.#local.published(this.#announcements, this.#owners),
     );
@@ -656,6 +715,7 @@ export class MainCore {
       }),
       pools: this.#local.pools(this.#announcements),
       agents: this.#cluster.agents.values(),
+      nodeAddressOf: (node) => nodeAddressOf(this.#cluster.nodes.get(node)),
       isLive: (node) => {
         const view = views.get(node);
         return view !== undefined && view.live && !view.leaving;
@@ -672,6 +732,12 @@ export class MainCore {
       "Did not run for a while: what was asked meanwhile is not answered",
       { gapMs: Math.round(gapMs) },
     );
+  }
+
+  #tellPingFailed(
+    { link, message }: Extract<WireReport, { kind: "ping-failed" }>,
+  ): void {
+    this.#log("warning", "Ping is not answered on a link", { link, message });
   }
 
   #tellKey(news: KeyNews | undefined): void {
@@ -775,6 +841,21 @@ export class MainCore {
   }
 }
 
+/** How agents do by their Leases. */
+export function presenceOf(
+  agents: Iterable<{
+    readonly node: string;
+    readonly live: boolean;
+    readonly leaving: boolean;
+  }>,
+): ReadonlyMap<string, AgentPresence> {
+  const presence = new Map<string, AgentPresence>();
+  for (const { node, live, leaving } of agents) {
+    presence.set(node, leaving ? "leaving" : live ? "live" : "silent");
+  }
+  return presence;
+}
+
 /** Whether a write is about an object that the controller decides on. */
 function isOfController({ id }: PlannedWrite): boolean {
   return id.startsWith("service/") || id.startsWith("eip");
@@ -833,6 +914,8 @@ export interface MainView {
   readonly controller: Controller | undefined;
   /** The pools as the controller has them; empty elsewhere. */
   pools(): readonly PoolView[];
+  /** How many Services have addresses of an Eip, as the controller has it; 0 elsewhere. */
+  servicesOf(eip: string): number;
 }
 
 /** A pool in numbers. */
@@ -853,6 +936,12 @@ function poolsOf(controller: Controller | undefined): readonly PoolView[] {
     size: statusCount(poolUsableSize(pool)),
     used: allocator.usage(pool.name)?.used ?? 0,
   }));
+}
+
+function servicesOf(controller: Controller | undefined, eip: string): number {
+  const used = controller?.allocator.usedOf(eip) ?? [];
+  return new Set(used.flatMap(({ services }) => services.filter(isServiceKey)))
+    .size;
 }
 
 /** What a new leader lists afresh. */

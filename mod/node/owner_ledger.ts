@@ -211,7 +211,9 @@ export class OwnerLedger {
       }
     }
     for (const link of this.#failures.keys()) {
-      if (!isKept(link)) this.#failures.delete(link);
+      if (isKept(link)) continue;
+      this.#failures.delete(link);
+      this.#conflictsVersion++;
     }
   }
 
@@ -257,11 +259,15 @@ export class OwnerLedger {
       }
       case "link-ready":
         this.#links.set(report.link, report.filter);
-        this.#failures.delete(report.link);
+        if (this.#failures.delete(report.link)) this.#conflictsVersion++;
         break;
       case "link-failed":
         this.#links.delete(report.link);
         this.#failures.set(report.link, report.message);
+        this.#conflictsVersion++;
+        break;
+      case "ping-failed":
+        // Told in the log, where it belongs: addresses are answered for.
         break;
       case "paused":
         this.#pauses++;

@@ -35,6 +35,8 @@ export interface HearingInput {
   readonly pools: readonly ActivePool[];
   /** What agents published. */
   readonly agents: Iterable<AgentRecord>;
+  /** The address or CIDR that a Node is annotated with; absent: none is. */
+  readonly nodeAddressOf?: (node: string) => string;
   /** Whether a node's Lease is live, and it is not about to stop. */
   readonly isLive: (node: string) => boolean;
   /** The agents that were reported, by link. */
@@ -106,7 +108,8 @@ function* silentFellows(input: HearingInput): Generator<UnheardFellow> {
     if (node === input.node || !input.isLive(node)) continue;
     for (const link of input.links) {
       if (heard.get(link.name)?.has(node) !== false) continue;
-      const eip = commonEip(link, agent, input.pools);
+      const nodeAddress = input.nodeAddressOf?.(node) ?? "";
+      const eip = commonEip(link, { ...agent, nodeAddress }, input.pools);
       if (eip !== undefined) yield { node, link: link.name, eip };
     }
   }
@@ -115,7 +118,9 @@ function* silentFellows(input: HearingInput): Generator<UnheardFellow> {
 /** A pool for which both have a link in one subnet, or undefined. */
 function commonEip(
   own: LocalLink,
-  { links, canReach }: AgentRecord,
+  { links, canReach, nodeAddress }: AgentRecord & {
+    readonly nodeAddress: string;
+  },
   pools: readonly ActivePool[],
 ): string | undefined {
   const beside = links.filter((link) => link.up && isBeside(own, link))
@@ -123,7 +128,7 @@ function commonEip(
   if (beside.length === 0) return undefined;
   return pools.find((pool) =>
     pool.links.includes(own.name) &&
-    selectPoolLinks(pool, { links, routes: canReach })
+    selectPoolLinks(pool, { links, routes: canReach, nodeAddress })
       .some((name) => beside.includes(name))
   )?.name;
 }

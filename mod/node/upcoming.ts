@@ -19,7 +19,7 @@ import {
   ipAddrBigint,
   ipAddrOf,
 } from "@/addr/ip_addr.ts";
-import { type Eip, LAYER2_PROTOCOL } from "@/api/mod.ts";
+import type { Eip } from "@/api/mod.ts";
 import {
   nextAllowedValue,
   parsePool,
@@ -33,9 +33,13 @@ import {
   type Change,
   type ClusterState,
   fitNodes,
+  isServed,
   LinkChooser,
+  linkRequestOf,
+  nodePreferences,
   poolInput,
   Reservations,
+  selectsNode,
   willingNodes,
 } from "@/reconcile/mod.ts";
 import type { Instant } from "./main_events.ts";
@@ -58,7 +62,7 @@ export interface UpcomingInput {
 /** A pool that hands out addresses. */
 interface OpenPool {
   readonly pool: Pool;
-  readonly interface: string;
+  readonly eip: Eip;
   /** What it was read from. */
   readonly text: string;
   /** No address below it is free. */
@@ -145,15 +149,15 @@ export class Upcoming {
     const input = eip === undefined || !isOpen(eip)
       ? undefined
       : poolInput(eip);
-    const text = JSON.stringify([input, eip?.spec.interface]);
+    const text = JSON.stringify([input, eip?.spec]);
     if (this.#pools.get(name)?.text === text) return;
     const parsed = input && parsePool(input);
     if (this.#pools.delete(name)) this.#forget();
-    if (parsed?.ok !== true) return;
+    if (eip === undefined || parsed?.ok !== true) return;
     this.#forget();
     this.#pools.set(name, {
       pool: parsed.value,
-      interface: eip?.spec.interface ?? "",
+      eip,
       text,
       fromValue: parsed.value.range.first,
     });
@@ -239,19 +243,24 @@ export class Upcoming {
     let own: readonly string[] | undefined;
     for (const agent of cluster.agents.values()) {
       if (!fit.has(agent.node)) continue;
-      const chosen = this.#chooser.choose(open.interface, address, agent);
+      const node = cluster.nodes.get(agent.node);
+      if (node !== undefined && !selectsNode(open.eip, node)) continue;
+      const request = linkRequestOf(open.eip.spec.interface, node);
+      const chosen = this.#chooser.choose(request, address, agent);
       if (!chosen.ok) continue;
       able.push(agent.node);
       if (agent.node === this.#node) own = chosen.value;
     }
     const willing = willingNodes(cluster, able.sort());
-    return { order: orderCandidates(willing, address), own };
+    const preferred = nodePreferences(open.eip, cluster.nodes.values());
+    const preferences = willing.map((node) => preferred.get(node) ?? 0);
+    return { order: orderCandidates(willing, address, preferences), own };
   }
 }
 
-function isOpen({ spec, meta }: Eip): boolean {
-  return spec.protocol === LAYER2_PROTOCOL && !spec.disable &&
-    meta.deletionTimestamp === undefined;
+function isOpen(eip: Eip): boolean {
+  return isServed(eip) && !eip.spec.disable &&
+    eip.meta.deletionTimestamp === undefined;
 }
 
 /** Addresses of one pool that are vetted at a time, by all nodes together. */

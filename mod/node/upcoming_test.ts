@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { MacAddr } from "@/addr/mac_addr.ts";
+import type { Eip } from "@/api/mod.ts";
 import { orderCandidates } from "@/layer2/rank.ts";
 import { Announced } from "./_announced_test.ts";
 import { Upcoming } from "./upcoming.ts";
@@ -130,6 +131,31 @@ Deno.test("each address is vetted by one of the nodes that may answer, the first
       deepStrictEqual(by, [first]);
     }
   }
+});
+
+Deno.test("an address is vetted by the node that the Eip prefers, and by none that it leaves out", () => {
+  const labelled = (spec: Partial<Eip["spec"]>): readonly string[] =>
+    ["n1", "n2"].filter((self) => {
+      const world = new World(self);
+      const { announced } = world;
+      announced.other("n2");
+      const node = announced.cluster.nodes.get("n2");
+      ok(node !== undefined);
+      const meta = { ...node.meta, labels: { rack: "r2" } };
+      announced.cluster.putNode({ ...node, meta });
+      announced.eip("pool", "192.0.2.90-192.0.2.99", "eth0");
+      const eip = announced.cluster.eips.get("pool");
+      ok(eip !== undefined);
+      announced.cluster.putEip({ ...eip, spec: { ...eip.spec, ...spec } });
+      announced.plan();
+      world.live = ["n1", "n2"];
+      return world.look().length > 0;
+    });
+  const rack = { matchLabels: { rack: "r2" } };
+  deepStrictEqual(labelled({}), ["n1", "n2"]);
+  deepStrictEqual(labelled({ nodeSelector: rack }), ["n2"]);
+  const preferredNodes = [{ weight: 1, preference: rack }];
+  deepStrictEqual(labelled({ preferredNodes }), ["n2"]);
 });
 
 Deno.test("an Eip that hands out nothing, or is not of Layer 2, is not vetted", () => {

@@ -38,6 +38,14 @@ export interface FilterPrograms {
   readonly fellow?: Uint8Array;
 }
 
+/** Programs of the filters for echo requests; where there is none, none are received. */
+export interface EchoPrograms {
+  /** For requests of ICMP. */
+  readonly icmp?: Uint8Array;
+  /** For requests of ICMPv6. */
+  readonly icmpv6?: Uint8Array;
+}
+
 /** What the wire core asks of its host. */
 export type WireEffect =
   | WireBfdEffect
@@ -58,6 +66,12 @@ export type WireEffect =
     readonly fallbacks: FilterPrograms;
   }
   | {
+    readonly kind: "echo-filter";
+    readonly tag: number;
+    readonly link: string;
+    readonly programs: EchoPrograms;
+  }
+  | {
     readonly kind: "group";
     readonly tag: number;
     readonly group: Ipv6Addr;
@@ -74,6 +88,8 @@ export interface WireShared {
   readonly vips: Map<IpAddr, VipView>;
   /** Addresses to vet. */
   targets: readonly VettingTarget[];
+  /** The VIPs that are to answer `ping` where this node owns them. */
+  pings: ReadonlySet<IpAddr>;
   /** The nodes that run agents, by name. */
   nodes: ReadonlyMap<string, NodeView>;
   /** The agents' MAC addresses, this one's too, by which they are told from strangers. */
@@ -84,6 +100,8 @@ export interface WireShared {
   readonly patienceMs: number;
   /** Whether there are no other agents, nor ever will be. */
   readonly isAlone: boolean;
+  /** Whether it is counted by VIP, too. */
+  readonly countsVips: boolean;
   /** By what agents know each other; undefined: not known yet. */
   identity: FellowIdentity | undefined;
   /** Whether this node's own Lease has run out. */
@@ -104,6 +122,8 @@ export interface WireConfig {
   readonly patienceMs?: number;
   /** Whether it answers without other agents and without Kubernetes. */
   readonly isAlone?: boolean;
+  /** Whether it is counted by VIP, too; not when absent. */
+  readonly countsVips?: boolean;
 }
 
 /** The wire core of one node. */
@@ -126,10 +146,12 @@ export class WireCore {
       incarnation: config.incarnation,
       patienceMs: config.patienceMs ?? 0,
       isAlone: config.isAlone ?? false,
+      countsVips: config.countsVips ?? false,
       identity: undefined,
       frozen: false,
       vips: new Map(),
       targets: [],
+      pings: new Set(),
       nodes: new Map(),
       fellows: new Map(),
       synced: false,
@@ -189,6 +211,9 @@ export class WireCore {
         return this.#bfd.setSessions(command.sessions, nowMs);
       case "bfd-enable":
         return this.#bfd.enable(command.id, command.enabled, nowMs);
+      case "pings":
+        this.#shared.pings = new Set(command.vips);
+        return [...this.#links.values()].flatMap((link) => link.ping());
       case "synced":
         this.#shared.synced = true;
         return this.#evaluateAll(nowMs);
@@ -230,6 +255,15 @@ export class WireCore {
   /** Takes what the last batch said of other hosts. */
   takeSightings(tag: number, nowMs: number): readonly WireEffect[] {
     return this.#links.get(tag)?.takeSightings(nowMs) ?? NOTHING;
+  }
+
+  /** Takes frames that may be echo requests; their answers. */
+  takeEchoes(
+    tag: number,
+    frames: readonly Uint8Array[],
+    nowMs: number,
+  ): readonly WireEffect[] {
+    return this.#links.get(tag)?.takeEchoes(frames, nowMs) ?? NOTHING;
   }
 
   /** Takes frames of the protocol between agents. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { AnnouncementChange, VipPlan } from "@/reconcile/mod.ts";
 import type {
   NodeView,
@@ -28,6 +29,8 @@ export interface WireInput {
   readonly nodes: readonly NodeView[];
   /** Addresses to vet; the same list while they are the same. */
   readonly targets: readonly VettingTarget[];
+  /** VIPs that are to answer `ping` where this node owns them; the same list while they are the same. */
+  readonly pings: readonly IpAddr[];
 }
 
 /** Turns states into commands, each said once. */
@@ -37,6 +40,7 @@ export class WireFeed {
   #links: readonly WireLink[] | undefined;
   #nodes: readonly NodeView[] | undefined;
   #targets: readonly VettingTarget[] = [];
+  #pings: readonly IpAddr[] = [];
   #synced = false;
 
   /** The commands that bring the wire core up to date. */
@@ -71,6 +75,12 @@ export class WireFeed {
     if (!isSame) {
       this.#targets = targets;
       commands.push({ kind: "vet", targets });
+    }
+    const { pings } = input;
+    if (pings !== this.#pings) {
+      const isNews = pings.length + this.#pings.length > 0;
+      this.#pings = pings;
+      if (isNews) commands.push({ kind: "pings", vips: pings });
     }
     if (!this.#synced) {
       this.#synced = true;
@@ -110,6 +120,8 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, at) => item === b[at]);
 }
 
-function viewOf({ vip, links, eligible }: VipPlan): VipView {
-  return { vip, links, eligible };
+function viewOf({ vip, links, eligible, preferences }: VipPlan): VipView {
+  return preferences.length === 0
+    ? { vip, links, eligible }
+    : { vip, links, eligible, preferences };
 }

@@ -20,6 +20,7 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
     links: [ETH0],
     nodes: [N1, N2],
     targets: [],
+    pings: [],
   };
   deepStrictEqual(feed.commands(input), [
     { kind: "cluster", ...CLUSTER },
@@ -34,6 +35,14 @@ Deno.test("WireFeed says each thing once, links and nodes before the VIPs that n
     { kind: "synced" },
   ]);
   deepStrictEqual(feed.commands({ ...input, change: NOTHING }), []);
+  const preferred = { ...plan, preferences: [3] };
+  const change = { upserts: [preferred], removes: [] };
+  const { vip, links, eligible, preferences } = preferred;
+  deepStrictEqual(feed.commands({ ...input, change }), [{
+    kind: "vips",
+    upserts: [{ vip, links, eligible, preferences }],
+    removes: [],
+  }]);
 });
 
 Deno.test("WireFeed says again what changed, and nothing else", () => {
@@ -45,6 +54,7 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
     links: [ETH0],
     nodes: [N1, N2],
     targets: [],
+    pings: [],
   };
   feed.commands(input);
   const dead = { ...N2, live: false };
@@ -69,6 +79,12 @@ Deno.test("WireFeed says again what changed, and nothing else", () => {
   const last = { ...rest, frozen: true, cluster: other, targets };
   deepStrictEqual(feed.commands(last), [{ kind: "vet", targets }]);
   deepStrictEqual(feed.commands(last), []);
+  const pings = [ip("192.0.2.91")];
+  deepStrictEqual(feed.commands({ ...last, pings }), [
+    { kind: "pings", vips: pings },
+  ]);
+  deepStrictEqual(feed.commands({ ...last, pings }), []);
+  deepStrictEqual(feed.commands(last), [{ kind: "pings", vips: [] }]);
 });
 
 Deno.test("WireFeed says that all is known also when there is nothing", () => {
@@ -81,6 +97,7 @@ Deno.test("WireFeed says that all is known also when there is nothing", () => {
       links: [],
       nodes: [],
       targets: [],
+      pings: [],
     }),
     [
       { kind: "frozen", frozen: true },

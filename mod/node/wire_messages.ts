@@ -44,6 +44,8 @@ export interface VipView {
   readonly links: readonly string[];
   /** Nodes that may answer for it by their fitness, interface and endpoints, sorted. */
   readonly eligible: readonly string[];
+  /** How much each of them is preferred, 0 to 63, in the same order; absent: not at all. */
+  readonly preferences?: readonly number[];
 }
 
 /** An address that is vetted before it is handed out. */
@@ -116,6 +118,11 @@ export type WireCommand =
     readonly kind: "bfd-enable";
     readonly id: string;
     readonly enabled: boolean;
+  }
+  | {
+    /** VIPs that are to answer `ping` where this node owns them, complete: their Eips want it, and nothing on this node holds them. */
+    readonly kind: "pings";
+    readonly vips: readonly IpAddr[];
   }
   | {
     /** Every watched kind was listed: from here on silence means absence. */
@@ -219,6 +226,12 @@ export type WireReport =
     readonly message: string;
   }
   | {
+    /** A link is served, but `ping` is not answered there: what the system said. */
+    readonly kind: "ping-failed";
+    readonly link: string;
+    readonly message: string;
+  }
+  | {
     /** A link is served. */
     readonly kind: "link-ready";
     readonly link: string;
@@ -263,6 +276,14 @@ export interface FellowCounters {
   readonly refused: Readonly<Record<string, number>>;
 }
 
+/** What was counted of echo requests on one link since start. */
+export interface EchoCounters {
+  /** Answers sent, by protocol. */
+  readonly answers: { readonly icmp: number; readonly icmpv6: number };
+  /** Requests not answered, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
 /** What was counted on one link since start. */
 export interface LinkCounters {
   /** The link. */
@@ -283,6 +304,20 @@ export interface LinkCounters {
   readonly checks?: Readonly<PresenceCounts>;
   /** Addresses probed for before they are handed out, by what came of it. */
   readonly vetted?: { readonly free: number; readonly held: number };
+  /** Echo requests; absent before the first. */
+  readonly echoes?: EchoCounters;
   /** Frames between agents; absent before the first. */
   readonly fellows?: FellowCounters;
+  /** What was counted of each VIP, where that is asked for. */
+  readonly byVip?: readonly VipCounters[];
+}
+
+/** What was counted of one VIP on one link. */
+export interface VipCounters {
+  /** The VIP. */
+  readonly vip: IpAddr;
+  /** Requests that were answered. */
+  readonly answers: number;
+  /** Announcements sent. */
+  readonly announcements: number;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { OpenelbMetricName } from "./openelb_metrics.ts";
+
 /** A metric as it is declared. */
 export interface MetricDeclaration {
   /** Prometheus type. */
@@ -121,6 +123,16 @@ export const METRICS = {
       "Addresses probed for before they are handed out, by what came of it: free, held by a foreign host",
     labels: ["link", "result"],
   },
+  foghorn_echo_answers_total: {
+    kind: "counter",
+    help: "Answers to ping sent for addresses this node owns",
+    labels: ["link", "protocol"],
+  },
+  foghorn_echo_dropped_total: {
+    kind: "counter",
+    help: "Echo requests read and not answered, by reason",
+    labels: ["link", "reason"],
+  },
   foghorn_wire_filter_exact: {
     kind: "gauge",
     help:
@@ -208,7 +220,7 @@ export type MetricName = keyof typeof METRICS;
 /** One value of a metric. */
 export interface MetricSample {
   /** Which metric. */
-  readonly name: MetricName;
+  readonly name: MetricName | OpenelbMetricName;
   /** Its labels, as declared. */
   readonly labels: Readonly<Record<string, string>>;
   /** The value; of a counter: since start. */

@@ -7,4 +7,5 @@
  * @module
  */
 export * from "./metrics.ts";
+export * from "./openelb_metrics.ts";
 export * from "./recording.ts";

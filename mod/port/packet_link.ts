@@ -21,6 +21,14 @@ export interface FrameMemory {
   readonly lengthOffset: number;
 }
 
+/** Filters of the sockets for echo requests (packed arrays of `sock_filter`); without one nothing of that protocol is received. */
+export interface EchoFilters {
+  /** For requests of ICMP. */
+  readonly icmp?: Uint8Array;
+  /** For requests of ICMPv6. */
+  readonly icmpv6?: Uint8Array;
+}
+
 /** One interface opened for ARP, NDP and the protocol between agents. */
 export interface PacketLink {
   /** Where {@linkcode PacketLink.receive} puts frames. */
@@ -33,7 +41,7 @@ export interface PacketLink {
   send(count: number): number;
   /** Sends one frame; whether the kernel took it. */
   sendFrame(frame: Uint8Array<ArrayBuffer>): boolean;
-  /** Throws away the ARP and NDP frames that are queued; their number. */
+  /** Throws away the ARP, NDP and echo frames that are queued; their number. */
   discard(): number;
   /** Takes queued frames of the protocol between agents, whole, at most one batch; empty when nothing is left. */
   receiveFellows(): readonly Uint8Array[];
@@ -46,6 +54,15 @@ export interface PacketLink {
     protocol: "arp" | "ndp" | "fellow",
     instructions: Uint8Array,
   ): boolean;
+  /**
+   * Has echo requests received that pass these filters, and no others.
+   *
+   * @returns Whether the kernel had room for them; requests of a protocol for
+   * which it had none are not received.
+   */
+  setEchoFilters(filters: EchoFilters): boolean;
+  /** Takes queued echo requests, whole, at most a batch of each protocol; empty when nothing is left. */
+  receiveEchoes(): readonly Uint8Array[];
   /** Joins a multicast group, or leaves it; several users of one group are counted. */
   setGroup(group: Ipv6Addr, wanted: boolean): void;
   /** Frames the kernel dropped because they were read too slowly, since it was opened. */

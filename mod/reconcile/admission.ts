@@ -44,6 +44,7 @@ import {
   defaultProblem,
   eipPool,
   overlapProblem,
+  poolNote,
   type Problem,
   strandedProblem,
 } from "./eip_checks.ts";
@@ -158,7 +159,9 @@ function eipProblems(
     }
   }
   pushIf(problems, interfaceProblem(after.spec.interface));
-  return { problems, notes: [] };
+  const notes: Problem[] = [];
+  if (parsed.ok) pushIf(notes, poolNote(parsed.value));
+  return { problems, notes };
 }
 
 /** Addresses in use that an Eip holds now, by its status and by those of Services. */

@@ -85,6 +85,64 @@ const MISTAKES: readonly {
     condition: ["Ready", "False ExcludeInvalid"],
   },
   {
+    name: "a selector of Services that is none",
+    after: [{
+      address: "192.0.2.1",
+      serviceSelector: { matchExpressions: [{ key: "a", operator: "In" }] },
+    }],
+    text:
+      /^spec\.serviceSelector\.matchExpressions cannot be In without values for a: /,
+    condition: ["Ready", "False SelectorInvalid"],
+  },
+  {
+    name: "a selector of nodes that is none",
+    after: [{
+      address: "192.0.2.1",
+      nodeSelector: { matchLabels: { "a b": "c" } },
+    }],
+    text: /^spec\.nodeSelector\.matchLabels cannot be "a b": /,
+    condition: ["Ready", "False SelectorInvalid"],
+  },
+  {
+    name: "a preference by a selector that is none",
+    after: [{
+      address: "192.0.2.1",
+      preferredNodes: [
+        { weight: 1, preference: {} },
+        {
+          weight: 100,
+          preference: {
+            matchExpressions: [
+              { key: "a", operator: "Exists", values: ["b"] },
+            ],
+          },
+        },
+      ],
+    }],
+    text:
+      /^spec\.preferredNodes\[1\]\.preference\.matchExpressions cannot be Exists with values for a: /,
+    condition: ["Ready", "False SelectorInvalid"],
+  },
+  // The schema refuses these two, unless it is an older one.
+  {
+    name: "a weight that is none",
+    after: [{
+      address: "192.0.2.1",
+      preferredNodes: [{ weight: 101, preference: {} }],
+    }],
+    text: /^spec\.preferredNodes\[0\]\.weight cannot be 101: write 1 to 100$/,
+    condition: ["Ready", "False SelectorInvalid"],
+  },
+  {
+    name: "more preferences than there may be",
+    after: [{
+      address: "192.0.2.1",
+      preferredNodes: Array(17).fill({ weight: 1, preference: {} }),
+    }],
+    text: /^spec\.preferredNodes cannot have 17 entries: write at most 16$/,
+    condition: ["Ready", "False SelectorInvalid"],
+  },
+  {
     name: "a selector that is none",
     after: [{ address: "192.0.2.1", namespaceSelector: { "a b": "c" } }],
     text: /^eip:\[pool\] invalid namespace label selector map\[a b:c\]: /,
@@ -165,6 +223,18 @@ Deno.test("reviewAdmission() takes a missing interface for Layer 2 and VRRP, whi
     const eip = eipOf("pool", { address: "192.0.2.1", protocol });
     strictEqual(review(new World(), eip).kind, "allowed");
   }
+});
+
+Deno.test("reviewAdmission() tells that nobody gets an address where no namespace is bound and that is enforced", () => {
+  const spec = { address: "192.0.2.1", enforceNamespaces: true };
+  const warnings = (more: Raw): number => {
+    const verdict = review(new World(), eipOf("pool", { ...spec, ...more }));
+    return verdict.kind === "allowed" ? verdict.warnings.length : -1;
+  };
+  strictEqual(warnings({}), 1);
+  strictEqual(warnings({ namespaces: ["default"] }), 0);
+  strictEqual(warnings({ namespaceSelector: {} }), 0);
+  strictEqual(warnings({ serviceSelector: {} }), 0);
 });
 
 Deno.test("reviewAdmission() refuses an interface that means nothing anywhere", () => {

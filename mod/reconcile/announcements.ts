@@ -9,6 +9,7 @@
  */
 
 import {
+  CNI_LABEL,
   EIP_NAME_LABEL,
   LAYER2_PROTOCOL,
   SECOND_EIP_LABEL,
@@ -23,6 +24,7 @@ import {
 import {
   type LinkChoice,
   LinkChooser,
+  linkRequestOf,
   type VipProblem,
 } from "./link_choice.ts";
 import {
@@ -40,6 +42,11 @@ import {
   type NodeExclusion,
   willingNodes,
 } from "./eligibility.ts";
+import {
+  type NodePreferences,
+  nodePreferences,
+  selectsNode,
+} from "./node_preferences.ts";
 
 /** Who may answer for a VIP, and where. */
 export interface VipPlan {
@@ -51,8 +58,12 @@ export interface VipPlan {
   readonly services: readonly string[];
   /** Nodes that may answer, sorted by name; liveness of their agents is not looked at. */
   readonly eligible: readonly string[];
+  /** How much each of them is preferred, in the same order; empty: none is. */
+  readonly preferences: readonly number[];
   /** The links of this node it may be answered on, whether this node is eligible or only hands over; empty when it has none. */
   readonly links: readonly string[];
+  /** Whether its owner answers `ping`, where nothing on the node holds it. */
+  readonly answersPing: boolean;
   /** Why no node, or not this one, can answer. */
   readonly problem: VipProblem | undefined;
 }
@@ -68,6 +79,8 @@ export type NodeVerdict =
     /** The Service it is said of; of several that share the address the first. */
     readonly service: string;
   }
+  /** `spec.nodeSelector` of the Eip leaves it out. */
+  | { readonly kind: "not-selected"; readonly eip: string }
   | { readonly kind: "no-link"; readonly problem: VipProblem }
   /** Its agent asks that others answer, and there are others. */
   | { readonly kind: "unwilling"; readonly reason: string };
@@ -78,8 +91,10 @@ export interface VipExplanation {
   readonly vip: IpAddr;
   /** The Eip it is from; undefined: none has it any more. */
   readonly eip: Eip | undefined;
-  /** Whether it is announced at all: its Eip is of a protocol that is served. */
+  /** Whether it is announced at all: its Eip is of a protocol that is served, and not left to the CNI. */
   readonly isServed: boolean;
+  /** How much nodes are preferred. */
+  readonly preferences: NodePreferences;
   /** Every Node and every agent, by name of the node. */
   readonly nodes: ReadonlyMap<string, NodeVerdict>;
 }
@@ -111,6 +126,8 @@ export class Announcements {
   readonly #ranges = new Map<string, { text: string; range: AddrRange }>();
   readonly #chooser = new LinkChooser();
   #fit: ReadonlySet<string> = new Set();
+  /** By name of the Eip. */
+  readonly #preferences = new Map<string, NodePreferences>();
   readonly #dirty = new Set<IpAddr>();
   #allDirty = true;
   #version = 0;
@@ -151,6 +168,7 @@ export class Announcements {
     const removes: IpAddr[] = [];
     if (this.#allDirty) {
       this.#fit = fitNodes(state.nodes.values());
+      this.#preferences.clear();
       this.#readPools(state.eips.values());
       for (const vip of this.#services.keys()) this.#dirty.add(vip);
       for (const vip of this.#plans.keys()) this.#dirty.add(vip);
@@ -260,7 +278,7 @@ export class Announcements {
     const { keys, services } = this.#usersOf(state, vip);
     const eip = this.#eipOf(state, vip, services);
     if (services.length === 0 || eip === undefined) return undefined;
-    if (eip.spec.protocol !== LAYER2_PROTOCOL) return undefined;
+    if (!isServed(eip)) return undefined;
     const facts = this.#factsOf(state, { vip, eip, services });
     const verdicts = new Map<string, NodeVerdict>();
     for (const node of state.agents.keys()) {
@@ -271,12 +289,17 @@ export class Announcements {
     );
     const own = verdicts.get(this.#node);
     const links = this.#choose(state, this.#node, facts);
+    const eligible = willingNodes(state, able.sort());
+    const preferred = this.#preferencesOf(state, eip);
+    const preferences = eligible.map((node) => preferred.get(node) ?? 0);
     return {
       vip,
       eip: eip.meta.name,
       services: keys,
-      eligible: willingNodes(state, able.sort()),
+      eligible,
+      preferences: preferences.some((one) => one > 0) ? preferences : [],
       links: links?.ok ? links.value : [],
+      answersPing: eip.spec.answerPing,
       problem: own?.kind === "no-link" ? own.problem : undefined,
     };
   }
@@ -292,8 +315,9 @@ export class Announcements {
     const { services } = this.#usersOf(state, vip);
     const eip = this.#eipOf(state, vip, services);
     const nodes = new Map<string, NodeVerdict>();
-    const isServed = eip?.spec.protocol === LAYER2_PROTOCOL;
-    if (eip === undefined || !isServed) return { vip, eip, isServed, nodes };
+    if (eip === undefined || !isServed(eip)) {
+      return { vip, eip, isServed: false, nodes, preferences: new Map() };
+    }
     const facts = this.#factsOf(state, { vip, eip, services });
     const names = new Set([...state.nodes.keys(), ...state.agents.keys()]);
     for (const node of [...names].sort()) {
@@ -313,7 +337,17 @@ export class Announcements {
       const reason = state.agents.get(node)?.unfit ?? "";
       nodes.set(node, { kind: "unwilling", reason });
     }
-    return { vip, eip, isServed, nodes };
+    const preferences = this.#preferencesOf(state, eip);
+    return { vip, eip, isServed: true, nodes, preferences };
+  }
+
+  #preferencesOf(state: ClusterState, eip: Eip): NodePreferences {
+    const { name } = eip.meta;
+    const known = this.#preferences.get(name);
+    if (known !== undefined) return known;
+    const made = nodePreferences(eip, state.nodes.values());
+    this.#preferences.set(name, made);
+    return made;
   }
 
   #usersOf(state: ClusterState, vip: IpAddr): {
@@ -349,6 +383,10 @@ export class Announcements {
   }
 
   #judge(state: ClusterState, node: string, facts: VipFacts): NodeVerdict {
+    const known = state.nodes.get(node);
+    if (known !== undefined && !selectsNode(facts.eip, known)) {
+      return { kind: "not-selected", eip: facts.eip.meta.name };
+    }
     let excluded: NodeVerdict | undefined;
     let isAble = false;
     for (const [service, eligibility] of facts.services) {
@@ -373,10 +411,18 @@ export class Announcements {
     { eip, vip }: VipFacts,
   ): LinkChoice | undefined {
     const agent = state.agents.get(node);
-    return agent === undefined
-      ? undefined
-      : this.#chooser.choose(eip.spec.interface ?? "", vip, agent);
+    return agent === undefined ? undefined : this.#chooser.choose(
+      linkRequestOf(eip.spec.interface, state.nodes.get(node)),
+      vip,
+      agent,
+    );
   }
+}
+
+/** Whether an Eip is one whose addresses we announce. */
+export function isServed({ spec, meta }: Eip): boolean {
+  return spec.protocol === LAYER2_PROTOCOL &&
+    meta.labels[CNI_LABEL] === undefined;
 }
 
 function isOlder(a: Eip, b: Eip): boolean {
@@ -386,12 +432,14 @@ function isOlder(a: Eip, b: Eip): boolean {
 }
 
 function samePlan(a: VipPlan, b: VipPlan): boolean {
-  return a.eip === b.eip && sameList(a.services, b.services) &&
-    sameList(a.eligible, b.eligible) && sameList(a.links, b.links) &&
+  return a.eip === b.eip && a.answersPing === b.answersPing &&
+    sameList(a.services, b.services) &&
+    sameList(a.eligible, b.eligible) &&
+    sameList(a.preferences, b.preferences) && sameList(a.links, b.links) &&
     a.problem?.reason === b.problem?.reason &&
     a.problem?.message === b.problem?.message;
 }
 
-function sameList(a: readonly string[], b: readonly string[]): boolean {
+function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
 }

@@ -23,12 +23,94 @@ Deno.test("Announcements: under Cluster every fit node with an agent may answer"
       eip: "pool",
       services: ["d/web"],
       eligible: ["n1", "n2", "n3"],
+      preferences: [],
       links: ["eth0"],
+      answersPing: false,
       problem: undefined,
     }],
     removes: [],
   });
   deepStrictEqual(world.plan(), { upserts: [], removes: [] });
+});
+
+Deno.test("Announcements: nodeSelector leaves nodes out, and follows their labels", () => {
+  const world = new World();
+  world.node("n1", { labels: { rack: "r1" } });
+  world.node("n2", { labels: { rack: "r2" } });
+  world.eip("pool", {
+    nodeSelector: {
+      matchExpressions: [{ key: "rack", operator: "In", values: ["r1", "r3"] }],
+    },
+  });
+  deepStrictEqual(world.eligible(), ["n1"]);
+  deepStrictEqual(world.verdicts(), {
+    n1: "eligible",
+    n2: "not-selected",
+    n3: "not-selected",
+  });
+  world.node("n3", { labels: { rack: "r3" } });
+  deepStrictEqual(world.eligible(), ["n1", "n3"]);
+  world.node("n1");
+  deepStrictEqual(world.eligible(), ["n3"]);
+  world.eip("pool", { nodeSelector: { matchLabels: { rack: "r9" } } });
+  deepStrictEqual(world.eligible(), []);
+  world.eip("pool", {});
+  strictEqual(world.eligible()?.length, 3);
+});
+
+Deno.test("Announcements: preferredNodes tells how much each node is preferred, and follows labels", () => {
+  const world = new World();
+  world.node("n2", { labels: { rack: "r2" } });
+  world.eip("pool", {
+    preferredNodes: [
+      { weight: 10, preference: { matchLabels: { rack: "r2" } } },
+      { weight: 20, preference: { matchLabels: { rack: "r3" } } },
+    ],
+  });
+  world.plan();
+  deepStrictEqual(world.planned()?.preferences, [0, 1, 0]);
+  world.node("n3", { labels: { rack: "r3" } });
+  strictEqual(world.plan().upserts.length, 1);
+  deepStrictEqual(world.planned()?.preferences, [0, 1, 2]);
+  // A node that fails changes nothing for the others.
+  world.node("n3", { labels: { rack: "r3" }, ready: "False" });
+  world.plan();
+  deepStrictEqual(world.planned()?.eligible, ["n1", "n2"]);
+  deepStrictEqual(world.planned()?.preferences, [0, 1]);
+  world.node("n2", { ready: "True" });
+  world.plan();
+  deepStrictEqual(world.planned()?.preferences, []);
+});
+
+Deno.test("Announcements: an Eip that is left to the CNI is not announced", () => {
+  const world = new World();
+  strictEqual(world.eligible()?.length, 3);
+  world.eip("pool", { labels: { "openelb.kubesphere.io/cni": "calico" } });
+  strictEqual(world.eligible(), undefined);
+  world.eip("pool", {});
+  strictEqual(world.eligible()?.length, 3);
+});
+
+Deno.test("Announcements: the annotation of a Node chooses among the interfaces that an Eip leaves open", () => {
+  const world = new World();
+  const twoLinks = { eth0: "192.0.2.11/24", eth1: "198.51.100.2/24" };
+  world.agent("n1", twoLinks);
+  const links = (address?: string): unknown => {
+    world.node("n1", {
+      annotations: address === undefined
+        ? {}
+        : { "layer2.openelb.kubesphere.io/v1alpha1": address },
+    });
+    world.plan();
+    return world.planned()?.links;
+  };
+  world.eip("pool", { interface: "eth*" });
+  deepStrictEqual(links(), ["eth0", "eth1"]);
+  deepStrictEqual(links("198.51.100.2"), ["eth1"]);
+  deepStrictEqual(links("192.0.2.0/24"), ["eth0"]);
+  world.eip("pool", { interface: "" });
+  deepStrictEqual(links("198.51.100.2"), ["eth1"]);
+  deepStrictEqual(links(), ["eth0"]);
 });
 
 Deno.test("Announcements: under Local only nodes with a ready endpoint may answer", () => {
@@ -174,6 +256,21 @@ Deno.test("Announcements: a node whose agent says that it is unfit may not answe
   says("n1");
   says("n3");
   deepStrictEqual(world.eligible(), ["n1", "n2", "n3"]);
+});
+
+Deno.test("Announcements: a node whose agent was refused its sockets never may answer", () => {
+  const world = new World();
+  const says = (node: string, unfit: string) => {
+    const agent = world.state.agents.get(node);
+    if (agent === undefined) throw new Error(node);
+    world.state.putAgent({ ...agent, unfit });
+  };
+  says("n1", "SocketRefused");
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  for (const node of ["n2", "n3"]) says(node, "KubeProxyUnhealthy");
+  deepStrictEqual(world.eligible(), ["n2", "n3"]);
+  for (const node of ["n2", "n3"]) says(node, "SocketRefused");
+  deepStrictEqual(world.eligible(), []);
 });
 
 Deno.test("Announcements: when no node is Ready, all that are not excluded may answer", () => {
@@ -346,6 +443,12 @@ const LINKS = fc.constantFrom(
   "eth9",
   "can_reach:192.0.2.1",
 );
+const RACK_1 = { matchLabels: { rack: "r1" } };
+const SELECTIONS = fc.constantFrom<Raw>(
+  {},
+  { nodeSelector: RACK_1 },
+  { preferredNodes: [{ weight: 1, preference: RACK_1 }] },
+);
 const STEPS: fc.Arbitrary<(world: World) => void> = fc.oneof(
   fc.record({
     name: NAMES,
@@ -366,9 +469,14 @@ const STEPS: fc.Arbitrary<(world: World) => void> = fc.oneof(
         nodes.map((nodeName) => ({ nodeName, conditions: { ready } })),
       ),
   ),
-  fc.tuple(NODES, fc.constantFrom("True", "False")).map(
-    ([name, ready]) => (world: World) => world.node(name, { ready }),
-  ),
+  fc.record({
+    name: NODES,
+    ready: fc.constantFrom("True", "False"),
+    labels: fc.constantFrom({}, { rack: "r1" }, { rack: "r2" }),
+    annotations: fc.constantFrom({}, {
+      "layer2.openelb.kubesphere.io/v1alpha1": "198.51.100.2",
+    }),
+  }).map(({ name, ...options }) => (world: World) => world.node(name, options)),
   NODES.map((name) => (world: World) => world.state.remove("node", name)),
   fc.tuple(
     NODES,
@@ -385,9 +493,10 @@ const STEPS: fc.Arbitrary<(world: World) => void> = fc.oneof(
     LINKS,
     fc.constantFrom("layer2", "bgp"),
     fc.constantFrom("192.0.2.0/24", "192.0.2.92", "198.51.100.0/24"),
+    SELECTIONS,
   ).map(
-    ([name, link, protocol, address]) => (world: World) =>
-      world.eip(name, { interface: link, protocol, address }),
+    ([name, link, protocol, address, selection]) => (world: World) =>
+      world.eip(name, { interface: link, protocol, address, ...selection }),
   ),
   fc.constantFrom("pool", "other").map((name) => (world: World) =>
     world.state.remove("eip", name)
@@ -416,10 +525,11 @@ class World {
       ready = "True",
       networkUnavailable = "False",
       labels = {},
+      annotations = {},
       ...spec
     } = options;
     this.state.putNode(value(projectNode({
-      metadata: this.#meta(name, { labels }),
+      metadata: this.#meta(name, { labels, annotations }),
       spec,
       status: {
         conditions: [
@@ -445,9 +555,13 @@ class World {
   }
 
   eip(name: string, options: Raw): void {
-    const { creationTimestamp = "2026-01-01T00:00:00Z", ...spec } = options;
+    const {
+      creationTimestamp = "2026-01-01T00:00:00Z",
+      labels = {},
+      ...spec
+    } = options;
     this.state.putEip(value(projectEip({
-      metadata: this.#meta(name, { creationTimestamp }),
+      metadata: this.#meta(name, { creationTimestamp, labels }),
       spec: {
         address: "192.0.2.0/24",
         protocol: "layer2",
@@ -515,6 +629,16 @@ class World {
   eligible(): readonly string[] | undefined {
     this.plan();
     return this.planned()?.eligible;
+  }
+
+  /** What stands between the nodes and the first address. */
+  verdicts(): Readonly<Record<string, string>> {
+    const vip = parseIpAddr("192.0.2.91");
+    if (vip === undefined) return {};
+    const { nodes } = this.announcements.explain(this.state, vip);
+    return Object.fromEntries(
+      [...nodes].map(([node, { kind }]) => [node, kind]),
+    );
   }
 
   /** What an agent that starts now would announce. */

@@ -19,6 +19,7 @@ import type {
   Node,
 } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
+import { matchesLabels, selectorMistake } from "@/ipam/mod.ts";
 import { wrongAdvertisement } from "./bgp_advertisement_checks.ts";
 import type { Problem } from "./eip_checks.ts";
 
@@ -134,9 +135,9 @@ export function duplicatePeerProblem(
   );
   if (same.length === 0) return undefined;
   for (const { meta } of nodes) {
-    if (!selectsLabels(peer.spec.nodeSelector, meta.labels)) continue;
+    if (!matchesLabels(peer.spec.nodeSelector, meta.labels)) continue;
     const other = same.find(({ spec }) =>
-      selectsLabels(spec.nodeSelector, meta.labels)
+      matchesLabels(spec.nodeSelector, meta.labels)
     );
     if (other === undefined) continue;
     return {
@@ -146,36 +147,6 @@ export function duplicatePeerProblem(
     };
   }
   return undefined;
-}
-
-/**
- * Whether a selector of Nodes matches some labels.
- *
- * @param selector The selector; absent matches all.
- * @param labels The labels.
- */
-export function selectsLabels(
-  selector: LabelSelector | undefined,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
-  return Object.entries(matchLabels).every(([key, value]) =>
-    labels[key] === value
-  ) && matchExpressions.every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-      default:
-        return false;
-    }
-  });
 }
 
 function peerAddress({ spec }: BgpPeer): string | undefined {
@@ -273,27 +244,10 @@ function restartProblem(
 function selectorProblem(
   selector: LabelSelector | undefined,
 ): Problem | undefined {
-  for (
-    const { key, operator, values = [] } of selector?.matchExpressions ?? []
-  ) {
-    const field = "spec.nodeSelector.matchExpressions";
-    if (!OPERATORS.includes(operator)) {
-      return invalid(
-        field,
-        `operator "${operator}"`,
-        `write one of ${OPERATORS.join(", ")}`,
-      );
-    }
-    const wantsValues = operator === "In" || operator === "NotIn";
-    if (wantsValues !== (values.length > 0)) {
-      return invalid(
-        field,
-        `${operator} ${wantsValues ? "without" : "with"} values for ${key}`,
-        "In and NotIn have values, Exists and DoesNotExist have none",
-      );
-    }
-  }
-  return undefined;
+  const mistake = selectorMistake(selector);
+  if (mistake === undefined) return undefined;
+  const { field, found, advice } = mistake;
+  return invalid(`spec.nodeSelector.${field}`, found, advice);
 }
 
 function invalid(field: string, found: string, advice: string): Problem {
@@ -322,7 +276,6 @@ const ROLES: readonly string[] = [
   "rs",
   "rs-client",
 ];
-const OPERATORS: readonly string[] = ["In", "NotIn", "Exists", "DoesNotExist"];
 // GoBGP's names, as OpenELB hands them on.
 const AFIS: readonly string[] = [
   "AFI_UNKNOWN",

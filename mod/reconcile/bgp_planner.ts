@@ -89,8 +89,9 @@ export class BgpPlanner {
     this.#forgetGone();
     const writes: PlannedWrite[] = [];
     const add = (kind: BgpKind, object: BgpConf | BgpPeer, claim: Problem) => {
-      const write = finalizerPatch(kind, object.meta) ??
-        statusPatch(kind, object, { claim, nowIso: now.nowIso });
+      const write = object.meta.deletionTimestamp === undefined
+        ? statusPatch(kind, object, { claim, nowIso: now.nowIso })
+        : bgpWithoutMarks(kind, object);
       if (write === undefined || this.#isInVain(write, object.meta)) return;
       const isFree = PARTS.every((part) =>
         this.#queue.isFree(writeId(kind, object.meta.name, part), now.nowMs)
@@ -194,6 +195,41 @@ export function isBgpWrite({ id }: PlannedWrite): boolean {
   return id.startsWith("bgp");
 }
 
+/**
+ * Whether an object carries the finalizer of OpenELB's speakers, which somebody
+ * has to take off.
+ *
+ * @param tables The objects.
+ */
+export function isBgpMarked({ bgpconf, bgppeer }: BgpTables): boolean {
+  return [...bgpconf.values(), ...bgppeer.values()].some(({ meta }) =>
+    meta.finalizers.includes(BGP_FINALIZER)
+  );
+}
+
+/**
+ * The write that takes that finalizer off.
+ *
+ * @param kind Which kind the object is of.
+ * @param object The object.
+ * @returns The write; undefined when it carries none.
+ */
+export function bgpWithoutMarks(
+  kind: BgpKind,
+  { meta }: BgpConf | BgpPeer,
+): PlannedWrite | undefined {
+  if (!meta.finalizers.includes(BGP_FINALIZER)) return undefined;
+  return patchOf(kind, meta, {
+    part: "",
+    body: {
+      metadata: {
+        resourceVersion: meta.resourceVersion,
+        finalizers: meta.finalizers.filter((one) => one !== BGP_FINALIZER),
+      },
+    },
+  });
+}
+
 /** Records an object, unless it is older than what is known. */
 export function putNewer<T extends { readonly meta: ObjectMeta }>(
   table: Map<string, T>,
@@ -217,29 +253,11 @@ function putReply<T extends { readonly meta: ObjectMeta }>(
   } else putNewer(table, object);
 }
 
-function finalizerPatch(
-  kind: BgpKind,
-  meta: ObjectMeta,
-): PlannedWrite | undefined {
-  if (meta.deletionTimestamp === undefined) return undefined;
-  if (!meta.finalizers.includes(BGP_FINALIZER)) return undefined;
-  return patchOf(kind, meta, {
-    part: "",
-    body: {
-      metadata: {
-        resourceVersion: meta.resourceVersion,
-        finalizers: meta.finalizers.filter((one) => one !== BGP_FINALIZER),
-      },
-    },
-  });
-}
-
 function statusPatch(
   kind: BgpKind,
   { meta, status }: BgpConf | BgpPeer,
   { claim, nowIso }: { readonly claim: Problem; readonly nowIso: string },
 ): PlannedWrite | undefined {
-  if (meta.deletionTimestamp !== undefined) return undefined;
   // The CNI is in charge of it.
   if (meta.labels[CNI_LABEL] !== undefined) return undefined;
   const before = status.conditions ?? [];

@@ -254,6 +254,7 @@ function eip(name: string, fields: Partial<ObjectMeta>): Eip {
       namespaces: [],
       exclude: [],
       avoidBuggyIPs: false,
+      answerPing: false,
     },
     status: { used: {}, conditions: [] },
   };

@@ -9,11 +9,16 @@
 import { rangeContains, rangesOverlap } from "@/addr/addr_range.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type { Eip } from "@/api/mod.ts";
-import { DEFAULT_EIP_ANNOTATION } from "@/api/names.ts";
+import {
+  DEFAULT_EIP_ANNOTATION,
+  PREFERRED_NODES_MAX,
+  WEIGHT_MAX,
+} from "@/api/names.ts";
 import {
   parsePool,
   type Pool,
   type PoolError,
+  selectorMistake,
   type UsedAddress,
 } from "@/ipam/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
@@ -40,7 +45,66 @@ export interface EipProblem extends Problem {
 export function eipPool(eip: Eip): Result<Pool, EipProblem> {
   if (eip.meta.name.length > LABEL_VALUE_MAX) return err(NAME_TOO_LONG);
   const parsed: Result<Pool, PoolError> = parsePool(poolInput(eip));
-  return parsed.ok ? ok(parsed.value) : err(parsed.error);
+  if (!parsed.ok) return err(parsed.error);
+  const problem = nodesProblem(eip);
+  if (problem === undefined) return ok(parsed.value);
+  return err({ ...problem, fallback: { ...parsed.value, disabled: true } });
+}
+
+/** What is wrong with `spec.nodeSelector` and `spec.preferredNodes`. */
+function nodesProblem({ spec }: Eip): Problem | undefined {
+  const { nodeSelector, preferredNodes = [] } = spec;
+  if (preferredNodes.length > PREFERRED_NODES_MAX) {
+    return {
+      reason: CONDITION_REASON.selectorInvalid,
+      message:
+        `spec.preferredNodes cannot have ${preferredNodes.length} entries: write at most ${PREFERRED_NODES_MAX}`,
+    };
+  }
+  const rows = preferredNodes.map(({ weight, preference }, at) => ({
+    at: `spec.preferredNodes[${at}]`,
+    weight,
+    selector: preference,
+    below: ".preference",
+  }));
+  const whole = { weight: 1, selector: nodeSelector, below: "" };
+  for (
+    const { at, weight, selector, below } of [
+      { at: "spec.nodeSelector", ...whole },
+      ...rows,
+    ]
+  ) {
+    if (weight < 1 || weight > WEIGHT_MAX) {
+      return {
+        reason: CONDITION_REASON.selectorInvalid,
+        message: `${at}.weight cannot be ${weight}: write 1 to ${WEIGHT_MAX}`,
+      };
+    }
+    const mistake = selectorMistake(selector);
+    if (mistake === undefined) continue;
+    const { field, found, advice } = mistake;
+    return {
+      reason: CONDITION_REASON.selectorInvalid,
+      message: `${at}${below}.${field} cannot be ${found}: ${advice}`,
+    };
+  }
+  return undefined;
+}
+
+/**
+ * What of an Eip has a consequence that hardly anybody wants.
+ *
+ * @param pool Its pool.
+ */
+export function poolNote(pool: Pool): Problem | undefined {
+  const { enforceNamespaces, namespaces, namespaceSelector } = pool;
+  const isBound = namespaces.length > 0 || namespaceSelector !== undefined ||
+    pool.serviceSelector !== undefined;
+  return !enforceNamespaces || isBound ? undefined : {
+    reason: CONDITION_REASON.noEip,
+    message:
+      "spec.enforceNamespaces is true and no namespace is bound: no Service gets an address of this Eip, name some in spec.namespaces or spec.namespaceSelector",
+  };
 }
 
 /**
@@ -131,6 +195,8 @@ export function poolInput(eip: Eip): Parameters<typeof parsePool>[0] {
     priority: spec.priority,
     namespaces: spec.namespaces,
     namespaceSelector: spec.namespaceSelector,
+    enforceNamespaces: spec.enforceNamespaces,
+    serviceSelector: spec.serviceSelector,
     exclude: spec.exclude,
     avoidBuggyIps: spec.avoidBuggyIPs,
     isDefault: meta.annotations[DEFAULT_EIP_ANNOTATION]?.toLowerCase() ===

@@ -16,6 +16,7 @@ import {
 import type { Eip } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
+  CNI_LABEL,
   EIP_KIND,
   EVENT_REASON,
   LAYER2_PROTOCOL,
@@ -224,6 +225,14 @@ export class EipPlanner {
     if (problem !== undefined) return { status: "False", ...problem };
     if (eip.meta.deletionTimestamp !== undefined) {
       return { status: "False", ...this.#deleting(eip) };
+    }
+    if (eip.meta.labels[CNI_LABEL] !== undefined) {
+      return {
+        status: "False",
+        reason: CONDITION_REASON.leftToCni,
+        message:
+          `Addresses are assigned, and the CNI is to announce them: remove the label ${CNI_LABEL} if Foghorn is to`,
+      };
     }
     if (eip.spec.protocol !== LAYER2_PROTOCOL) {
       return {

@@ -107,7 +107,8 @@ export function endpointPlaces(
 /**
  * The nodes whose agents do not say that they should not answer, such as those
  * whose kube-proxy is not healthy. When all say so, all may: what is not known
- * to forward is better than nobody.
+ * to forward is better than nobody. But for those that were refused their packet
+ * sockets: they cannot.
  *
  * An agent that died stays as it was until its Node is not ready, so that for
  * this while a dead node may keep nodes out that say so.
@@ -119,10 +120,13 @@ export function willingNodes(
   state: ClusterState,
   nodes: readonly string[],
 ): readonly string[] {
-  const willing = nodes.filter((node) =>
+  const able = nodes.filter((node) =>
+    state.agents.get(node)?.unfit !== CONDITION_REASON.socketRefused
+  );
+  const willing = able.filter((node) =>
     state.agents.get(node)?.unfit === undefined
   );
-  return willing.length > 0 ? willing : nodes;
+  return willing.length > 0 ? willing : able;
 }
 
 /** What decides which nodes may answer for a Service, read once for all of them. */

@@ -10,6 +10,10 @@
  *  eth0,ens3,bond*        all that these name; nodes may differ, one must be there
  * ```
  *
+ * Where that leaves a choice, or chooses nothing on a node, the annotation
+ * `layer2.openelb.kubesphere.io/v1alpha1` of its Node decides, as in OpenELB before 0.6:
+ * an address, or a CIDR, that the interface to answer on has.
+ *
  * Links that belong to containers, tunnels or the node itself are chosen only
  * when they are named exactly, see {@linkcode VIRTUAL_LINK_PATTERNS}. The
  * address need not be in a subnet of a link that is named, matched or reached.
@@ -17,7 +21,12 @@
  * @module
  */
 
-import { type AddrRange, rangesOverlap } from "@/addr/addr_range.ts";
+import {
+  type AddrRange,
+  parseAddrRange,
+  rangeContains,
+  rangesOverlap,
+} from "@/addr/addr_range.ts";
 import {
   addrBits,
   familyOf,
@@ -55,6 +64,8 @@ export interface SelectionContext {
    * would send to it by; absent without a route.
    */
   readonly routes: ReadonlyMap<IpAddr, string>;
+  /** An address or a CIDR of the interface to answer on, by the annotation of the Node; absent or empty: none. */
+  readonly nodeAddress?: string | undefined;
 }
 
 /**
@@ -163,9 +174,21 @@ export function selectLinks(
   context: SelectionContext,
 ): Result<readonly string[], SelectionRefusal> {
   const text = (request.interface ?? "").trim();
-  return text === ""
-    ? selectBySubnet(request.vip, context.links)
-    : selectByText(text, context);
+  const annotated = annotatedLinks(context);
+  if (text === "") {
+    return annotated.length > 0
+      ? ok(annotated)
+      : selectBySubnet(request.vip, context.links);
+  }
+  const selected = selectByText(text, context);
+  if (annotated.length === 0) return selected;
+  if (!selected.ok) {
+    return selected.error.reason === "InterfaceInvalid"
+      ? selected
+      : ok(annotated);
+  }
+  const both = selected.value.filter((name) => annotated.includes(name));
+  return ok(both.length > 0 ? both : selected.value);
 }
 
 /**
@@ -181,15 +204,30 @@ export function selectPoolLinks(
   context: SelectionContext,
 ): readonly string[] {
   const text = pool.interface.trim();
+  const annotated = annotatedLinks(context);
   if (text !== "") {
     const selected = selectByText(text, context);
-    return selected.ok ? selected.value : [];
+    if (selected.ok) return selected.value;
+    return selected.error.reason === "InterfaceInvalid" ? [] : annotated;
   }
+  if (annotated.length > 0) return annotated;
   return context.links.filter((link) =>
     !isVirtualLink(link.name) && isEthernet(link) &&
     link.prefixes.some((prefix) =>
       hasOthers(prefix) && rangesOverlap(prefixRange(prefix), pool.range)
     )
+  ).map(({ name }) => name).sort();
+}
+
+/** The links that have an address that the annotation of the Node names. */
+function annotatedLinks(
+  { links, nodeAddress = "" }: SelectionContext,
+): readonly string[] {
+  const range = parseAddrRange(nodeAddress.trim());
+  if (range === undefined) return [];
+  return links.filter((link) =>
+    !isVirtualLink(link.name) && isEthernet(link) &&
+    link.prefixes.some(({ addr }) => rangeContains(range, addr))
   ).map(({ name }) => name).sort();
 }
 

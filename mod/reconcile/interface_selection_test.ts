@@ -105,6 +105,60 @@ Deno.test.each(SELECTED)(
   },
 );
 
+const ANNOTATED = [
+  // Nothing is chosen otherwise, or by the subnet.
+  { text: "", address: "198.51.100.12", links: ["ens3"] },
+  { text: "", address: "198.51.100.0/24", links: ["ens3", "eth1"] },
+  { text: "", address: "2001:db8::11", links: ["eth0"] },
+  { text: "", address: " 192.0.2.11 ", links: ["eth0"] },
+  // What spec.interface leaves open.
+  { text: "eth*", address: "198.51.100.11", links: ["eth1"] },
+  {
+    text: "eth0,eth1,ens3",
+    address: "198.51.100.0/24",
+    links: ["ens3", "eth1"],
+  },
+  // It chooses otherwise on this node.
+  { text: "eth0", address: "198.51.100.11", links: ["eth0"] },
+  { text: "can_reach:192.0.2.254", address: "198.51.100.11", links: ["eth0"] },
+  // It chooses nothing on this node.
+  { text: "eth9", address: "198.51.100.12", links: ["ens3"] },
+  { text: "can_reach:203.0.113.77", address: "198.51.100.12", links: ["ens3"] },
+  // No interface has it, none that is chosen but by name, or it is no address.
+  { text: "eth*", address: "192.0.2.99", links: ["eth0", "eth1"] },
+  { text: "eth*", address: "10.244.0.0/24", links: ["eth0", "eth1"] },
+  { text: "eth*", address: "203.0.113.1", links: ["eth0", "eth1"] },
+  { text: "eth*", address: "eth1", links: ["eth0", "eth1"] },
+];
+
+Deno.test.each(ANNOTATED)(
+  "selectLinks() chooses $links for '$text' on a Node that is annotated with $address",
+  ({ text, address, links }) => {
+    const vip = ip("192.0.2.99");
+    const context = { links: LINKS, routes: ROUTES, nodeAddress: address };
+    deepEqual(selectLinks({ interface: text, vip }, context), {
+      ok: true,
+      value: links,
+    });
+    const range = parseAddrRange("192.0.2.99");
+    ok(range !== undefined);
+    const all = selectPoolLinks({ interface: text, range }, context);
+    for (const link of links) ok(all.includes(link), `${all}`);
+  },
+);
+
+Deno.test("selectLinks() refuses what means nothing, whatever a Node is annotated with", () => {
+  for (const [text, reason] of [["eth[", "InterfaceInvalid"]] as const) {
+    const vip = ip("192.0.2.99");
+    const chosen = selectLinks({ interface: text, vip }, {
+      links: LINKS,
+      routes: ROUTES,
+      nodeAddress: "192.0.2.11",
+    });
+    equal(chosen.ok ? "" : chosen.error.reason, reason);
+  }
+});
+
 const REFUSED = [
   {
     text: "",

@@ -7,7 +7,7 @@
 import type { AddrRange } from "@/addr/addr_range.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type { Eip } from "@/api/mod.ts";
-import { type Allocator, parsePool, type Pool } from "@/ipam/mod.ts";
+import { type Allocator, parsePool, type Pool, sameRules } from "@/ipam/mod.ts";
 import type { ClusterState } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
 import { byAge, eipPool, jointProblem, type Problem } from "./eip_checks.ts";
@@ -23,6 +23,7 @@ export class PoolBook {
   readonly #goneUntilMs = new Map<string, number>();
   #adopt = new Set<string>();
   #bereft = new Set<string>();
+  #ruled = new Set<string>();
 
   /** A book over the Eips of a cluster. */
   constructor(state: ClusterState, allocator: Allocator) {
@@ -56,6 +57,13 @@ export class PoolBook {
   takeBereft(): ReadonlySet<string> {
     const taken = this.#bereft;
     this.#bereft = new Set();
+    return taken;
+  }
+
+  /** Takes the names of pools whose rules changed: they may not allow any more who has their addresses. */
+  takeRuled(): ReadonlySet<string> {
+    const taken = this.#ruled;
+    this.#ruled = new Set();
     return taken;
   }
 
@@ -105,6 +113,9 @@ export class PoolBook {
     this.#pools.set(name, pool);
     if (before === undefined || !sameRange(before.range, pool.range)) {
       this.#adopt.add(name);
+    }
+    if (before !== undefined && !sameRules(before, pool)) {
+      this.#ruled.add(name);
     }
     this.#allocator.setPool(pool);
   }

@@ -1,6 +1,7 @@
 /**
  * The writes that take off Services and Eips what only we would ever take off
- * again: finalizers, labels, conditions.
+ * again: finalizers, labels, conditions; and off BgpConfs and BgpPeers the
+ * finalizer of OpenELB's speakers, which are gone.
  *
  * Addresses stay in the status: traffic within the cluster goes on by them, and
  * whoever is installed next, we or another, finds who had what.
@@ -9,7 +10,8 @@
  */
 
 import { CONDITION, withoutCondition } from "@/api/conditions.ts";
-import type { Eip, Service } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, Eip, Service } from "@/api/mod.ts";
+import { type BgpTables, bgpWithoutMarks, isBgpMarked } from "./bgp_planner.ts";
 import { carriesOurMarks } from "./claim.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
@@ -67,15 +69,25 @@ export class Retirement {
    * The writes that are due.
    *
    * @param state The tables.
+   * @param bgp Those of BgpConfs and BgpPeers.
    * @param now The time.
    */
-  plan(state: ClusterState, now: Now): readonly PlannedWrite[] {
+  plan(
+    state: ClusterState,
+    bgp: BgpTables,
+    now: Now,
+  ): readonly PlannedWrite[] {
     const writes: PlannedWrite[] = [];
     for (const service of state.services.values()) {
       this.#add(writes, serviceWithoutMarks(service), service, now);
     }
     for (const eip of state.eips.values()) {
       this.#add(writes, eipWithoutMarks(eip), eip, now);
+    }
+    for (const kind of ["bgpconf", "bgppeer"] as const) {
+      for (const object of bgp[kind].values()) {
+        this.#add(writes, bgpWithoutMarks(kind, object), object, now);
+      }
     }
     return writes;
   }
@@ -84,9 +96,11 @@ export class Retirement {
    * Whether nothing of ours is left.
    *
    * @param state The tables.
+   * @param bgp Those of BgpConfs and BgpPeers.
    */
-  isDone(state: ClusterState): boolean {
-    return ![...state.services.values()].some(carriesOurMarks) &&
+  isDone(state: ClusterState, bgp: BgpTables): boolean {
+    return !isBgpMarked(bgp) &&
+      ![...state.services.values()].some(carriesOurMarks) &&
       [...state.eips.values()].every((eip) =>
         eipWithoutMarks(eip) === undefined
       );
@@ -95,7 +109,7 @@ export class Retirement {
   #add(
     writes: PlannedWrite[],
     write: PlannedWrite | undefined,
-    { meta }: Service | Eip,
+    { meta }: Pick<Service | Eip | BgpConf | BgpPeer, "meta">,
     { nowMs }: Now,
   ): void {
     if (write === undefined) return;

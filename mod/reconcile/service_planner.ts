@@ -16,7 +16,11 @@ import {
   withoutCondition,
 } from "@/api/conditions.ts";
 import type { Service } from "@/api/mod.ts";
-import { EVENT_REASON, SERVICE_FINALIZER } from "@/api/names.ts";
+import {
+  EVENT_REASON,
+  NODE_PROXY_TYPE_ANNOTATION,
+  SERVICE_FINALIZER,
+} from "@/api/names.ts";
 import { sameIngress } from "@/api/ingress.ts";
 import {
   type Allocation,
@@ -32,6 +36,8 @@ import type { Result } from "@/lang/result.ts";
 import { adoptAddresses, type DoubleUseReport } from "./adoption.ts";
 import {
   allocationRequest,
+  askerOf,
+  carriesNodeProxyMarks,
   carriesOurMarks,
   type ClaimConfig,
   claimOf,
@@ -148,6 +154,16 @@ export class ServicePlanner {
   /** Notes that the labels of a Namespace changed. */
   noteNamespace(namespace: string): void {
     this.#wake([{ kind: "namespace-changed", namespace }]);
+    const { pools, allocator } = this.#parts;
+    const isRuled = pools.pools.values().some((pool) =>
+      pool.enforceNamespaces && pool.namespaceSelector !== undefined
+    );
+    if (!isRuled) return;
+    for (const key of allocator.services()) {
+      if (key.startsWith(`${namespace}/`) && isServiceKey(key)) {
+        this.#dirty.add(key);
+      }
+    }
   }
 
   /** Notes that addresses became reserved, or are so no more: who has one is to be told. */
@@ -185,6 +201,12 @@ export class ServicePlanner {
       this.#dirty.add(key);
     }
     for (const key of this.#parts.pools.takeBereft()) this.#dirty.add(key);
+    for (const name of this.#parts.pools.takeRuled()) {
+      const uses = this.#parts.allocator.usedOf(name);
+      for (const key of uses.flatMap(({ services }) => services)) {
+        if (isServiceKey(key)) this.#dirty.add(key);
+      }
+    }
     for (
       const [key, double] of adoptAddresses({
         ...this.#parts,
@@ -314,6 +336,8 @@ export class ServicePlanner {
     // Planned again when the answer is there, or the back-off over.
     if (!queue.isFree(`service/${key}`, now.nowMs)) return;
     if (wantsAddress(service, this.#parts.claim)) {
+      // What NodeProxy has left is taken off first, by one write for all of it.
+      if (carriesNodeProxyMarks(service)) return;
       this.#planAssignment(service, key, now, writes);
     } else this.#planRelease(service, key, writes);
     this.#flushEvents(writes);
@@ -553,8 +577,33 @@ export class ServicePlanner {
     if (found.conflict !== undefined) {
       return claim(CONDITION_REASON.sharingConflict, found.conflict);
     }
-    const reserved = this.#reservedOf(held);
-    return reserved && claim(reserved.reason, reserved.message);
+    const proxy = service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION];
+    if (proxy !== undefined) {
+      return claim(
+        CONDITION_REASON.nodeProxyTypeUnknown,
+        `The annotation ${NODE_PROXY_TYPE_ANNOTATION} is "${proxy}", which asks for nothing: write deployment or daemonset for the addresses of nodes, or remove it`,
+      );
+    }
+    const doubt = this.#ruleAgainst(service, held) ?? this.#reservedOf(held);
+    return doubt && claim(doubt.reason, doubt.message);
+  }
+
+  /** Which rule of a pool would not give a Service what it has; it keeps it all the same. */
+  #ruleAgainst(
+    service: Service,
+    held: readonly HeldAddress[],
+  ): { readonly reason: string; readonly message: string } | undefined {
+    const { allocator, state } = this.#parts;
+    const rule = allocator.ruleAgainst(
+      held,
+      askerOf(service, state.namespaces.get(service.meta.namespace)),
+    );
+    if (rule === undefined) return undefined;
+    const { reason, message, advice } = rule.refusal;
+    return {
+      reason,
+      message: `${rule.address} stays although ${message}: ${advice}`,
+    };
   }
 
   /** What else has an address that a Service has; it keeps it all the same. */

@@ -1,11 +1,33 @@
 /**
- * The Internet checksum (RFC 1071) as ICMPv6 uses it (RFC 4443 §2.3).
+ * The Internet checksum (RFC 1071), as IPv4 and ICMP use it, and with the
+ * pseudo-header of ICMPv6 (RFC 4443 §2.3).
  *
  * @module
  */
 
 import { type Ipv6Addr, ipv6AddrBytes } from "@/addr/ipv6_addr.ts";
 import { IP_PROTOCOL } from "./iana.ts";
+
+/**
+ * Computes the checksum of a header or message.
+ *
+ * @example Usage
+ * ```ts
+ * import { internetChecksum } from "@/wire/checksum.ts";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * // RFC 1071 §3, its example.
+ * const bytes = Uint8Array.fromHex("0001f203f4f5f6f7");
+ * strictEqual(internetChecksum(bytes), 0xffff - 0xddf2);
+ * ```
+ *
+ * @param bytes All of it.
+ * @returns What belongs into its checksum field when that is 0, and 0 when the
+ * field has the right value already.
+ */
+export function internetChecksum(bytes: Uint8Array): number {
+  return 0xffff - folded(wordSum(bytes));
+}
 
 /**
  * Computes the checksum of an ICMPv6 message and the pseudo-header before it
@@ -44,8 +66,16 @@ export function icmpv6Checksum(
   sum += wordSum(ipv6AddrBytes(source));
   sum += wordSum(ipv6AddrBytes(destination));
   sum += wordSum(message);
-  while (sum > 0xffff) sum = Math.floor(sum / 0x1_0000) + (sum % 0x1_0000);
-  return 0xffff - sum;
+  return 0xffff - folded(sum);
+}
+
+/** The carries added back. */
+function folded(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) {
+    folded = Math.floor(folded / 0x1_0000) + (folded % 0x1_0000);
+  }
+  return folded;
 }
 
 /** The sum of 16-bit words, an odd last byte being the high half of one. */

@@ -10,7 +10,8 @@
  *
  * 1 BEACON   state
  * 2 LIST     state, part u8, parts u8, length of the name u8, 0, name, entries
- *            entry: u8 (bit 7: IPv6, bit 0: leaving), 4 or 16 bytes
+ *            entry: u8 (bit 7: IPv6, bits 6 to 1: preference, bit 0: leaving),
+ *            4 or 16 bytes
  * 3 QUERY    known version u32
  * 4 PROBE    nonce u64
  * 5 REPLY    nonce u64, list version u32, flags u16, 0 u16
@@ -362,7 +363,11 @@ function readEntries(
       return refuse("malformed", "address", FELLOW_HEADER_BYTES + at + 1);
     }
     const vip: IpAddr = isSix ? ipv6Addr(bytes) : ipv4Addr(bytes);
-    entries.push({ vip, leaving: (flags & ENTRY_LEAVING) !== 0 });
+    const leaving = (flags & ENTRY_LEAVING) !== 0;
+    const preference = (flags & ENTRY_PREFERENCE) >> 1;
+    entries.push(
+      preference === 0 ? { vip, leaving } : { vip, leaving, preference },
+    );
     at += 1 + size;
   }
   return ok(entries);
@@ -452,11 +457,12 @@ function writePart(list: ListPart, body: FieldView, from: number): void {
   for (let i = 0; i < list.node.length; i++) {
     body.setUint8(at++, list.node.charCodeAt(i));
   }
-  for (const { vip, leaving } of list.entries) {
+  for (const { vip, leaving, preference = 0 } of list.entries) {
     const isFour = isIpv4(vip);
     body.setUint8(
       at,
-      (isFour ? 0 : ENTRY_IPV6) | (leaving ? ENTRY_LEAVING : 0),
+      (isFour ? 0 : ENTRY_IPV6) | (preference << 1 & ENTRY_PREFERENCE) |
+        (leaving ? ENTRY_LEAVING : 0),
     );
     const addr = isFour ? ipv4AddrBytes(vip) : ipv6AddrBytes(vip as Ipv6Addr);
     body.setBytes(at + 1, addr);
@@ -612,6 +618,7 @@ const LISTENING = 4;
 const LEAVING = 8;
 const ENTRY_IPV6 = 0x80;
 const ENTRY_LEAVING = 1;
+const ENTRY_PREFERENCE = 0x7e;
 const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const TYPE: Readonly<Record<Kind, number>> = {
   beacon: 1,

@@ -47,6 +47,8 @@ export interface ListEntry {
   readonly vip: IpAddr;
   /** Whether its owner serves it only until it is relieved. */
   readonly leaving: boolean;
+  /** How much its owner is preferred for it, 1 to 63; absent: not at all. */
+  readonly preference?: number;
 }
 
 /** One part of a list; the list counts when all parts of one version are there. */

@@ -101,7 +101,11 @@ const PARTS = fc.record({
   parts: fc.integer({ min: 4, max: 255 }),
   node: fc.constantFrom("a", "node-2", "n.example.org", "x".repeat(253)),
   entries: fc.array(
-    fc.record({ vip: VIPS, leaving: fc.boolean() }, { noNullPrototype: true }),
+    fc.record({
+      vip: VIPS,
+      leaving: fc.boolean(),
+      preference: fc.integer({ min: 1, max: 63 }),
+    }, { requiredKeys: ["vip", "leaving"], noNullPrototype: true }),
     { maxLength: 20 },
   ),
 }, { noNullPrototype: true });

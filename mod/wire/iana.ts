@@ -12,7 +12,7 @@
  * https://www.iana.org/assignments/ieee-802-numbers
  */
 export const ETHER_TYPE = {
-  /** IPv4, RFC 894; not read. */
+  /** IPv4, RFC 894. */
   ipv4: 0x0800,
   /** ARP, RFC 826. */
   arp: 0x0806,
@@ -39,13 +39,15 @@ export const ARP_OPERATION = {
 } as const;
 
 /**
- * Protocols that may follow an IPv6 header.
+ * Protocols that may follow an IPv4 or IPv6 header.
  *
  * https://www.iana.org/assignments/protocol-numbers
  */
 export const IP_PROTOCOL = {
   /** IPv6 Hop-by-Hop Option, RFC 8200 §4.3; an extension header, not read. */
   hopByHop: 0,
+  /** ICMP, RFC 792. */
+  icmp: 1,
   /** IPv6 Routing Header, RFC 8200 §4.4; an extension header, not read. */
   routing: 43,
   /** IPv6 Fragment Header, RFC 8200 §4.5; an extension header, not read. */
@@ -73,11 +75,27 @@ export const IP_PROTOCOL = {
 } as const;
 
 /**
+ * Types of ICMP messages.
+ *
+ * https://www.iana.org/assignments/icmp-parameters
+ */
+export const ICMP_TYPE = {
+  /** Echo Reply, RFC 792. */
+  echoReply: 0,
+  /** Echo, RFC 792. */
+  echo: 8,
+} as const;
+
+/**
  * Types of ICMPv6 messages.
  *
  * https://www.iana.org/assignments/icmpv6-parameters
  */
 export const ICMPV6_TYPE = {
+  /** Echo Request, RFC 4443 §4.1. */
+  echoRequest: 128,
+  /** Echo Reply, RFC 4443 §4.2. */
+  echoReply: 129,
   /** Router Solicitation, RFC 4861 §4.1. */
   routerSolicitation: 133,
   /** Router Advertisement, RFC 4861 §4.2. */

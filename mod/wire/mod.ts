@@ -1,13 +1,15 @@
 /**
  * Bytes of the wire as values, and back, without state: Ethernet II with one
- * VLAN tag, ARP (RFC 826), IPv6 without extension headers (RFC 8200), Neighbor
- * and Router Solicitation and Advertisement (RFC 4861) with the checksum of
- * ICMPv6 (RFC 4443), control packets of BFD (RFC 5880), and the layout of a batch
- * of frames in memory. BGP has a folder and a title page of its own, `bgp/mod.ts`.
+ * VLAN tag, ARP (RFC 826), IPv4 without options (RFC 791), IPv6 without
+ * extension headers (RFC 8200), Neighbor and Router Solicitation and
+ * Advertisement (RFC 4861) and the echo of ICMP (RFC 792) and ICMPv6 (RFC 4443)
+ * with their checksums, control packets of BFD (RFC 5880), and the layout of a
+ * batch of frames in memory. BGP has a folder and a title page of its own,
+ * `bgp/mod.ts`.
  *
  * Decoders never throw: what they refuse comes back with a reason, a field and
  * an offset. Encoders take only what a decoder accepts; anything else is a
- * defect of the caller. Not done: QinQ, LLC, IPv4, fragments.
+ * defect of the caller. Not done: QinQ, LLC, fragments.
  *
  * @module
  */
@@ -21,6 +23,8 @@ export * from "./fellow.ts";
 export type * from "./fellow_frame.ts";
 export * from "./frame_batch.ts";
 export * from "./iana.ts";
+export * from "./icmp_echo.ts";
+export * from "./ipv4.ts";
 export * from "./ipv6.ts";
 export * from "./ndp.ts";
 export * from "./router_discovery.ts";

@@ -60,6 +60,8 @@ export interface Report {
   readonly parts: readonly PartReport[];
   /** What was not measured, and why. */
   readonly skipped: readonly string[];
+  /** Pages with further figures, a line each. */
+  readonly elsewhere?: readonly string[];
 }
 
 /**
@@ -84,6 +86,10 @@ export function formatReport(report: Report): string {
     ),
     ...report.parts.flatMap(formatPart),
     ...section("Not measured", report.skipped.map((line) => `- ${line}`)),
+    ...section(
+      "Elsewhere",
+      (report.elsewhere ?? []).map((line) => `- ${line}`),
+    ),
     "",
   ].join("\n");
 }

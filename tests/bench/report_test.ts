@@ -24,6 +24,7 @@ const REPORT: Report = {
     ],
   }],
   skipped: ["agent: no network namespaces"],
+  elsewhere: ["[soak.md](soak.md): half an hour of trouble"],
 };
 
 Deno.test("formatTable() aligns names left and figures right", () => {
@@ -43,6 +44,7 @@ Deno.test("formatReport() says what was measured, promised and left out", () => 
   ok(/p50 at most 4 times the kernel +\| +2\.7 \| +met \|/.test(page));
   ok(/100,000 a second +\| +50,000 \| +\*\*not met\*\* \|/.test(page));
   ok(page.includes("## Not measured\n\n- agent: no network namespaces\n"));
+  ok(page.includes("## Elsewhere\n\n- [soak.md](soak.md): half an hour"));
 });
 
 Deno.test("formatReport() writes what deno fmt leaves alone", async () => {

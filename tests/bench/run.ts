@@ -44,5 +44,10 @@ Deno.exit(
     command: "deno task bench --write",
     page: new URL("../../docs/figures.md", import.meta.url),
     parts: PARTS,
+    elsewhere: [
+      "[figures-kubernetes.md](figures-kubernetes.md): agents on a real control plane",
+      "[figures-failover.md](figures-failover.md): outages and planned moves there",
+      "[figures-soak.md](figures-soak.md): half an hour with a fault every five seconds, and what was left of it",
+    ],
   }, Deno.args),
 );

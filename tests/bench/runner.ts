@@ -41,6 +41,8 @@ export interface BenchPage {
   readonly parts: readonly BenchPart[];
   /** What has to be done outside of the sandbox first. */
   readonly prepare?: () => Promise<void>;
+  /** Pages with further figures, a line each. */
+  readonly elsewhere?: readonly string[];
   /** Further flags its parts read, such as `--rounds=`: a flag may begin so. */
   readonly flags?: readonly string[];
 }
@@ -112,13 +114,20 @@ async function runParts(
       continue;
     }
     const startMs = performance.now();
-    // deno-lint-ignore no-await-in-loop -- two parts at once would disturb each other
-    parts.push(await part.run());
+    try {
+      // deno-lint-ignore no-await-in-loop -- two parts at once would disturb each other
+      parts.push(await part.run());
+    } catch (error) {
+      // What took minutes to measure is not lost; it is not written either.
+      const { title, command } = bench;
+      print(shown({ title, command, machine, parts, skipped }));
+      throw error;
+    }
     const seconds = (performance.now() - startMs) / 1_000;
     print(`measured ${part.name} in ${seconds.toFixed(0)} s`);
   }
-  const { title, command } = bench;
-  const report = { title, command, machine, parts, skipped };
+  const { title, command, elsewhere = [] } = bench;
+  const report = { title, command, machine, parts, skipped, elsewhere };
   return await tell(report, bench.page, args);
 }
 
@@ -127,10 +136,9 @@ async function tell(
   file: URL,
   args: readonly string[],
 ): Promise<number> {
-  const page = formatReport(report);
-  print(page.replaceAll(/<!-- .*? -->/g, ""));
+  print(shown(report));
   if (args.includes("--write")) {
-    await Deno.writeTextFile(file, page);
+    await Deno.writeTextFile(file, formatReport(report));
     await writeCitations();
   }
   const kept = report.parts.every(({ floors }) =>
@@ -147,3 +155,8 @@ function print(text: string): void {
 }
 
 const FLAGS: ReadonlySet<string> = new Set(["--write", "--judge"]);
+
+/** A report as it is printed: without what marks figures in a page. */
+function shown(report: Report): string {
+  return formatReport(report).replaceAll(/<!-- .*? -->/g, "");
+}

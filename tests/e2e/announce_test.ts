@@ -7,8 +7,12 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { match, strictEqual } from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { Capture, type LabCluster, LabProcess, programOf } from "@/lab/mod.ts";
-import { buildLab, testSandboxed } from "../support/sandboxed.ts";
+import { Capture, type LabCluster, LabProcess } from "@/lab/mod.ts";
+import {
+  buildLab,
+  programUnderTest,
+  testSandboxed,
+} from "../support/sandboxed.ts";
 import { descriptorsOf, stepsOf, until } from "./_stage.ts";
 import {
   allAnswered,
@@ -18,7 +22,7 @@ import {
   NDISC6,
   ndisc6,
   startArping,
-} from "./_tools.ts";
+} from "../support/link_tools.ts";
 import { announcementsOf } from "../support/wire_evidence.ts";
 
 const VIPS = ["192.168.0.91", "2001:db8::91"] as const;
@@ -130,7 +134,7 @@ function announceCommand(
   link: string,
   ...vips: readonly string[]
 ): readonly string[] {
-  const { agent } = programOf(MAIN);
+  const { agent } = programUnderTest();
   return [...agent, "announce", "--interface", link, ...vips];
 }
 
@@ -145,5 +149,3 @@ async function end(
   strictEqual(new TextDecoder().decode(stdout), "");
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
-
-const MAIN = new URL("../../main.ts", import.meta.url).href;

@@ -21,7 +21,7 @@ import {
   testOnStage,
   until,
 } from "./_stage.ts";
-import { allAnswered, ARPING, startArping } from "./_tools.ts";
+import { allAnswered, ARPING, startArping } from "../support/link_tools.ts";
 import {
   announcementsOf,
   answersOf,

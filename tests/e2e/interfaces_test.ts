@@ -15,7 +15,7 @@ import {
   must,
 } from "@/lab/mod.ts";
 import { MOVE_MS_MAX, pass, type Stage, testOnStage, until } from "./_stage.ts";
-import { ARPING, arping, ipOn, NDISC6, ndisc6 } from "./_tools.ts";
+import { ARPING, arping, ipOn, NDISC6, ndisc6 } from "../support/link_tools.ts";
 import { announcementsOf } from "../support/wire_evidence.ts";
 
 const PLACES = [

@@ -10,8 +10,7 @@
 import { match, strictEqual } from "node:assert/strict";
 import { type Condition, projectEip } from "@/api/mod.ts";
 import { LabProcess } from "@/lab/process.ts";
-import { programOf } from "@/lab/program.ts";
-import { MAIN } from "../support/sandboxed.ts";
+import { programUnderTest } from "../support/sandboxed.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
 
 const VIP = "192.168.0.91";
@@ -79,7 +78,7 @@ async function startProxy(node: string): Promise<LabProcess> {
   const flags = ["--name", node, "--port", "10256"];
   const proxy = new LabProcess(
     node,
-    [...programOf(MAIN).helper, "lab-backend", ...flags],
+    [...programUnderTest().helper, "lab-backend", ...flags],
     { name: `health port of ${node}` },
   );
   await proxy.line((line) => line === "ready", { timeoutMs: MOVE_MS_MAX });

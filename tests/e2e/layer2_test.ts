@@ -18,7 +18,7 @@ import {
   ndisc6,
   onHost,
   startArping,
-} from "./_tools.ts";
+} from "../support/link_tools.ts";
 import { announcementsOf } from "../support/wire_evidence.ts";
 
 testOnStage(

@@ -38,17 +38,27 @@ import {
   portOf,
   setSysctl,
 } from "@/lab/mod.ts";
-import { programOf } from "@/lab/program.ts";
 import { gratuitousArpRequest } from "@/layer2/mod.ts";
 import { METRICS } from "@/obs/metrics.ts";
 import { encodeArp } from "@/wire/arp.ts";
 import { encodeEthernet, ETHER_TYPE } from "@/wire/ethernet.ts";
 import { clusterIdOf, FELLOW_GROUP, nodeIdOf } from "@/wire/fellow.ts";
 import { addressed, eipPath, WAIT_MS } from "../support/lab_services.ts";
-import { buildLab, MAIN, testSandboxed } from "../support/sandboxed.ts";
-import { isReached, type StepFunction, stepsOf, until } from "./_stage.ts";
+import {
+  buildLab,
+  programUnderTest,
+  testSandboxed,
+} from "../support/sandboxed.ts";
+import { echoRequest } from "./_ping.ts";
+import {
+  isReached,
+  pass,
+  type StepFunction,
+  stepsOf,
+  until,
+} from "./_stage.ts";
 import { cutReplies, NFT } from "./_silence.ts";
-import { ipOn } from "./_tools.ts";
+import { ipOn } from "../support/link_tools.ts";
 
 testSandboxed("every metric changes with what it counts", async (t) => {
   await using lab = await buildLab({ nodes: 2, vips: [VIP4, VIP6] });
@@ -215,6 +225,10 @@ async function strange(
       (value) => value === 7,
     );
   });
+  await step(
+    "ping: answered once, and not again",
+    () => pinged(lab, series, port),
+  );
   await step("claims of strangers", async () => {
     const [vip, mac] = [parseIpv4Addr(VIP4), parseMacAddr(STRANGER)];
     assert(vip !== undefined && mac !== undefined, "Addresses can be read");
@@ -255,6 +269,35 @@ async function strange(
     );
     await lab.answeredBy(VIP4, "n1");
   });
+}
+
+/** A request that comes three times within a second is answered once. */
+async function pinged(
+  lab: LabCluster,
+  series: Series,
+  port: Port,
+): Promise<void> {
+  await ipOn("n1", "addr", "del", `${VIP4}/32`, "dev", "lo");
+  lab.api.patch(eipPath("pool4"), { spec: { answerPing: true } });
+  const answered = of("echo_answers_total", 'protocol="icmp"');
+  const dropped = of("echo_dropped_total", 'reason="repeated"');
+  const to = lab.node("n1").host.mac;
+  let sequenceNumber = 0;
+  await until(async () => {
+    sequenceNumber++;
+    const asked = { from: STRANGER, to, sequenceNumber };
+    port.send(echoRequest(VIP4, asked), 3);
+    return (await series.read("n1", answered) ?? 0) > 0;
+  }, { timeoutMs: WAIT_MS, what: () => "No request is answered" });
+  await pass(COUNTED_MS);
+  const answers = await series.read("n1", answered) ?? 0;
+  const drops = await series.read("n1", dropped) ?? 0;
+  const last = { from: STRANGER, to, sequenceNumber: 1_000 };
+  port.send(echoRequest(VIP4, last), 3);
+  await series.reads("n1", answered, (value) => value === answers + 1);
+  await series.reads("n1", dropped, (value) => value === drops + 2);
+  lab.api.patch(eipPath("pool4"), { spec: { answerPing: false } });
+  await ipOn("n1", "addr", "add", `${VIP4}/32`, "dev", "lo");
 }
 
 async function filters(
@@ -339,7 +382,7 @@ async function agents(
     const judged = (state: string) => `foghorn_kube_proxy{state="${state}"}`;
     await series.reads("n2", judged("absent"), (value) => value === 1);
     const proxy = new LabProcess("n2", [
-      ...programOf(MAIN).helper,
+      ...programUnderTest().helper,
       ...["lab-backend", "--name", "n2", "--port", "10256"],
     ], { name: "health port of n2" });
     await series.reads("n2", judged("healthy"), (value) => value === 1);
@@ -590,6 +633,8 @@ const VIP6 = "2001:db8::91";
 const STRANGER = "02:00:00:00:00:77";
 /** Says what runs: its value never changes. */
 const CONSTANT: ReadonlySet<string> = new Set(["foghorn_build_info"]);
+/** Longer than from one report of the counters to the next. */
+const COUNTED_MS = 1_500;
 /** Longer than what passes for a slow turn of the agent. */
 const PAUSE_MS = 500;
 /** More than the socket of a stopped agent has room for. */

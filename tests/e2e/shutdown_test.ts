@@ -7,7 +7,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type Lease, projectLease } from "@/api/mod.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
-import { ARPING, startArping } from "./_tools.ts";
+import { ARPING, startArping } from "../support/link_tools.ts";
 import {
   answersOf,
   movedInOrder,

@@ -11,7 +11,7 @@ import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { type Condition, projectEip } from "@/api/mod.ts";
 import { type LabCluster, setSysctl } from "@/lab/mod.ts";
 import { type Stage, testOnStage, until } from "./_stage.ts";
-import { ARPING, arping, ipOn } from "./_tools.ts";
+import { ARPING, arping, ipOn } from "../support/link_tools.ts";
 
 const VIP = "192.168.0.91";
 

@@ -76,19 +76,19 @@ export class InstallStage implements AsyncDisposable {
 
   /** Runs kubectl as the user who may do everything. */
   kubectl(...args: readonly string[]): Promise<CommandResult> {
-    return run([this.#kubectl, `--kubeconfig=${ADMIN}`, ...args]);
+    return runCommand([this.#kubectl, `--kubeconfig=${ADMIN}`, ...args]);
   }
 
   /** Runs helm as that user. */
   helm(...args: readonly string[]): Promise<CommandResult> {
     if (HELM === undefined) throw new Error("Helm is not built");
-    return run([HELM, `--kubeconfig=${ADMIN}`, ...args]);
+    return runCommand([HELM, `--kubeconfig=${ADMIN}`, ...args]);
   }
 
   /** Runs a command of ours as that user. */
   foghorn(...args: readonly string[]): Promise<CommandResult> {
     const flags = ["--no-prompt", "--allow-net", "--allow-read"];
-    return run([
+    return runCommand([
       ...[Deno.execPath(), "run", "--no-check", ...flags, "--allow-env"],
       ...["--allow-sys", MAIN, ...args, `--kubeconfig=${ADMIN}`],
     ]);
@@ -212,19 +212,28 @@ export class InstalledAgent {
 
   /** What it is not ready for, a line each. */
   async notReady(): Promise<readonly string[]> {
-    const response = await fetch(`${this.#url}/readyz`);
-    const text = await response.text();
-    return response.ok ? [] : text.trim().split("\n");
+    const { status, text } = await this.ask("/readyz");
+    return status === 200 ? [] : text.trim().split("\n");
+  }
+
+  /** Asks its HTTP server. */
+  async ask(
+    path: string,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`${this.#url}${path}`);
+    return { status: response.status, text: await response.text() };
   }
 }
 
-async function run(
+/** Runs a command to its end; what became of it, also a failure. */
+export async function runCommand(
   [command = "", ...args]: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   const startedMs = performance.now();
   const { code, stdout, stderr } = await new Deno.Command(command, {
     args,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const decoder = new TextDecoder();
   return {

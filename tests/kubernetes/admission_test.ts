@@ -64,7 +64,9 @@ testOnKubernetes(
     for (const { name, ...row } of REFUSALS) {
       // deno-lint-ignore no-await-in-loop -- one step after the other
       await step(
-        `${name} is refused in OpenELB's words`,
+        row.bySchema === true
+          ? `${name} is refused by the schema`
+          : `${name} is refused in OpenELB's words`,
         () => refuse(lab, row),
       );
     }
@@ -115,6 +117,41 @@ const REFUSALS: readonly Refusal[] = [
     text: /already exists a default EIP/,
   },
   {
+    name:
+      "a preference by a selector that is none, beside an Eip with right ones",
+    before: {
+      address: "198.51.100.1",
+      enforceNamespaces: true,
+      namespaces: ["default"],
+      serviceSelector: { matchLabels: { tier: "web" } },
+      nodeSelector: {
+        matchExpressions: [{ key: "rack", operator: "NotIn", values: ["r9"] }],
+      },
+      preferredNodes: [
+        { weight: 100, preference: { matchLabels: { rack: "r1" } } },
+        { weight: 1, preference: {} },
+      ],
+    },
+    spec: {
+      address: "198.51.100.2",
+      preferredNodes: [{
+        weight: 1,
+        preference: { matchExpressions: [{ key: "rack", operator: "In" }] },
+      }],
+    },
+    text:
+      /spec\.preferredNodes\[0\]\.preference\.matchExpressions cannot be In without values/,
+  },
+  {
+    name: "a weight above 100",
+    bySchema: true,
+    spec: {
+      address: "198.51.100.2",
+      preferredNodes: [{ weight: 101, preference: {} }],
+    },
+    text: /spec\.preferredNodes\[0\]\.weight/,
+  },
+  {
     name: "a BgpPeer whose neighbor is a name",
     plural: "bgppeers",
     spec: { conf: { neighborAddress: "router", peerAs: 1 } },
@@ -136,6 +173,8 @@ interface Refusal {
   readonly isDefault?: boolean;
   readonly plural?: string;
   readonly version?: string;
+  /** Whether the definition refuses it, before any webhook is asked. */
+  readonly bySchema?: boolean;
 }
 
 async function certify(lab: KubernetesLab): Promise<void> {
@@ -213,13 +252,14 @@ async function refuse(
     answer = await lab.plane.request("POST", path, object);
     return answer.code !== 201;
   }, { timeoutMs: WAIT_MS_MAX, what: () => "It is stored" });
-  strictEqual(answer?.code, 403);
+  strictEqual(answer?.code, row.bySchema === true ? 422 : 403);
   const message = String(answer?.body["message"]);
+  match(message, row.text);
+  if (row.bySchema === true) return;
   match(
     message,
     /admission webhook "[a-z]+\.network\.kubesphere\.io" denied/,
   );
-  match(message, row.text);
 }
 
 async function editAddress(lab: KubernetesLab): Promise<void> {
@@ -265,6 +305,7 @@ async function missWebhook(lab: KubernetesLab): Promise<void> {
   await objects.createService({ name: "web", eip: "web" });
   await objects.hasUsed("web", { "default/web": "198.51.100.7" });
   await objects.delete(SLICE);
+  await objects.delete(ENDPOINTS);
   try {
     await until(
       async () => (await tryMistake(lab)).code === 201,
@@ -289,7 +330,7 @@ async function missWebhook(lab: KubernetesLab): Promise<void> {
     // Nobody loses an address by it.
     deepStrictEqual(await objects.addresses("web"), ["198.51.100.7"]);
   } finally {
-    await createSlice(lab);
+    await createEndpoints(lab);
   }
   await untilAsked(lab);
   // What got past it can be mended, and what does not touch it be edited.
@@ -485,7 +526,7 @@ async function exposeWebhook(lab: KubernetesLab): Promise<void> {
       ports: [{ name: "webhook", port: 443, targetPort: WEBHOOK_PORT_DEFAULT }],
     },
   });
-  await createSlice(lab);
+  await createEndpoints(lab);
   await lab.objects.create(
     CONFIGURATION.slice(0, CONFIGURATION.lastIndexOf("/")),
     webhookConfiguration(),
@@ -493,7 +534,18 @@ async function exposeWebhook(lab: KubernetesLab): Promise<void> {
 }
 
 /** The agents as the Service's endpoints: what its selector finds where there are kubelets. */
-async function createSlice(lab: KubernetesLab): Promise<void> {
+async function createEndpoints(lab: KubernetesLab): Promise<void> {
+  const addresses = lab.nodes.map(({ host }) => host.managementIp ?? "");
+  // An older API server dials by these.
+  await lab.objects.create(ENDPOINTS.slice(0, ENDPOINTS.lastIndexOf("/")), {
+    apiVersion: "v1",
+    kind: "Endpoints",
+    metadata: { name: WEBHOOK_NAME },
+    subsets: [{
+      addresses: addresses.map((ip) => ({ ip })),
+      ports: [{ name: "webhook", port: WEBHOOK_PORT_DEFAULT, protocol: "TCP" }],
+    }],
+  });
   await lab.objects.create(SLICE.slice(0, SLICE.lastIndexOf("/")), {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
@@ -502,8 +554,8 @@ async function createSlice(lab: KubernetesLab): Promise<void> {
       labels: { "kubernetes.io/service-name": WEBHOOK_NAME },
     },
     addressType: "IPv4",
-    endpoints: lab.nodes.map(({ host }) => ({
-      addresses: [host.managementIp ?? ""],
+    endpoints: addresses.map((address) => ({
+      addresses: [address],
       conditions: { ready: true },
     })),
     ports: [{ name: "webhook", port: WEBHOOK_PORT_DEFAULT, protocol: "TCP" }],
@@ -567,6 +619,8 @@ const COLLECTION = `/apis/${API_GROUP_VERSION}`;
 const SERVICES = `/api/v1/namespaces/${NAMESPACE_DEFAULT}/services`;
 const SECRET =
   `/api/v1/namespaces/${NAMESPACE_DEFAULT}/secrets/${ADMISSION_SECRET_NAME}`;
+const ENDPOINTS =
+  `/api/v1/namespaces/${NAMESPACE_DEFAULT}/endpoints/${WEBHOOK_NAME}`;
 const SLICE =
   `/apis/discovery.k8s.io/v1/namespaces/${NAMESPACE_DEFAULT}/endpointslices/${WEBHOOK_NAME}`;
 const CONFIGURATION =

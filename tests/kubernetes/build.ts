@@ -1,6 +1,7 @@
 /**
  * The Kubernetes programs the tests run on, built from their Go modules: see
- * `tests/support/go_programs.ts`.
+ * `tests/support/go_programs.ts`. The newest version is that of `go.mod` beside
+ * this file; older ones are in `versions`.
  *
  * @module
  */
@@ -22,6 +23,16 @@ export interface KubernetesBinaries {
   readonly proxy: string;
   /** `kubectl`. */
   readonly kubectl: string;
+  /** Their version: 25 of 1.25. */
+  readonly minor: number;
+}
+
+/** Environment variable that chooses a folder of `versions`. */
+export const VERSION_VARIABLE = "FOGHORN_KUBERNETES_VERSION";
+
+/** The versions beside the newest one that can be built. */
+export function olderVersions(): readonly string[] {
+  return [...Deno.readDirSync(VERSIONS)].map(({ name }) => name).sort();
 }
 
 /**
@@ -35,7 +46,7 @@ export interface KubernetesBinaries {
 export async function kubernetesBinaries(
   print: (line: string) => void = printError,
 ): Promise<KubernetesBinaries> {
-  return binariesOf(await goPrograms(SPEC, print));
+  return binariesOf(await goPrograms(spec(), print));
 }
 
 /**
@@ -46,7 +57,7 @@ export async function kubernetesBinaries(
 export async function builtKubernetesBinaries(): Promise<
   KubernetesBinaries | undefined
 > {
-  const folder = await builtGoPrograms(SPEC);
+  const folder = await builtGoPrograms(spec());
   return folder === undefined ? undefined : binariesOf(folder);
 }
 
@@ -56,7 +67,14 @@ function binariesOf(folder: string): KubernetesBinaries {
     controllerManager: `${folder}/kube-controller-manager`,
     proxy: `${folder}/kube-proxy`,
     kubectl: `${folder}/kubectl`,
+    minor: minorOf(Deno.readTextFileSync(new URL("go.mod", spec().folder))),
   };
+}
+
+function minorOf(goMod: string): number {
+  const [, minor] = /^require k8s\.io\/kubernetes v1\.(\d+)\./m.exec(goMod) ??
+    [];
+  return Number(minor);
 }
 
 // Modules do not know their own version; without it /version answers v0.0.0.
@@ -67,24 +85,36 @@ function versionStamps(version: string): string {
     `gitMajor=${major}`,
     `gitMinor=${minor}`,
   ];
-  return stamps.map((stamp) => `-X k8s.io/component-base/version.${stamp}`)
-    .join(" ");
+  // Before 1.28 /version is told by another package than --version.
+  const packages = Number(minor) < 28
+    ? ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"]
+    : ["k8s.io/component-base/version"];
+  return packages.flatMap((name) =>
+    stamps.map((stamp) => `-X ${name}.${stamp}`)
+  ).join(" ");
 }
 
-const SPEC: GoProgramsSpec = {
-  title: "Kubernetes",
-  cacheName: "kubernetes",
-  folder: new URL("./", import.meta.url),
-  module: "k8s.io/kubernetes",
-  packages: [
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-proxy",
-    "kubectl",
-  ].map((name) => `k8s.io/kubernetes/cmd/${name}`),
-  stamps: versionStamps,
-  takes: "10–20 min",
-};
+function spec(): GoProgramsSpec {
+  const version = Deno.env.get(VERSION_VARIABLE);
+  return {
+    title: "Kubernetes",
+    cacheName: "kubernetes",
+    folder: version === undefined
+      ? new URL("./", import.meta.url)
+      : new URL(`${version}/`, VERSIONS),
+    module: "k8s.io/kubernetes",
+    packages: [
+      "kube-apiserver",
+      "kube-controller-manager",
+      "kube-proxy",
+      "kubectl",
+    ].map((name) => `k8s.io/kubernetes/cmd/${name}`),
+    stamps: versionStamps,
+    takes: "10–20 min",
+  };
+}
+
+const VERSIONS = new URL("versions/", import.meta.url);
 
 function printError(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));

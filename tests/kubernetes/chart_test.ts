@@ -80,6 +80,26 @@ testNeeding(
 
 testNeeding(
   HELM_NEEDS,
+  "metrics over TLS are the same by the chart and by foghorn manifests",
+  async () => {
+    const options = [
+      ...["--set", "speaker.secureMetrics=true"],
+      ...["--set", "speaker.monitorEnable=true"],
+      ...["--set", "networkPolicy.enable=true"],
+    ];
+    deepStrictEqual(
+      byName([...await template(options), ...await definitions()]),
+      byName([
+        ...printed(false, true).slice(1),
+        plain(podMonitor(NAMESPACE_DEFAULT, true)),
+        plain(networkPolicy(NAMESPACE_DEFAULT, true)),
+      ]),
+    );
+  },
+);
+
+testNeeding(
+  HELM_NEEDS,
   "speaker.enable=false leaves the controller only, without a capability",
   async () => {
     const objects = await template(["--set", "speaker.enable=false"]);
@@ -200,6 +220,27 @@ testNeeding(
 
 testNeeding(
   KUBECTL_NEEDS,
+  "the component secure-metrics gives what foghorn manifests prints",
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await run(["cp", "-r", KUSTOMIZE, `${folder}/parts`]);
+      await Deno.writeTextFile(
+        `${folder}/kustomization.yaml`,
+        "resources: [parts/base]\ncomponents: [parts/secure-metrics]\n",
+      );
+      deepStrictEqual(
+        byName(await kustomize(folder)),
+        byName(printed(false, true)),
+      );
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+testNeeding(
+  KUBECTL_NEEDS,
   "an overlay adds what is opt-in, and moves everything to its namespace",
   async () => {
     const folder = await Deno.makeTempDir();
@@ -224,11 +265,15 @@ testNeeding(
 );
 
 /** What `foghorn manifests` prints; the Namespace first. */
-function printed(sysNice: boolean): readonly JsonObject[] {
+function printed(
+  sysNice: boolean,
+  secureMetrics: boolean = false,
+): readonly JsonObject[] {
   return installDocuments({
     namespace: NAMESPACE_DEFAULT,
     image: imageOf(VERSION),
     sysNice,
+    secureMetrics,
   }).map(plain);
 }
 

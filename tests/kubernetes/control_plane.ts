@@ -22,6 +22,8 @@ import {
 
 /** Paths of the programs. */
 export interface ControlPlaneBinaries {
+  /** Their version: 25 of 1.25. */
+  readonly minor: number;
   readonly apiserver: string;
   readonly controllerManager: string;
 }
@@ -36,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly address?: string;
   /** Further flags of the API server. */
   readonly apiserverFlags?: readonly string[];
+  /** Controllers besides those that every test needs, such as `daemonset-controller`. */
+  readonly controllers?: readonly string[];
 }
 
 /** A copy of etcd's data. */
@@ -271,7 +275,7 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   async #startControllerManager(): Promise<void> {
-    const { folder, binaries } = this.#options;
+    const { folder, binaries, controllers = [] } = this.#options;
     const kubeconfig = `${folder}/controller-manager.kubeconfig`;
     const { controllerManager, ca, serviceAccount } = this.pki;
     await Deno.writeTextFile(kubeconfig, this.kubeconfig(controllerManager));
@@ -284,7 +288,12 @@ export class ControlPlane implements AsyncDisposable {
       // With its own user it lacks most rights; these have their bootstrap roles.
       "--use-service-account-credentials=true",
       `--bind-address=${LOOPBACK}`,
-      `--controllers=${CONTROLLERS.join(",")}`,
+      `--controllers=${
+        [
+          ...(binaries.minor < 28 ? OLD_CONTROLLERS : CONTROLLERS),
+          ...controllers,
+        ].join(",")
+      }`,
       // Half a second otherwise, which would be booked on the load balancer.
       "--endpointslice-updates-batch-period=0",
       "--endpoint-updates-batch-period=0",
@@ -435,6 +444,19 @@ const CONTROLLERS: readonly string[] = [
   "root-ca-certificate-publisher-controller",
   "clusterrole-aggregation-controller",
   "pod-garbage-collector-controller",
+];
+
+// The same under their names before 1.28.
+const OLD_CONTROLLERS: readonly string[] = [
+  "endpoint",
+  "endpointslice",
+  "namespace",
+  "garbagecollector",
+  "serviceaccount",
+  "serviceaccount-token",
+  "root-ca-cert-publisher",
+  "clusterrole-aggregation",
+  "podgc",
 ];
 
 // Who asked what, once per request.

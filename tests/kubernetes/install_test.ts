@@ -8,6 +8,7 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import {
+  BGP_FINALIZER,
   CLEANUP_FINALIZER,
   FOGHORN_NAME,
   NAMESPACE_DEFAULT,
@@ -70,6 +71,19 @@ testWithKubernetes(
       );
       await ends(agent);
     });
+    await step(
+      "with OpenELB's finalizers on a BgpConf and a BgpPeer it ends",
+      async () => {
+        await apply(stage);
+        const agent = await stage.startAgent();
+        await leaveBgpObjects(stage);
+        for (const path of HELD) {
+          await stage.until(`${path} is held`, () => isHeld(stage, path));
+        }
+        await isDeleted(stage);
+        await ends(agent);
+      },
+    );
     await step(
       "foghorn uninstall leaves nothing of ours",
       () => isUninstalled(stage),
@@ -206,6 +220,23 @@ async function isDeleted(stage: InstallStage): Promise<void> {
   }
 }
 
+/** As OpenELB's speakers leave them. */
+async function leaveBgpObjects(stage: InstallStage): Promise<void> {
+  const metadata = { finalizers: [BGP_FINALIZER] };
+  await stage.plane.admin.must("POST", BGP_CONFS, {
+    apiVersion: "network.kubesphere.io/v1alpha2",
+    kind: "BgpConf",
+    metadata: { ...metadata, name: "default" },
+    spec: { as: 64_512, listenPort: 17_900, routerId: "198.51.100.11" },
+  });
+  await stage.plane.admin.must("POST", BGP_PEERS, {
+    apiVersion: "network.kubesphere.io/v1alpha2",
+    kind: "BgpPeer",
+    metadata: { ...metadata, name: "router" },
+    spec: { conf: { neighborAddress: "198.51.100.1", peerAs: 64_513 } },
+  });
+}
+
 async function isHeld(stage: InstallStage, path: string): Promise<boolean> {
   const object = await stage.plane.admin.must("GET", path);
   return arrayAt(object, "metadata", "finalizers").includes(CLEANUP_FINALIZER);
@@ -279,6 +310,8 @@ const HELD = [
   `${RBAC}/clusterroles/${FOGHORN_NAME}`,
   `${RBAC}/clusterrolebindings/${FOGHORN_NAME}`,
 ];
+const BGP_CONFS = "/apis/network.kubesphere.io/v1alpha2/bgpconfs";
+const BGP_PEERS = "/apis/network.kubesphere.io/v1alpha2/bgppeers";
 const DAEMON_SET =
   `/apis/apps/v1/namespaces/${NAMESPACE_DEFAULT}/daemonsets/${FOGHORN_NAME}`;
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";

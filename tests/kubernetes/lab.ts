@@ -42,7 +42,12 @@ import { rankedNodes } from "../support/ranked_nodes.ts";
 import { until } from "../support/waiting.ts";
 import type { KubernetesBinaries } from "./build.ts";
 import { ControlPlane } from "./control_plane.ts";
-import { FORWARDING, KubeNode, type ProxyMode } from "./node.ts";
+import {
+  type ForeignAgent,
+  FORWARDING,
+  KubeNode,
+  type ProxyMode,
+} from "./node.ts";
 import { eipPath, EIPS, KubeObjects, PODS, servicePath } from "./objects.ts";
 
 /** What lab to build. */
@@ -53,10 +58,16 @@ export interface KubernetesLabOptions {
   readonly program: LabProgram;
   /** How kube-proxy forwards, node by node, `n1` first: so many nodes there are. */
   readonly proxyModes: readonly ProxyMode[];
-  /** Whether our kinds exist; yes when absent. */
-  readonly kinds?: boolean;
+  /** Whether our kinds exist, or as what they were defined; as they are now when absent. */
+  readonly kinds?: boolean | readonly unknown[];
   /** How many nodes have an agent, `n1` first; all when absent. */
   readonly agents?: number;
+  /** What is run as the agent; ours when absent. */
+  readonly foreign?: ForeignAgent;
+  /** Whether the agents' rights and tokens exist; yes when absent. Without them whoever tests installs them. */
+  readonly rights?: boolean;
+  /** Controllers besides those that every test needs. */
+  readonly controllers?: readonly string[];
 }
 
 /** A Service with its addresses, each from an Eip of its own. */
@@ -107,7 +118,7 @@ export class KubernetesLab implements AsyncDisposable {
    * @param options What to build.
    */
   static async build(options: KubernetesLabOptions): Promise<KubernetesLab> {
-    const { binaries, program, proxyModes } = options;
+    const { binaries, program, proxyModes, foreign } = options;
     await Deno.mkdir(LAB_FOLDER, { recursive: true });
     await buildSegments();
     const [router, client, ...hosts] = await Promise.all([
@@ -122,6 +133,7 @@ export class KubernetesLab implements AsyncDisposable {
       binaries,
       folder: `${LAB_FOLDER}/control-plane`,
       address: MANAGEMENT_HOST,
+      controllers: options.controllers ?? [],
     });
     const proxyKubeconfig = `${LAB_FOLDER}/kube-proxy.kubeconfig`;
     await Deno.writeTextFile(
@@ -133,8 +145,12 @@ export class KubernetesLab implements AsyncDisposable {
         ...{ program, hosts, proxyKubeconfig, vips: [], agentFlags: [] },
         folder: LAB_FOLDER,
         gateway: router,
-        proxy: binaries.proxy,
-        proxyMode: proxyModes[i] ?? "iptables",
+        binaries,
+        // Before 1.29 there is no other.
+        proxyMode: binaries.minor < 29
+          ? "iptables"
+          : proxyModes[i] ?? "iptables",
+        ...(foreign === undefined ? {} : { foreign }),
       })
     );
     const clients = [client, far].map((host) => LabClient.start(host, program));
@@ -147,7 +163,8 @@ export class KubernetesLab implements AsyncDisposable {
       agents: options.agents ?? nodes.length,
     });
     try {
-      await lab.#prepare(options.kinds ?? true);
+      const { kinds = true, rights = true } = options;
+      await lab.#prepare({ kinds, rights });
     } catch (error) {
       await lab[Symbol.asyncDispose]();
       throw error;
@@ -175,6 +192,20 @@ export class KubernetesLab implements AsyncDisposable {
   /** File with the token of a node's agent. */
   tokenFile(node: KubeNode): string {
     return `${LAB_FOLDER}/${node.name}.token`;
+  }
+
+  /** Writes the token of a ServiceAccount of the agents' namespace where a node's agent looks for it. */
+  async giveToken(node: KubeNode, account: string): Promise<void> {
+    const token = await this.plane.serviceAccountToken(
+      NAMESPACE_DEFAULT,
+      account,
+    );
+    const file = this.tokenFile(node);
+    await Deno.writeTextFile(file, token);
+    await Deno.writeTextFile(
+      node.kubeconfigFile,
+      this.plane.kubeconfigForFile(file),
+    );
   }
 
   /** Starts the agents that do not run, and waits until all are ready. */
@@ -315,31 +346,23 @@ export class KubernetesLab implements AsyncDisposable {
     await Deno.remove(LAB_FOLDER, { recursive: true });
   }
 
-  async #prepare(kinds: boolean): Promise<void> {
+  async #prepare({ kinds, rights }: {
+    readonly kinds: boolean | readonly unknown[];
+    readonly rights: boolean;
+  }): Promise<void> {
     await this.objects.createProxyPermissions();
-    await this.objects.createPermissions();
+    if (rights) await this.objects.createPermissions();
     await Promise.all([
-      ...(kinds ? [this.objects.createKinds()] : []),
+      ...(kinds === false
+        ? []
+        : [this.objects.createKinds(kinds === true ? undefined : kinds)]),
       ...this.nodes.map(async (node) => {
         await this.objects.createNode(node.host);
-        await this.#giveToken(node);
+        if (rights) await this.giveToken(node, AGENT_ACCOUNT);
         await node.boot();
       }),
     ]);
     await Promise.all(this.nodes.map((node) => node.proxyReady()));
-  }
-
-  async #giveToken(node: KubeNode): Promise<void> {
-    const token = await this.plane.serviceAccountToken(
-      NAMESPACE_DEFAULT,
-      AGENT_ACCOUNT,
-    );
-    const file = this.tokenFile(node);
-    await Deno.writeTextFile(file, token);
-    await Deno.writeTextFile(
-      node.kubeconfigFile,
-      this.plane.kubeconfigForFile(file),
-    );
   }
 
   async #repair(node: KubeNode): Promise<void> {

@@ -13,15 +13,29 @@ import { httpGet } from "@/lab/http_get.ts";
 import { type LabHost, setSysctl } from "@/lab/network.ts";
 import { LabNode, type NodeSetup } from "@/lab/node.ts";
 import { LabProcess } from "@/lab/process.ts";
+import type { LabProgram } from "@/lab/program.ts";
 import { until } from "../support/waiting.ts";
+import type { KubernetesBinaries } from "./build.ts";
 
 /** How kube-proxy forwards. */
 export type ProxyMode = "iptables" | "nftables";
 
+/** Another program that answers for addresses, in place of our agent. */
+export interface ForeignAgent {
+  /**
+   * What is run on a node.
+   *
+   * @param host The node.
+   */
+  readonly command: (host: LabHost) => readonly string[];
+  /** A line that it prints once it works. */
+  readonly readyLine: RegExp;
+}
+
 /** What a node is made of. */
 export interface KubeNodeSetup extends NodeSetup {
-  /** The program. */
-  readonly proxy: string;
+  /** Kubernetes's programs. */
+  readonly binaries: KubernetesBinaries;
   /** How kube-proxy forwards here. */
   readonly proxyMode: ProxyMode;
   /** File with the configuration of kube-proxy's client. */
@@ -30,6 +44,8 @@ export interface KubeNodeSetup extends NodeSetup {
   readonly gateway: LabHost;
   /** All nodes, by number from 1. */
   readonly hosts: readonly LabHost[];
+  /** What is run as the agent; ours when absent. */
+  readonly foreign?: ForeignAgent;
 }
 
 /** A node. */
@@ -121,6 +137,18 @@ export class KubeNode extends LabNode {
     for (const addresses of all) await this.removePod(addresses);
   }
 
+  /** Waits until its agent works. */
+  override async waitReady(
+    timeoutMs: number = AGENT_START_MS_MAX,
+  ): Promise<void> {
+    const { foreign } = this.#setup;
+    if (foreign === undefined) await super.waitReady(timeoutMs);
+    else {
+      const isReady = (line: string): boolean => foreign.readyLine.test(line);
+      await this.agent?.line(isReady, { timeoutMs });
+    }
+  }
+
   /** Takes the power away: no frame gets out any more, then everything on it is gone. */
   override async powerOff(): Promise<void> {
     await super.powerOff();
@@ -142,10 +170,23 @@ export class KubeNode extends LabNode {
     await Promise.all([super.close(), this.#proxy?.stop("SIGKILL")]);
   }
 
+  /** What is run as its agent. */
+  protected override agentCommand(
+    flags: readonly string[],
+    program: LabProgram,
+  ): readonly string[] {
+    return this.#setup.foreign?.command(this.host) ??
+      super.agentCommand(flags, program);
+  }
+
   #startProxy(): void {
-    const { proxy, proxyMode, proxyKubeconfig, folder } = this.#setup;
+    const { binaries, proxyMode, proxyKubeconfig, folder } = this.#setup;
+    // Older ones leave these settings alone by themselves.
+    const udp = binaries.minor < 29
+      ? []
+      : ["udp-timeout", "udp-timeout-stream"];
     this.#proxy = new LabProcess(this.name, [
-      proxy,
+      binaries.proxy,
       `--kubeconfig=${proxyKubeconfig}`,
       `--hostname-override=${this.name}`,
       `--proxy-mode=${proxyMode}`,
@@ -157,9 +198,7 @@ export class KubeNode extends LabNode {
       ...["tcp-timeout-established", "tcp-timeout-close-wait"].map((name) =>
         `--conntrack-${name}=0s`
       ),
-      ...["udp-timeout", "udp-timeout-stream"].map((name) =>
-        `--conntrack-${name}=0s`
-      ),
+      ...udp.map((name) => `--conntrack-${name}=0s`),
       `--healthz-bind-address=0.0.0.0:${PROXY_HEALTH_PORT}`,
       "--metrics-bind-address=127.0.0.1:10249",
     ], {
@@ -214,4 +253,5 @@ function addressLine(address: string): string {
 
 const PROXY_HEALTH_PORT = 10_256;
 const ASK_MS_MAX = 2000;
+const AGENT_START_MS_MAX = 30_000;
 const PROXY_START_MS_MAX = 60_000;

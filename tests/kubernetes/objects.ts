@@ -120,10 +120,16 @@ export class KubeObjects {
     });
   }
 
-  /** Creates our three kinds, and waits until Eips can be made. */
-  async createKinds(): Promise<void> {
+  /**
+   * Creates our three kinds, and waits until Eips can be made.
+   *
+   * @param documents Their definitions; those of now when absent.
+   */
+  async createKinds(
+    documents: readonly unknown[] = crdDocuments(),
+  ): Promise<void> {
     await Promise.all(
-      crdDocuments().map((document) =>
+      documents.map((document) =>
         this.create(CRDS, objectOf(document as Json))
       ),
     );

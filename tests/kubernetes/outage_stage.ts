@@ -92,13 +92,15 @@ export class OutageStage implements AsyncDisposable {
    *
    * @param binaries Kubernetes's programs.
    * @param program How agents are started.
+   * @param kinds Definitions of our kinds; those of now when absent.
    */
   static async build(
     binaries: KubernetesBinaries,
     program: LabProgram,
+    kinds: readonly unknown[] | true = true,
   ): Promise<OutageStage> {
     const lab = await KubernetesLab.build({
-      ...{ binaries, program, agents: 3 },
+      ...{ binaries, program, kinds, agents: 3 },
       proxyModes: ["iptables", "nftables", "iptables", "iptables"],
     });
     try {
@@ -156,12 +158,8 @@ export class OutageStage implements AsyncDisposable {
   }
 
   /** Begins to ask over HTTP, and waits for the first answer. */
-  async ask(): Promise<RequestStream> {
-    // A second later the kernel sends what was lost again: that is too late.
-    const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
-    const stream = await this.lab.client.stream(this.vip, how);
-    await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
-    return stream;
+  ask(): Promise<RequestStream> {
+    return askOverHttp(this.lab, this.vip);
   }
 
   /**
@@ -191,7 +189,7 @@ export class OutageStage implements AsyncDisposable {
       );
       return {
         ...{ owners, took },
-        ...this.#seen(
+        ...seenBy(
           samples,
           claims,
           fault.forwards ? owners.owner : undefined,
@@ -224,7 +222,7 @@ export class OutageStage implements AsyncDisposable {
       await pass(AFTER_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(this.vip);
-      const seen = this.#seen(samples, claims, owners.owner);
+      const seen = seenBy(samples, claims, owners.owner);
       return { owners, took, ...seen, ...NONE };
     } finally {
       stop();
@@ -270,28 +268,6 @@ export class OutageStage implements AsyncDisposable {
     await this.lab[Symbol.asyncDispose]();
   }
 
-  /** What both clients saw, of an owner that goes on forwarding, or of one that does not. */
-  #seen(
-    samples: readonly Sample[],
-    claims: readonly Claim[],
-    forwarding: KubeNode | undefined,
-  ): Pick<Round, "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"> {
-    const moved = forwarding &&
-      claims.find(({ mac }) => mac !== forwarding.host.mac);
-    const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
-    const failed = samples.filter(({ status }) => status !== 200);
-    const isCut = ({ sentMs, tookMs }: Sample): boolean =>
-      sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
-      sentMs + tookMs > movedMs - READ_MS_MAX;
-    return {
-      warmMs: outageOf(samples)?.durationMs ?? Infinity,
-      lost: failed.filter((sample) => !isCut(sample)),
-      cut: failed.filter(isCut),
-      coldMs: longestSilenceMs(claims),
-      doubleMs: longestDoubleMs(claims),
-    };
-  }
-
   /** Waits until somebody else answers. */
   async #taken(
     { owner, next }: Owners,
@@ -317,13 +293,86 @@ export class OutageStage implements AsyncDisposable {
   }
 }
 
-/** Waits for the answer to a request that is not sent yet. */
-async function answeredAgain(stream: RequestStream): Promise<void> {
+/** What clients saw of an address meanwhile. */
+export type Seen = Pick<
+  Round,
+  "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"
+>;
+
+/**
+ * What both clients saw, of an owner that goes on forwarding, or of one that
+ * does not.
+ *
+ * @param samples What the one that knows the address saw.
+ * @param claims What the one that asks anew saw.
+ * @param forwarding The owner; undefined when it does not go on.
+ */
+export function seenBy(
+  samples: readonly Sample[],
+  claims: readonly Claim[],
+  forwarding: KubeNode | undefined,
+): Seen {
+  const moves = forwarding === undefined ? [] : movesOf(claims);
+  const failed = samples.filter(({ status }) => status !== 200);
+  const isCut = (sample: Sample): boolean =>
+    moves.some((movedMs) => wasUnderWay(sample, movedMs));
+  return {
+    warmMs: outageOf(samples)?.durationMs ?? Infinity,
+    lost: failed.filter((sample) => !isCut(sample)),
+    cut: failed.filter(isCut),
+    coldMs: longestSilenceMs(claims),
+    doubleMs: longestDoubleMs(claims),
+  };
+}
+
+/** When an owner was first heard in place of another, also one that takes its address back of itself; in milliseconds since 1970. */
+function movesOf(claims: readonly Claim[]): readonly number[] {
+  return claims.flatMap(({ mac, atMs }, i) =>
+    i > 0 && claims[i - 1]?.mac !== mac ? [performance.timeOrigin + atMs] : []
+  );
+}
+
+/**
+ * Whether a request was under way when an address moved.
+ *
+ * @param sample The request.
+ * @param movedMs When the next owner was first heard, in milliseconds since 1970.
+ */
+export function wasUnderWay(
+  { sentMs, tookMs }: Sample,
+  movedMs: number,
+): boolean {
+  return sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
+    sentMs + tookMs > movedMs - READ_MS_MAX;
+}
+
+/**
+ * Waits for the answer to a request that is not sent yet.
+ *
+ * @param stream Who asks.
+ * @param timeoutMs How long; longer than any fail-over of ours when absent.
+ */
+export async function answeredAgain(
+  stream: RequestStream,
+  timeoutMs: number = TAKEN_MS_MAX,
+): Promise<void> {
   const nowMs = performance.timeOrigin + performance.now();
   await stream.until(
     ({ sentMs, status }) => sentMs > nowMs && status === 200,
-    TAKEN_MS_MAX,
+    timeoutMs,
   );
+}
+
+/** Begins to ask over HTTP, and waits for the first answer. */
+export async function askOverHttp(
+  lab: KubernetesLab,
+  vip: string,
+): Promise<RequestStream> {
+  // A second later the kernel sends what was lost again: that is too late.
+  const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
+  const stream = await lab.client.stream(vip, how);
+  await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
+  return stream;
 }
 
 /** Something done on purpose that makes an address move, or may not. */
@@ -350,7 +399,8 @@ export const VIP = "192.168.0.91";
 export const POD_NODE = "n4";
 
 const NONE = { returned: 0, returnedMs: 0 } as const;
-const ASK_INTERVAL_MS = 10;
+/** From one request to the next, of both clients. */
+export const ASK_INTERVAL_MS = 10;
 const BEFORE_MS = 200;
 const AFTER_MS = 400;
 /** How long a node that is back is watched; it has settled after 400 ms. */

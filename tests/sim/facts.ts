@@ -64,6 +64,8 @@ export interface EipFacts extends Identity {
   readonly isOpen: boolean;
   /** Whether Services that name no pool take from it. */
   readonly isDefault: boolean;
+  /** The nodes that it does not let answer. */
+  readonly leftOut: readonly string[];
   /** Address to Services, by its status. */
   readonly used: ReadonlyMap<string, string>;
 }
@@ -152,6 +154,9 @@ export const eipFacts: (raw: JsonObject) => EipFacts = remembered((raw) => {
     last: ipNumber(last),
     isOpen: objectAt(raw, "spec")["disable"] !== true && !isDeleting(raw),
     isDefault: annotations[DEFAULT] === "true",
+    leftOut: arrayAt(raw, "spec", "nodeSelector", "matchExpressions")
+      .flatMap((one) => isObject(one) ? arrayAt(one, "values") : [])
+      .map((node) => `${node}`),
     used: new Map(
       Object.entries(objectAt(raw, "status", "used")).map(([ip, who]) => [
         ip,

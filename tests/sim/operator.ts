@@ -418,7 +418,27 @@ export class Operator {
       name: pool.name,
       address: rangeOf(pool),
       isDefault: pool.isDefault,
+      spec: this.#selection(),
     });
+  }
+
+  /** The same for all pools: the referee need not know from which one an address is. */
+  #selection(): JsonObject {
+    const { choice } = this.#plan;
+    if (choice === undefined) return {};
+    const host = (at: number, operator: string): JsonObject => ({
+      matchExpressions: [{
+        key: "kubernetes.io/hostname",
+        operator,
+        values: [this.#cluster.nodes[at]?.name ?? ""],
+      }],
+    });
+    return {
+      nodeSelector: host(choice.leftOut, "NotIn"),
+      preferredNodes: [
+        { weight: 50, preference: host(choice.preferred, "In") },
+      ],
+    };
   }
 
   #patchEip(name: string, patch: JsonObject): void {

@@ -42,6 +42,10 @@ export interface SwarmPlan {
   readonly isNarrow: boolean;
   /** Addresses per Service in the pools; below 1 some have to wait. */
   readonly roominess: number;
+  /** Which node no pool selects, and which one all prefer; undefined: none. */
+  readonly choice:
+    | { readonly leftOut: number; readonly preferred: number }
+    | undefined;
   readonly isolateMsMax: number;
   readonly isExact: boolean;
   /** Whether the network drops what agents send to each other; Leases are what is left then. */
@@ -58,6 +62,7 @@ export function drawPlan(seed: number, wishes: SwarmWishes = {}): SwarmPlan {
   return {
     seed,
     nodes,
+    choice: drawChoice(seed, nodes),
     services: wishes.services ?? size.services,
     faults: FAULTS_MIN + random.int(6),
     faultKinds: drawSome(random, FAULT_KINDS, 4),
@@ -89,6 +94,14 @@ export function drawPlan(seed: number, wishes: SwarmWishes = {}): SwarmPlan {
       FAULTS_SPARSE_END_MS,
     ]),
   };
+}
+
+/** By chance of its own, so that the other seeds are what they were. */
+function drawChoice(seed: number, nodes: number): SwarmPlan["choice"] {
+  const random = new Random(seed * 41 + 7);
+  if (nodes < CHOICE_NODES_MIN || random.next() >= CHOICE_SHARE) return;
+  const leftOut = random.int(nodes);
+  return { leftOut, preferred: (leftOut + 1 + random.int(nodes - 1)) % nodes };
 }
 
 function drawSize(
@@ -136,6 +149,9 @@ export const FAULTS_RUSH_END_MS = 170_000;
 /** When they are otherwise: with time for what takes minutes to settle. */
 const FAULTS_SPARSE_END_MS = 420_000;
 const MANY_NODES = 12;
+/** Of three nodes, two are left. */
+const CHOICE_NODES_MIN = 3;
+const CHOICE_SHARE = 0.25;
 /** Of more, what they say to each other takes longer to simulate than it is worth: `link/` does that. */
 const UNFILTERED_NODES_MAX = 6;
 /** Of all others so many go without what agents say to each other. */

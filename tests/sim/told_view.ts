@@ -164,6 +164,9 @@ export class ToldView {
   /** The nodes that may answer for an address, whether or not their Leases are live. */
   candidates(ip: string): readonly string[] {
     const able = new Set<string>();
+    const leftOut = new Set(
+      [...this.#eips.values()].flatMap((eip) => eip.leftOut),
+    );
     for (const key of this.#byIp.get(ip) ?? []) {
       const service = this.#services.get(key);
       if (service === undefined) continue;
@@ -174,6 +177,7 @@ export class ToldView {
       if (places.size === 0) continue;
       for (const [node, { lease }] of this.#fellows) {
         if (!lease.isLinkUp || !this.#isFit(node)) continue;
+        if (leftOut.has(node)) continue;
         if (!service.isLocal || places.has(node)) able.add(node);
       }
     }

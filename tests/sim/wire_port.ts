@@ -154,6 +154,14 @@ class SimPacketLink implements PacketLink {
     return this.hasFrames;
   }
 
+  setEchoFilters(): boolean {
+    return true;
+  }
+
+  receiveEchoes(): readonly Uint8Array[] {
+    return [];
+  }
+
   receiveFellows(): readonly Uint8Array[] {
     const taken = this.#fellows;
     this.#fellows = [];

@@ -169,4 +169,10 @@ const LAB_FOLDERS: readonly LabFolder[] = [
     // It builds Kubernetes first, where that was never done.
     onRequest: true,
   },
+  {
+    name: "shipped",
+    what: "image, archive and unit, as a node runs them",
+    // They are built before, by `deno task image` and `deno task bundle`.
+    onRequest: true,
+  },
 ];

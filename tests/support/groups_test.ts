@@ -8,6 +8,7 @@ const PATHS = [
   "tests/e2e/demo_test.ts",
   "tests/kubernetes/faults_test.ts",
   "tests/novel/novel_test.ts",
+  "tests/shipped/image_test.ts",
   "tests/tidy/layers_test.ts",
   "tools/entry_points_test.ts",
 ];
@@ -25,15 +26,16 @@ Deno.test("groupsOf() leaves no folder with tests out", () => {
       ["tidy", ["tests/tidy"]],
       ["e2e.demo", ["tests/e2e/demo_test.ts"]],
       ["kubernetes.faults", ["tests/kubernetes/faults_test.ts"]],
+      ["shipped.image", ["tests/shipped/image_test.ts"]],
     ],
   );
 });
 
-Deno.test("groupsOf() leaves to be asked for what builds Kubernetes first", () => {
+Deno.test("groupsOf() leaves to be asked for what wants something built first", () => {
   deepStrictEqual(
     groupsOf(PATHS, []).filter(({ onRequest }) => onRequest)
       .map(({ name, lab }) => [name, lab]),
-    [["kubernetes.faults", true]],
+    [["kubernetes.faults", true], ["shipped.image", true]],
   );
 });
 

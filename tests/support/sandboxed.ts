@@ -15,6 +15,7 @@ import {
   isSandboxed,
   LabCluster,
   type LabClusterOptions,
+  type LabProgram,
   programOf,
   runSandboxed,
 } from "@/lab/mod.ts";
@@ -50,14 +51,34 @@ export function testSandboxed(
  * Builds a lab.
  *
  * @param options What to build.
- * @param main What its agents run: the sources when absent, or a bundle.
+ * @param program What its hosts run; {@linkcode programUnderTest} when absent.
  */
 export function buildLab(
   options: Omit<LabClusterOptions, "program">,
-  main: string = MAIN,
+  program: LabProgram = programUnderTest(),
 ): Promise<LabCluster> {
-  return LabCluster.build({ ...options, program: programOf(main) });
+  return LabCluster.build({ ...options, program });
 }
+
+/**
+ * What end-to-end tests run: the sources, or what `FOGHORN_PROGRAM` names, such
+ * as the launcher of an unpacked archive:
+ *
+ * ```text
+ * FOGHORN_PROGRAM=/opt/foghorn/foghorn deno task test e2e.layer2
+ * ```
+ */
+export function programUnderTest(): LabProgram {
+  const path = Deno.env.get(PROGRAM_VARIABLE);
+  return path === undefined ? programOf(MAIN) : launchedBy(path);
+}
+
+/** A program that is one file, which knows by itself what it is allowed. */
+export function launchedBy(path: string): LabProgram {
+  return { agent: [path], helper: [path], builder: [path] };
+}
+
+const PROGRAM_VARIABLE = "FOGHORN_PROGRAM";
 
 /** The main module of the sources. */
 export const MAIN: string = new URL("../../main.ts", import.meta.url).href;

@@ -8,12 +8,18 @@ import { strictEqual } from "node:assert/strict";
 import { DROP_REASONS } from "@/layer2/drop_reason.ts";
 import { NEWS_KINDS } from "@/node/watches.ts";
 import { type MetricDeclaration, METRICS } from "@/obs/metrics.ts";
+import { OPENELB_METRICS } from "@/obs/openelb_metrics.ts";
 import { nothingFound, ROOT } from "./tree.ts";
 
 const PAGE = Deno.readTextFileSync(new URL("docs/metrics.md", ROOT));
 
 Deno.test("docs/metrics.md lists every metric as it is declared", () => {
   nothingFound(wrongMetrics(PAGE, METRICS));
+});
+
+Deno.test("docs/metrics.md lists every metric under OpenELB's names as it is declared", () => {
+  const [, section = ""] = PAGE.split("## Under OpenELB's names");
+  nothingFound(wrongMetrics(section, OPENELB_METRICS));
 });
 
 Deno.test("docs/metrics.md lists every drop reason", () => {

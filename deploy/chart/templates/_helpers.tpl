@@ -55,10 +55,13 @@ imagePullPolicy: {{ $speaker.image.pullPolicy }}
 {{- end }}
 args:
   - agent
-  - --http-address=0.0.0.0:{{ $speaker.monitorPort }}
+  - --http-address=:{{ $speaker.monitorPort }}
   - --webhook-port={{ $root.Values.controller.webhookPort }}
   - --installation={{ include "foghorn.fullname" $root }}
   - --log-format=json
+  {{- if $speaker.secureMetrics }}
+  - --metrics-secure-port={{ $speaker.secureMetricsPort }}
+  {{- end }}
   {{- if not .answers }}
   - --role=controller
   {{- end }}
@@ -89,6 +92,11 @@ ports:
   - name: webhook
     containerPort: {{ $root.Values.controller.webhookPort }}
     protocol: TCP
+  {{- if $speaker.secureMetrics }}
+  - name: metrics
+    containerPort: {{ $speaker.secureMetricsPort }}
+    protocol: TCP
+  {{- end }}
 startupProbe:
   httpGet:
     path: /healthz

@@ -51,10 +51,10 @@ export const PAGE_TIMEOUT_MS = 60_000;
 export const WATCH_EVENT_BYTES_MAX = 0x100_0000;
 
 /** Shortest time after which we ask the server to end a watch. */
-export const WATCH_SECONDS_MIN = 480;
+export const WATCH_SECONDS_MIN = 600;
 
 /** Longest time after which we ask the server to end a watch. */
-export const WATCH_SECONDS_MAX = 600;
+export const WATCH_SECONDS_MAX = 780;
 
 /** Time for the head of a watch's answer; grows with repeated failure. */
 export const OPEN_TIMEOUT_MS = 8_000;
@@ -182,10 +182,12 @@ export class Reflector<T> implements Subscription {
   }
 
   #lose({ reason, isRefusal = false }: Failed): void {
-    if (this.#isLost && (this.#isRefused || !isRefusal)) return;
+    const isAgain = this.#isLost && this.#isRefused === isRefusal;
+    // Whoever is refused again and again lacks a right: each time is evidence.
+    if (isAgain && !isRefusal) return;
     this.#isLost = true;
     this.#isRefused = isRefusal;
-    this.#emit({ kind: "lost", reason });
+    this.#emit({ kind: "lost", reason, ...(isAgain ? { isAgain } : {}) });
   }
 
   #live(): void {

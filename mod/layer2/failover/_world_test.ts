@@ -90,6 +90,7 @@ export class World {
   /** Nodes by view. */
   readonly #view: Map<string, { live: boolean; leaving: boolean }> = new Map();
   readonly #eligible: Map<IpAddr, readonly string[]> = new Map();
+  readonly #preferences: Map<IpAddr, readonly number[]> = new Map();
 
   constructor(options: WorldOptions) {
     this.options = {
@@ -214,6 +215,25 @@ export class World {
     }
   }
 
+  /** Says how much the nodes are preferred for a VIP, in the views of some nodes; of all when absent. */
+  prefer(
+    vip: IpAddr,
+    preferences: readonly number[],
+    views: readonly string[] = [...this.nodes.keys()],
+  ): void {
+    const eligible = this.#eligible.get(vip) ?? [];
+    if (views.length === this.nodes.size) {
+      this.#preferences.set(vip, preferences);
+    }
+    for (const name of views) {
+      this.#deliver(this.node(name), {
+        kind: "view",
+        nowMs: this.nowMs,
+        upserts: [{ vip, eligible, preferences }],
+      });
+    }
+  }
+
   /** Changes who may own a VIP in all views. */
   eligible(vip: IpAddr, nodes: readonly string[]): void {
     this.#eligible.set(vip, nodes);
@@ -288,7 +308,11 @@ export class World {
       const nowMs = this.nowMs;
       const upserts: CandidateVip[] = [...this.#eligible].map((
         [vip, eligible],
-      ) => ({ vip, eligible }));
+      ) => ({
+        vip,
+        eligible,
+        preferences: this.#preferences.get(vip) ?? [],
+      }));
       const nodes = this.#nodesView();
       this.#deliver(node, { kind: "view", nowMs, nodes, upserts });
       this.#deliver(node, { kind: "synced", nowMs });

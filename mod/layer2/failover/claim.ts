@@ -1,10 +1,14 @@
 /**
  * Who has the better right to a VIP: a total order of claims.
  *
- * A claim has the key (standing, rank, node id), compared in this order; lower
- * is stronger. No claim carries a time or a counter: a claim that is newer in
- * time has no right by that, or a node that was cut off and claimed everything
- * would win everything from the healthy majority.
+ * A claim has the key (standing, preference, rank, node id), compared in this
+ * order; lower is stronger, but for the preference. No claim carries a time or a
+ * counter: a claim that is newer in time has no right by that, or a node that was
+ * cut off and claimed everything would win everything from the healthy majority.
+ *
+ * Standing and preference are what each node says of itself in its frames, so
+ * that two nodes compare the same although one has not heard yet that the
+ * labels of a Node changed: else both would serve, or both would yield.
  *
  * | standing | declared by              |
  * | -------- | ------------------------ |
@@ -32,6 +36,8 @@ export type Standing = 0 | 1 | 2 | 3;
 export interface Claim {
   /** How well it stands. */
   readonly standing: Standing;
+  /** How much the node is preferred, as it says; higher is stronger. */
+  readonly preference: number;
   /** The node. */
   readonly fellow: Fellow;
 }
@@ -88,8 +94,8 @@ export function isLeaving(state: FailoverState): boolean {
  * @returns The claim.
  */
 export function claimOf(fellow: Fellow, vip: Vip): Claim {
-  const leaving = fellow.list.get(vip.vip) === true;
-  return { standing: standingOf(fellow.said, leaving), fellow };
+  const { leaving = false, preference = 0 } = fellow.list.get(vip.vip) ?? {};
+  return { standing: standingOf(fellow.said, leaving), preference, fellow };
 }
 
 /**
@@ -101,7 +107,22 @@ export function claimOf(fellow: Fellow, vip: Vip): Claim {
  */
 export function ownClaim(state: FailoverState, vip: Vip): Claim {
   const leaving = vip.leavingMs !== undefined;
-  return { standing: standingOf(ownFlags(state), leaving), fellow: state.self };
+  return {
+    standing: standingOf(ownFlags(state), leaving),
+    preference: preferenceOf(vip, state.self),
+    fellow: state.self,
+  };
+}
+
+/**
+ * How much a node is preferred for a VIP, as this node was told.
+ *
+ * @param vip The VIP.
+ * @param fellow The node.
+ * @returns 0 to 63.
+ */
+export function preferenceOf(vip: Vip, fellow: Fellow): number {
+  return vip.preferred.get(fellow) ?? 0;
 }
 
 /**
@@ -113,22 +134,27 @@ export function ownClaim(state: FailoverState, vip: Vip): Claim {
  * @returns Negative when `a` is stronger, positive when `b` is.
  */
 export function compareClaims(vip: Vip, a: Claim, b: Claim): number {
-  return a.standing - b.standing || compareRanks(vip, a.fellow, b.fellow);
+  return a.standing - b.standing || b.preference - a.preference ||
+    compareRanks(vip, a.fellow, b.fellow);
 }
 
 /**
- * Compares the ranks of two nodes for a VIP, and their ids when they are equal.
+ * Compares the ranks of two nodes for a VIP, and their ids when they are equal;
+ * how much they are preferred is not looked at.
  *
  * @param vip The VIP.
  * @param a A node.
  * @param b Another.
  * @returns Negative when `a` is before `b`.
  */
-export function compareRanks(vip: Vip, a: Fellow, b: Fellow): number {
+function compareRanks(vip: Vip, a: Fellow, b: Fellow): number {
   if (a === b) return 0;
   const atA = vip.order.indexOf(a);
   const atB = vip.order.indexOf(b);
-  if (atA >= 0 && atB >= 0) return atA - atB;
+  // The order goes by preference first.
+  if (
+    atA >= 0 && atB >= 0 && preferenceOf(vip, a) === preferenceOf(vip, b)
+  ) return atA - atB;
   // A node whose name is not known yet comes last.
   const rankA = a.node === undefined ? "g" : rankOf(a.node, vip.vip);
   const rankB = b.node === undefined ? "g" : rankOf(b.node, vip.vip);

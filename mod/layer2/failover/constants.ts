@@ -74,6 +74,9 @@ export const HELD_PROBES = 5;
 /** Time between them, and after the last. */
 export const DAD_INTERVAL_MS = 100;
 
+/** How long an agent may be heard to answer for a VIP before its list says so, until it counts as a host that is none of ours. */
+export const LIST_DUE_MS = 3_000;
+
 /** When a VIP held by a foreign host is asked for again. */
 export const HELD_RETRY_MS = 5_000;
 

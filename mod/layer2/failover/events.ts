@@ -24,6 +24,8 @@ export interface CandidateVip {
   readonly vip: IpAddr;
   /** Nodes that may own it by fitness, interface and endpoints, in any order. */
   readonly eligible: readonly string[];
+  /** How much each of them is preferred, 0 to 63, in the same order; absent: not at all. */
+  readonly preferences?: readonly number[];
 }
 
 /** What can happen. Every event carries the monotonic time it happened. */

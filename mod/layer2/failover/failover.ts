@@ -25,6 +25,7 @@ import type {
   FailoverEvent,
   FellowReport,
 } from "./events.ts";
+import { preferenceOf } from "./claim.ts";
 import { drop, fellowNamed, heedFrame, heedSteady } from "./fellows.ts";
 import {
   foreignDueMs,
@@ -32,7 +33,13 @@ import {
   watchForeign,
   watchRivals,
 } from "./foreign.ts";
-import { beaconIntervalMs, sendBeacon, sendList, sendQuery } from "./out.ts";
+import {
+  beaconIntervalMs,
+  sendBeacon,
+  sendList,
+  sendQuery,
+  touchList,
+} from "./out.ts";
 import { hasSuccessor } from "./plan.ts";
 import {
   advanceLink,
@@ -46,6 +53,7 @@ import {
 import {
   type FailoverState,
   type Fellow,
+  isOwned,
   isPresent,
   newVip,
   type Step,
@@ -271,7 +279,7 @@ function heedView(step: Step, view: View): void {
     const vip = state.vips.get(addr);
     if (vip !== undefined) removeVip(step, vip);
   }
-  for (const vip of view.upserts ?? []) heedVip(state, vip);
+  for (const vip of view.upserts ?? []) heedVip(step, vip);
 }
 
 function heedNodes(step: Step, nodes: readonly CandidateNode[]): void {
@@ -318,22 +326,37 @@ function noteVetted(state: FailoverState, vip: IpAddr, nowMs: number): void {
   }
 }
 
-function heedVip(state: FailoverState, { vip: addr, eligible }: CandidateVip) {
+function heedVip(
+  { state, nowMs }: Step,
+  { vip: addr, eligible, preferences = [] }: CandidateVip,
+): void {
   let vip = state.vips.get(addr);
   if (vip === undefined) {
     vip = newVip(addr, state.holders.get(addr) ?? []);
     state.vips.set(addr, vip);
-  } else if (isSameList(vip.eligible, eligible)) return;
+  } else if (isSameList(vip.eligible, eligible)) {
+    if (isSameList(vip.preferences, preferences)) return;
+    vip.preferredMs = nowMs;
+  }
   for (const fellow of vip.order) fellow.candidacies--;
+  const before = preferenceOf(vip, state.self);
   vip.eligible = eligible;
-  vip.order = orderCandidates(eligible, addr)
+  vip.preferences = preferences;
+  vip.preferred = new Map(eligible.flatMap((node, at) => {
+    const preference = preferences[at] ?? 0;
+    return preference === 0 ? [] : [[fellowNamed(state, node), preference]];
+  }));
+  if (isOwned(vip) && preferenceOf(vip, state.self) !== before) {
+    touchList(state);
+  }
+  vip.order = orderCandidates(eligible, addr, preferences)
     .map((node) => fellowNamed(state, node));
   for (const fellow of vip.order) fellow.candidacies++;
   vip.selfAt = vip.order.indexOf(state.self);
   state.dirty.add(vip);
 }
 
-function isSameList(a: readonly string[], b: readonly string[]): boolean {
+function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, at) => item === b[at]);
 }
 

@@ -362,10 +362,10 @@ function assemble(assembly: Assembly | undefined, part: ListPart): Assembly {
 }
 
 function takeList(step: Step, fellow: Fellow, whole: Assembly): void {
-  const list = new Map<IpAddr, boolean>();
+  const list = new Map<IpAddr, ListEntry>();
   for (const entries of whole.parts) {
-    for (const { vip, leaving } of entries ?? []) {
-      if (list.size < VIPS_PER_LINK_MAX) list.set(vip, leaving);
+    for (const entry of entries ?? []) {
+      if (list.size < VIPS_PER_LINK_MAX) list.set(entry.vip, entry);
     }
   }
   const news = whole.version !== fellow.heldVersion;
@@ -382,7 +382,7 @@ function takeList(step: Step, fellow: Fellow, whole: Assembly): void {
 function replaceList(
   step: Step,
   fellow: Fellow,
-  list: Map<IpAddr, boolean>,
+  list: Map<IpAddr, ListEntry>,
 ): void {
   const { state } = step;
   const before = fellow.list;
@@ -391,9 +391,9 @@ function replaceList(
   for (const vip of before.keys()) {
     if (!list.has(vip)) removeHolder(state, vip, fellow);
   }
-  for (const [vip, leaving] of list) {
+  for (const [vip, { leaving, preference }] of list) {
     const had = before.get(vip);
-    if (had === leaving) continue;
+    if (had?.leaving === leaving && had.preference === preference) continue;
     if (had === undefined) addHolder(state, vip, fellow);
     dirtyAddr(state, vip);
   }

@@ -13,7 +13,9 @@ import type { MacAddr } from "@/addr/mac_addr.ts";
 import {
   type Claim,
   compareClaims,
+  ownClaim,
   ownFlags,
+  preferenceOf,
   standingOf,
   strongestHolder,
 } from "./claim.ts";
@@ -21,6 +23,7 @@ import {
   FOREIGN_HOSTS_MAX,
   FOREIGN_MISSES_MAX,
   FOREIGN_WATCH_MS,
+  LIST_DUE_MS,
   RIVAL_FOUND_MS,
   RIVAL_WATCH_MS,
   STEADY_ASKS_PER_SECOND,
@@ -103,7 +106,7 @@ export function unhold(step: Step, vip: Vip): void {
  */
 export function tellHeld(step: Step, vip: Vip): void {
   if (vip.heldBy === undefined || vip.heldTold) return;
-  if (isAgent(vip.heldBy)) return;
+  if (isAgent(vip.heldBy) || isListDue(step, vip.heldBy)) return;
   vip.heldTold = true;
   const { mac } = vip.heldBy;
   step.effects.push({ kind: "held", vip: vip.vip, mac, held: true });
@@ -127,6 +130,12 @@ export function untellHeld(step: Step, vip: Vip): void {
 /** An agent whose frames do not come through, not somebody else's host. */
 function isAgent({ fellow }: Holding): boolean {
   return fellow !== undefined && isUnheard(fellow);
+}
+
+/** An agent of which was heard that it answers, and not yet by its list: it has just claimed. */
+function isListDue({ nowMs }: Step, { fellow, sinceMs }: Holding): boolean {
+  return fellow !== undefined && isPresent(fellow) &&
+    nowMs - sinceMs < LIST_DUE_MS;
 }
 
 /**
@@ -238,8 +247,12 @@ function heedRival(
   // nor we its; that it leaves is in the view.
   const flags = { ...ownFlags(state), unsure: false };
   const standing = standingOf(flags, vip.leavingMs !== undefined);
-  const own: Claim = { standing, fellow: state.self };
-  const theirs: Claim = { standing: fellow.viewLeaving ? 2 : 0, fellow };
+  const own: Claim = { ...ownClaim(state, vip), standing };
+  const theirs: Claim = {
+    standing: fellow.viewLeaving ? 2 : 0,
+    preference: preferenceOf(vip, fellow),
+    fellow,
+  };
   if (compareClaims(vip, theirs, own) < 0) {
     vip.claimedBy = { mac, fellow };
     state.dirty.add(vip);

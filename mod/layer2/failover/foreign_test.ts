@@ -29,6 +29,26 @@ Deno.test("a VIP that an agent answers for whose frames do not come through is n
   deepStrictEqual(lone.said().filter((line) => line.startsWith("held")), []);
 });
 
+Deno.test("an agent that announces a VIP before its list has come is no conflict", () => {
+  const lone = Lone.settled({ vips: [] });
+  lone.view({ vips: [[BACD, ALL]] });
+  lone.claim(BACD, "b", "b").run(lone.nowMs + 800);
+  lone.list("b", [BACD]).run(lone.nowMs + 20_000);
+  deepStrictEqual(lone.said().filter((line) => line.includes("held")), []);
+});
+
+Deno.test("an agent whose host answers for a VIP that it never lists is a conflict", () => {
+  const lone = Lone.settled({ vips: [] });
+  lone.view({ vips: [[BACD, ALL]] });
+  for (let i = 0; i < 80; i++) {
+    lone.claim(BACD, "b", "b").run(lone.nowMs + 100);
+  }
+  deepStrictEqual(
+    lone.said().flatMap((line) => /^(?:not )?held/.exec(line) ?? []),
+    ["held"],
+  );
+});
+
 Deno.test("a host that was told to hold a VIP is none any more once it is known as an agent that lives", () => {
   const lone = Lone.settled({ vips: [[ABCD, ["unheard"]]] });
   const tell = (live: boolean) =>

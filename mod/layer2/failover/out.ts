@@ -12,7 +12,7 @@ import type {
   FellowState,
   ListEntry,
 } from "@/wire/fellow_frame.ts";
-import { ownFlags } from "./claim.ts";
+import { ownFlags, preferenceOf } from "./claim.ts";
 import {
   BEACON_INTERVAL_MAX_MS,
   BEACON_INTERVAL_MIN_MS,
@@ -264,8 +264,7 @@ export function sendVouch(step: Step, fellow: Fellow, to: Fellow): void {
   const { node } = fellow;
   // Never named, it never sent its list: there is nothing to relay.
   if (node === undefined) return;
-  const entries = [...fellow.list].map(([vip, leaving]) => ({ vip, leaving }));
-  const parts = splitEntries(entries, node);
+  const parts = splitEntries([...fellow.list.values()], node);
   const said: FellowState = {
     ...fellow.said,
     listVersion: fellow.heldVersion,
@@ -313,10 +312,11 @@ function ownState(step: Step): FellowState {
 }
 
 function partsOf(state: FailoverState): readonly (readonly ListEntry[])[] {
-  const entries = [...state.owned.values()].map((vip) => ({
-    vip: vip.vip,
-    leaving: vip.leavingMs !== undefined,
-  }));
+  const entries = [...state.owned.values()].map((vip): ListEntry => {
+    const preference = preferenceOf(vip, state.self);
+    const entry = { vip: vip.vip, leaving: vip.leavingMs !== undefined };
+    return preference === 0 ? entry : { ...entry, preference };
+  });
   return splitEntries(entries, state.config.node);
 }
 

@@ -7,8 +7,9 @@
 
 import {
   type Claim,
-  compareRanks,
+  compareClaims,
   isLeaving,
+  ownClaim,
   ownFlags,
   standingOf,
 } from "./claim.ts";
@@ -152,7 +153,10 @@ function movePlan(step: Step, vip: Vip, holder: Claim): Plan | undefined {
     }
     case 0: {
       if (own !== 0 || !isFirst(vip, 3)) return undefined;
-      if (compareRanks(vip, state.self, from) > 0) return undefined;
+      // By what it says itself: else it would not yield.
+      if (compareClaims(vip, ownClaim(state, vip), holder) > 0) {
+        return undefined;
+      }
       return {
         kind: "relieve",
         from,
@@ -186,14 +190,17 @@ function isFirst(vip: Vip, standing: number): boolean {
   return true;
 }
 
-/** When agent, link and VIP have been at rest long enough. */
+/**
+ * When agent, link and VIP have been at rest long enough. That somebody wants a
+ * VIP elsewhere needs no rest of it.
+ */
 function rankDueMs(step: Step, vip: Vip): number {
-  const { state } = step;
+  const { state, nowMs } = step;
   const factor = Math.min(2 ** recentLosses(step), STABLE_FACTOR_MAX);
-  return Math.max(
-    state.stableSinceMs + STABLE_MS * factor,
-    vip.movedMs + DWELL_MS,
-  );
+  const stableMs = state.stableSinceMs + STABLE_MS * factor;
+  return nowMs < vip.preferredMs + DWELL_MS
+    ? stableMs
+    : Math.max(stableMs, vip.movedMs + DWELL_MS);
 }
 
 /**

@@ -113,8 +113,8 @@ export interface Fellow extends Scheduled {
   /** Since when it is FROZEN. */
   frozenSinceMs: number | undefined;
 
-  /** Its VIPs, and whether each is leaving. */
-  list: Map<IpAddr, boolean>;
+  /** What it says of its VIPs. */
+  list: Map<IpAddr, ListEntry>;
   /** The version `list` has. */
   heldVersion: number;
   /** A LIST of which parts are missing. */
@@ -214,8 +214,14 @@ export interface Vip extends Scheduled {
   readonly vip: IpAddr;
   /** Names of the nodes that may own it, as they were told. */
   eligible: readonly string[];
+  /** How much each of them is preferred, likewise. */
+  preferences: readonly number[];
   /** Who may own it, this node among them, the one most entitled first. */
   order: readonly Fellow[];
+  /** How much candidates are preferred; those missing are not. */
+  preferred: ReadonlyMap<Fellow, number>;
+  /** When it was told last that others are preferred. */
+  preferredMs: number;
   /** Where this node is in the order; -1 when it is no candidate. */
   selfAt: number;
   /** Fellows that list it, present or not; shared with {@linkcode FailoverState.holders}. */
@@ -463,7 +469,10 @@ export function newVip(vip: IpAddr, holders: Fellow[]): Vip {
   return {
     vip,
     eligible: [],
+    preferences: [],
     order: [],
+    preferred: NOBODY,
+    preferredMs: -Infinity,
     selfAt: -1,
     holders,
     phase: IDLE,
@@ -646,3 +655,5 @@ export const SAID_NOTHING: FellowState = {
 };
 
 const IDLE: VipPhase = { kind: "idle" };
+
+const NOBODY: ReadonlyMap<Fellow, number> = new Map();

@@ -7,7 +7,7 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
-import { EXCLUDE_NODE_LABEL, LAYER2_PROTOCOL } from "@/api/names.ts";
+import { CNI_LABEL, EXCLUDE_NODE_LABEL, LAYER2_PROTOCOL } from "@/api/names.ts";
 import { orderCandidates } from "@/layer2/rank.ts";
 import type {
   NodeExclusion,
@@ -39,7 +39,7 @@ export interface Unanswered {
  * @param agents The agents by their Leases.
  */
 export function candidatesOf(
-  { vip, nodes }: VipExplanation,
+  { vip, nodes, preferences }: VipExplanation,
   agents: ReadonlyMap<string, AgentState>,
 ): Candidates {
   const able: string[] = [];
@@ -49,7 +49,11 @@ export function candidatesOf(
     if (reason === undefined) able.push(node);
     else out.push({ node, ...reason });
   }
-  const inLine = orderCandidates(able, vip);
+  const inLine = orderCandidates(
+    able,
+    vip,
+    able.map((node) => preferences.get(node) ?? 0),
+  );
   return {
     inLine,
     all: [
@@ -57,7 +61,9 @@ export function candidatesOf(
         node,
         place: i + 1,
         verdict: "ok",
-        sentence: `may answer on ${linksOf(nodes.get(node))}`,
+        sentence: `may answer on ${linksOf(nodes.get(node))}${
+          preferences.has(node) ? ", preferred by the Eip" : ""
+        }`,
       })),
       ...out,
     ],
@@ -80,6 +86,13 @@ export function whyUnanswered(
       reason: CONDITION_REASON.eipNotFound,
       message:
         `No Eip has ${vip} any more: create the Eip again, or name another one in the Service`,
+    };
+  }
+  if (!isServed && eip.meta.labels[CNI_LABEL] !== undefined) {
+    return {
+      reason: CONDITION_REASON.leftToCni,
+      message:
+        `The Eip ${eip.meta.name} is labelled ${CNI_LABEL}, so the CNI is to announce ${vip}: remove the label if Foghorn is to`,
     };
   }
   if (!isServed) {
@@ -167,14 +180,16 @@ function whyOut(
         verdict.reason,
         exclusionSentence(verdict.reason, verdict.service),
       );
+    case "not-selected":
+      return out(
+        "note",
+        CONDITION_REASON.nodeNotSelected,
+        `spec.nodeSelector of the Eip ${verdict.eip} does not match its labels: change one of the two if it is to answer`,
+      );
     case "no-link":
       return out("problem", verdict.problem.reason, verdict.problem.message);
     case "unwilling":
-      return out(
-        "problem",
-        verdict.reason,
-        "kube-proxy on it is not healthy, so others answer: look at its log",
-      );
+      return out("problem", verdict.reason, unwillingSentence(verdict.reason));
     case "eligible":
       return agent === undefined ? undefined : whyAgentIsOut(agent);
   }
@@ -199,6 +214,18 @@ function whyAgentIsOut(
 export function silentSentence(renewed: string | undefined): string {
   const since = renewed === undefined ? "" : ` since ${renewed}`;
   return `its agent has not renewed its Lease${since}: look at the node, and at the log of the agent`;
+}
+
+/** What is said of a node whose agent says that it should not answer, for a reason. */
+export function unwillingSentence(reason: string): string {
+  switch (reason) {
+    case CONDITION_REASON.socketRefused:
+      return "its agent was refused its packet sockets, so it cannot answer: give it the capability NET_RAW, and start it anew";
+    case CONDITION_REASON.kubeProxyUnhealthy:
+      return "kube-proxy on it is not healthy, so others answer: look at its log";
+    default:
+      return `its agent says that others should answer (${reason}): look at its log`;
+  }
 }
 
 function exclusionSentence(reason: NodeExclusion, service: string): string {

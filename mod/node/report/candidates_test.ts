@@ -40,6 +40,17 @@ const OUT: readonly {
     out: { n2: "note NodeGoing" },
   },
   {
+    name: "a Node that the Eip does not select",
+    change: (stage) =>
+      stage.node("n1", { labels: { rack: "r1" } })
+        .node("n3", { labels: { rack: "r1" } })
+        .eip("office", {
+          address: "192.0.2.91",
+          nodeSelector: { matchLabels: { rack: "r1" } },
+        }),
+    out: { n2: "note NodeNotSelected" },
+  },
+  {
     name: "a Node without an agent",
     change: (stage) => stage.node("n9"),
     out: { n9: "note NoAgent" },
@@ -64,6 +75,11 @@ const OUT: readonly {
     name: "an agent whose kube-proxy is not healthy",
     change: (stage) => stage.agent("n2", { unfit: "KubeProxyUnhealthy" }),
     out: { n2: "problem KubeProxyUnhealthy" },
+  },
+  {
+    name: "an agent that was refused its packet sockets",
+    change: (stage) => stage.agent("n2", { unfit: "SocketRefused" }),
+    out: { n2: "problem SocketRefused" },
   },
   {
     name: "a node without the interface",
@@ -103,6 +119,27 @@ Deno.test.each(OUT)("candidatesOf() leaves out $name", ({ change, out }) => {
   );
 });
 
+Deno.test("candidatesOf() puts nodes that the Eip prefers first, and says so", () => {
+  const world = stage();
+  const order = (): readonly string[] => {
+    const { announcements, cluster, agents } = world.source();
+    return candidatesOf(announcements.explain(cluster, VIP), agents).all
+      .map(({ node, sentence }) => `${node} ${sentence}`);
+  };
+  const hashed = order().map((line) => line.split(" ")[0] ?? "");
+  const last = hashed.at(-1) ?? "";
+  world.node(last, { labels: { rack: "r1" } }).eip("office", {
+    address: "192.0.2.91",
+    preferredNodes: [
+      { weight: 1, preference: { matchLabels: { rack: "r1" } } },
+    ],
+  });
+  deepStrictEqual(order(), [
+    `${last} may answer on eth0, preferred by the Eip`,
+    ...hashed.slice(0, -1).map((node) => `${node} may answer on eth0`),
+  ]);
+});
+
 const UNANSWERED: readonly {
   readonly name: string;
   readonly change: (stage: ReportStage) => unknown;
@@ -125,6 +162,25 @@ const UNANSWERED: readonly {
       stage.eip("office", { address: "192.0.2.91", protocol: "bgp" }),
     why:
       /^ProtocolNotServed The Eip office is of protocol bgp, .*: set spec\.protocol to layer2$/,
+  },
+  {
+    name: "its Eip is left to the CNI",
+    change: (stage) =>
+      stage.eip("office", { address: "192.0.2.91" }, {}, {
+        "openelb.kubesphere.io/cni": "calico",
+      }),
+    why:
+      /^LeftToCni The Eip office is labelled openelb\.kubesphere\.io\/cni, so the CNI is to announce 192\.0\.2\.91: remove the label/,
+  },
+  {
+    name: "its Eip selects no node",
+    change: (stage) =>
+      stage.eip("office", {
+        address: "192.0.2.91",
+        nodeSelector: { matchLabels: { rack: "r1" } },
+      }),
+    why:
+      /^NodeNotSelected No node may answer for 192\.0\.2\.91\. n1, n2, n3: spec\.nodeSelector of the Eip office does not match its labels: change/,
   },
   {
     name: "all nodes lack the interface, once for all of them",
@@ -176,9 +232,10 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
   const NODE = fc.record({
     ready: fc.constantFrom("True", "True", "True", "False"),
     isOut: fc.constantFrom(false, false, false, true),
+    isSelected: mostly,
     hasAgent: mostly,
     hasLink: mostly,
-    unfit: fc.boolean(),
+    unfit: fc.constantFrom("", "", "KubeProxyUnhealthy", "SocketRefused"),
     hasEndpoint: mostly,
   });
   let eligible = 0;
@@ -188,7 +245,12 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
     fc.constantFrom("layer2", "layer2", "bgp"),
     (nodes, policy, protocol) => {
       const world = new ReportStage()
-        .eip("office", { address: "192.0.2.91", interface: "eth0", protocol })
+        .eip("office", {
+          address: "192.0.2.91",
+          interface: "eth0",
+          protocol,
+          nodeSelector: { matchLabels: { rack: "r1" } },
+        })
         .service("web", {
           vips: ["192.0.2.91"],
           spec: { externalTrafficPolicy: policy },
@@ -198,6 +260,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
         const name = `n${i + 1}`;
         world.node(name, {
           ready: shape.ready,
+          labels: shape.isSelected ? { rack: "r1" } : {},
           taints: shape.isOut
             ? [{ key: "node.kubernetes.io/out-of-service" }]
             : [],
@@ -206,7 +269,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
         else {
           world.agent(name, {
             ...(shape.hasLink ? {} : { links: [] }),
-            ...(shape.unfit ? { unfit: "KubeProxyUnhealthy" } : {}),
+            ...(shape.unfit === "" ? {} : { unfit: shape.unfit }),
           });
         }
         if (shape.hasEndpoint) ends.push(name);

@@ -9,6 +9,7 @@ import {
   NODE_PROXY_TYPE_ANNOTATION,
   OPENELB_ANNOTATION,
   OPENELB_ANNOTATION_VALUE,
+  PROTOCOL_ANNOTATION,
 } from "@/api/names.ts";
 import {
   type FamilyExplanation,
@@ -44,7 +45,9 @@ export function claimSentence(
     case "type":
       return `It is of type ${service.type}: set spec.type to LoadBalancer`;
     case "node-proxy":
-      return `It has the annotation ${NODE_PROXY_TYPE_ANNOTATION}, which this version leaves alone: remove it`;
+      return `by the annotation ${NODE_PROXY_TYPE_ANNOTATION}: ${
+        service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION] ?? ""
+      }, with the addresses of nodes instead of one from an Eip`;
     case "other-class":
       return `It is of the class ${service.loadBalancerClass}, which another load balancer serves: create it again with spec.loadBalancerClass ${ours}`;
     case "other-annotation":
@@ -92,6 +95,8 @@ export function poolSentence(
       return "does not have the address that the Service names";
     case "unbound":
       return `is neither bound to the namespace ${namespace} nor the default`;
+    case "other-protocol":
+      return `is of protocol ${pool.protocol}, and the annotation ${PROTOCOL_ANNOTATION} asks for another`;
     case "default-unused":
       return `is the default, which is used only where no Eip is bound to the namespace; ${namespace} has one`;
   }

@@ -142,7 +142,14 @@ const WRONG: readonly {
     name: "a node with a kube-proxy that is not healthy",
     change: (stage) => stage.agent("n2", { unfit: "KubeProxyUnhealthy" }),
     problems: [
-      /^problem Node n2 KubeProxyUnhealthy: kube-proxy is not healthy/,
+      /^problem Node n2 KubeProxyUnhealthy: Kube-proxy on it is not healthy/,
+    ],
+  },
+  {
+    name: "a node whose agent was refused its packet sockets",
+    change: (stage) => stage.agent("n2", { unfit: "SocketRefused" }),
+    problems: [
+      /^problem Node n2 SocketRefused: Its agent was refused its packet sockets/,
     ],
   },
   {

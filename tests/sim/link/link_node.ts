@@ -263,7 +263,7 @@ export class LinkNode {
 
   /** Whether the view it was told gives it a right to a VIP. */
   mayClaim(vip: IpAddr): boolean {
-    return this.main?.toldOf(vip)?.includes(this.name) ?? false;
+    return this.main?.toldOf(vip, this.monoMs)?.includes(this.name) ?? false;
   }
 
   #hear(link: string, frame: Uint8Array): void {

@@ -37,6 +37,8 @@ export class LinkWorld {
   readonly #gateways = new Map<string, IpAddr>();
   readonly #askers: Gateway[] = [];
   readonly #watching = new Set<LinkNode>();
+  /** Chance of its own for who is preferred. */
+  readonly #preferring: Random;
   #boots = 0;
 
   /** A world whose nodes start within a tenth of a second. */
@@ -44,6 +46,7 @@ export class LinkWorld {
     this.plan = plan;
     this.#trace = trace;
     this.random = new Random(plan.seed * 7 + 3);
+    this.#preferring = new Random(plan.seed * 37 + 5);
     this.rules = new LinkRules(this);
     this.cluster = {
       kind: "cluster",
@@ -54,6 +57,9 @@ export class LinkWorld {
     this.#addVips();
     for (const node of this.nodes) {
       this.timeline.at(this.draw(plan.bootSpreadMs), () => node.boot());
+    }
+    if (plan.preferAtMs !== undefined) {
+      this.timeline.at(plan.preferAtMs, () => this.#preferOthers());
     }
     this.#settleLater();
   }
@@ -130,10 +136,13 @@ export class LinkWorld {
   }
 
   /** The nodes in the order of their right to a VIP, those first that may have it. */
-  order(vip: ApiVip): readonly LinkNode[] {
-    return orderFor(vip.vip, vip.eligible).map((name) =>
-      this.nodes[Number(name.slice("node-".length))] as LinkNode
-    );
+  order({ vip, eligible, preferences }: ApiVip): readonly LinkNode[] {
+    const preferred = (name: string): number => preferences.get(name) ?? 0;
+    return orderFor(vip, eligible)
+      .toSorted((a, b) => preferred(b) - preferred(a))
+      .map((name) =>
+        this.nodes[Number(name.slice("node-".length))] as LinkNode
+      );
   }
 
   #plugIn(): void {
@@ -174,9 +183,29 @@ export class LinkWorld {
         vip: vipAt(at, link, this.random.next() < plan.sixShare),
         link: `eth${link}`,
         eligible: names,
+        preferences: this.#drawPreferences(names),
         isGone: false,
       });
     }
+  }
+
+  #drawPreferences(names: readonly string[]): ReadonlyMap<string, number> {
+    if (!this.plan.isPreferring) return NOBODY;
+    const chance = this.#preferring;
+    return new Map(
+      names.filter(() => chance.int(2) === 0)
+        .map((name) => [name, chance.pick([1, 2, 63])]),
+    );
+  }
+
+  /** Labels of Nodes change, or an Eip does. */
+  #preferOthers(): void {
+    const names = this.nodes.map(({ name }) => name);
+    for (const vip of this.api.vips) {
+      vip.preferences = this.#drawPreferences(names);
+    }
+    this.trace(() => "OTHERS ARE PREFERRED");
+    this.apiChanged();
   }
 
   /** Mains look at the clock now and then. */
@@ -194,6 +223,7 @@ function vipAt(at: number, link: number, isSix: boolean): IpAddr {
     : addrOf(`10.${link}.${1 + (at >> 8)}.${at & 0xff}`);
 }
 
+const NOBODY: ReadonlyMap<string, number> = new Map();
 const ASKER = { ipv4: "192.168.0.7", ipv6: "2001:db8::7" };
 const CLUSTER_ID = clusterIdOf("7c6b0f2e-link-world");
 const WIRE_KEY = btoa("a key of thirty-two bytes, really");

@@ -45,6 +45,10 @@ export interface WorldPlan {
   readonly lateMsMax: number;
   /** Longest time until a change on the API server is known. */
   readonly watchDelayMsMax: number;
+  /** Whether some nodes are preferred. */
+  readonly isPreferring: boolean;
+  /** When others are preferred from then on; absent: never. */
+  readonly preferAtMs: number | undefined;
   readonly faults: readonly PlannedFault[];
   /** When all faults have ended. */
   readonly faultsEndMs: number;
@@ -74,7 +78,9 @@ export function drawWorld(seed: number, wishes: WorldWishes = {}): WorldPlan {
   const faults = drawFaults(random, { mood, isFiltered, wishes });
   const ends = faults.map(({ atMs, forMs }) => atMs + forMs);
   const isLong = faults.length <= 2 && !isFiltered && random.next() < 0.04;
+  const faultsEndMs = Math.max(bootedMs(isFiltered), ...ends);
   return {
+    ...drawPreferring(seed, { mood, isFiltered, wishes }, faultsEndMs),
     seed,
     mood,
     nodes: wishes.nodes ?? drawNodes(random, isLong || isFiltered),
@@ -95,7 +101,7 @@ export function drawWorld(seed: number, wishes: WorldWishes = {}): WorldPlan {
     lateMsMax: random.pick([0.2, 1, 5]),
     watchDelayMsMax: random.pick([10, 60, 300]),
     faults,
-    faultsEndMs: Math.max(bootedMs(isFiltered), ...ends),
+    faultsEndMs,
     isLong,
   };
 }
@@ -109,6 +115,26 @@ interface FaultsOf {
   readonly mood: WorldPlan["mood"];
   readonly isFiltered: boolean;
   readonly wishes: WorldWishes;
+}
+
+/** By chance of its own, so that the other worlds are what they were. */
+function drawPreferring(
+  seed: number,
+  { mood, isFiltered, wishes }: FaultsOf,
+  faultsEndMs: number,
+): Pick<WorldPlan, "isPreferring" | "preferAtMs"> {
+  const random = new Random(seed * 31 + 17);
+  const { theme, nodes, vips } = wishes;
+  const isWished = [theme, nodes, vips].some((wish) => wish !== undefined);
+  const isPreferring = !isWished && random.next() < PREFERRING_SHARE;
+  const beginMs = bootedMs(isFiltered);
+  return {
+    isPreferring,
+    // While nothing is to move, nobody wants it elsewhere.
+    preferAtMs: isPreferring && mood !== "calm"
+      ? beginMs + random.int(Math.max(1, faultsEndMs - beginMs))
+      : undefined,
+  };
 }
 
 function drawFaults(random: Random, of: FaultsOf): readonly PlannedFault[] {
@@ -169,3 +195,4 @@ function drawNodes(random: Random, isSmall: boolean): number {
 
 const FAULT_EVERY_MS = 1_500;
 const MANY_VIPS_SHARE = 0.01;
+const PREFERRING_SHARE = 0.25;

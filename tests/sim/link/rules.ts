@@ -271,11 +271,19 @@ export class LinkRules {
     }
     if (main.wasFrozen(FROZEN_RECENTLY_MS, owner.monoMs)) return;
     const move = `${taker.name} takes ${vip} from ${owner.name}`;
-    if (nowMs - book.claimedMs < DWELL_MS) {
+    const preferMs = plan.preferAtMs ?? -Infinity;
+    // For a minute after a change of what is wanted nothing has to rest.
+    const isWanted = nowMs > preferMs && nowMs - preferMs < WANTED_MS;
+    if (nowMs - book.claimedMs < DWELL_MS && !isWanted) {
       const sinceMs = (nowMs - book.claimedMs).toFixed(0);
       this.broken(`${move} ${sinceMs} ms after it moved last (rule 6)`);
     }
-    const isWorse = comesBefore(vip, owner.name, taker.name);
+    // An agent without the API server has not heard of it, until it is frozen.
+    if (nowMs > preferMs && nowMs - preferMs < UNHEARD_MS) return;
+    const order = this.#world.order(book.api);
+    const isWorse = order.includes(taker)
+      ? order.indexOf(owner) < order.indexOf(taker)
+      : comesBefore(vip, owner.name, taker.name);
     if (isWorse) this.broken(`${move}, which is better (rule 6)`);
   }
 
@@ -447,6 +455,10 @@ const TOLD_MS = 500;
 const SOUND_MS = 1_500;
 const FROZEN_RECENTLY_MS = 20_000;
 const DWELL_MS = 59_000;
+/** As the dwell, and until every main has heard of it. */
+const WANTED_MS = 62_000;
+/** A Lease, and what clocks differ. */
+const UNHEARD_MS = 12_000;
 /** A process that was stopped so long comes back when others have claimed. */
 const LONG_STOP_MS = 1_500;
 const AFTER_STOP_MS = 100;

@@ -26,6 +26,8 @@ export interface ApiVip {
   readonly link: string;
   /** Nodes that may answer for it; empty and `isGone`: nobody. */
   eligible: readonly string[];
+  /** How much nodes are preferred, by name; those missing are not. */
+  preferences: ReadonlyMap<string, number>;
   /** Whether it was withdrawn. */
   isGone: boolean;
 }
@@ -74,7 +76,15 @@ export class ScriptedMain {
   /** Versions of the Leases that were observed. */
   readonly #seen = new Map<string, string>();
   /** What was told of each VIP. */
-  readonly #told = new Map<IpAddr, readonly string[]>();
+  readonly #told = new Map<
+    IpAddr,
+    Pick<ApiVip, "eligible" | "preferences">
+  >();
+  /** VIPs that are told of no more, and since when. */
+  readonly #withdrawn = new Map<
+    IpAddr,
+    Pick<ApiVip, "eligible"> & { readonly atMs: number }
+  >();
 
   /** A main isolate that knows nothing yet. */
   constructor(
@@ -99,7 +109,7 @@ export class ScriptedMain {
     for (const [node, { resourceVersion }] of this.#api.leases) {
       this.#seen.set(node, resourceVersion);
     }
-    this.#tellVips();
+    this.#tellVips(nowMs);
     this.tell(nowMs);
   }
 
@@ -126,7 +136,7 @@ export class ScriptedMain {
         observed,
       })[0];
     }
-    this.#tellVips();
+    this.#tellVips(nowMs);
     this.tell(nowMs);
   }
 
@@ -137,9 +147,17 @@ export class ScriptedMain {
     this.tell(nowMs);
   }
 
-  /** What it last told of a VIP. */
-  toldOf(vip: IpAddr): readonly string[] | undefined {
-    return this.#told.get(vip);
+  /**
+   * What it last told of a VIP. The turn in which an agent hears that one is
+   * withdrawn may begin with a claim that was due.
+   */
+  toldOf(vip: IpAddr, nowMs: number): readonly string[] | undefined {
+    const told = this.#told.get(vip);
+    if (told !== undefined) return told.eligible;
+    const withdrawn = this.#withdrawn.get(vip);
+    return withdrawn !== undefined && nowMs - withdrawn.atMs < HEARD_MS
+      ? withdrawn.eligible
+      : undefined;
   }
 
   /** Whether its own Lease had run out at some moment of the last so many milliseconds. */
@@ -189,16 +207,27 @@ export class ScriptedMain {
     return views.sort((a, b) => a.node < b.node ? -1 : 1);
   }
 
-  #tellVips(): void {
+  #tellVips(nowMs: number): void {
     const upserts: VipView[] = [];
     const removes: IpAddr[] = [];
-    for (const { vip, link, eligible, isGone } of this.#api.vips) {
+    for (const api of this.#api.vips) {
+      const { vip, link, eligible, preferences, isGone } = api;
       const told = this.#told.get(vip);
       if (isGone) {
-        if (this.#told.delete(vip)) removes.push(vip);
-      } else if (told !== eligible) {
-        this.#told.set(vip, eligible);
-        upserts.push({ vip, links: [link], eligible });
+        if (told === undefined) continue;
+        this.#told.delete(vip);
+        this.#withdrawn.set(vip, { ...told, atMs: nowMs });
+        removes.push(vip);
+      } else if (
+        told?.eligible !== eligible || told.preferences !== preferences
+      ) {
+        this.#told.set(vip, { eligible, preferences });
+        upserts.push({
+          vip,
+          links: [link],
+          eligible,
+          preferences: eligible.map((node) => preferences.get(node) ?? 0),
+        });
       }
     }
     if (upserts.length + removes.length === 0) return;
@@ -210,3 +239,5 @@ export class ScriptedMain {
 export const LEASE_MS = 10_000;
 /** How often it is renewed. */
 export const RENEW_MS = 3_000;
+/** Longest until a command is heeded by an agent that runs. */
+const HEARD_MS = 10;

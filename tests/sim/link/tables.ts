@@ -183,6 +183,8 @@ const COST_FROM_MS = 8_000;
 const COST_FOR_MS = 5_000;
 
 const PLAN: WorldPlan = {
+  isPreferring: false,
+  preferAtMs: undefined,
   seed: 1,
   mood: "theme",
   nodes: 3,

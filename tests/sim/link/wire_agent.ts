@@ -192,6 +192,14 @@ class AgentSocket implements PacketLink {
     return taken.length;
   }
 
+  setEchoFilters(): boolean {
+    return true;
+  }
+
+  receiveEchoes(): readonly Uint8Array[] {
+    return [];
+  }
+
   receiveFellows(): readonly Uint8Array[] {
     const taken = this.#fellows;
     this.#fellows = [];

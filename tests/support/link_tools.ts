@@ -6,8 +6,8 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import { LabProcess, must } from "@/lab/mod.ts";
-import { command, type Need } from "../support/needs.ts";
-import { MOVE_MS_MAX, until } from "./_stage.ts";
+import { command, type Need } from "./needs.ts";
+import { until } from "./waiting.ts";
 
 /** Asks by ARP. */
 export const ARPING: Need = command("arping");
@@ -74,7 +74,7 @@ export async function allAnswered(
     deepStrictEqual(last.macs.filter((other) => other !== mac), []);
     return last.sent > 0 && last.answered === last.sent;
   }, {
-    timeoutMs: MOVE_MS_MAX,
+    timeoutMs: ANSWERED_MS_MAX,
     what: () =>
       `${mac} answers ${last?.answered} of ${last?.sent} requests for ${vip}`,
   });
@@ -109,17 +109,30 @@ export function startArping(
  *
  * @param lines All its lines.
  */
-function arpingResult(lines: readonly string[]): ArpingResult {
+export function arpingResult(lines: readonly string[]): ArpingResult {
   const text = lines.join("\n");
   const totals = /^(\d+) packets transmitted, (\d+) packets received/m;
   const [, sent, received] = (totals.exec(text) ?? []).map(Number);
   if (sent === undefined || received === undefined) {
     throw new Error(`arping did not end well: ${text}`);
   }
-  const macs = [...text.matchAll(/bytes from ([0-9a-f:]{17}) /g)]
-    .map(([, mac]) => mac ?? "");
   // More than one answer to a request counts for one.
-  return { sent, answered: Math.min(sent, received), macs: [...new Set(macs)] };
+  return {
+    sent,
+    answered: Math.min(sent, received),
+    macs: arpingMacs(lines),
+  };
+}
+
+/**
+ * The MAC addresses that answered `arping` so far, each once.
+ *
+ * @param lines What it has printed.
+ */
+export function arpingMacs(lines: readonly string[]): readonly string[] {
+  const macs = [...lines.join("\n").matchAll(/bytes from ([0-9a-f:]{17}) /g)]
+    .map(([, mac]) => mac ?? "");
+  return [...new Set(macs)];
 }
 
 /**
@@ -161,3 +174,5 @@ export function ipOn(
 }
 
 const NDISC6_WAIT_MS = 1_000;
+/** Longest until all requests are answered, on a busy machine. */
+const ANSWERED_MS_MAX = 15_000;
