@@ -17,7 +17,6 @@ import {
   port,
   requiredAsn,
   text,
-  textMap,
   texts,
   uint32,
 } from "./_fields.ts";

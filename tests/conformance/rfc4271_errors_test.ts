@@ -82,9 +82,9 @@ Deno.test("4271-2 each type has its least and its largest length (RFC 4271 §6.1
 for (
   const [id, told] of [
     ["open-version-5", "2/1 0004"],
-    ["open-bad-as", "2/2"],
+    ["open-bad-as", "2/2 0000fe1f"],
     ["open-as4cap-0", "2/2"],
-    ["open-as-trans-without-as4", "2/2"],
+    ["open-as-trans-without-as4", "2/2 00005ba0"],
     ["open-hold-1", "2/6"],
     ["open-hold-2", "2/6"],
     ["open-optparam-unknown", "2/4"],
