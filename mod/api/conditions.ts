@@ -122,6 +122,24 @@ export const CONDITION_REASON = {
   agentLeaving: "AgentLeaving",
   /** No node may answer, each for a reason of its own. */
   noCandidate: "NoCandidate",
+  /** A node is labelled not to be used by NodeProxy. */
+  nodeProxyExcluded: "NodeProxyExcluded",
+  /** The annotation that asks for NodeProxy has a value that means nothing. */
+  nodeProxyTypeUnknown: "NodeProxyTypeUnknown",
+  /** kube-proxy of a node is in IPVS mode, in which NodeProxy cannot work. */
+  ipvsUnsupported: "IpvsUnsupported",
+  /** A node listens itself on a port of a Service that wants NodeProxy. */
+  portInUse: "PortInUse",
+  /** Another Service has the port on a node by NodeProxy. */
+  portTaken: "PortTaken",
+  /** An agent has not told yet whether its node listens on the ports. */
+  portsUnknown: "PortsUnknown",
+  /** More ports are wanted by NodeProxy than agents look for. */
+  tooManyPorts: "TooManyPorts",
+  /** More nodes are fit for NodeProxy than a Service shows. */
+  tooManyNodes: "TooManyNodes",
+  /** A Node has no address of a family that a Service has. */
+  noNodeAddress: "NoNodeAddress",
   /** `status.used` was cut to its bound; counts are exact. */
   usedTruncated: "UsedTruncated",
   /** `status.used` lists everything. */

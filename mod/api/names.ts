@@ -84,7 +84,10 @@ export const DEFAULT_EIP_ANNOTATION =
 /** BgpConf annotation: when a speaker last configured itself by it. */
 export const BGP_CONF_APPLIED_ANNOTATION = "lb.kubesphere.io/v1alpha1";
 
-/** Service annotation of NodeProxy: `deployment` or `daemonset`. */
+/**
+ * Service annotation of NodeProxy: `deployment`, one node, or `daemonset`, all
+ * of them. Any other value means nothing, as with OpenELB.
+ */
 export const NODE_PROXY_TYPE_ANNOTATION =
   "node-proxy.openelb.kubesphere.io/type";
 
@@ -111,11 +114,11 @@ export const CNI_LABEL = "openelb.kubesphere.io/cni";
 /** Node label: the rack, key of `BgpConf.spec.asPerRack`. */
 export const RACK_LABEL = "openelb.kubesphere.io/rack";
 
-/** Node label: no proxy pods here. */
+/** Node label: no NodeProxy here, whatever its value. */
 export const NODE_PROXY_EXCLUDE_LABEL =
   "node-proxy.openelb.kubesphere.io/exclude-node";
 
-/** Node label: proxy pods preferred here; the spelling is OpenELB's. */
+/** Node label: NodeProxy preferred here, whatever its value; the spelling is OpenELB's. */
 export const NODE_PROXY_PREFERRED_LABEL =
   "node-proxy.openelb.kubesphere.io/external-ip-preffered";
 
@@ -154,7 +157,7 @@ export const BGP_FINALIZER = "finalizer.lb.kubesphere.io/v1alpha1";
  */
 export const CLEANUP_FINALIZER = "foghorn.openelb.io/cleanup";
 
-/** Finalizer of a Service in NodeProxy mode. */
+/** Finalizer that OpenELB puts on a Service in NodeProxy mode; never set here, and taken off. */
 export const NODE_PROXY_FINALIZER =
   "node-proxy.openelb.kubesphere.io/finalizer";
 
@@ -184,6 +187,9 @@ export const LEASE_HELD_ANNOTATION = "foghorn.openelb.io/held";
 
 /** Node Lease annotation: why the node should not answer for VIPs, a reason; absent: it may. */
 export const LEASE_UNFIT_ANNOTATION = "foghorn.openelb.io/unfit";
+
+/** Node Lease annotation: how kube-proxy forwards and which wanted ports the host listens on, see {@linkcode encodeNodeProxy}; absent while no Service wants NodeProxy. */
+export const LEASE_NODE_PROXY_ANNOTATION = "foghorn.openelb.io/node-proxy";
 
 /** Label on every node Lease; its value is the prefix of the name, without the hyphen. */
 export const LEASE_COMPONENT_LABEL = "app.kubernetes.io/component";

@@ -33,6 +33,7 @@ const SERVICE = {
     allocateLoadBalancerNodePorts: true,
     clusterIP: "10.96.12.7",
     clusterIPs: ["10.96.12.7"],
+    externalIPs: ["192.168.0.11"],
     externalTrafficPolicy: "Local",
     healthCheckNodePort: 31234,
     internalTrafficPolicy: "Cluster",
@@ -148,9 +149,10 @@ Deno.test("projectService() keeps what is used of a stored Service", () => {
       externalTrafficPolicy: "Local",
       selector: { app: "kubia" },
       ports: [
-        { name: "http", protocol: "TCP", port: 80 },
+        { name: "http", protocol: "TCP", port: 80, nodePort: 30518 },
         { name: "dns", protocol: "UDP", port: 53 },
       ],
+      externalIPs: ["192.168.0.11"],
       ingress: [{ ip: "192.168.0.91", ipMode: "VIP" }],
       conditions: [{
         type: "LoadBalancerPortsError",

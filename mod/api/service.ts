@@ -28,6 +28,8 @@ export interface ServicePort {
   readonly protocol: string;
   /** The port, 1 to 65,535. */
   readonly port: number;
+  /** The port on every node, where it has one. */
+  readonly nodePort?: number;
 }
 
 /** A Service. */
@@ -48,6 +50,8 @@ export interface Service {
   readonly externalTrafficPolicy: "Cluster" | "Local";
   /** `spec.selector`; empty when its endpoints are managed by hand. */
   readonly selector: Readonly<Record<string, string>>;
+  /** `spec.externalIPs`; absent: none. */
+  readonly externalIPs?: readonly string[];
   /** `spec.ports`. */
   readonly ports: readonly ServicePort[];
   /** `status.loadBalancer.ingress`. */
@@ -81,6 +85,7 @@ export function projectService(raw: unknown): Result<Service, string> {
       reader.choice(spec, "externalTrafficPolicy", AT, TRAFFIC_POLICIES) ??
         "Cluster",
     selector: reader.map(spec, "selector", AT),
+    externalIPs: readExternalIPs(reader, spec),
     ports: reader.items(spec, "ports", AT).map((port) =>
       readPort(reader, port)
     ),
@@ -123,6 +128,14 @@ function readFamilies(reader: Reader, spec: Json): readonly ServiceIpFamily[] {
   return families;
 }
 
+function readExternalIPs(
+  reader: Reader,
+  spec: Json,
+): readonly string[] | undefined {
+  const texts = reader.texts(spec, "externalIPs", AT);
+  return texts.length === 0 ? undefined : texts;
+}
+
 function readPort(reader: Reader, item: Json): ServicePort {
   const port = reader.integer(item, "port", AT_PORT);
   if (port === undefined || port < 1 || port > PORT_MAX) {
@@ -132,6 +145,8 @@ function readPort(reader: Reader, item: Json): ServicePort {
     name: reader.filledText(item, "name", AT_PORT),
     protocol: reader.filledText(item, "protocol", AT_PORT) ?? "TCP",
     port: port ?? 0,
+    // 0 stands for none where a server writes it out.
+    nodePort: reader.integer(item, "nodePort", AT_PORT) || undefined,
   });
 }
 

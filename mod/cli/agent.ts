@@ -16,6 +16,7 @@ import {
   serveHttp,
 } from "@/http/mod.ts";
 import { SystemClock } from "@/io/clock.ts";
+import { KernelHostPorts } from "@/io/host_ports.ts";
 import { HttpProxyProbe } from "@/io/proxy_probe.ts";
 import {
   KernelLinkTable,
@@ -61,6 +62,7 @@ export interface AgentOptions {
   readonly httpAddress: string;
   readonly failoverPatience: string;
   readonly kubeProxyHealth: string;
+  readonly kubeProxyMetrics: string;
   readonly webhookPort: string;
   readonly record?: string;
   readonly logLevel: string;
@@ -89,6 +91,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const proxy = options.kubeProxyHealth === "off"
     ? undefined
     : hostAndPort(options.kubeProxyHealth, "Cannot ask for health at");
+  const proxyMetrics = options.kubeProxyMetrics === "off"
+    ? undefined
+    : hostAndPort(options.kubeProxyMetrics, "Cannot ask for the mode at");
   failoverPatienceMs(options.failoverPatience);
   webhookPort(options.webhookPort);
   const logs = await startLogs(
@@ -106,7 +111,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     });
   }
   try {
-    return await serveNode({ node, namespace, address, proxy, logs, options });
+    return await serveNode({
+      ...{ node, namespace, address, proxy, proxyMetrics, logs, options },
+    });
   } finally {
     await logs.close();
   }
@@ -129,6 +136,8 @@ interface AgentStart {
   readonly address: HostAndPort;
   /** The health port of kube-proxy; undefined: it is not asked. */
   readonly proxy: HostAndPort | undefined;
+  /** The metrics port of kube-proxy; undefined: it is not asked. */
+  readonly proxyMetrics: HostAndPort | undefined;
   readonly logs: LogSink;
   readonly options: AgentOptions;
 }
@@ -230,6 +239,7 @@ async function buildAgent(
     links,
     wire,
     proxy: start.proxy && new HttpProxyProbe(start.proxy),
+    hostPorts: new KernelHostPorts(start.proxyMetrics),
     certificates: admission?.desk,
     logs,
     recording: recording?.sink,

@@ -13,6 +13,7 @@ import {
   isTableNews,
   judgeLeases,
   type LeaseLook,
+  presenceOf,
   type ReportSource,
   secondLookMs,
   TABLE_KINDS,
@@ -108,13 +109,17 @@ async function listAll(
   announcements.note(cluster, cluster.takeChanges());
   announcements.plan(cluster);
   const controller = new Controller(cluster, { claim, node: "", seed: 1 });
+  const judged = judgeLeases(looks.now, looks.before);
+  controller.setPresence(presenceOf(
+    [...judged.agents].map(([node, agent]) => ({ node, ...agent })),
+  ));
   controller.plan(at);
   return {
     cluster,
     claim,
     announcements,
     controller,
-    ...judgeLeases(looks.now, looks.before),
+    ...judged,
     told,
     unreadable: unreadable.objects,
     own: undefined,

@@ -32,7 +32,9 @@ export class CountingApi implements ClusterApi {
     sink: (event: WatchEvent<T>) => void,
   ): Subscription {
     return this.#api.watch(spec, (event) => {
-      if (event.kind === "lost") this.#error("watch-lost");
+      if (event.kind === "lost" && event.isAgain !== true) {
+        this.#error("watch-lost");
+      }
       sink(event);
     });
   }

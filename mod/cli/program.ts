@@ -132,6 +132,11 @@ function addAgent(program: Command): void {
       "127.0.0.1:10256",
     )
     .option(
+      "--kube-proxy-metrics <address>",
+      "where kube-proxy says how it forwards, asked while a Service wants NodeProxy: not possible with IPVS; off to go by interfaces alone",
+      "127.0.0.1:10249",
+    )
+    .option(
       "--record <file>",
       "record every event and its effects to a file, one JSON a line",
     )

@@ -154,7 +154,7 @@ function serviceCells(row: ServiceRow, page: Page): readonly Cells[] {
       eip,
       owner === undefined ? "nobody" : owner.node,
       owner?.since === undefined
-        ? owner?.by === "order" ? "first in line" : ""
+        ? SINCE[owner?.by ?? ""] ?? ""
         : page.ago(owner.since),
       i === 0 ? reason : "",
     ],
@@ -310,6 +310,11 @@ const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g;
 const NODE_COLUMNS = ["NODE", "AGENT", "ANSWERS FOR", "LINKS", ""];
 const EIP_COLUMNS = ["EIP", "ADDRESSES", "PROTOCOL", "USE", ""];
 const SERVICE_COLUMNS = ["SERVICE", "ADDRESS", "EIP", "OWNER", "SINCE", ""];
+/** What stands for a time where none is known. */
+const SINCE: Readonly<Record<string, string>> = {
+  order: "first in line",
+  node: "its own",
+};
 /** Services in the text; the worst come first. */
 const SERVICES_SHOWN_MAX = 100;
 /** Columns that a sentence gets at least, however narrow the terminal. */

@@ -32,6 +32,7 @@ import type { LogSink } from "@/port/log_sink.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type {
   CertificateDesk,
+  HostPorts,
   LinkTable,
   ProxyProbe,
   RecordingSink,
@@ -50,6 +51,8 @@ export interface MainPorts {
   readonly wire: WireIsolate<WireCommand, WireReport>;
   /** The health port of kube-proxy; undefined: it is not asked. */
   readonly proxy?: ProxyProbe | undefined;
+  /** How kube-proxy forwards and who listens on the host; undefined: that is not looked at. */
+  readonly hostPorts?: HostPorts | undefined;
   /** Makes the webhook's certificate; undefined: no webhook is served. */
   readonly certificates?: CertificateDesk | undefined;
   /** Logs. */
@@ -206,6 +209,11 @@ export class MainHost {
             kind: "proxy",
             ...(status === undefined ? {} : { status }),
           })
+        );
+        break;
+      case "look-at-host":
+        void this.#ports.hostPorts?.look(effect.ports).then((found) =>
+          this.push({ kind: "host", look: { ports: effect.ports, ...found } })
         );
         break;
       case "make-certificate":

@@ -181,6 +181,33 @@ Deno.test("MainHost asks the health port, and hands its answer to the core", asy
   strictEqual(stage.core.view.proxy, "unhealthy");
 });
 
+Deno.test("MainHost looks at the host, and hands what it found to the core", async () => {
+  const stage = new Stage();
+  const annotations = {
+    "lb.kubesphere.io/v1alpha1": "openelb",
+    "node-proxy.openelb.kubesphere.io/type": "daemonset",
+  };
+  stage.objects.set("service", [{
+    meta: {
+      ...{ name: "web", namespace: "default", uid: "1", resourceVersion: "1" },
+      ...{ labels: {}, annotations, finalizers: [] },
+    },
+    type: "LoadBalancer",
+    ipFamilies: ["IPv4"],
+    externalTrafficPolicy: "Cluster",
+    ports: [{ port: 8080, protocol: "TCP" }],
+    ...{ selector: {}, ingress: [], conditions: [] },
+  }]);
+  stage.start();
+  await Promise.resolve();
+  stage.turn();
+  deepStrictEqual(stage.events().filter(({ kind }) => kind === "host"), [{
+    kind: "host",
+    look: { ports: ["8080/TCP"], mode: "nftables", listeners: [] },
+  }]);
+  stage.host.close();
+});
+
 Deno.test("MainHost hands commands to the wire, and its reports to the core", () => {
   const stage = new Stage();
   stage.start();
@@ -291,6 +318,9 @@ class Stage {
     this.core = new SpyCore(proxyStatus !== undefined);
     this.host = new MainHost(this.core, {
       proxy: proxyStatus === undefined ? undefined : { ask: () => proxyStatus },
+      hostPorts: {
+        look: () => Promise.resolve({ mode: "nftables", listeners: [] }),
+      },
       clock: this.clock,
       cluster: this.#cluster(),
       links: {

@@ -96,17 +96,7 @@ export class LabNode {
     if (this.#agent?.ended === false) {
       throw new Error(`The agent of ${this.name} runs already`);
     }
-    const command = [
-      ...this.#setup.program.agent,
-      "agent",
-      "--kubeconfig",
-      this.kubeconfigFile,
-      "--node-name",
-      this.name,
-      ...this.#setup.agentFlags,
-      ...flags,
-    ];
-    this.#agent = new LabProcess(this.name, command, {
+    this.#agent = new LabProcess(this.name, this.agentCommand(flags), {
       name: `agent of ${this.name}`,
       logFile: this.logFile,
     });
@@ -260,6 +250,20 @@ export class LabNode {
       this.#agent?.stop("SIGKILL"),
       this.#backend?.stop("SIGKILL"),
     ]);
+  }
+
+  /** What is run as its agent. */
+  protected agentCommand(flags: readonly string[]): readonly string[] {
+    return [
+      ...this.#setup.program.agent,
+      "agent",
+      "--kubeconfig",
+      this.kubeconfigFile,
+      "--node-name",
+      this.name,
+      ...this.#setup.agentFlags,
+      ...flags,
+    ];
   }
 
   #running(): LabProcess {

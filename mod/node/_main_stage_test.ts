@@ -333,6 +333,8 @@ function effectText(effect: MainEffect): string {
       return `read arp_ignore of ${effect.links}`;
     case "ask-proxy":
       return "ask the health port of kube-proxy";
+    case "look-at-host":
+      return `look at the host for ${effect.ports}`;
     case "log":
       return `log ${effect.level}: ${effect.message}`;
     case "exit":

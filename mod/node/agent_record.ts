@@ -9,10 +9,12 @@ import {
   decodeCanReach,
   decodeHeld,
   decodeLinks,
+  decodeNodeProxy,
   decodeProblems,
   LEASE_CAN_REACH_ANNOTATION,
   LEASE_HELD_ANNOTATION,
   LEASE_LINKS_ANNOTATION,
+  LEASE_NODE_PROXY_ANNOTATION,
   LEASE_PROBLEMS_ANNOTATION,
   LEASE_UNFIT_ANNOTATION,
 } from "@/api/mod.ts";
@@ -38,6 +40,9 @@ export function agentRecordOf(
   const canReach = decodeCanReach(textOf(LEASE_CAN_REACH_ANNOTATION));
   const problems = decodeProblems(textOf(LEASE_PROBLEMS_ANNOTATION));
   const held = decodeHeld(textOf(LEASE_HELD_ANNOTATION));
+  const nodeProxy = decodeNodeProxy(
+    annotations[LEASE_NODE_PROXY_ANNOTATION] ?? "",
+  );
   return {
     node,
     ...(unfit === "" ? {} : { unfit }),
@@ -45,6 +50,7 @@ export function agentRecordOf(
     canReach: canReach.ok ? canReach.value : new Map<IpAddr, string>(),
     problems: problems.ok ? problems.value : [],
     ...(held.ok && held.value.length > 0 ? { held: held.value } : {}),
+    ...(nodeProxy.ok ? { nodeProxy: nodeProxy.value } : {}),
   };
 }
 

@@ -19,7 +19,11 @@ import type {
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
-import { type Eip, LAYER2_PROTOCOL } from "@/api/mod.ts";
+import {
+  type Eip,
+  LAYER2_PROTOCOL,
+  type PublishedNodeProxy,
+} from "@/api/mod.ts";
 import {
   type Announcements,
   canReachTargets,
@@ -57,6 +61,8 @@ export interface LocalPublication {
   readonly held: readonly PublishedHeld[];
   /** Why it should not answer for VIPs, a reason; absent: it may. */
   readonly unfit?: string;
+  /** What it tells for NodeProxy; absent: no Service wants that. */
+  readonly nodeProxy?: PublishedNodeProxy;
 }
 
 /** This node's own interfaces and settings. */
@@ -75,6 +81,7 @@ export class LocalView {
   #derived: Derived | undefined;
   /** What the health port of kube-proxy says while it is not healthy. */
   #unfit: string | undefined;
+  #nodeProxy: PublishedNodeProxy | undefined;
   #unheard: readonly UnheardFellow[] = [];
   #conflicts: readonly Conflict[] = [];
   #foreign: readonly ForeignAddress[] = [];
@@ -131,6 +138,13 @@ export class LocalView {
   setUnfit(answer: string | undefined): void {
     if (answer === this.#unfit) return;
     this.#unfit = answer;
+    this.#version++;
+  }
+
+  /** Takes what there is to tell for NodeProxy; the same value while nothing changed. */
+  setNodeProxy(told: PublishedNodeProxy | undefined): void {
+    if (told === this.#nodeProxy) return;
+    this.#nodeProxy = told;
     this.#version++;
   }
 
@@ -274,6 +288,9 @@ export class LocalView {
         ...(this.#unfit === undefined
           ? {}
           : { unfit: CONDITION_REASON.kubeProxyUnhealthy }),
+        ...(this.#nodeProxy === undefined
+          ? {}
+          : { nodeProxy: this.#nodeProxy }),
       },
     };
     this.#derived = derived;

@@ -8,7 +8,9 @@
  * @module
  */
 
+import { parseIpAddr } from "@/addr/ip_addr.ts";
 import {
+  type AgentPresence,
   type AnnouncementChange,
   Announcements,
   BgpPlanner,
@@ -18,6 +20,7 @@ import {
   Controller,
   earliest,
   isBgpWrite,
+  NodeProxyDemand,
   Retirement,
   reviewAdmission,
   type WatchedKind,
@@ -53,6 +56,7 @@ import {
   MissingRights,
   missingRightSentence,
 } from "./missing_rights.ts";
+import { type HostFacts, IPVS_LINKS, PortLook } from "./port_look.ts";
 import { ProxyHealth, type ProxyState } from "./proxy_health.ts";
 import { OwnerLedger } from "./owner_ledger.ts";
 import { InstallHold } from "./install_hold.ts";
@@ -117,6 +121,9 @@ export class MainCore {
   readonly #unheard = new UnheardWatch();
   readonly #upcoming: Upcoming;
   readonly #proxy: ProxyHealth;
+  /** The ports that NodeProxy wants of nodes, and what this one tells of them. */
+  readonly #demand: NodeProxyDemand;
+  readonly #ports = new PortLook();
   readonly #announced: AnnouncedConditions;
   readonly #hold: InstallHold;
   /** What takes our marks off, once the installation goes. */
@@ -156,6 +163,7 @@ export class MainCore {
     this.#owners = new OwnerLedger(config.node);
     this.#upcoming = new Upcoming(config.node);
     this.#proxy = new ProxyHealth(config.asksProxy ?? false);
+    this.#demand = new NodeProxyDemand(config.claim);
     this.#announced = new AnnouncedConditions(config.node, config.seed);
     this.#hold = new InstallHold(config.installation);
     this.#admission = config.servesAdmission === true
@@ -189,7 +197,7 @@ export class MainCore {
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
       this.#proxy.deadlineMs(),
-      this.#rights.deadlineMs(),
+      this.#ports.deadlineMs(),
       this.#unheard.deadlineMs(),
       this.#upcoming.deadlineMs(),
       this.#owners.deadlineMs(),
@@ -241,10 +249,16 @@ export class MainCore {
         this.#owners.take(event.report, at);
         this.#announced.take(event.report, at);
         if (event.report.kind === "left") this.#wireLeft(at);
-        else if (event.report.kind === "paused") this.#tellPause(event.report);
+        else if (event.report.kind === "paused") {
+          this.#rights.notePause(event.report.gapMs, at);
+          this.#tellPause(event.report);
+        }
         break;
       case "proxy":
         this.#takeProxy(event.status, at);
+        break;
+      case "host":
+        this.#ports.take(event.look, this.#hostFacts(), at);
         break;
       case "written":
         this.#takeAnswer(event, at);
@@ -265,7 +279,7 @@ export class MainCore {
     this.#watches.take(watched, news, at);
     this.#unreadable.take(event);
     this.#tellMissing(this.#rights.takeNews(watched, news, at));
-    if (news.kind === "lost") {
+    if (news.kind === "lost" && news.isAgain !== true) {
       this.#log("warning", "Watch lost", { watched, reason: news.reason });
     }
     if (news.kind === "unprojectable") {
@@ -343,6 +357,21 @@ export class MainCore {
     }
   }
 
+  /** What is known of this host beside what is looked for on it. */
+  #hostFacts(): HostFacts {
+    const node = this.#cluster.nodes.get(this.#config.node);
+    return {
+      addresses: new Set(
+        (node?.addresses ?? []).flatMap(({ address }) =>
+          parseIpAddr(address) ?? []
+        ),
+      ),
+      hasIpvsLink: IPVS_LINKS.some((name) =>
+        this.#local.link(name) !== undefined
+      ),
+    };
+  }
+
   #relisted(watched: WatchedKind): void {
     if (this.#relisting === undefined) return;
     this.#relisting.delete(watched);
@@ -417,6 +446,7 @@ export class MainCore {
     }
     this.#announcements.note(this.#cluster, changes);
     this.#upcoming.note(this.#cluster, changes);
+    this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
@@ -433,7 +463,6 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
-    for (const right of this.#rights.takeDue(at)) this.#tellMissing(right);
     if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
     this.#advanceShutdown(at);
   }
@@ -502,6 +531,10 @@ export class MainCore {
       WRITE_TIMEOUT_MAX_MS,
       this.#membership.leadsForMs(at),
     );
+    if (this.#controller.wantsPresence) {
+      const nodes = this.#membership.nodeViews(at);
+      this.#controller.setPresence(presenceOf(nodes));
+    }
     this.#outbox.put(this.#controller.plan(at));
     this.#outbox.put(this.#bgp?.plan(at) ?? []);
     for (const write of this.#outbox.take()) {
@@ -636,6 +669,15 @@ export class MainCore {
       });
     }
     this.#listen(at);
+    // One that has no Lease could not tell.
+    if (this.#config.role !== "controller") {
+      this.#ports.want(this.#demand.ports, at);
+    }
+    this.#local.setNodeProxy(this.#ports.told);
+    const ports = this.#ports.takeAsk(at);
+    if (ports !== undefined) {
+      this.#effects.push({ kind: "look-at-host", ports });
+    }
     this.#membership.publish(
       this.#local.published(this.#announcements, this.#owners),
     );
@@ -773,6 +815,21 @@ export class MainCore {
   ): void {
     this.#effects.push({ kind: "log", level, message, fields });
   }
+}
+
+/** How agents do by their Leases. */
+export function presenceOf(
+  agents: Iterable<{
+    readonly node: string;
+    readonly live: boolean;
+    readonly leaving: boolean;
+  }>,
+): ReadonlyMap<string, AgentPresence> {
+  const presence = new Map<string, AgentPresence>();
+  for (const { node, live, leaving } of agents) {
+    presence.set(node, leaving ? "leaving" : live ? "live" : "silent");
+  }
+  return presence;
 }
 
 /** Whether a write is about an object that the controller decides on. */

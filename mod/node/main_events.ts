@@ -16,6 +16,7 @@ import type {
   Lease,
   Namespace,
   Node,
+  PortText,
   Service,
   WireKeySecret,
 } from "@/api/mod.ts";
@@ -25,6 +26,7 @@ import type {
   WriteOutcome,
 } from "@/reconcile/mod.ts";
 import type { CertificateOrder } from "./admission_keeper.ts";
+import type { HostLook } from "./port_look.ts";
 import type { WireCommand, WireReport } from "./wire_messages.ts";
 
 /** The kinds that an agent can do without: `secret` has the key of the frames, `certificate` is the Secret of the webhook. */
@@ -76,7 +78,12 @@ export type WatchNews = {
         readonly object?: WatchedObjects[K];
       }
       | { readonly kind: "alive" }
-      | { readonly kind: "lost"; readonly reason: string }
+      | {
+        readonly kind: "lost";
+        readonly reason: string;
+        /** Whether it was told already: the server still does not let us in. */
+        readonly isAgain?: true;
+      }
       | {
         readonly kind: "unprojectable";
         readonly key: string;
@@ -122,6 +129,11 @@ export type MainEvent =
     readonly status?: number;
   }
   | {
+    /** Answer to `look-at-host`. */
+    readonly kind: "host";
+    readonly look: HostLook;
+  }
+  | {
     readonly kind: "written";
     readonly write: PlannedWrite;
     readonly outcome: WriteOutcome;
@@ -144,6 +156,11 @@ export type MainEffect =
   | {
     /** Ask the health port of kube-proxy; answered by `proxy`. */
     readonly kind: "ask-proxy";
+  }
+  | {
+    /** Find out how kube-proxy forwards, and who listens on these ports; answered by `host`. */
+    readonly kind: "look-at-host";
+    readonly ports: readonly PortText[];
   }
   | {
     /** Make a certificate and put it into its Secret; answered by `certificate`. Its keys do not pass here. */

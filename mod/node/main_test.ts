@@ -6,6 +6,7 @@ import { encodeLinks } from "@/api/mod.ts";
 import { macAddr } from "@/addr/mac_addr.ts";
 import type { FellowReport } from "@/layer2/failover/events.ts";
 import { clusterIdOf } from "@/wire/fellow.ts";
+import { REFUSAL_SETTLE_MS } from "./missing_rights.ts";
 import { UNDER_WAY_MAX } from "./outbox.ts";
 import { NEWS_KINDS, WATCHED_KINDS } from "./watches.ts";
 
@@ -100,6 +101,30 @@ Deno.test("MainCore decides without the Secret, and without a right to it", () =
   ok(said.includes("wire: cluster"));
   stage.answerAll();
   ok(stage.commands().some(({ kind }) => kind === "synced"));
+});
+
+Deno.test("MainCore adds up no refusals between which it stood still: the API server may be another", () => {
+  const stage = new MainStage();
+  const reason =
+    'nodes is forbidden: User "u" cannot list resource "nodes" in API group "" at the cluster scope';
+  const named = (): boolean =>
+    stage.text.includes("A right in Kubernetes is missing");
+  const refuse = (isAgain: boolean): void => {
+    const news = { kind: "lost", reason } as const;
+    stage.step({
+      kind: "watch",
+      watched: "node",
+      news: isAgain ? { ...news, isAgain } : news,
+    });
+  };
+  refuse(false);
+  stage.step({ kind: "wire", report: { kind: "paused", gapMs: 30_000 } });
+  stage.nowMs += REFUSAL_SETTLE_MS;
+  refuse(true);
+  strictEqual(named(), false);
+  stage.nowMs += REFUSAL_SETTLE_MS;
+  refuse(true);
+  strictEqual(named(), true);
 });
 
 Deno.test("MainCore is frozen when its own Lease ran out, and an outage of the API expires nobody", () => {
@@ -652,6 +677,12 @@ Deno.test("MainCore says what it cannot read, which watch it lost and that it di
     kind: "watch",
     watched: "node",
     news: { kind: "lost", reason: "connection refused" },
+  });
+  // Said already.
+  stage.step({
+    kind: "watch",
+    watched: "node",
+    news: { kind: "lost", reason: "forbidden", isAgain: true },
   });
   stage.step({ kind: "wire", report: { kind: "paused", gapMs: 250.4 } });
   deepStrictEqual(stage.effects, [

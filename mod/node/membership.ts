@@ -11,6 +11,7 @@ import {
   encodeCanReach,
   encodeHeld,
   encodeLinks,
+  encodeNodeProxy,
   encodeProblems,
   type Lease,
   LEASE_ANNOTATION_PREFIX,
@@ -20,6 +21,7 @@ import {
   LEASE_HELD_ANNOTATION,
   LEASE_LEAVING_ANNOTATION,
   LEASE_LINKS_ANNOTATION,
+  LEASE_NODE_PROXY_ANNOTATION,
   LEASE_PROBLEMS_ANNOTATION,
   LEASE_UNFIT_ANNOTATION,
   nodeLeaseName,
@@ -109,6 +111,7 @@ interface Published {
   readonly problems: string;
   readonly unfit: string;
   readonly held: string;
+  readonly nodeProxy: string;
   readonly record: AgentRecord;
 }
 
@@ -522,11 +525,12 @@ export class Membership {
     const problems = annotations[LEASE_PROBLEMS_ANNOTATION] ?? "";
     const unfit = annotations[LEASE_UNFIT_ANNOTATION] ?? "";
     const held = annotations[LEASE_HELD_ANNOTATION] ?? "";
+    const nodeProxy = annotations[LEASE_NODE_PROXY_ANNOTATION] ?? "";
     const known = this.#known.get(node);
     if (
       known?.links === links && known.canReach === canReach &&
       known.problems === problems && known.unfit === unfit &&
-      known.held === held
+      known.held === held && known.nodeProxy === nodeProxy
     ) return;
     this.#known.set(node, {
       links,
@@ -534,6 +538,7 @@ export class Membership {
       problems,
       unfit,
       held,
+      nodeProxy,
       record: agentRecordOf(node, annotations),
     });
     this.#changed.add(node);
@@ -542,7 +547,7 @@ export class Membership {
   #publishAgain(): void {
     const publication = this.#published;
     if (publication === undefined) return;
-    const { links, canReach, problems, unfit, held } = publication;
+    const { links, canReach, problems, unfit, held, nodeProxy } = publication;
     this.#annotations = {
       [LEASE_LINKS_ANNOTATION]: encodeLinks(links),
       ...(canReach.size === 0
@@ -555,6 +560,9 @@ export class Membership {
         ? {}
         : { [LEASE_HELD_ANNOTATION]: encodeHeld(held) }),
       ...(unfit === undefined ? {} : { [LEASE_UNFIT_ANNOTATION]: unfit }),
+      ...(nodeProxy === undefined
+        ? {}
+        : { [LEASE_NODE_PROXY_ANNOTATION]: encodeNodeProxy(nodeProxy) }),
       ...(this.#leaving ? { [LEASE_LEAVING_ANNOTATION]: "true" } : {}),
     };
     this.#stepOwn({

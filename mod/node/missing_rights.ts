@@ -24,14 +24,23 @@ export interface MissingRight {
   readonly namespace?: string;
 }
 
-/** Remembers which rights were refused, until they are granted. */
+/**
+ * Remembers which rights were refused, until they are granted.
+ *
+ * An API server that has just started refuses what it has not read the roles of
+ * yet. So a refusal is a want at once where that server has let us in already,
+ * with no trouble since; elsewhere when it is repeated {@linkcode
+ * REFUSAL_SETTLE_MS} later, with no other trouble in between.
+ */
 export class MissingRights {
   /** By what was tried. */
   readonly #refusals = new Map<string, Refusal>();
   /** Watches that are lost, and not for want of a right. */
   readonly #lost = new Set<string>();
-  /** What a watch was refused just after other trouble, and is told once. */
-  readonly #unsettled = new Map<string, Unsettled>();
+  /** Watches that were let in, and not lost since. */
+  readonly #letIn = new Set<string>();
+  /** Since when it is refused what may be no want, by what was tried. */
+  readonly #refusedSinceMs = new Map<string, number>();
   /** When something failed last that was not for want of a right. */
   #troubleMs = -Infinity;
 
@@ -41,59 +50,32 @@ export class MissingRights {
    * @param watched The kind it watches.
    * @param news What it told.
    * @param at The time.
-   * @returns The right, when it was not known to be missing. Right after other
-   * trouble none is yet, see {@link MissingRights.takeDue}.
+   * @returns The right, when it was not known to be missing.
    */
   takeNews(
     watched: string,
     news: { readonly kind: string; readonly reason?: string },
     at: Instant,
   ): MissingRight | undefined {
-    const source = `watch ${watched}`;
-    if (news.kind === "lost") {
-      const words = news.reason ?? "";
-      if (parseMissingRight(words) === undefined) {
-        this.#troubleMs = at.nowMs;
-        this.#lost.add(source);
-      } else if (this.#isSettled(at) && !this.#lost.has(source)) {
-        return this.#refused(source, words, at, Infinity)?.fresh;
-      } else {
-        const dueMs = at.nowMs + WATCH_SETTLE_MS;
-        this.#unsettled.set(source, { words, dueMs });
-      }
-      return undefined;
-    }
     // What cannot be read says nothing about rights.
     if (news.kind === "unprojectable") return undefined;
-    this.#refusals.delete(source);
-    this.#unsettled.delete(source);
-    this.#lost.delete(source);
-    return undefined;
-  }
-
-  /**
-   * Takes what was refused just after other trouble, and still is.
-   *
-   * @param at The time.
-   * @returns The rights that were not known to be missing.
-   */
-  takeDue(at: Instant): readonly MissingRight[] {
-    const due: MissingRight[] = [];
-    for (const [source, { words, dueMs }] of this.#unsettled) {
-      if (at.nowMs < dueMs) continue;
-      this.#unsettled.delete(source);
-      const fresh = this.#refused(source, words, at, Infinity)?.fresh;
-      if (fresh !== undefined) due.push(fresh);
+    const source = `watch ${watched}`;
+    if (news.kind !== "lost") {
+      this.#granted(source);
+      this.#lost.delete(source);
+      this.#letIn.add(watched);
+      return undefined;
     }
-    return due;
-  }
-
-  /** When {@link MissingRights.takeDue} has something, or undefined. */
-  deadlineMs(): number | undefined {
-    if (this.#unsettled.size === 0) return undefined;
-    return Math.min(
-      ...Array.from(this.#unsettled.values(), ({ dueMs }) => dueMs),
-    );
+    const words = news.reason ?? "";
+    if (parseMissingRight(words) === undefined) {
+      this.#noteTrouble(at);
+      this.#lost.add(source);
+      this.#letIn.delete(watched);
+      return undefined;
+    }
+    const isWant = this.#isSettled(at) && !this.#lost.has(source);
+    this.#letIn.delete(watched);
+    return this.#refused({ source, words, isWant, durationMs: Infinity }, at);
   }
 
   /**
@@ -103,8 +85,7 @@ export class MissingRights {
    * @param failure The words of a failure; undefined: it was let through.
    * @param at The time.
    * @returns Whether it failed for want of a right, and which one, when it was
-   * not known to be missing. An API server that has just started refuses what it
-   * has not read the roles of yet: that is no want, the write is tried again.
+   * not known to be missing.
    */
   takeAnswer(
     source: string,
@@ -112,16 +93,27 @@ export class MissingRights {
     at: Instant,
   ): { readonly fresh: MissingRight | undefined } | undefined {
     if (failure === undefined) {
-      this.#refusals.delete(source);
+      this.#granted(source);
       return undefined;
     }
     if (parseMissingRight(failure) === undefined) {
-      this.#troubleMs = at.nowMs;
+      this.#noteTrouble(at);
       return undefined;
     }
-    return this.#isSettled(at)
-      ? this.#refused(source, failure, at, REFUSAL_REMEMBERED_MS)
-      : { fresh: undefined };
+    const isWant = this.#isSettled(at);
+    const durationMs = REFUSAL_REMEMBERED_MS;
+    const refusal = { source, words: failure, isWant, durationMs };
+    return { fresh: this.#refused(refusal, at) };
+  }
+
+  /**
+   * Notes that this process stood still, and saw nothing of what happened.
+   *
+   * @param gapMs For how long.
+   * @param at The time.
+   */
+  notePause(gapMs: number, at: Instant): void {
+    if (gapMs >= API_START_MS) this.#noteTrouble(at);
   }
 
   /** The rights that are missing now, each once. */
@@ -133,24 +125,49 @@ export class MissingRights {
     return [...rights.values()];
   }
 
+  /** Whether the API server that refuses has read its roles. */
   #isSettled(at: Instant): boolean {
-    return at.nowMs - this.#troubleMs >= SETTLE_MS;
+    if (at.nowMs - this.#troubleMs < SETTLE_MS) return false;
+    const letIn = [...this.#letIn];
+    return letIn.some((watched) => OF_ROLE.has(watched)) &&
+      letIn.some((watched) => !OF_ROLE.has(watched));
   }
 
-  // A failure of another kind, such as an outage, says nothing about rights.
+  /** The API server may be another from here on: what it refused before says nothing about what it refuses. */
+  #noteTrouble(at: Instant): void {
+    this.#troubleMs = at.nowMs;
+    this.#refusedSinceMs.clear();
+  }
+
+  #granted(source: string): void {
+    this.#refusals.delete(source);
+    this.#refusedSinceMs.delete(source);
+  }
+
   #refused(
-    source: string,
-    words: string,
+    { source, words, isWant, durationMs }: Attempt,
     at: Instant,
-    durationMs: number,
-  ): { readonly fresh: MissingRight | undefined } | undefined {
+  ): MissingRight | undefined {
     const right = parseMissingRight(words);
     if (right === undefined) return undefined;
-    const isKnown = this.missing(at).some((other) =>
+    const missing = this.missing(at);
+    const isKnown = missing.some((other) =>
       rightKey(other) === rightKey(right)
     );
+    if (!isWant && !isKnown && !this.#isLasting(source, at)) return undefined;
+    this.#refusedSinceMs.delete(source);
     this.#refusals.set(source, { right, untilMs: at.nowMs + durationMs });
-    return { fresh: isKnown ? undefined : right };
+    return isKnown ? undefined : right;
+  }
+
+  /** Whether this was refused long enough, and by one API server. */
+  #isLasting(source: string, at: Instant): boolean {
+    const sinceMs = this.#refusedSinceMs.get(source);
+    const forMs = at.nowMs - (sinceMs ?? -Infinity);
+    if (forMs < REFUSAL_SETTLE_MS) return false;
+    if (forMs < REFUSAL_REMEMBERED_MS) return true;
+    this.#refusedSinceMs.set(source, at.nowMs);
+    return false;
   }
 }
 
@@ -197,9 +214,12 @@ export function missingRightSentence(right: MissingRight): string {
   return `The API server does not let ${user} ${verb} ${what}${where}: add the verb to the role bound to that user, docs/permissions.md has them all`;
 }
 
-interface Unsettled {
+interface Attempt {
+  readonly source: string;
   readonly words: string;
-  readonly dueMs: number;
+  /** Whether the refusal by itself shows that the right is missing. */
+  readonly isWant: boolean;
+  readonly durationMs: number;
 }
 
 interface Refusal {
@@ -217,8 +237,24 @@ function rightKey({ verb, resource, group }: MissingRight): string {
  */
 export const REFUSAL_REMEMBERED_MS = 300_000;
 
-/** How long a watch that was lost before is given to be let in: it asks again within 15 s. */
-export const WATCH_SETTLE_MS = 20_000;
+/**
+ * How long a server may refuse that has not read its roles: longer than a watch
+ * waits until it asks again, which is 15 s.
+ */
+export const REFUSAL_SETTLE_MS = 20_000;
+
+/** An API server takes longer to start: while this process stood still for less, it was the same one. */
+export const API_START_MS = 2_000;
 
 /** How long after other trouble a refusal says nothing. */
 export const SETTLE_MS = 10_000;
+
+/**
+ * Watches that a Role lets in, in the agent's namespace; a ClusterRole does the
+ * others. A server reads the two apart from each other.
+ */
+const OF_ROLE: ReadonlySet<string> = new Set([
+  "lease",
+  "secret",
+  "certificate",
+]);

@@ -18,6 +18,7 @@ export * from "./main_events.ts";
 export * from "./membership.ts";
 export * from "./missing_rights.ts";
 export * from "./owner_ledger.ts";
+export * from "./port_look.ts";
 export * from "./proxy_health.ts";
 export * from "./report/mod.ts";
 export * from "./unheard.ts";

@@ -73,12 +73,15 @@ export type WatchEvent<T> =
   | {
     /**
      * Changes may be missed from here on. Ends with `alive` or `changed`
-     * (continued without a gap) or with `listed`. Told once per loss, and once
-     * more when the server, back again, does not let us in.
+     * (continued without a gap) or with `listed`. Told once per loss; anew when
+     * the server, back again, does not let us in, or when it is away again after
+     * that; and again each time it does not let us in.
      */
     readonly kind: "lost";
     /** One sentence. */
     readonly reason: string;
+    /** Whether it was told already: the server still does not let us in. */
+    readonly isAgain?: true;
   }
   | {
     /** An object is there that cannot be read; the watch goes on. */

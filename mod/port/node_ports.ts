@@ -26,6 +26,31 @@ export interface ProxyProbe {
   ask(): Promise<number | undefined>;
 }
 
+/** A socket of the host that takes what comes to a port. */
+export interface HostListener {
+  /** `TCP` or `UDP`. */
+  readonly protocol: string;
+  /** The port. */
+  readonly port: number;
+  /** The address it is bound to; the unspecified one stands for all. */
+  readonly address: IpAddr;
+}
+
+/** How this host forwards, and which ports of it are in use. */
+export interface HostPorts {
+  /**
+   * Looks; never rejects.
+   *
+   * @param ports The ports to look for, each like `80/TCP`.
+   * @returns How kube-proxy says that it forwards, where it says; and the
+   * sockets that listen on one of the ports, where they can be listed.
+   */
+  look(ports: readonly string[]): Promise<{
+    readonly mode?: string;
+    readonly listeners?: readonly HostListener[];
+  }>;
+}
+
 /** Where the webhook's certificate is made and stored. */
 export interface CertificateDesk {
   /**

@@ -10,6 +10,9 @@ import {
   EIP_ADDRESS_ANNOTATION,
   EIP_NAME_ANNOTATION,
   EIP_NAME_LABEL,
+  NODE_PROXY_EXTERNAL_IP_ANNOTATION,
+  NODE_PROXY_FINALIZER,
+  NODE_PROXY_INTERNAL_IP_ANNOTATION,
   NODE_PROXY_TYPE_ANNOTATION,
   OPENELB_ANNOTATION,
   OPENELB_ANNOTATION_VALUE,
@@ -36,13 +39,17 @@ export interface RequestError {
   readonly message: string;
 }
 
+/** How many nodes a Service in NodeProxy mode is published on: one, or all that are fit. */
+export type NodeProxyType = "deployment" | "daemonset";
+
 /**
- * Why a Service is ours, or is not:
+ * Why a Service wants an address from a pool, or does not:
  *
- * - ours by `class`, by OpenELB's `annotation`, as `unclassed` where those are
+ * - it does by `class`, by OpenELB's `annotation`, as `unclassed` where those are
  *   taken too, or `kept`: of a foreign class, with what an OpenELB gave it;
- * - not ours since it is `deleting`, of another `type`, a `node-proxy`, of an
- *   `other-class`, by an `other-annotation` (without a class), or `unasked`.
+ * - it does not since it is `deleting`, of another `type`, of an `other-class`,
+ *   by an `other-annotation` (without a class), or `unasked`; or since it wants
+ *   the addresses of nodes, which is `node-proxy`.
  */
 export type ClaimVerdict =
   | {
@@ -71,21 +78,40 @@ export function claimOf(service: Service, config: ClaimConfig): ClaimVerdict {
   const { deletionTimestamp, annotations } = service.meta;
   if (deletionTimestamp !== undefined) return NOT_OURS.deleting;
   if (service.type !== "LoadBalancer") return NOT_OURS.type;
-  if (annotations[NODE_PROXY_TYPE_ANNOTATION] !== undefined) {
-    return NOT_OURS.nodeProxy;
-  }
+  const wants = nodeProxyType(service) === undefined
+    ? undefined
+    : NOT_OURS.nodeProxy;
   const annotation = annotations[OPENELB_ANNOTATION];
   const optedIn = annotation === OPENELB_ANNOTATION_VALUE;
   const serviceClass = service.loadBalancerClass;
-  if (serviceClass === config.loadBalancerClass) return OURS.class;
+  if (serviceClass === config.loadBalancerClass) return wants ?? OURS.class;
   if (serviceClass !== undefined) {
     return optedIn && carriesOurMarks(service)
       ? OURS.kept
       : NOT_OURS.otherClass;
   }
-  if (optedIn) return OURS.annotation;
+  if (optedIn) return wants ?? OURS.annotation;
   if (annotation !== undefined) return NOT_OURS.otherAnnotation;
-  return config.claimUnclassed ? OURS.unclassed : NOT_OURS.unasked;
+  return config.claimUnclassed ? wants ?? OURS.unclassed : NOT_OURS.unasked;
+}
+
+/** Whether a Service is ours and wants the addresses of nodes, see {@linkcode claimOf}. */
+export function wantsNodeProxy(service: Service, config: ClaimConfig): boolean {
+  return nodeProxyType(service) !== undefined &&
+    claimOf(service, config).by === "node-proxy";
+}
+
+/** How a Service asks for NodeProxy, ours or not; undefined: it does not. */
+export function nodeProxyType(service: Service): NodeProxyType | undefined {
+  const type = service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION];
+  return type === "deployment" || type === "daemonset" ? type : undefined;
+}
+
+/** Whether NodeProxy has left anything on a Service, ours or OpenELB's. */
+export function carriesNodeProxyMarks({ meta }: Service): boolean {
+  return meta.annotations[NODE_PROXY_EXTERNAL_IP_ANNOTATION] !== undefined ||
+    meta.annotations[NODE_PROXY_INTERNAL_IP_ANNOTATION] !== undefined ||
+    meta.finalizers.includes(NODE_PROXY_FINALIZER);
 }
 
 /** Whether a Service wants an address of ours, see {@linkcode claimOf}. */

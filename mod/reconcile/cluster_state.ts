@@ -23,6 +23,7 @@ import type {
   PublishedLink,
   PublishedProblem,
 } from "@/api/links_annotation.ts";
+import type { PublishedNodeProxy } from "@/api/node_proxy.ts";
 
 /** What an agent published in its Lease, this one included. Whether it lives is not judged here. */
 export interface AgentRecord {
@@ -38,6 +39,8 @@ export interface AgentRecord {
   readonly held?: readonly PublishedHeld[];
   /** Why its node should not answer for VIPs, a reason; absent: it may. */
   readonly unfit?: string;
+  /** What it tells for NodeProxy; absent: nothing. */
+  readonly nodeProxy?: PublishedNodeProxy;
 }
 
 /** The kinds that are watched. */

@@ -18,6 +18,9 @@ import type { ClaimConfig } from "./claim.ts";
 import type { Change, ClusterState } from "./cluster_state.ts";
 import { EchoWatch } from "./echo_watch.ts";
 import { EventLog, type EventSource } from "./event_log.ts";
+import type { AgentPresence } from "./node_proxy_nodes.ts";
+import type { NodeProxyPlan } from "./node_proxy_plan.ts";
+import { NodeProxyPlanner } from "./node_proxy_planner.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import { PoolBook } from "./pool_book.ts";
 import { Reservations } from "./reservations.ts";
@@ -55,8 +58,11 @@ export class Controller {
   readonly #pools: PoolBook;
   readonly #reservations = new Reservations();
   readonly #services: ServicePlanner;
+  readonly #proxies: NodeProxyPlanner;
   readonly #eips: EipPlanner;
   readonly #echoes = new EchoWatch();
+  /** Events of NodeProxy that the next plan takes along. */
+  readonly #said: PlannedWrite[] = [];
 
   /** A controller over tables that have all been listed. */
   constructor(state: ClusterState, config: ControllerConfig) {
@@ -68,13 +74,18 @@ export class Controller {
       component,
       node: config.node,
     });
+    const events = new EventLog(source("OpenELBController"));
     this.#services = new ServicePlanner({
       state,
       claim: config.claim,
       allocator: this.#allocator,
       pools: this.#pools,
       queue: this.#queue,
-      events: new EventLog(source("OpenELBController")),
+      events,
+    });
+    this.#proxies = new NodeProxyPlanner({
+      ...{ state, events, claim: config.claim },
+      queue: this.#queue,
     });
     this.#eips = new EipPlanner({
       state,
@@ -94,6 +105,7 @@ export class Controller {
   /** Notes what changed in the tables. */
   note(changes: readonly Change[], now: Now): void {
     this.#reservations.note(changes);
+    this.#proxies.note(changes);
     for (const { kind, key, vanished } of changes) {
       switch (kind) {
         case "service":
@@ -128,14 +140,18 @@ export class Controller {
     this.#echoes.look(this.#state, now.nowMs);
     for (const id of this.#queue.takeDue(now.nowMs)) {
       const name = id.slice(id.indexOf("/") + 1);
-      if (id.startsWith("service/")) this.#services.note(name);
-      else this.#eips.note(name);
+      if (id.startsWith("service/")) {
+        this.#services.note(name);
+        this.#proxies.noteAgain(name);
+      } else this.#eips.note(name);
     }
     this.#pools.read(now);
     this.#services.noteReserved(
       this.#allocator.setReserved(this.#reservations.read(this.#state)),
     );
     this.#services.plan(now, writes);
+    writes.push(...this.#said.splice(0));
+    this.#proxies.plan(now, writes);
     this.#eips.plan(now, writes);
     for (const { id } of writes) this.#queue.start(id);
     return writes;
@@ -157,6 +173,7 @@ export class Controller {
         const service = projectService(outcome.object);
         if (service.ok) this.#state.putServiceReply(service.value);
         this.#services.written(write, now);
+        this.#said.push(...this.#proxies.written(write, now));
       } else if (kind === "eip" || kind === "eip-status") {
         const eip = projectEip(outcome.object);
         if (eip.ok) this.#state.putEipReply(eip.value);
@@ -174,8 +191,10 @@ export class Controller {
     const isOver = outcome.reason === "not-found" && !this.#isKnown(write.id);
     if (isOver) this.#queue.succeed(write.id);
     else this.#queue.fail(write.id, now.nowMs, outcome.retryAfterMs ?? 0);
-    if (kind === "service") this.#services.failed(write, outcome, now);
-    else this.#eips.failed(write);
+    if (kind === "service") {
+      this.#services.failed(write, outcome, now);
+      this.#proxies.failed(write);
+    } else this.#eips.failed(write);
   }
 
   /** Whether the tables have the object that a write is about. */
@@ -192,6 +211,7 @@ export class Controller {
     return earliest([
       this.#queue.deadlineMs(),
       this.#services.deadlineMs(),
+      this.#proxies.deadlineMs(),
       this.#eips.deadlineMs(),
       this.#pools.deadlineMs(),
       this.#echoes.deadlineMs(),
@@ -207,6 +227,24 @@ export class Controller {
   explainService(key: string): ServiceExplanation | undefined {
     const service = this.#state.services.get(key);
     return service && this.#services.explain(service);
+  }
+
+  /** How a Service in NodeProxy mode stands to the nodes; undefined: it is not in it. */
+  explainNodeProxy(key: string): NodeProxyPlan | undefined {
+    return this.#proxies.explain(key);
+  }
+
+  /**
+   * Takes how the agents do by their Leases; of use only while
+   * {@linkcode Controller.wantsPresence}.
+   */
+  setPresence(presence: ReadonlyMap<string, AgentPresence>): void {
+    this.#proxies.setPresence(presence);
+  }
+
+  /** Whether it matters how the agents do. */
+  get wantsPresence(): boolean {
+    return this.#proxies.isNeeded;
   }
 
   /** How an Eip is judged, as last planned; undefined: there is none. */

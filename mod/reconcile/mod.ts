@@ -7,7 +7,8 @@
  * for, by which nodes and on which links. Both look only at what changed, and
  * come to the same as if they looked at everything.
  *
- * Only `layer2` Eips are announced; addresses are given out from all.
+ * Only `layer2` Eips are announced; addresses are given out from all. Services
+ * in NodeProxy mode get the addresses of nodes instead: {@linkcode NodeProxyPlanner}.
  *
  * @module
  */
@@ -27,6 +28,12 @@ export * from "./eligibility.ts";
 export * from "./event_log.ts";
 export * from "./interface_selection.ts";
 export * from "./link_choice.ts";
+export * from "./node_proxy_demand.ts";
+export * from "./node_proxy_nodes.ts";
+export * from "./node_proxy_occupied.ts";
+export * from "./node_proxy_plan.ts";
+export * from "./node_proxy_planner.ts";
+export * from "./node_proxy_status.ts";
 export * from "./planned_write.ts";
 export * from "./pool_book.ts";
 export * from "./reservations.ts";

@@ -6,35 +6,13 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { type Raw, World } from "./_world_test.ts";
+import { World } from "./_world_test.ts";
 
 const POOL = { address: "192.168.0.91-192.168.0.93" };
 const DEFAULT = {
   annotations: { "eip.openelb.kubesphere.io/is-default-eip": "true" },
 };
 const WEB = "services/default/web";
-
-Deno.test("Controller leaves a Service alone that asks for OpenELB's NodeProxy", () => {
-  const world = new World();
-  world.eip("pool", POOL, DEFAULT);
-  const asked = { "node-proxy.openelb.kubesphere.io/type": "deployment" };
-  const finalizers = ["node-proxy.openelb.kubesphere.io/finalizer"];
-  world.service("default/web", { annotations: asked, meta: { finalizers } });
-  world.service("default/ours");
-  world.settleAll();
-  deepStrictEqual(world.addresses("default/ours"), ["192.168.0.91"]);
-  world.edit(WEB, {
-    metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" },
-  });
-  world.settleAll();
-  deepStrictEqual(
-    world.log.filter(({ id }) => id === "service/default/web"),
-    [],
-  );
-  const left = world.objects.get(WEB)?.["metadata"] as Raw;
-  deepStrictEqual(left["finalizers"], finalizers);
-  strictEqual(world.condition(WEB, "AddressAssigned"), "");
-});
 
 Deno.test("Controller gives an address to a Service as KubeSphere's console writes it", () => {
   const world = new World();

@@ -16,7 +16,11 @@ import {
   withoutCondition,
 } from "@/api/conditions.ts";
 import type { Service } from "@/api/mod.ts";
-import { EVENT_REASON, SERVICE_FINALIZER } from "@/api/names.ts";
+import {
+  EVENT_REASON,
+  NODE_PROXY_TYPE_ANNOTATION,
+  SERVICE_FINALIZER,
+} from "@/api/names.ts";
 import { sameIngress } from "@/api/ingress.ts";
 import {
   type Allocation,
@@ -32,6 +36,7 @@ import type { Result } from "@/lang/result.ts";
 import { adoptAddresses, type DoubleUseReport } from "./adoption.ts";
 import {
   allocationRequest,
+  carriesNodeProxyMarks,
   carriesOurMarks,
   type ClaimConfig,
   claimOf,
@@ -314,6 +319,8 @@ export class ServicePlanner {
     // Planned again when the answer is there, or the back-off over.
     if (!queue.isFree(`service/${key}`, now.nowMs)) return;
     if (wantsAddress(service, this.#parts.claim)) {
+      // What NodeProxy has left is taken off first, by one write for all of it.
+      if (carriesNodeProxyMarks(service)) return;
       this.#planAssignment(service, key, now, writes);
     } else this.#planRelease(service, key, writes);
     this.#flushEvents(writes);
@@ -552,6 +559,13 @@ export class ServicePlanner {
     }
     if (found.conflict !== undefined) {
       return claim(CONDITION_REASON.sharingConflict, found.conflict);
+    }
+    const proxy = service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION];
+    if (proxy !== undefined) {
+      return claim(
+        CONDITION_REASON.nodeProxyTypeUnknown,
+        `The annotation ${NODE_PROXY_TYPE_ANNOTATION} is "${proxy}", which asks for nothing: write deployment or daemonset for the addresses of nodes, or remove it`,
+      );
     }
     const reserved = this.#reservedOf(held);
     return reserved && claim(reserved.reason, reserved.message);

@@ -112,8 +112,15 @@ async function runParts(
       continue;
     }
     const startMs = performance.now();
-    // deno-lint-ignore no-await-in-loop -- two parts at once would disturb each other
-    parts.push(await part.run());
+    try {
+      // deno-lint-ignore no-await-in-loop -- two parts at once would disturb each other
+      parts.push(await part.run());
+    } catch (error) {
+      // What took minutes to measure is not lost; it is not written either.
+      const { title, command } = bench;
+      print(shown({ title, command, machine, parts, skipped }));
+      throw error;
+    }
     const seconds = (performance.now() - startMs) / 1_000;
     print(`measured ${part.name} in ${seconds.toFixed(0)} s`);
   }
@@ -127,10 +134,9 @@ async function tell(
   file: URL,
   args: readonly string[],
 ): Promise<number> {
-  const page = formatReport(report);
-  print(page.replaceAll(/<!-- .*? -->/g, ""));
+  print(shown(report));
   if (args.includes("--write")) {
-    await Deno.writeTextFile(file, page);
+    await Deno.writeTextFile(file, formatReport(report));
     await writeCitations();
   }
   const kept = report.parts.every(({ floors }) =>
@@ -147,3 +153,8 @@ function print(text: string): void {
 }
 
 const FLAGS: ReadonlySet<string> = new Set(["--write", "--judge"]);
+
+/** A report as it is printed: without what marks figures in a page. */
+function shown(report: Report): string {
+  return formatReport(report).replaceAll(/<!-- .*? -->/g, "");
+}

@@ -146,6 +146,7 @@ export class SteppedCluster {
       case "resolve-routes":
         return [{ kind: "routes", routes: [] }];
       case "ask-proxy":
+      case "look-at-host":
       case "wire":
       case "log":
         return [];

@@ -42,6 +42,50 @@ export const OPENELB_CASES: readonly ContractCase[] = [
     },
   },
   {
+    name:
+      "the annotations of NodeProxy come and go with the status, OpenELB's finalizer goes",
+    run: async (api) => {
+      const path = api.core("services");
+      const finalizer = "node-proxy.openelb.kubesphere.io/finalizer";
+      const asked = { "node-proxy.openelb.kubesphere.io/type": "daemonset" };
+      const made = await api.ok("POST", path, {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "a", annotations: asked, finalizers: [finalizer] },
+        spec: { type: "LoadBalancer", ports: [{ port: 80 }] },
+      });
+      const told = {
+        "node-proxy.openelb.kubesphere.io/internal-ip": "192.0.2.11,192.0.2.12",
+      };
+      const addresses = ["192.0.2.11", "192.0.2.12"];
+      const ingress = addresses.map((ip) => ({ ip, ipMode: "VIP" }));
+      const given = await api.ok("PATCH", `${path}/a/status`, {
+        metadata: {
+          resourceVersion: revisionOf(made),
+          annotations: told,
+          finalizers: [],
+        },
+        status: { loadBalancer: { ingress } },
+      }, PATCH.merge);
+      deepStrictEqual(valueAt(given, "metadata", "annotations"), {
+        ...asked,
+        ...told,
+      });
+      strictEqual(valueAt(given, "metadata", "finalizers"), undefined);
+      deepStrictEqual(valueAt(given, "status", "loadBalancer"), { ingress });
+      const [name = ""] = Object.keys(told);
+      const taken = await api.ok("PATCH", `${path}/a/status`, {
+        metadata: {
+          resourceVersion: revisionOf(given),
+          annotations: { [name]: null },
+        },
+        status: { loadBalancer: { ingress: [] } },
+      }, PATCH.merge);
+      deepStrictEqual(valueAt(taken, "metadata", "annotations"), asked);
+      deepStrictEqual(taken["status"], { loadBalancer: {} });
+    },
+  },
+  {
     name: "a client of v1alpha1 that labels an Eip loses nothing of it",
     run: async (api) => {
       await defineOldKinds(api);

@@ -42,7 +42,12 @@ import { rankedNodes } from "../support/ranked_nodes.ts";
 import { until } from "../support/waiting.ts";
 import type { KubernetesBinaries } from "./build.ts";
 import { ControlPlane } from "./control_plane.ts";
-import { FORWARDING, KubeNode, type ProxyMode } from "./node.ts";
+import {
+  type ForeignAgent,
+  FORWARDING,
+  KubeNode,
+  type ProxyMode,
+} from "./node.ts";
 import { eipPath, EIPS, KubeObjects, PODS, servicePath } from "./objects.ts";
 
 /** What lab to build. */
@@ -57,6 +62,8 @@ export interface KubernetesLabOptions {
   readonly kinds?: boolean;
   /** How many nodes have an agent, `n1` first; all when absent. */
   readonly agents?: number;
+  /** What is run as the agent; ours when absent. */
+  readonly foreign?: ForeignAgent;
 }
 
 /** A Service with its addresses, each from an Eip of its own. */
@@ -107,7 +114,7 @@ export class KubernetesLab implements AsyncDisposable {
    * @param options What to build.
    */
   static async build(options: KubernetesLabOptions): Promise<KubernetesLab> {
-    const { binaries, program, proxyModes } = options;
+    const { binaries, program, proxyModes, foreign } = options;
     await Deno.mkdir(LAB_FOLDER, { recursive: true });
     await buildSegments();
     const [router, client, ...hosts] = await Promise.all([
@@ -135,6 +142,7 @@ export class KubernetesLab implements AsyncDisposable {
         gateway: router,
         proxy: binaries.proxy,
         proxyMode: proxyModes[i] ?? "iptables",
+        ...(foreign === undefined ? {} : { foreign }),
       })
     );
     const clients = [client, far].map((host) => LabClient.start(host, program));

@@ -18,6 +18,18 @@ import { until } from "../support/waiting.ts";
 /** How kube-proxy forwards. */
 export type ProxyMode = "iptables" | "nftables";
 
+/** Another program that answers for addresses, in place of our agent. */
+export interface ForeignAgent {
+  /**
+   * What is run on a node.
+   *
+   * @param host The node.
+   */
+  readonly command: (host: LabHost) => readonly string[];
+  /** A line that it prints once it works. */
+  readonly readyLine: RegExp;
+}
+
 /** What a node is made of. */
 export interface KubeNodeSetup extends NodeSetup {
   /** The program. */
@@ -30,6 +42,8 @@ export interface KubeNodeSetup extends NodeSetup {
   readonly gateway: LabHost;
   /** All nodes, by number from 1. */
   readonly hosts: readonly LabHost[];
+  /** What is run as the agent; ours when absent. */
+  readonly foreign?: ForeignAgent;
 }
 
 /** A node. */
@@ -121,6 +135,18 @@ export class KubeNode extends LabNode {
     for (const addresses of all) await this.removePod(addresses);
   }
 
+  /** Waits until its agent works. */
+  override async waitReady(
+    timeoutMs: number = AGENT_START_MS_MAX,
+  ): Promise<void> {
+    const { foreign } = this.#setup;
+    if (foreign === undefined) await super.waitReady(timeoutMs);
+    else {
+      const isReady = (line: string): boolean => foreign.readyLine.test(line);
+      await this.agent?.line(isReady, { timeoutMs });
+    }
+  }
+
   /** Takes the power away: no frame gets out any more, then everything on it is gone. */
   override async powerOff(): Promise<void> {
     await super.powerOff();
@@ -140,6 +166,11 @@ export class KubeNode extends LabNode {
   /** Ends everything on it. */
   override async close(): Promise<void> {
     await Promise.all([super.close(), this.#proxy?.stop("SIGKILL")]);
+  }
+
+  /** What is run as its agent. */
+  protected override agentCommand(flags: readonly string[]): readonly string[] {
+    return this.#setup.foreign?.command(this.host) ?? super.agentCommand(flags);
   }
 
   #startProxy(): void {
@@ -214,4 +245,5 @@ function addressLine(address: string): string {
 
 const PROXY_HEALTH_PORT = 10_256;
 const ASK_MS_MAX = 2000;
+const AGENT_START_MS_MAX = 30_000;
 const PROXY_START_MS_MAX = 60_000;

@@ -156,12 +156,8 @@ export class OutageStage implements AsyncDisposable {
   }
 
   /** Begins to ask over HTTP, and waits for the first answer. */
-  async ask(): Promise<RequestStream> {
-    // A second later the kernel sends what was lost again: that is too late.
-    const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
-    const stream = await this.lab.client.stream(this.vip, how);
-    await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
-    return stream;
+  ask(): Promise<RequestStream> {
+    return askOverHttp(this.lab, this.vip);
   }
 
   /**
@@ -191,7 +187,7 @@ export class OutageStage implements AsyncDisposable {
       );
       return {
         ...{ owners, took },
-        ...this.#seen(
+        ...seenBy(
           samples,
           claims,
           fault.forwards ? owners.owner : undefined,
@@ -224,7 +220,7 @@ export class OutageStage implements AsyncDisposable {
       await pass(AFTER_MS);
       const samples = await stream.stop();
       const claims = this.cold.claims(this.vip);
-      const seen = this.#seen(samples, claims, owners.owner);
+      const seen = seenBy(samples, claims, owners.owner);
       return { owners, took, ...seen, ...NONE };
     } finally {
       stop();
@@ -270,28 +266,6 @@ export class OutageStage implements AsyncDisposable {
     await this.lab[Symbol.asyncDispose]();
   }
 
-  /** What both clients saw, of an owner that goes on forwarding, or of one that does not. */
-  #seen(
-    samples: readonly Sample[],
-    claims: readonly Claim[],
-    forwarding: KubeNode | undefined,
-  ): Pick<Round, "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"> {
-    const moved = forwarding &&
-      claims.find(({ mac }) => mac !== forwarding.host.mac);
-    const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
-    const failed = samples.filter(({ status }) => status !== 200);
-    const isCut = ({ sentMs, tookMs }: Sample): boolean =>
-      sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
-      sentMs + tookMs > movedMs - READ_MS_MAX;
-    return {
-      warmMs: outageOf(samples)?.durationMs ?? Infinity,
-      lost: failed.filter((sample) => !isCut(sample)),
-      cut: failed.filter(isCut),
-      coldMs: longestSilenceMs(claims),
-      doubleMs: longestDoubleMs(claims),
-    };
-  }
-
   /** Waits until somebody else answers. */
   async #taken(
     { owner, next }: Owners,
@@ -317,13 +291,68 @@ export class OutageStage implements AsyncDisposable {
   }
 }
 
-/** Waits for the answer to a request that is not sent yet. */
-async function answeredAgain(stream: RequestStream): Promise<void> {
+/** What clients saw of an address meanwhile. */
+export type Seen = Pick<
+  Round,
+  "warmMs" | "lost" | "cut" | "coldMs" | "doubleMs"
+>;
+
+/**
+ * What both clients saw, of an owner that goes on forwarding, or of one that
+ * does not.
+ *
+ * @param samples What the one that knows the address saw.
+ * @param claims What the one that asks anew saw.
+ * @param forwarding The owner; undefined when it does not go on.
+ */
+export function seenBy(
+  samples: readonly Sample[],
+  claims: readonly Claim[],
+  forwarding: KubeNode | undefined,
+): Seen {
+  const moved = forwarding &&
+    claims.find(({ mac }) => mac !== forwarding.host.mac);
+  const movedMs = performance.timeOrigin + (moved?.atMs ?? Infinity);
+  const failed = samples.filter(({ status }) => status !== 200);
+  const isCut = ({ sentMs, tookMs }: Sample): boolean =>
+    sentMs > movedMs - UNDER_WAY_MS_MAX && sentMs < movedMs &&
+    sentMs + tookMs > movedMs - READ_MS_MAX;
+  return {
+    warmMs: outageOf(samples)?.durationMs ?? Infinity,
+    lost: failed.filter((sample) => !isCut(sample)),
+    cut: failed.filter(isCut),
+    coldMs: longestSilenceMs(claims),
+    doubleMs: longestDoubleMs(claims),
+  };
+}
+
+/**
+ * Waits for the answer to a request that is not sent yet.
+ *
+ * @param stream Who asks.
+ * @param timeoutMs How long; longer than any fail-over of ours when absent.
+ */
+export async function answeredAgain(
+  stream: RequestStream,
+  timeoutMs: number = TAKEN_MS_MAX,
+): Promise<void> {
   const nowMs = performance.timeOrigin + performance.now();
   await stream.until(
     ({ sentMs, status }) => sentMs > nowMs && status === 200,
-    TAKEN_MS_MAX,
+    timeoutMs,
   );
+}
+
+/** Begins to ask over HTTP, and waits for the first answer. */
+export async function askOverHttp(
+  lab: KubernetesLab,
+  vip: string,
+): Promise<RequestStream> {
+  // A second later the kernel sends what was lost again: that is too late.
+  const how = { intervalMs: ASK_INTERVAL_MS, timeoutMs: 900 };
+  const stream = await lab.client.stream(vip, how);
+  await stream.until(({ status }) => status === 200, OWNER_MS_MAX);
+  return stream;
 }
 
 /** Something done on purpose that makes an address move, or may not. */
@@ -350,7 +379,8 @@ export const VIP = "192.168.0.91";
 export const POD_NODE = "n4";
 
 const NONE = { returned: 0, returnedMs: 0 } as const;
-const ASK_INTERVAL_MS = 10;
+/** From one request to the next, of both clients. */
+export const ASK_INTERVAL_MS = 10;
 const BEFORE_MS = 200;
 const AFTER_MS = 400;
 /** How long a node that is back is watched; it has settled after 400 ms. */

@@ -61,7 +61,7 @@ export const LAYERS: ReadonlyMap<string, Layer> = new Map([
   ["node", pure(NODE)],
   ["obs", pure(["lang"])],
   ["port", pure(["lang", "addr", "api"])],
-  ["host", pure(["lang", "obs", "port", "node"])],
+  ["host", pure([...WIRE, "bgp", "obs", "port", "node"])],
   [
     "io",
     rim(["lang", "addr", "wire", "api", "obs", "port"], [

@@ -1,12 +1,10 @@
 /**
- * The kernel's settings under `/proc/sys`, read by the C library: Deno opens
- * nothing under `/proc` unless everything is allowed.
+ * The kernel's settings under `/proc/sys`.
  *
  * @module
  */
 
-import { assert } from "@/lang/assert.ts";
-import { readProcFile } from "./_proc_file.ts";
+import { readProcFile } from "./proc_file.ts";
 
 /**
  * Reads a setting of the network namespace this process is in.
@@ -25,8 +23,7 @@ import { readProcFile } from "./_proc_file.ts";
  * `undefined` when there is no such setting.
  */
 export function readSysctl(path: string): string | undefined {
-  assert(!path.includes("\0"), "A path has no NUL");
-  return readProcFile(`/proc/sys/${path}`, VALUE_BYTES_MAX)
+  return readProcFile(`/proc/sys/${path}`, { bytesMax: VALUE_BYTES_MAX })
     ?.replace(/\n$/, "");
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { TcpDropCounts } from "@/port/tcp.ts";
-import { readProcFile } from "./_proc_file.ts";
+import { readProcFile } from "./proc_file.ts";
 
 /**
  * Reads what was refused in the network namespace of this process.
@@ -14,7 +14,8 @@ import { readProcFile } from "./_proc_file.ts";
  */
 export function readTcpDropCounts(): TcpDropCounts {
   return parseTcpDropCounts(
-    readProcFile("/proc/self/net/netstat", NETSTAT_BYTES_MAX) ?? "",
+    readProcFile("/proc/self/net/netstat", { bytesMax: NETSTAT_BYTES_MAX }) ??
+      "",
   );
 }
 

@@ -182,10 +182,12 @@ export class Reflector<T> implements Subscription {
   }
 
   #lose({ reason, isRefusal = false }: Failed): void {
-    if (this.#isLost && (this.#isRefused || !isRefusal)) return;
+    const isAgain = this.#isLost && this.#isRefused === isRefusal;
+    // Whoever is refused again and again lacks a right: each time is evidence.
+    if (isAgain && !isRefusal) return;
     this.#isLost = true;
     this.#isRefused = isRefusal;
-    this.#emit({ kind: "lost", reason });
+    this.#emit({ kind: "lost", reason, ...(isAgain ? { isAgain } : {}) });
   }
 
   #live(): void {

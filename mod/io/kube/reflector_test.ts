@@ -337,7 +337,7 @@ Deno.test("Reflector backs off further with each failure", async () => {
   deepStrictEqual(stage.kinds("lost").length, 1);
 });
 
-Deno.test("Reflector tells once more when a server that was away does not let it in", async () => {
+Deno.test("Reflector tells of each refusal, and of a server that is away after one", async () => {
   const statuses = [500, 403, 403, 500, 401];
   await using stage = await Stage.open({
     eagerMs: 8_000,
@@ -352,6 +352,9 @@ Deno.test("Reflector tells once more when a server that was away does not let it
   deepStrictEqual(stage.kinds("lost"), [
     { kind: "lost", reason: `Cannot GET ${PATH}: 500 no` },
     { kind: "lost", reason: `Cannot GET ${PATH}: 403 no` },
+    { kind: "lost", reason: `Cannot GET ${PATH}: 403 no`, isAgain: true },
+    { kind: "lost", reason: `Cannot GET ${PATH}: 500 no` },
+    { kind: "lost", reason: `Cannot GET ${PATH}: 401 no` },
   ]);
 });
 

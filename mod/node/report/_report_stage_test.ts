@@ -23,6 +23,7 @@ import {
   ClusterState,
   Controller,
 } from "@/reconcile/mod.ts";
+import { presenceOf } from "../main.ts";
 import { OwnerLedger } from "../owner_ledger.ts";
 import type { AgentState, OwnNode, ReportSource } from "./report.ts";
 
@@ -52,13 +53,18 @@ export class ReportStage {
   /** A Node, Ready unless its conditions say otherwise. */
   node(
     name: string,
-    fields: { labels?: Raw; taints?: Raw[]; ready?: string } = {},
+    fields: { labels?: Raw; taints?: Raw[]; ready?: string; ip?: string } = {},
   ): this {
-    const { labels = {}, taints = [], ready = "True" } = fields;
+    const { labels = {}, taints = [], ready = "True", ip } = fields;
     this.cluster.putNode(value(projectNode({
       metadata: this.#meta({ name, labels }),
       spec: { taints },
-      status: { conditions: [{ type: "Ready", status: ready }] },
+      status: {
+        conditions: [{ type: "Ready", status: ready }],
+        ...(ip === undefined
+          ? {}
+          : { addresses: [{ type: "InternalIP", address: ip }] }),
+      },
     })));
     return this;
   }
@@ -199,6 +205,9 @@ export class ReportStage {
       node: "",
       seed: 1,
     });
+    controller.setPresence(
+      presenceOf([...this.agents].map(([node, agent]) => ({ node, ...agent }))),
+    );
     controller.plan({ nowMs: 0, nowIso: NOW });
     return {
       cluster: this.cluster,

@@ -44,7 +44,9 @@ export function claimSentence(
     case "type":
       return `It is of type ${service.type}: set spec.type to LoadBalancer`;
     case "node-proxy":
-      return `It has the annotation ${NODE_PROXY_TYPE_ANNOTATION}, which this version leaves alone: remove it`;
+      return `by the annotation ${NODE_PROXY_TYPE_ANNOTATION}: ${
+        service.meta.annotations[NODE_PROXY_TYPE_ANNOTATION] ?? ""
+      }, with the addresses of nodes instead of one from an Eip`;
     case "other-class":
       return `It is of the class ${service.loadBalancerClass}, which another load balancer serves: create it again with spec.loadBalancerClass ${ours}`;
     case "other-annotation":

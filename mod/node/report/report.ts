@@ -89,9 +89,10 @@ export interface OwnerView {
   readonly since?: string;
   /**
    * Who says so: the `agent` itself, the `condition` of the Service, an
-   * `event`; or the `order` of the candidates, which is what should be.
+   * `event`; or the `order` of the candidates, which is what should be. Or it
+   * is an address of the `node` itself.
    */
-  readonly by: "agent" | "condition" | "event" | "order";
+  readonly by: "agent" | "condition" | "event" | "order" | "node";
 }
 
 /** A node as it stands to a VIP. */
@@ -212,6 +213,7 @@ export interface WhyStep {
   readonly step:
     | "Opted in"
     | "Pool"
+    | "Nodes"
     | "Address"
     | "Candidates"
     | "Owner"

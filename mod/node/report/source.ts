@@ -6,7 +6,7 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { type ClaimConfig, Controller } from "@/reconcile/mod.ts";
-import type { MainView } from "../main.ts";
+import { type MainView, presenceOf } from "../main.ts";
 import type { Instant } from "../main_events.ts";
 import type { OwnerLedger } from "../owner_ledger.ts";
 import type { AgentState, OwnNode, ReportSource } from "./report.ts";
@@ -52,11 +52,12 @@ export function sourceOf(
 }
 
 function plannedController(
-  { cluster, node }: MainView,
+  { cluster, node, membership }: MainView,
   claim: ClaimConfig,
   at: Instant,
 ): Controller {
   const controller = new Controller(cluster, { claim, node, seed: 1 });
+  controller.setPresence(presenceOf(membership.nodeViews(at)));
   controller.plan(at);
   return controller;
 }

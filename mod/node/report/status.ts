@@ -17,6 +17,7 @@ import {
   unfitnessOf,
 } from "@/reconcile/mod.ts";
 import { candidatesOf, silentSentence, whyUnanswered } from "./candidates.ts";
+import { nodeProxyRows } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
 import {
   type AddressRow,
@@ -101,22 +102,41 @@ function serviceRows(
 ): readonly ServiceRow[] {
   const rows: ServiceRow[] = [];
   const { services } = source.cluster;
+  const nodeOf = nodesByAddress(source);
   for (const key of [...services.keys()].sort()) {
     const service = services.get(key);
     if (service === undefined) continue;
-    const isOurs = claimOf(service, source.claim).isOurs;
-    if (!isOurs && !carriesOurMarks(service)) continue;
+    const { isOurs, by } = claimOf(service, source.claim);
+    const isMeant = isOurs || by === "node-proxy" || carriesOurMarks(service);
+    if (!isMeant) continue;
     const found = serviceProblems(source, key, service);
     problems.push(...found);
     const [first] = found;
     rows.push({
       service: key,
       verdict: worst(found.map(({ verdict }) => verdict)),
-      addresses: addressRows(source, service),
+      addresses: by === "node-proxy"
+        ? nodeProxyRows(service, nodeOf)
+        : addressRows(source, service),
       ...(first === undefined ? {} : { reason: first.reason }),
     });
   }
   return rows;
+}
+
+/** The node that has an address; looked up in one table, made when it is first asked. */
+function nodesByAddress(
+  { cluster }: ReportSource,
+): (address: string) => string | undefined {
+  let table: Map<string, string> | undefined;
+  return (address) => {
+    table ??= new Map(
+      [...cluster.nodes].flatMap(([node, { addresses }]) =>
+        addresses.map((one) => [one.address, node] as const)
+      ),
+    );
+    return table.get(address);
+  };
 }
 
 function addressRows(
@@ -150,8 +170,16 @@ export function serviceProblems(
     if (found.some((one) => one.sentence === sentence)) return;
     found.push({ verdict, about: `Service ${key}`, reason, sentence });
   };
+  const proxy = source.controller.explainNodeProxy(key);
+  if (proxy?.trouble !== undefined) {
+    const { reason, message } = proxy.trouble;
+    add(proxy.isWaiting ? "warning" : "problem", reason, message);
+  }
+  if (proxy?.lack !== undefined) {
+    add("warning", proxy.lack.reason, proxy.lack.message);
+  }
   const explained = source.controller.explainService(key);
-  const shown = ingressAddresses(service);
+  const shown = proxy === undefined ? ingressAddresses(service) : [];
   const severity = shown.length === 0 ? "problem" : "warning";
   if (explained?.families?.ok === false) {
     const { reason, message } = explained.families.error;
@@ -260,7 +288,9 @@ function nodeRows(
   const owns = new Map<string, number>();
   const counted = new Set<IpAddr>();
   for (const { vip, owner } of services.flatMap(({ addresses }) => addresses)) {
-    if (owner === undefined || counted.has(vip)) continue;
+    if (owner === undefined || owner.by === "node" || counted.has(vip)) {
+      continue;
+    }
     counted.add(vip);
     owns.set(owner.node, (owns.get(owner.node) ?? 0) + 1);
   }

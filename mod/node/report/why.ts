@@ -13,10 +13,12 @@ import { type FamilyExplanation, plainRefusal } from "@/ipam/mod.ts";
 import {
   carriesOurMarks,
   ingressAddresses,
+  keyOf,
   type ServiceExplanation,
 } from "@/reconcile/mod.ts";
 import { candidatesOf, whyUnanswered } from "./candidates.ts";
 import { claimSentence, poolSentence } from "./choice_sentences.ts";
+import { nodeProxySteps } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
 import {
   type OwnerView,
@@ -85,14 +87,19 @@ function stepsOf(
   service: Service,
   explained: ServiceExplanation,
 ): readonly WhyStep[] {
-  const { isOurs } = explained.claim;
+  const { isOurs, by } = explained.claim;
+  const proxy = source.controller.explainNodeProxy(keyOf(service.meta));
   const optedIn: WhyStep = {
     step: "Opted in",
-    verdict: isOurs ? "ok" : "note",
+    verdict: isOurs || by === "node-proxy" ? "ok" : "note",
     sentence: claimSentence(explained.claim, service, source.claim),
-    ...(isOurs ? {} : { reason: "NotOurs" }),
+    ...(isOurs || by === "node-proxy" ? {} : { reason: "NotOurs" }),
     rows: [],
   };
+  if (proxy !== undefined) {
+    const [problem] = controllerProblems(source);
+    return [optedIn, ...nodeProxySteps(service, proxy, problem)];
+  }
   if (!isOurs && !carriesOurMarks(service)) return [optedIn];
   const shown = ingressAddresses(service);
   return [
@@ -281,6 +288,8 @@ export function ownerSentence({ node, since, by }: OwnerView): string {
       return `${node}${from}, by the condition Announced`;
     case "event":
       return `${node}${from}, by the Event SetBalancer`;
+    case "node":
+      return `${node}, whose own address it is`;
     case "order":
       return `${node}, being first in line: nothing tells of another one`;
   }
@@ -293,7 +302,10 @@ function headline(steps: readonly WhyStep[]): string {
     const first = steps.find((step) => step.verdict === verdict);
     if (first !== undefined) return first.sentence;
   }
-  return steps.filter(({ step }) => step === "Owner")
+  const proxied = steps.some(({ step }) => step === "Nodes")
+    ? steps.find(({ step }) => step === "Address")
+    : undefined;
+  return proxied?.sentence ?? steps.filter(({ step }) => step === "Owner")
     .map(({ vip, sentence }) => `${vip} is answered for by ${sentence}`)
     .join("; ");
 }

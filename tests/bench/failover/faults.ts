@@ -19,8 +19,18 @@ import {
   type Round,
 } from "../../kubernetes/outage_stage.ts";
 import { BUNDLE, LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
-import type { Floor, PartReport, Table } from "../report.ts";
+import type { Floor, PartReport } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";
+import {
+  outageTable,
+  type PeerMeasured,
+  type PeerRound,
+  peerTable,
+  worst,
+} from "./outage_table.ts";
+import { givenPeers } from "./given_peers.ts";
+import { PeerStage } from "./peer_stage.ts";
+import type { Peer } from "./peers.ts";
 import { roundsOf } from "./rounds.ts";
 
 /** A fault and its rounds. */
@@ -29,14 +39,34 @@ interface Measured {
   readonly rounds: readonly Round[];
 }
 
+/** A part of which peers are measured, too. */
+interface Compared {
+  readonly title: string;
+  readonly measured: readonly Measured[];
+  readonly peers: readonly PeerMeasured[];
+}
+
 /** Faults while the API server runs; inside a sandbox. */
 export async function benchFaults(): Promise<PartReport> {
+  const measured = await measureFaults();
+  const peers = await measurePeers(FAULTS);
+  return report({ title: "The owner breaks", measured, peers });
+}
+
+async function measureFaults(): Promise<readonly Measured[]> {
   await using stage = await buildStage();
-  return report("The owner breaks", await measure(stage, FAULTS));
+  return await measure(stage, FAULTS);
 }
 
 /** The same while it is away. */
 export async function benchFaultsWithoutApi(): Promise<PartReport> {
+  const measured = await measureFaultsWithoutApi();
+  const peers = await measurePeers(FAULTS_WITHOUT_API, FAULTS);
+  const title = "The owner breaks while the API server is away";
+  return report({ title, measured, peers });
+}
+
+async function measureFaultsWithoutApi(): Promise<readonly Measured[]> {
   await using stage = await buildStage();
   // What needs the API server to be mended takes it away itself.
   const own = FAULTS_WITHOUT_API.filter(({ prepares }) => prepares);
@@ -44,10 +74,7 @@ export async function benchFaultsWithoutApi(): Promise<PartReport> {
   await stage.lab.plane.killApiserver();
   const measured = await measure(stage, others);
   await stage.lab.plane.startApiserver();
-  return report("The owner breaks while the API server is away", [
-    ...measured,
-    ...await measure(stage, own),
-  ]);
+  return [...measured, ...await measure(stage, own)];
 }
 
 /** The same while frames get lost. */
@@ -57,7 +84,10 @@ export async function benchLossyFaults(): Promise<PartReport> {
   const half = Math.ceil(roundsOf() / 2);
   const measured = await measure(stage, FAULTS_WITH_LOSS, half);
   return {
-    ...report("The owner breaks while 1 % of all frames are lost", measured),
+    ...report({
+      title: "The owner breaks while 1 % of all frames are lost",
+      ...{ measured, peers: [] },
+    }),
     floors: measured.flatMap(({ rounds }) => [
       floor(
         "1 % of frames lost: two owners at once, worst",
@@ -73,6 +103,55 @@ export async function buildStage(): Promise<OutageStage> {
   const binaries = await builtKubernetesBinaries();
   if (binaries === undefined) throw new Error("Kubernetes is not built");
   return await OutageStage.build(binaries, programOf(BUNDLE));
+}
+
+/** Measures the peers that are given, one after the other, as often as ourselves. */
+async function measurePeers(
+  faults: readonly Fault[],
+  plain?: readonly Fault[],
+): Promise<readonly PeerMeasured[]> {
+  const measured: PeerMeasured[] = [];
+  for (const peer of givenPeers()) {
+    const { name } = peer;
+    const rounds = new Map<string, PeerRound[]>();
+    try {
+      await measurePeer(peer, { faults, plain, rounds });
+      measured.push({ name, rounds });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      // Ours are measured: that a peer does not work here does not undo it.
+      Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n`));
+      const [failure = ""] = error.message.split("\n");
+      measured.push({ name, rounds, failure });
+    }
+  }
+  return measured;
+}
+
+async function measurePeer(
+  peer: Peer,
+  { faults, plain, rounds }: {
+    readonly faults: readonly Fault[];
+    readonly plain: readonly Fault[] | undefined;
+    readonly rounds: Map<string, PeerRound[]>;
+  },
+): Promise<void> {
+  const binaries = await builtKubernetesBinaries();
+  if (binaries === undefined) throw new Error("Kubernetes is not built");
+  const program = programOf(BUNDLE);
+  await using stage = await PeerStage.build(peer, binaries, program);
+  for (const fault of faults) {
+    // What takes the API server away by itself is done here around the fault.
+    const bare = plain?.find(({ name }) => fault.name.startsWith(name));
+    const all: PeerRound[] = [];
+    rounds.set(fault.name, all);
+    for (let i = 0; i < roundsOf(); i++) {
+      const round = await stage.breakOnce(bare ?? fault, bare !== undefined);
+      const text = `${peer.name}, ${fault.name}: ${JSON.stringify(round)}\n`;
+      Deno.stderr.writeSync(new TextEncoder().encode(text));
+      all.push(round);
+    }
+  }
 }
 
 async function measure(
@@ -111,7 +190,7 @@ export function tell(name: string, round: Round): void {
   }
 }
 
-function report(title: string, measured: readonly Measured[]): PartReport {
+function report({ title, measured, peers }: Compared): PartReport {
   return {
     title,
     method: [
@@ -123,46 +202,21 @@ function report(title: string, measured: readonly Measured[]): PartReport {
       CUT_METHOD,
       "Two at once: the longest time for which two nodes claimed the address on the wire. Claimed again: for how long a node that was mended still claimed what another had taken over.",
       "Of the others: what the HTTP client saw; where the agent alone broke, how long ARP was silent.",
+      ...(peers.length === 0 ? [] : [PEERS_METHOD]),
+      ...peers.flatMap(({ name, failure }) =>
+        failure === undefined
+          ? []
+          : [`Not all of ${name} could be measured: ${failure}.`]
+      ),
     ],
-    tables: [table(measured)],
+    tables: [
+      outageTable(measured, peers),
+      ...(peers.length === 0
+        ? []
+        : [peerTable(measured.map(({ fault }) => fault), peers)]),
+    ],
     figures: [],
     floors: measured.flatMap(floorsOf),
-  };
-}
-
-function table(measured: readonly Measured[]): Table {
-  return {
-    title: "Longest time without an answer, in ms",
-    columns: [
-      "what breaks",
-      "HTTP, median",
-      "worst",
-      "requests lost",
-      "and cut",
-      "ARP, median",
-      "worst",
-      "two at once, worst",
-      "claimed again, worst",
-      "OpenELB",
-      "MetalLB",
-      "kube-vip",
-    ],
-    rows: measured.map(({ fault, rounds }) => {
-      const of = (what: (round: Round) => number) => rounds.map(what);
-      const warm = of(({ warmMs }) => warmMs);
-      const cold = of(({ coldMs }) => coldMs);
-      const lost = of(({ lost }) => lost.length);
-      return [
-        fault.name,
-        ...[median(warm), worst(warm)].map(formatCount),
-        `${formatCount(median(lost))} (at most ${formatCount(worst(lost))})`,
-        formatCount(worst(of(({ cut }) => cut.length))),
-        ...[median(cold), worst(cold)].map(formatCount),
-        formatCount(worst(of(({ doubleMs }) => doubleMs))),
-        formatCount(worst(of(({ returnedMs }) => returnedMs))),
-        ...OTHERS.get(fault.name) ?? ["", "", ""],
-      ];
-    }),
   };
 }
 
@@ -208,23 +262,12 @@ export function floor(
   };
 }
 
-/** The largest of some numbers. */
-export function worst(values: readonly number[]): number {
-  return Math.max(...values);
-}
-
 /** What is counted apart from lost requests. */
 export const CUT_METHOD =
   "A request that was under way when the next owner was first heard, and failed, is cut, not lost: its connection was known to the conntrack of the node before alone, and no announcement can bring that along.";
 
-// Measured in the same kind of lab: medians.
-const OTHERS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["node frozen", ["5,240", "5,740", "8,925"]],
-  ["data link cut, carrier lost", ["5,220", "6,051", "never"]],
-  ["agent killed", ["5,466", "5,920", "50, then two for 21 s"]],
-  ["agent stopped", ["5,301", "5,192", "41, then two for 10 s"]],
-  ["node frozen, API server away", ["7,020", "7,578", "never"]],
-]);
+const PEERS_METHOD =
+  "Peers of this run had the same lab to themselves after us, with their own defaults and all rights; what ended by itself was started anew, as a kubelet does. Each had 30 s to fail over, and 40 s until one node alone answered again. Without the API server means that it had been away for 10 s before something broke.";
 const DOUBLE_MS_MAX = 200;
 const STRANGE_MS = 1_000;
 const DOUBLE_MS_MAX_LOSSY = 600;

@@ -22,7 +22,8 @@ import {
 import { LAB_METHOD, OTHERS_METHOD } from "../kubernetes/lab.ts";
 import type { PartReport } from "../report.ts";
 import { formatCount, median } from "../statistics.ts";
-import { buildStage, CUT_METHOD, floor, tell, worst } from "./faults.ts";
+import { buildStage, CUT_METHOD, floor, tell } from "./faults.ts";
+import { worst } from "./outage_table.ts";
 import { roundsOf } from "./rounds.ts";
 
 /** A move and its rounds. */

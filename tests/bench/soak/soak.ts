@@ -55,7 +55,11 @@ export async function soak(): Promise<PartReport> {
   await pass(REST_MS);
   const before = await heldBy(lab.agentNodes);
   const leases = await leaseNames(lab);
-  const deeds = await trouble(lab, kept, new Random(seed), minutes);
+  const troubles = new Troubles(
+    { lab, kept, pool: POOL, app: APP },
+    new Random(seed),
+  );
+  const deeds = await trouble(lab, kept, troubles, minutes);
   await allAnswer(lab, cold);
   await pass(REST_MS);
   const after = await heldBy(lab.agentNodes);
@@ -70,8 +74,12 @@ export async function soak(): Promise<PartReport> {
   ];
   const logs = tallyLogs(
     await Promise.all(
-      lab.agentNodes.map(({ logFile }) => Deno.readTextFile(logFile)),
+      lab.agentNodes.map(async ({ name: node, logFile }) => ({
+        node,
+        text: await Deno.readTextFile(logFile),
+      })),
     ),
+    { silent: troubles.silent, deletedMs: troubles.deletedMs },
   );
   const unexplained = logs.filter(({ why }) => why === undefined).length;
   return report({ minutes, seed, deeds, before, after, logs }, [
@@ -114,10 +122,9 @@ async function createServices(lab: KubernetesLab): Promise<void> {
 async function trouble(
   lab: KubernetesLab,
   kept: KubeNode,
-  random: Random,
+  troubles: Troubles,
   minutes: number,
 ): Promise<ReadonlyMap<string, number>> {
-  const troubles = new Troubles({ lab, kept, pool: POOL, app: APP }, random);
   const counts = new Map<string, number>();
   const endMs = performance.now() + minutes * 60_000;
   let nextMs = performance.now();

@@ -13,6 +13,7 @@ import { freeze, thaw } from "../../kubernetes/faults.ts";
 import type { KubernetesLab } from "../../kubernetes/lab.ts";
 import type { KubeNode } from "../../kubernetes/node.ts";
 import { eipPath, servicePath } from "../../kubernetes/objects.ts";
+import type { SilentSpan } from "./explained.ts";
 
 /** Something that is done. */
 export interface Deed {
@@ -29,6 +30,8 @@ interface Trouble {
   readonly byApi?: boolean;
   /** Whether the agent's process ends. */
   readonly kills?: boolean;
+  /** Whether the agent cannot hear the API server meanwhile. */
+  readonly silences?: boolean;
   readonly begins: (node: KubeNode) => Promise<void>;
   readonly mends: (node: KubeNode) => Promise<void>;
 }
@@ -54,6 +57,9 @@ export class Troubles {
   readonly #troubles: readonly Trouble[];
   readonly #troubled = new Map<KubeNode, Trouble>();
   readonly #services = new Set<string>();
+  readonly #silent: { node?: string; fromMs: number; toMs?: number }[] = [];
+  /** When Services were deleted. */
+  readonly deletedMs: number[] = [];
   #apiAwayDeeds: number | undefined;
   #grown = false;
   #created = 0;
@@ -68,6 +74,15 @@ export class Troubles {
     this.#troubles = troublesOf(async (node, patch) => {
       await scene.lab.objects.patch(`/api/v1/nodes/${node.name}`, patch);
     });
+  }
+
+  /** When agents could not hear the API server. */
+  get silent(): readonly SilentSpan[] {
+    return this.#silent.map(({ node, fromMs, toMs }) => ({
+      node,
+      fromMs,
+      toMs,
+    }));
   }
 
   /** Draws something that can be done now. */
@@ -121,6 +136,7 @@ export class Troubles {
         name: "API server killed",
         run: async () => {
           this.#apiAwayDeeds = 0;
+          this.#silence(undefined);
           await lab.plane.killApiserver();
         },
       },
@@ -137,6 +153,7 @@ export class Troubles {
       name: trouble.name,
       run: async () => {
         this.#troubled.set(node, trouble);
+        if (trouble.silences) this.#silence(node.name);
         await trouble.begins(node);
       },
     };
@@ -149,6 +166,7 @@ export class Troubles {
         const trouble = this.#troubled.get(node);
         this.#troubled.delete(node);
         await trouble?.mends(node);
+        if (trouble?.silences) this.#hears(node.name);
       },
     };
   }
@@ -159,8 +177,21 @@ export class Troubles {
       run: async () => {
         this.#apiAwayDeeds = undefined;
         await this.#scene.lab.plane.startApiserver();
+        this.#hears(undefined);
       },
     };
+  }
+
+  #silence(node: string | undefined): void {
+    this.#silent.push({
+      ...(node === undefined ? {} : { node }),
+      fromMs: Date.now(),
+    });
+  }
+
+  #hears(node: string | undefined): void {
+    const span = this.#silent.findLast((one) => one.node === node);
+    if (span !== undefined) span.toMs = Date.now();
   }
 
   #creates(): Deed {
@@ -181,6 +212,7 @@ export class Troubles {
       name: "Service deleted",
       run: async () => {
         this.#services.delete(name);
+        this.deletedMs.push(Date.now());
         await this.#scene.lab.objects.delete(servicePath(name));
       },
     };
@@ -208,7 +240,7 @@ const RANGE_GROWN = "192.168.0.101-192.168.0.140";
 /** Every way a node may be in trouble. */
 function troublesOf(patch: Patch): readonly Trouble[] {
   return [
-    { name: "node frozen", begins: freeze, mends: thaw },
+    { name: "node frozen", silences: true, begins: freeze, mends: thaw },
     {
       name: "data link cut",
       begins: (node) => node.linkDown("eth0"),
@@ -221,6 +253,7 @@ function troublesOf(patch: Patch): readonly Trouble[] {
     },
     {
       name: "management link cut",
+      silences: true,
       begins: (node) => node.linkDown("eth1"),
       mends: (node) => node.linkUp("eth1"),
     },
@@ -238,6 +271,7 @@ function troublesOf(patch: Patch): readonly Trouble[] {
     },
     {
       name: "agent stopped",
+      silences: true,
       begins: (node) => Promise.resolve(node.pauseAgent()),
       mends: (node) => Promise.resolve(node.resumeAgent()),
     },
