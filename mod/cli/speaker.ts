@@ -10,7 +10,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { isIpv4, isIpv6 } from "@/addr/ip_addr.ts";
+import { isIpv4 } from "@/addr/ip_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import {
   type BgpPeerEffect,
@@ -18,15 +18,14 @@ import {
   type Path,
   pathsOf,
   prefixOf,
-  type SessionNextHops,
 } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
 import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
+import { isLinkLocal, sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
-import type { TcpEndpoint } from "@/port/tcp.ts";
 import {
   CEASE,
   cease,
@@ -123,7 +122,7 @@ class SpeakerRunner {
     this.#host = new BgpHost({
       clock: this.#clock,
       tcp,
-      nextHopsOf: (local) => nextHopsOf(local, this.links),
+      nextHopsOf: (local) => sessionNextHops(local, this.links),
       tell: (peer, effect) => this.#tell(peer, effect),
       tellFailure: (peer, failure) =>
         tell({
@@ -452,32 +451,6 @@ function describeOwn(attributes: OwnAttributes): Record<string, unknown> {
     med: attributes.multiExitDisc,
     localPref: attributes.localPref,
   };
-}
-
-/** Our addresses on the link of a connection: next hops of both families. */
-function nextHopsOf(
-  local: TcpEndpoint,
-  links: readonly LinkInfo[],
-): SessionNextHops {
-  const link = links.find(({ name, prefixes }) =>
-    local.zone === undefined
-      ? prefixes.some(({ addr }) => addr === local.address)
-      : name === local.zone
-  );
-  const own = [local.address, ...(link?.prefixes ?? []).map((p) => p.addr)];
-  const ipv4 = own.find(isIpv4);
-  const six = own.filter(isIpv6);
-  const ipv6 = six.find((addr) => !isLinkLocal(addr));
-  const linkLocal = six.find(isLinkLocal);
-  return {
-    ...(ipv4 === undefined ? {} : { ipv4 }),
-    ...(ipv6 === undefined ? {} : { ipv6 }),
-    ...(linkLocal === undefined ? {} : { linkLocal }),
-  };
-}
-
-function isLinkLocal(addr: IpAddr): boolean {
-  return isIpv6(addr) && /^fe[89ab]/.test(addr);
 }
 
 function isLoopback(addr: IpAddr): boolean {

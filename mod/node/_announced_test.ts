@@ -68,10 +68,15 @@ export class Announced {
   }
 
   /** An Eip. */
-  eip(name: string, address: string, link: string): this {
+  eip(
+    name: string,
+    address: string,
+    link: string,
+    protocol = "layer2",
+  ): this {
     this.cluster.putEip(value(projectEip({
       metadata: { name },
-      spec: { address, protocol: "layer2", interface: link },
+      spec: { address, protocol, interface: link },
     })));
     return this.plan();
   }

@@ -1,9 +1,10 @@
 /**
  * BgpConfs and BgpPeers: a table of each, and the writes about them.
  *
- * BGP itself is not spoken here. What is done: conditions that say what is
- * wrong, by the same checks as the webhook's, and the removal of the finalizer
- * that OpenELB's speakers put on, so that deletion ends where OpenELB is gone.
+ * Conditions say what is wrong, by the same checks as the webhook's; the
+ * finalizer that OpenELB's speakers put on is taken off, so that deletion ends
+ * where OpenELB is gone. What the speakers of the nodes have come to they write
+ * themselves, each under its own name.
  *
  * @module
  */
@@ -88,7 +89,11 @@ export class BgpPlanner {
     this.#isDirty = false;
     this.#forgetGone();
     const writes: PlannedWrite[] = [];
-    const add = (kind: BgpKind, object: BgpConf | BgpPeer, claim: Problem) => {
+    const add = (
+      kind: BgpKind,
+      object: BgpConf | BgpPeer,
+      claim: Problem | undefined,
+    ) => {
       const write = finalizerPatch(kind, object.meta) ??
         statusPatch(kind, object, { claim, nowIso: now.nowIso });
       if (write === undefined || this.#isInVain(write, object.meta)) return;
@@ -101,14 +106,14 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        bgpConfProblem(conf) ?? bgpConfNote(conf) ?? UNSERVED,
+        bgpConfProblem(conf) ?? bgpConfNote(conf),
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
     for (const [i, peer] of peers.entries()) {
       const older = peers.slice(0, i);
       const claim = bgpPeerProblem(peer) ??
-        duplicatePeerProblem(peer, older, this.#nodes.values()) ?? UNSERVED;
+        duplicatePeerProblem(peer, older, this.#nodes.values());
       add("bgppeer", peer, claim);
     }
     for (const { id } of writes) this.#queue.start(id);
@@ -237,7 +242,10 @@ function finalizerPatch(
 function statusPatch(
   kind: BgpKind,
   { meta, status }: BgpConf | BgpPeer,
-  { claim, nowIso }: { readonly claim: Problem; readonly nowIso: string },
+  { claim, nowIso }: {
+    readonly claim: Problem | undefined;
+    readonly nowIso: string;
+  },
 ): PlannedWrite | undefined {
   if (meta.deletionTimestamp !== undefined) return undefined;
   // The CNI is in charge of it.
@@ -245,7 +253,14 @@ function statusPatch(
   const before = status.conditions ?? [];
   const conditions = setCondition(
     before,
-    { type: CONDITION.ready, status: "False", ...claim },
+    claim === undefined
+      ? {
+        type: CONDITION.ready,
+        status: "True",
+        reason: CONDITION_REASON.ready,
+        message: "",
+      }
+      : { type: CONDITION.ready, status: "False", ...claim },
     nowIso,
   );
   if (sameConditions(before, conditions)) return undefined;
@@ -282,9 +297,4 @@ const PARTS = ["", "/status"] as const;
 const PLURALS: Readonly<Record<BgpKind, string>> = {
   bgpconf: BGP_CONF_PLURAL,
   bgppeer: BGP_PEER_PLURAL,
-};
-
-const UNSERVED: Problem = {
-  reason: CONDITION_REASON.protocolNotServed,
-  message: "It is understood; BGP is not spoken by this version",
 };

@@ -217,6 +217,7 @@ export interface WhyStep {
     | "Address"
     | "Candidates"
     | "Owner"
+    | "Routes"
     | "On the wire";
   /** How it stands. */
   readonly verdict: Verdict;

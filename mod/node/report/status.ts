@@ -13,8 +13,10 @@ import {
   carriesOurMarks,
   claimOf,
   ingressAddresses,
+  isRouted,
   isVirtualLink,
   unfitnessOf,
+  type VipExplanation,
 } from "@/reconcile/mod.ts";
 import { candidatesOf, silentSentence, whyUnanswered } from "./candidates.ts";
 import { nodeProxyRows } from "./node_proxy_steps.ts";
@@ -148,7 +150,9 @@ function addressRows(
     const explanation = announcements.explain(cluster, vip);
     const { inLine } = candidatesOf(explanation, agents);
     const services = announcements.plans.get(vip)?.services ?? [];
-    const owner = ownerOf(source, vip, { services, inLine });
+    const owner = isOfRouters(explanation)
+      ? undefined
+      : ownerOf(source, vip, { services, inLine });
     return {
       vip,
       ...(explanation.eip === undefined
@@ -157,6 +161,11 @@ function addressRows(
       ...(owner === undefined ? {} : { owner }),
     };
   });
+}
+
+/** Whether an address is announced to routers, so that nobody owns it. */
+export function isOfRouters({ eip }: VipExplanation): boolean {
+  return eip !== undefined && isRouted(eip);
 }
 
 /** What is wrong with a Service, the worst first. */

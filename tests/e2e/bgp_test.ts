@@ -1,0 +1,200 @@
+/**
+ * Services announced to a router: each agent's speaker, bird, and the kernel's
+ * routes on the router.
+ *
+ * @module
+ */
+
+import { ok, strictEqual } from "node:assert/strict";
+import type { LabCluster, LabHost, ServiceOptions } from "@/lab/mod.ts";
+import { buildLab, testSandboxed } from "../support/sandboxed.ts";
+import { BIRD, Router, ROUTER_AS, ROUTER_HOLD_SECONDS } from "./_router.ts";
+import { MOVE_MS_MAX, type StepFunction, stepsOf, until } from "./_stage.ts";
+
+const NODES_AS = 65_000;
+const GROUP = "network.kubesphere.io/v1alpha2";
+const FOUR = "10.99.0.1";
+const SIX = "2001:db8:99::1";
+const LOCAL = "10.99.0.2";
+const BOTH_FAMILIES = [
+  { config: { family: { afi: "AFI_IP", safi: "SAFI_UNICAST" } } },
+  { config: { family: { afi: "AFI_IP6", safi: "SAFI_UNICAST" } } },
+];
+
+testOnRouter("Services are routes with the nodes as next hops", async (
+  { lab, router, step, hosts },
+) => {
+  const cluster = { name: "cluster", eip: "four,six", families: FAMILIES };
+  const local: ServiceOptions = {
+    name: "local",
+    eip: "local",
+    externalTrafficPolicy: "Local",
+  };
+  await step("none without a Service", async () => {
+    await router.hasNextHops(FOUR, []);
+  });
+  await step("three next hops, IPv4 and IPv6 over one session", async () => {
+    lab.createService(cluster);
+    await router.hasNextHops(FOUR, hosts.map(({ ipv4 }) => ipv4));
+    await router.hasNextHops(SIX, hosts.map(({ ipv6 }) => ipv6));
+    strictEqual((await lab.client.request(FOUR)).status, 200);
+  });
+  await step("Local: where an endpoint is, and only there", async () => {
+    lab.createService(local);
+    const nodes = (names: readonly string[]) =>
+      names.map((name) => lab.node(name).host);
+    for (const names of [["n3"], ["n1", "n2"], [], ["n2"]]) {
+      lab.api.setEndpoints(local, nodes(names));
+      // deno-lint-ignore no-await-in-loop -- one after the other
+      await router.hasNextHops(LOCAL, nodes(names).map(({ ipv4 }) => ipv4));
+    }
+    strictEqual((await lab.client.request(LOCAL)).body, "n2");
+  });
+  await step(
+    "a node with a taint that says it goes is no next hop",
+    async () => {
+      lab.api.patch("/api/v1/nodes/n3", {
+        spec: {
+          taints: [{
+            key: "ToBeDeletedByClusterAutoscaler",
+            effect: "NoSchedule",
+          }],
+        },
+      });
+      await router.hasNextHops(FOUR, [hosts[0], hosts[1]].flatMap(ipv4Of));
+      lab.api.patch("/api/v1/nodes/n3", { spec: { taints: null } });
+      await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+    },
+  );
+  await step("a Service that goes takes its routes along", async () => {
+    lab.api.deleteService("cluster");
+    await router.hasNextHops(FOUR, []);
+    await router.hasNextHops(SIX, []);
+    strictEqual((await router.nextHops(LOCAL)).length, 1);
+  });
+});
+
+testOnRouter("a BgpPeer that changes touches its own sessions", async (
+  { lab, router, step, hosts },
+) => {
+  lab.createService({ name: "cluster", eip: "four,six", families: FAMILIES });
+  await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+  await step("nodeSelector follows the labels of nodes", async () => {
+    lab.api.patch(`/apis/${GROUP}/bgppeers/router`, {
+      spec: { nodeSelector: { matchLabels: { rack: "a" } } },
+    });
+    await router.hasNextHops(FOUR, []);
+    lab.api.patch("/api/v1/nodes/n2", { metadata: { labels: { rack: "a" } } });
+    await router.hasNextHops(FOUR, [lab.node("n2").host.ipv4]);
+    lab.api.patch(`/apis/${GROUP}/bgppeers/router`, {
+      spec: { nodeSelector: null },
+    });
+    await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+  });
+  await step(
+    "without a BgpConf there is no speaker, and it comes back",
+    async () => {
+      lab.api.delete(`/apis/${GROUP}/bgpconfs/default`);
+      await router.hasNextHops(FOUR, []);
+      createConf(lab);
+      await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+    },
+  );
+});
+
+testOnRouter("a node that goes is no next hop any more", async (
+  { lab, router, step, hosts },
+) => {
+  lab.createService({ name: "cluster", eip: "four,six", families: FAMILIES });
+  const [n1, n2, n3] = hosts;
+  await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+  await step(
+    "SIGTERM: marked as going, then withdrawn, then Cease",
+    async () => {
+      const stopped = lab.node("n1").stopAgent();
+      await until(
+        async () => (await router.route(`${FOUR}/32`)).includes("(65535,0)"),
+        { timeoutMs: MOVE_MS_MAX, what: () => "No route is marked" },
+      );
+      await router.hasNextHops(FOUR, [n2, n3].flatMap(ipv4Of));
+      strictEqual(await stopped, 0);
+      const told = await router.ask("show protocols all n1");
+      ok(/Administrative shutdown/i.test(told), told);
+    },
+  );
+  await step("SIGKILL: its kernel ends the session", async () => {
+    await lab.node("n2").killAgent();
+    await router.hasNextHops(FOUR, [n3].flatMap(ipv4Of), 2_000);
+  });
+  await step("started again they are back", async () => {
+    for (const name of ["n1", "n2"]) lab.node(name).startAgent();
+    await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of), 2 * MOVE_MS_MAX);
+  });
+  await step("without power: after the Hold Time", async () => {
+    await lab.node("n3").powerOff();
+    await router.hasNextHops(
+      FOUR,
+      [n1, n2].flatMap(ipv4Of),
+      (ROUTER_HOLD_SECONDS + 5) * 1_000,
+    );
+  });
+});
+
+interface RouterStage {
+  readonly lab: LabCluster;
+  readonly router: Router;
+  readonly step: StepFunction;
+  readonly hosts: readonly LabHost[];
+}
+
+/** Registers a test with three agents, a router as the client, and Eips of bgp. */
+function testOnRouter(
+  name: string,
+  run: (stage: RouterStage) => Promise<void>,
+): void {
+  testSandboxed(name, async (t) => {
+    const vips = [FOUR, SIX, LOCAL];
+    await using lab = await buildLab({ vips });
+    const hosts = lab.nodes.map(({ host }) => host);
+    await using router = await Router.start({
+      host: lab.client.host,
+      peers: hosts,
+      peerAs: NODES_AS,
+    });
+    createConf(lab);
+    lab.api.create(`/apis/${GROUP}/bgppeers`, {
+      apiVersion: GROUP,
+      kind: "BgpPeer",
+      metadata: { name: "router" },
+      spec: {
+        conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
+        afiSafis: BOTH_FAMILIES,
+      },
+    });
+    const eips = { four: FOUR, six: SIX, local: LOCAL };
+    for (const [name, address] of Object.entries(eips)) {
+      lab.api.createEip({
+        name,
+        address,
+        spec: { protocol: "bgp", interface: "" },
+      });
+    }
+    await lab.startAgents();
+    await run({ lab, router, step: stepsOf(t), hosts });
+  }, [BIRD]);
+}
+
+function createConf(lab: LabCluster): void {
+  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
+    apiVersion: GROUP,
+    kind: "BgpConf",
+    metadata: { name: "default" },
+    spec: { as: NODES_AS },
+  });
+}
+
+function ipv4Of(host: LabHost | undefined): readonly string[] {
+  return host === undefined ? [] : [host.ipv4];
+}
+
+const FAMILIES = ["IPv4", "IPv6"] as const;
