@@ -106,6 +106,7 @@ export function samplesOf(
   }
   addPools(view, add);
   addWire(view, add);
+  addBgp(view, add);
   return samples;
 }
 
@@ -172,6 +173,22 @@ function addWire(view: MainView, add: Add): void {
     }
     add("foghorn_address_conflicts_total", counters.conflicts, { link });
     add("foghorn_frames_overrun_total", counters.overruns, { link });
+  }
+}
+
+function addBgp({ speaker }: MainView, add: Add): void {
+  if (speaker.identity === undefined) return;
+  add("foghorn_bgp_addresses", speaker.announced.size);
+  for (const [peer, { view }] of speaker.sessions) {
+    const { state, announced, withdrawn, received, notifications } = view;
+    add("foghorn_bgp_session_up", state === "Established" ? 1 : 0, { peer });
+    add("foghorn_bgp_prefixes_announced_total", announced, { peer });
+    add("foghorn_bgp_prefixes_withdrawn_total", withdrawn, { peer });
+    add("foghorn_bgp_prefixes_received_total", received, { peer });
+    for (const direction of ["sent", "received"] as const) {
+      const count = notifications[direction];
+      add("foghorn_bgp_notifications_total", count, { peer, direction });
+    }
   }
 }
 

@@ -48,6 +48,7 @@ import {
 } from "./admission_keeper.ts";
 import type { BgpReport } from "./bgp_commands.ts";
 import { SpeakerKeeper } from "./speaker_keeper.ts";
+import { isOfSpeaker } from "./speaker_status.ts";
 import type { WireReport } from "./wire_messages.ts";
 import {
   AnnouncedConditions,
@@ -168,11 +169,11 @@ export class MainCore {
   constructor(config: MainConfig) {
     this.#config = config;
     this.#announcements = new Announcements(config.node, config.claim);
-    this.#speaker = new SpeakerKeeper(
-      config.node,
-      this.#announcements.index,
-      this.#bgpTables,
-    );
+    this.#speaker = new SpeakerKeeper(config.node, {
+      index: this.#announcements.index,
+      tables: this.#bgpTables,
+      seed: config.seed,
+    });
     this.#membership = new Membership(config);
     this.#local = new LocalView(config.node);
     this.#owners = new OwnerLedger(config.node);
@@ -217,6 +218,7 @@ export class MainCore {
       this.#upcoming.deadlineMs(),
       this.#owners.deadlineMs(),
       this.#announced.deadlineMs(),
+      this.#speaker.deadlineMs(),
       this.#hold.deadlineMs(),
       this.#retireDueMs,
       "untilMs" in this.#phase ? this.#phase.untilMs : undefined,
@@ -442,7 +444,8 @@ export class MainCore {
       this.#hold.written(write, outcome, at);
     } else if (isAdmissionWrite(write)) {
       this.#admission?.written(write, outcome, at);
-    } else if (isBgpWrite(write)) this.#bgp?.written(write, outcome, at);
+    } else if (isOfSpeaker(write)) this.#speaker.written(write, outcome, at);
+    else if (isBgpWrite(write)) this.#bgp?.written(write, outcome, at);
     else this.#controller?.written(write, outcome, at);
   }
 
@@ -483,6 +486,7 @@ export class MainCore {
     if (change !== undefined && routes !== undefined && isStaying) {
       this.#tellAnnounced({ changes, change, routes }, at);
     }
+    for (const write of this.#speaker.writes(at)) this.#write(write);
     this.#keepCertificate(at);
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
@@ -701,7 +705,7 @@ export class MainCore {
   }
 
   #takeSpeaker(report: BgpReport, at: Instant): void {
-    const news = this.#speaker.take(report);
+    const news = this.#speaker.take(report, at);
     if (news !== undefined) this.#log(news.level, news.message, news.fields);
     if (report.kind === "left") this.#isLeft(at);
   }

@@ -24,6 +24,7 @@ export * from "./proxy_health.ts";
 export * from "./report/mod.ts";
 export * from "./speaker_feed.ts";
 export * from "./speaker_keeper.ts";
+export * from "./speaker_status.ts";
 export * from "./unheard.ts";
 export * from "./unreadable.ts";
 export * from "./watches.ts";

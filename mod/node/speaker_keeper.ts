@@ -10,13 +10,17 @@ import type { Node } from "@/api/mod.ts";
 import {
   type BgpTables,
   type ClusterState,
+  type PlannedWrite,
   type RouteChange,
   type RoutePlan,
   Routes,
   type VipIndex,
+  type WriteOutcome,
 } from "@/reconcile/mod.ts";
 import type { BgpCommand, BgpReport, BgpSessionView } from "./bgp_commands.ts";
+import type { Instant } from "./main_events.ts";
 import { SpeakerFeed, type SpeakerRefusal } from "./speaker_feed.ts";
+import { type DatedSession, SpeakerStatus } from "./speaker_status.ts";
 
 /** A line for the log. */
 export interface SpeakerNews {
@@ -34,7 +38,8 @@ export class SpeakerKeeper {
   readonly #tables: BgpTables;
   readonly #routes: Routes;
   readonly #feed: SpeakerFeed;
-  readonly #sessions = new Map<string, BgpSessionView>();
+  readonly #sessions = new Map<string, DatedSession>();
+  readonly #status: SpeakerStatus;
   #failures: readonly string[] = [];
   #toldRefusals = "[]";
   #isAdmitted = false;
@@ -44,14 +49,22 @@ export class SpeakerKeeper {
    * A speaker that was told nothing.
    *
    * @param node Name of the Node.
-   * @param index The addresses of Services.
-   * @param tables BgpConfs and BgpPeers.
+   * @param options `index`: the addresses of Services, `tables`: BgpConfs and
+   * BgpPeers, `seed`: where its chance starts.
    */
-  constructor(node: string, index: VipIndex, tables: BgpTables) {
+  constructor(
+    node: string,
+    { index, tables, seed }: {
+      readonly index: VipIndex;
+      readonly tables: BgpTables;
+      readonly seed: number;
+    },
+  ) {
     this.#node = node;
     this.#tables = tables;
     this.#routes = new Routes(index);
     this.#feed = new SpeakerFeed(node);
+    this.#status = new SpeakerStatus(node, seed);
   }
 
   /** Notes that a BgpConf, a BgpPeer or a Node changed. */
@@ -65,7 +78,7 @@ export class SpeakerKeeper {
   }
 
   /** Sessions of the peers that it speaks to, by name of the BgpPeer. */
-  get sessions(): ReadonlyMap<string, BgpSessionView> {
+  get sessions(): ReadonlyMap<string, DatedSession> {
     return this.#sessions;
   }
 
@@ -132,11 +145,31 @@ export class SpeakerKeeper {
     return refusals;
   }
 
+  /** What is to be written of it into statuses. */
+  writes(at: Instant): readonly PlannedWrite[] {
+    return this.#status.plan({
+      tables: this.#tables,
+      identity: this.#state === "left" ? undefined : this.identity,
+      sessions: this.#sessions,
+    }, at);
+  }
+
+  /** Takes the answer to such a write. */
+  written(write: PlannedWrite, outcome: WriteOutcome, at: Instant): void {
+    this.#status.written(write, outcome, at);
+  }
+
+  /** When there is something to write again, or undefined. */
+  deadlineMs(): number | undefined {
+    return this.#status.deadlineMs();
+  }
+
   /** Takes a report; what of it belongs into the log. */
-  take(report: BgpReport): SpeakerNews | undefined {
+  take(report: BgpReport, at: Instant): SpeakerNews | undefined {
     switch (report.kind) {
       case "left":
         this.#state = "left";
+        this.#sessions.clear();
         return undefined;
       case "listening":
         this.#failures = report.failures;
@@ -146,7 +179,7 @@ export class SpeakerKeeper {
           fields: { failures: report.failures },
         };
       case "peer":
-        return this.#takeSession(report.name, report.session);
+        return this.#takeSession(report.name, report.session, at);
     }
   }
 
@@ -162,14 +195,24 @@ export class SpeakerKeeper {
     return this.#state === "left" || this.#state === "idle";
   }
 
-  #takeSession(name: string, session: BgpSessionView): SpeakerNews | undefined {
+  #takeSession(
+    name: string,
+    session: BgpSessionView,
+    at: Instant,
+  ): SpeakerNews | undefined {
     const isKnown = [...this.#feed.peers].includes(name);
     if (!isKnown) return undefined;
-    const before = this.#sessions.get(name);
-    this.#sessions.set(name, session);
+    const dated = this.#sessions.get(name);
+    const before = dated?.view;
     const { state, why } = session;
     const wasUp = before?.state === "Established";
     const isUp = state === "Established";
+    const now = at.nowIso.replace(/\.\d+Z$/, "Z");
+    this.#sessions.set(name, {
+      view: session,
+      upAt: isUp && !wasUp ? now : dated?.upAt,
+      downAt: wasUp && !isUp ? now : dated?.downAt,
+    });
     const fields = { peer: name, state };
     if (isUp && !wasUp) {
       const { peerAs, routerId } = session.agreed ?? {};

@@ -11,7 +11,9 @@
 
 import {
   CONDITION,
+  type Condition,
   CONDITION_REASON,
+  type ConditionClaim,
   sameConditions,
   setCondition,
 } from "@/api/conditions.ts";
@@ -38,6 +40,7 @@ import {
   bgpPeerProblem,
   duplicatePeerProblem,
 } from "./bgp_checks.ts";
+import { establishedClaim, goneNodes, nodesFieldOf } from "./bgp_sessions.ts";
 import { type ClusterState, isOlderVersion } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
 import type { Problem } from "./eip_checks.ts";
@@ -89,13 +92,15 @@ export class BgpPlanner {
     this.#isDirty = false;
     this.#forgetGone();
     const writes: PlannedWrite[] = [];
+    const isThere = (node: string): boolean => this.#nodes.has(node);
     const add = (
       kind: BgpKind,
       object: BgpConf | BgpPeer,
-      claim: Problem | undefined,
+      claims: readonly ConditionClaim[],
     ) => {
+      const gone = goneNodes(object, isThere);
       const write = finalizerPatch(kind, object.meta) ??
-        statusPatch(kind, object, { claim, nowIso: now.nowIso });
+        statusPatch(kind, object, { claims, gone, nowIso: now.nowIso });
       if (write === undefined || this.#isInVain(write, object.meta)) return;
       const isFree = PARTS.every((part) =>
         this.#queue.isFree(writeId(kind, object.meta.name, part), now.nowMs)
@@ -106,15 +111,19 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        bgpConfProblem(conf) ?? bgpConfNote(conf),
+        [readyClaim(bgpConfProblem(conf) ?? bgpConfNote(conf))],
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
     for (const [i, peer] of peers.entries()) {
       const older = peers.slice(0, i);
-      const claim = bgpPeerProblem(peer) ??
+      const problem = bgpPeerProblem(peer) ??
         duplicatePeerProblem(peer, older, this.#nodes.values());
-      add("bgppeer", peer, claim);
+      const established = establishedClaim(peer, isThere);
+      add("bgppeer", peer, [
+        readyClaim(problem),
+        ...(established === undefined ? [] : [established]),
+      ]);
     }
     for (const { id } of writes) this.#queue.start(id);
     return writes;
@@ -242,8 +251,9 @@ function finalizerPatch(
 function statusPatch(
   kind: BgpKind,
   { meta, status }: BgpConf | BgpPeer,
-  { claim, nowIso }: {
-    readonly claim: Problem | undefined;
+  { claims, gone, nowIso }: {
+    readonly claims: readonly ConditionClaim[];
+    readonly gone: readonly string[];
     readonly nowIso: string;
   },
 ): PlannedWrite | undefined {
@@ -251,26 +261,42 @@ function statusPatch(
   // The CNI is in charge of it.
   if (meta.labels[CNI_LABEL] !== undefined) return undefined;
   const before = status.conditions ?? [];
-  const conditions = setCondition(
-    before,
-    claim === undefined
-      ? {
-        type: CONDITION.ready,
-        status: "True",
-        reason: CONDITION_REASON.ready,
-        message: "",
-      }
-      : { type: CONDITION.ready, status: "False", ...claim },
-    nowIso,
+  // What is not said any more does not stay: no node speaks to the peer.
+  const kept = before.filter(({ type }) =>
+    type !== CONDITION.established ||
+    claims.some((claim) => claim.type === type)
   );
-  if (sameConditions(before, conditions)) return undefined;
+  let conditions: readonly Condition[] = kept;
+  for (const claim of claims) {
+    conditions = setCondition(conditions, claim, nowIso);
+  }
+  const isSaid = sameConditions(before, conditions);
+  if (isSaid && gone.length === 0) return undefined;
   return patchOf(kind, meta, {
     part: "/status",
     body: {
       metadata: { resourceVersion: meta.resourceVersion },
-      status: { conditions },
+      status: {
+        ...(isSaid ? {} : { conditions }),
+        ...(gone.length === 0 ? {} : {
+          [nodesFieldOf(status)]: Object.fromEntries(
+            gone.map((node) => [node, null]),
+          ),
+        }),
+      },
     },
   });
+}
+
+function readyClaim(problem: Problem | undefined): ConditionClaim {
+  return problem === undefined
+    ? {
+      type: CONDITION.ready,
+      status: "True",
+      reason: CONDITION_REASON.ready,
+      message: "",
+    }
+    : { type: CONDITION.ready, status: "False", ...problem };
 }
 
 function patchOf(

@@ -19,6 +19,7 @@ export * from "./adoption.ts";
 export * from "./announcements.ts";
 export * from "./bgp_checks.ts";
 export * from "./bgp_planner.ts";
+export * from "./bgp_sessions.ts";
 export * from "./claim.ts";
 export * from "./cluster_state.ts";
 export * from "./controller.ts";

@@ -5,7 +5,14 @@
  * @module
  */
 
-import { ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import {
+  arrayAt,
+  isObject,
+  type JsonObject,
+  objectAt,
+  valueAt,
+} from "@/lab/apiserver/json.ts";
 import type { LabCluster, LabHost, ServiceOptions } from "@/lab/mod.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { BIRD, Router, ROUTER_AS, ROUTER_HOLD_SECONDS } from "./_router.ts";
@@ -86,6 +93,14 @@ testOnRouter("a BgpPeer that changes touches its own sessions", async (
     await router.hasNextHops(FOUR, []);
     lab.api.patch("/api/v1/nodes/n2", { metadata: { labels: { rack: "a" } } });
     await router.hasNextHops(FOUR, [lab.node("n2").host.ipv4]);
+    await untilPeer(
+      lab,
+      "only n2 speaks",
+      (peer) =>
+        Object.keys(
+          objectAt(peer, "status", "nodesPeerStatus"),
+        ).join() === "n2",
+    );
     lab.api.patch(`/apis/${GROUP}/bgppeers/router`, {
       spec: { nodeSelector: null },
     });
@@ -100,6 +115,58 @@ testOnRouter("a BgpPeer that changes touches its own sessions", async (
       await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
     },
   );
+});
+
+testOnRouter("how a session is reads in status, conditions and metrics", async (
+  { lab, router, step, hosts },
+) => {
+  lab.createService({ name: "cluster", eip: "four,six", families: FAMILIES });
+  await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+  await step(
+    "the session is in the status and the metrics of each node",
+    async () => {
+      await untilPeer(
+        lab,
+        "every node is ESTABLISHED",
+        (peer) =>
+          hosts.every(({ name }) => sessionOf(peer, name) === "ESTABLISHED") &&
+          established(peer) === "True SessionsUp ",
+      );
+      const conf = lab.api.read(`/apis/${GROUP}/bgpconfs/default`);
+      deepStrictEqual(valueAt(conf, "status", "nodesConfStatus", "n1"), {
+        as: NODES_AS,
+        routerId: "192.168.0.11",
+      });
+      // Counts are told every 5 s.
+      await until(async () => {
+        const metrics = await lab.node("n1").metrics();
+        return metrics.get('foghorn_bgp_session_up{peer="router"}') === 1 &&
+          metrics.get("foghorn_bgp_addresses") === 2 &&
+          (metrics.get('foghorn_bgp_prefixes_announced_total{peer="router"}') ??
+              0) >= 2;
+      }, {
+        timeoutMs: MOVE_MS_MAX,
+        what: () => "The metrics do not tell it",
+      });
+    },
+  );
+  await step("a wrong AS number reads so in the condition", async () => {
+    const path = `/apis/${GROUP}/bgppeers/router`;
+    lab.api.patch(path, { spec: { conf: { peerAs: 65_009 } } });
+    await untilPeer(
+      lab,
+      "Bad Peer AS is told",
+      (peer) =>
+        /^False SessionsDown n1, n2, n3: .*Bad Peer AS/.test(established(peer)),
+    );
+    lab.api.patch(path, { spec: { conf: { peerAs: ROUTER_AS } } });
+    await untilPeer(
+      lab,
+      "the sessions are up again",
+      (peer) => established(peer) === "True SessionsUp ",
+    );
+    await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+  });
 });
 
 testOnRouter("a node that goes is no next hop any more", async (
@@ -139,6 +206,33 @@ testOnRouter("a node that goes is no next hop any more", async (
     );
   });
 });
+
+/** Waits until the BgpPeer reads so. */
+async function untilPeer(
+  lab: LabCluster,
+  what: string,
+  isSo: (peer: JsonObject) => boolean,
+): Promise<void> {
+  let peer: JsonObject = {};
+  await until(() => {
+    peer = lab.api.read(`/apis/${GROUP}/bgppeers/router`);
+    return isSo(peer);
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `Not so: ${what}: ${JSON.stringify(peer["status"])}`,
+  });
+}
+
+function sessionOf(peer: JsonObject, node: string): unknown {
+  const path = ["status", "nodesPeerStatus", node, "peerState", "sessionState"];
+  return valueAt(peer, ...path);
+}
+
+function established(peer: JsonObject): string {
+  const found = arrayAt(peer, "status", "conditions").filter(isObject)
+    .find(({ type }) => type === "Established");
+  return `${found?.["status"]} ${found?.["reason"]} ${found?.["message"]}`;
+}
 
 interface RouterStage {
   readonly lab: LabCluster;
