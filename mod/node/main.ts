@@ -239,6 +239,7 @@ export class MainCore {
       local: this.#local,
       announcements: this.#announcements,
       speaker: this.#speaker,
+      bgp: this.#bgpTables,
       cluster: this.#cluster,
       isSigned: this.#identity.isSigned,
       proxy: this.#proxy.state,
@@ -940,6 +941,8 @@ export interface MainView {
   readonly announcements: Announcements;
   /** What is announced to routers. */
   readonly speaker: SpeakerKeeper;
+  /** BgpConfs and BgpPeers. */
+  readonly bgp: BgpTables;
   /** What is known of the cluster. */
   readonly cluster: ClusterState;
   /** Whether frames between agents carry an HMAC. */

@@ -43,6 +43,8 @@ export class SpeakerKeeper {
   #failures: readonly string[] = [];
   #toldRefusals = "[]";
   #isAdmitted = false;
+  /** Whether a status may have to be written. */
+  #isUnwritten = false;
   #state: "idle" | "speaking" | "leaving" | "left" = "idle";
 
   /**
@@ -70,6 +72,7 @@ export class SpeakerKeeper {
   /** Notes that a BgpConf, a BgpPeer or a Node changed. */
   note(): void {
     this.#feed.note();
+    this.#isUnwritten = true;
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */
@@ -132,7 +135,10 @@ export class SpeakerKeeper {
       if (command.kind === "remove-peer") this.#sessions.delete(command.name);
       if (command.kind === "listen") this.#failures = [];
     }
-    if (commands.length > 0) this.#state = "speaking";
+    if (commands.length > 0) {
+      this.#state = "speaking";
+      this.#isUnwritten = true;
+    }
     return commands;
   }
 
@@ -147,10 +153,15 @@ export class SpeakerKeeper {
 
   /** What is to be written of it into statuses. */
   writes(at: Instant): readonly PlannedWrite[] {
+    const isDue = (this.deadlineMs() ?? Infinity) <= at.nowMs;
+    if (!this.#isUnwritten && !isDue) return [];
+    this.#isUnwritten = false;
+    const isLast = this.#state === "left";
     return this.#status.plan({
       tables: this.#tables,
-      identity: this.#state === "left" ? undefined : this.identity,
+      identity: isLast ? undefined : this.identity,
       sessions: this.#sessions,
+      isLast,
     }, at);
   }
 
@@ -166,6 +177,8 @@ export class SpeakerKeeper {
 
   /** Takes a report; what of it belongs into the log. */
   take(report: BgpReport, at: Instant): SpeakerNews | undefined {
+    this.#isUnwritten = true;
+    if (this.#state === "left") return undefined;
     switch (report.kind) {
       case "left":
         this.#state = "left";

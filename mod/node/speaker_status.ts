@@ -53,6 +53,8 @@ export interface SpeakerStatusInput {
     | undefined;
   /** Sessions by name of the BgpPeer. */
   readonly sessions: ReadonlyMap<string, DatedSession>;
+  /** Whether this process ends, so that nothing can be written later. */
+  readonly isLast?: boolean;
 }
 
 /** Soonest that an object is written again. */
@@ -82,9 +84,10 @@ export class SpeakerStatus {
 
   /** The writes that are due. */
   plan(
-    { tables, identity, sessions }: SpeakerStatusInput,
+    { tables, identity, sessions, isLast = false }: SpeakerStatusInput,
     at: Instant,
   ): readonly PlannedWrite[] {
+    if (isLast) this.#written.clear();
     this.#queue.takeDue(at.nowMs);
     this.#dueMs = undefined;
     const writes: PlannedWrite[] = [];

@@ -15,7 +15,12 @@ import {
 } from "@/lab/apiserver/json.ts";
 import type { LabCluster, LabHost, ServiceOptions } from "@/lab/mod.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
-import { BIRD, Router, ROUTER_AS, ROUTER_HOLD_SECONDS } from "./_router.ts";
+import {
+  BIRD,
+  Router,
+  ROUTER_AS,
+  ROUTER_HOLD_SECONDS,
+} from "../support/bird_router.ts";
 import { MOVE_MS_MAX, type StepFunction, stepsOf, until } from "./_stage.ts";
 
 const NODES_AS = 65_000;

@@ -21,6 +21,7 @@ import {
 import { candidatesOf, silentSentence, whyUnanswered } from "./candidates.ts";
 import { nodeProxyRows } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
+import { routerProblems } from "./routers.ts";
 import {
   type AddressRow,
   byVerdict,
@@ -44,6 +45,7 @@ export function statusReport(source: ReportSource): StatusReport {
   const problems: ReportProblem[] = [
     ...controllerProblems(source),
     ...unreadableProblems(source),
+    ...routerProblems(source),
   ];
   const services = serviceRows(source, problems);
   const eips = [...source.cluster.eips.values()].sort(byName)

@@ -37,6 +37,7 @@ import {
   UNREADABLE,
   unreadableSentence,
 } from "./status.ts";
+import { routesStep } from "./routers.ts";
 import { onTheWire } from "./on_the_wire.ts";
 
 /**
@@ -257,7 +258,10 @@ function vipSteps(
     rows,
   }];
   // Routers have several ways; nobody owns the address.
-  if (isOfRouters(explanation)) return steps;
+  if (isOfRouters(explanation)) {
+    const routes = routesStep(source, vip, inLine.toSorted());
+    return routes === undefined ? steps : [...steps, routes];
+  }
   const services = announcements.plans.get(vip)?.services ?? [];
   const owner = ownerOf(source, vip, { services, inLine });
   if (owner !== undefined) steps.push(ownerStep(vip, owner));

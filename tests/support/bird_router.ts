@@ -6,8 +6,8 @@
  */
 
 import { LAB_FOLDER, type LabHost, LabProcess, must } from "@/lab/mod.ts";
-import { command, type Need } from "../support/needs.ts";
-import { MOVE_MS_MAX, until } from "./_stage.ts";
+import { command, type Need } from "./needs.ts";
+import { until } from "./waiting.ts";
 
 /** Speaks BGP. */
 export const BIRD: Need = command("bird");
@@ -17,6 +17,9 @@ export const ROUTER_AS = 65_001;
 
 /** Hold Time the router proposes, the least that RFC 4271 §4.2 has. */
 export const ROUTER_HOLD_SECONDS = 3;
+
+/** Longest for a route that follows a change of objects at once. */
+export const ROUTE_MS_MAX = 15_000;
 
 /** What the router is. */
 export interface RouterOptions {
@@ -55,7 +58,7 @@ export class Router implements AsyncDisposable {
     );
     const router = new Router(options.host, bird, socket);
     await until(async () => (await router.ask("show status")) !== "", {
-      timeoutMs: MOVE_MS_MAX,
+      timeoutMs: ROUTE_MS_MAX,
       what: () => `bird does not run: ${bird.lines.join("\n")}`,
     });
     return router;
@@ -92,7 +95,7 @@ export class Router implements AsyncDisposable {
   async hasNextHops(
     prefix: string,
     hops: readonly string[],
-    timeoutMs: number = MOVE_MS_MAX,
+    timeoutMs: number = ROUTE_MS_MAX,
   ): Promise<void> {
     let found: readonly string[] = [];
     const wanted = [...hops].sort().join();
@@ -100,6 +103,16 @@ export class Router implements AsyncDisposable {
       async () => (found = await this.nextHops(prefix)).join() === wanted,
       { timeoutMs, what: () => `${prefix} has [${found}], not [${wanted}]` },
     );
+  }
+
+  /** How many prefixes bird has put into the kernel's table. */
+  async routes(): Promise<number> {
+    const list: readonly unknown[] = JSON.parse(
+      await must("ip", [
+        ...["-j", "-n", this.#host.name, "route", "show", "proto", "bird"],
+      ]),
+    );
+    return list.length;
   }
 
   /** Everything bird knows of a route. */
