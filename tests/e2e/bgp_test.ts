@@ -143,15 +143,22 @@ testOnRouter("how a session is reads in status, conditions and metrics", async (
         routerId: "192.168.0.11",
       });
       // Counts are told every 5 s.
-      await until(async () => {
-        const metrics = await lab.node("n1").metrics();
-        return metrics.get('foghorn_bgp_session_up{peer="router"}') === 1 &&
-          metrics.get("foghorn_bgp_addresses") === 2 &&
-          (metrics.get('foghorn_bgp_prefixes_announced_total{peer="router"}') ??
-              0) >= 2;
-      }, {
-        timeoutMs: MOVE_MS_MAX,
-        what: () => "The metrics do not tell it",
+      await untilMetrics(lab, {
+        'session_up{peer="router"}': 1,
+        "addresses": 2,
+        'prefixes_announced_total{peer="router"}': 2,
+        'prefixes_received_total{peer="router"}': 1,
+        'prefixes_withdrawn_total{peer="router"}': 0,
+      });
+      lab.api.deleteService("cluster");
+      await untilMetrics(lab, {
+        "addresses": 0,
+        'prefixes_withdrawn_total{peer="router"}': 2,
+      });
+      lab.createService({
+        name: "cluster",
+        eip: "four,six",
+        families: FAMILIES,
       });
     },
   );
@@ -164,6 +171,10 @@ testOnRouter("how a session is reads in status, conditions and metrics", async (
       (peer) =>
         /^False SessionsDown n1, n2, n3: .*Bad Peer AS/.test(established(peer)),
     );
+    const notified = 'notifications_total{peer="router",direction="sent"}';
+    await untilMetrics(lab, { 'session_up{peer="router"}': 0 });
+    const { [notified]: count = 0 } = await bgpMetrics(lab);
+    ok(count > 0, "No NOTIFICATION is counted");
     lab.api.patch(path, { spec: { conf: { peerAs: ROUTER_AS } } });
     await untilPeer(
       lab,
@@ -226,6 +237,34 @@ async function untilPeer(
     timeoutMs: MOVE_MS_MAX,
     what: () => `Not so: ${what}: ${JSON.stringify(peer["status"])}`,
   });
+}
+
+/** Waits until the metrics of BGP on n1 read so. */
+async function untilMetrics(
+  lab: LabCluster,
+  wanted: Readonly<Record<string, number>>,
+): Promise<void> {
+  let found: Readonly<Record<string, number>> = {};
+  await until(async () => {
+    found = await bgpMetrics(lab);
+    return Object.entries(wanted).every(([name, value]) =>
+      found[name] === value
+    );
+  }, {
+    timeoutMs: MOVE_MS_MAX,
+    what: () => `${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`,
+  });
+}
+
+async function bgpMetrics(
+  lab: LabCluster,
+): Promise<Readonly<Record<string, number>>> {
+  const metrics = await lab.node("n1").metrics();
+  return Object.fromEntries(
+    [...metrics].filter(([name]) => name.startsWith(BGP_METRIC)).map((
+      [name, value],
+    ) => [name.slice(BGP_METRIC.length), value]),
+  );
 }
 
 function sessionOf(peer: JsonObject, node: string): unknown {
@@ -297,3 +336,4 @@ function ipv4Of(host: LabHost | undefined): readonly string[] {
 }
 
 const FAMILIES = ["IPv4", "IPv6"] as const;
+const BGP_METRIC = "foghorn_bgp_";

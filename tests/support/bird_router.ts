@@ -133,14 +133,22 @@ function configuration(
 log stderr all;
 router id ${host.ipv4};
 protocol device { scan time 1; }
-protocol kernel four { merge paths on; ipv4 { export all; import none; }; }
-protocol kernel six { merge paths on; ipv6 { export all; import none; }; }
+protocol kernel four {
+  merge paths on;
+  ipv4 { export where source = RTS_BGP; import none; };
+}
+protocol kernel six {
+  merge paths on;
+  ipv6 { export where source = RTS_BGP; import none; };
+}
+protocol static { ipv4; route 198.51.100.0/24 blackhole; }
 template bgp node {
   local as ${ROUTER_AS};
   hold time ${ROUTER_HOLD_SECONDS};
   connect retry time 1;
   error wait time 1, 2;
-  ipv4 { import all; export none; };
+  # One route, as routers have some to tell.
+  ipv4 { import all; export where source = RTS_STATIC; };
   ipv6 { import all; export none; };
   ${perPeer}
 }
