@@ -218,6 +218,7 @@ export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
           downtime: text("When the session went down."),
         }).describe("Timers of the session."),
       ),
+      downReason: text("Why there is no session, one sentence."),
     }).describe("The session as this node sees it."),
   ),
   conditions: conditions(),

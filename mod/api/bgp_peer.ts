@@ -250,6 +250,8 @@ export interface BgpPeerNodeStatus {
   readonly peerState?: BgpPeerState;
   /** Its timers. */
   readonly timersState?: BgpTimersState;
+  /** Why it is down, one sentence; ours, OpenELB has no such field. */
+  readonly downReason?: string;
 }
 
 /** The status of a BgpPeer. */

@@ -34,6 +34,8 @@ export const CONDITION = {
   addressAssigned: "AddressAssigned",
   /** Service: a node answers for its addresses; written when that changes, see `docs/adr/0010`. */
   announced: "Announced",
+  /** BgpPeer: every node that speaks to it has a session. */
+  established: "Established",
   /** Eip: `status.used` lists everything; False when it was cut to its bound. */
   usedComplete: "UsedComplete",
 } as const;
@@ -76,6 +78,10 @@ export const CONDITION_REASON = {
   assigned: "Assigned",
   /** Another controller writes the same status. */
   statusFight: "StatusFight",
+  /** Every node that speaks to a BgpPeer has a session. */
+  sessionsUp: "SessionsUp",
+  /** Some node that speaks to a BgpPeer has no session. */
+  sessionsDown: "SessionsDown",
   /** A field of a BgpConf or BgpPeer has a value it cannot have. */
   fieldInvalid: "FieldInvalid",
   /** A BgpPeer lacks what says who the peer is. */

@@ -5,7 +5,7 @@
  */
 
 import { ENVIRONMENT, NAMESPACE_DEFAULT } from "@/api/names.ts";
-import { MainHost } from "@/host/mod.ts";
+import { MainHost, NodeSpeaker } from "@/host/mod.ts";
 import {
   brokenParts,
   type HttpAddress,
@@ -28,6 +28,7 @@ import {
   Reactor,
   trimNativeHeap,
 } from "@/io/ffi/mod.ts";
+import { KernelTcp } from "@/io/tcp/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
 import {
   type AgentRole,
@@ -162,6 +163,7 @@ interface AgentParts {
   readonly host: MainHost;
   readonly links: KernelLinkTable;
   readonly wire: WorkerWireIsolate;
+  readonly speaker: NodeSpeaker;
   readonly reactor: Reactor;
   readonly recording: OpenRecording | undefined;
   readonly metrics: MetricsPage;
@@ -214,13 +216,9 @@ async function buildAgent(
   );
   const recording = await openRecording(record);
   const clock = new SystemClock();
-  const instant = (): Instant => ({
-    nowMs: clock.nowMs(),
-    nowIso: new Date(clock.wallMs()).toISOString(),
-  });
-  const api = new CountingApi(
-    new KubeApi(access, { clock, userAgent: `foghorn/${VERSION}` }),
-  );
+  const instant = instantOf(clock);
+  const userAgent = `foghorn/${VERSION}`;
+  const api = new CountingApi(new KubeApi(access, { clock, userAgent }));
   const config = coreConfig(start);
   recording?.sink.line(
     encodeRecordingLine({ kind: "start", format: RECORDING_FORMAT, config }),
@@ -239,11 +237,14 @@ async function buildAgent(
   const reactor = new Reactor();
   const links = new KernelLinkTable(reactor);
   const wire = new WorkerWireIsolate(wireConfig(start));
+  const tcp = new KernelTcp(reactor, clock);
+  const speaker = new NodeSpeaker({ clock, tcp }, config);
   const host = new MainHost(core, {
     clock,
     cluster: api,
     links,
     wire,
+    bgp: speaker,
     proxy: start.proxy && new HttpProxyProbe(start.proxy),
     hostPorts: new KernelHostPorts(start.proxyMetrics),
     certificates: admission?.desk,
@@ -259,6 +260,7 @@ async function buildAgent(
     host,
     links,
     wire,
+    speaker,
     reactor,
     recording,
     metrics,
@@ -334,6 +336,13 @@ function serve(start: AgentStart, { core, config, instant, metrics }: {
     notReady: () => missingParts(core.view, instant()),
     metrics: shownMetrics(start, metrics),
     reports: reportsOf(core, config.claim, instant),
+  });
+}
+
+function instantOf(clock: SystemClock): () => Instant {
+  return () => ({
+    nowMs: clock.nowMs(),
+    nowIso: new Date(clock.wallMs()).toISOString(),
   });
 }
 
@@ -419,6 +428,7 @@ async function closeAll(parts: AgentParts): Promise<void> {
   parts.wire.close();
   await parts.wire.ended();
   await parts.api.close();
+  parts.speaker.close();
   parts.links.close();
   parts.reactor.close();
   parts.recording?.close();

@@ -23,12 +23,18 @@ import {
 import type { ClusterApi, WatchSpec } from "@/port/cluster_api.ts";
 import {
   Announcements,
+  type BgpTables,
   type ClaimConfig,
   ClusterState,
   Controller,
 } from "@/reconcile/mod.ts";
 import { VERSION } from "./version.ts";
-import { agentWatches, leaseSpec } from "./watch_specs.ts";
+import {
+  agentWatches,
+  BGP_CONF_SPEC,
+  BGP_PEER_SPEC,
+  leaseSpec,
+} from "./watch_specs.ts";
 
 /** Which cluster to ask, and how. */
 export interface ClusterQuestion {
@@ -83,9 +89,10 @@ async function listAll(
   const bindings = agentWatches(namespace).filter(({ watched }) =>
     TABLE_KINDS.some((kind) => kind === watched)
   );
-  const [told, first] = await Promise.all([
+  const [told, first, bgp] = await Promise.all([
     listEvents(api, question.service),
     listLeases(api, namespace),
+    listBgp(api),
     ...bindings.map((binding) =>
       once<void>((done, failed) =>
         binding.start(api, (event) => {
@@ -122,6 +129,7 @@ async function listAll(
     ...judged,
     told,
     unreadable: unreadable.objects,
+    bgp,
     own: undefined,
     now: at.nowIso.replace(/\.\d+Z$/, "Z"),
   };
@@ -150,6 +158,23 @@ async function listLeases(
 ): Promise<LeaseLook> {
   const leases = await list(api, leaseSpec(namespace));
   return { leases, wallMs: Date.now() };
+}
+
+/** BgpConfs and BgpPeers; undefined where they cannot be read: the rest can be told without. */
+async function listBgp(api: ClusterApi): Promise<BgpTables | undefined> {
+  const byName = <T extends { readonly meta: ObjectMeta }>(
+    objects: readonly T[],
+  ): Map<string, T> =>
+    new Map(objects.map((object) => [object.meta.name, object]));
+  try {
+    const [confs, peers] = await Promise.all([
+      list(api, BGP_CONF_SPEC),
+      list(api, BGP_PEER_SPEC),
+    ]);
+    return { bgpconf: byName(confs), bgppeer: byName(peers) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who said last that it began to answer for a Service; nothing where Events cannot be read: they only help. */

@@ -23,11 +23,12 @@ import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
 import { notificationWords } from "@/node/bgp_words.ts";
 import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
+import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
-import { nodeAddresses, sessionNextHops } from "./speaker_links.ts";
+import { nodeAddresses } from "./speaker_links.ts";
 import { describeNotification, peerView, routesView } from "./speaker_views.ts";
 import { UsageError } from "./usage_error.ts";
 

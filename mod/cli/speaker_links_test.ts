@@ -2,28 +2,7 @@ import { deepStrictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { assert } from "@/lang/assert.ts";
 import type { LinkInfo } from "@/port/link.ts";
-import { nodeAddresses, sessionNextHops } from "./speaker_links.ts";
-
-Deno.test("sessionNextHops() takes both families from the link of the connection", () => {
-  const links = [
-    link("lo", ["127.0.0.1", "::1"]),
-    link("e1", ["10.1.0.1", "fe80::1"]),
-    link("e0", ["10.0.0.1", "2001:db8::1", "fe80::1"]),
-  ];
-  const whole = { ipv4: "10.0.0.1", ipv6: "2001:db8::1", linkLocal: "fe80::1" };
-  for (const address of ["10.0.0.1", "2001:db8::1"]) {
-    deepStrictEqual(
-      sessionNextHops({ address: addr(address), port: 179 }, links),
-      whole,
-    );
-  }
-  // A link-local address is on every link: its zone tells which.
-  const local = { address: addr("fe80::1"), zone: "e1", port: 179 };
-  deepStrictEqual(sessionNextHops(local, links), {
-    ipv4: "10.1.0.1",
-    linkLocal: "fe80::1",
-  });
-});
+import { nodeAddresses } from "./speaker_links.ts";
 
 Deno.test("nodeAddresses() leaves out what others do not know us by", () => {
   const links = [

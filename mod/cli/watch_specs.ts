@@ -11,6 +11,8 @@ import {
   API_VERSION,
   BGP_CONF_PLURAL,
   BGP_PEER_PLURAL,
+  type BgpConf,
+  type BgpPeer,
   EIP_PLURAL,
   type Lease,
   type ObjectMeta,
@@ -92,18 +94,12 @@ function sideWatches(
   return [
     bindWatch(
       "bgpconf",
-      {
-        ...spec({ ...OURS, plural: BGP_CONF_PLURAL }, projectBgpConf),
-        remedy: DEFINE,
-      },
+      BGP_CONF_SPEC,
       (news) => ({ watched: "bgpconf", news }),
     ),
     bindWatch(
       "bgppeer",
-      {
-        ...spec({ ...OURS, plural: BGP_PEER_PLURAL }, projectBgpPeer),
-        remedy: DEFINE,
-      },
+      BGP_PEER_SPEC,
       (news) => ({ watched: "bgppeer", news }),
     ),
     bindWatch(
@@ -162,3 +158,15 @@ const DEFINE =
 
 const CORE = { group: "", version: "v1" } as const;
 const OURS = { group: API_GROUP, version: API_VERSION } as const;
+
+/** BgpConfs. */
+export const BGP_CONF_SPEC: WatchSpec<BgpConf> = {
+  ...spec({ ...OURS, plural: BGP_CONF_PLURAL }, projectBgpConf),
+  remedy: DEFINE,
+};
+
+/** BgpPeers. */
+export const BGP_PEER_SPEC: WatchSpec<BgpPeer> = {
+  ...spec({ ...OURS, plural: BGP_PEER_PLURAL }, projectBgpPeer),
+  remedy: DEFINE,
+};

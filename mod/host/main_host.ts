@@ -10,6 +10,8 @@
  */
 
 import type {
+  BgpCommand,
+  BgpReport,
   Instant,
   LocalLink,
   MainCore,
@@ -20,6 +22,7 @@ import type {
   WireReport,
 } from "@/node/mod.ts";
 import { encodeRecordingLine } from "@/obs/recording.ts";
+import type { BgpPort } from "@/port/bgp.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type {
   ApiResponse,
@@ -49,6 +52,8 @@ export interface MainPorts {
   readonly links: LinkTable;
   /** The wire isolate. */
   readonly wire: WireIsolate<WireCommand, WireReport>;
+  /** The BGP speaker; undefined: there is none, whatever a BgpConf says. */
+  readonly bgp?: BgpPort<BgpCommand, BgpReport> | undefined;
   /** The health port of kube-proxy; undefined: it is not asked. */
   readonly proxy?: ProxyProbe | undefined;
   /** How kube-proxy forwards and who listens on the host; undefined: that is not looked at. */
@@ -99,9 +104,11 @@ export class MainHost {
   start(): void {
     const { links, wire } = this.#ports;
     wire.onReport((report) => this.push({ kind: "wire", report }));
-    links.watch((all) =>
-      this.push({ kind: "links", links: all.map(localLink) })
-    );
+    this.#ports.bgp?.onReport((report) => this.push({ kind: "bgp", report }));
+    links.watch((all) => {
+      this.#ports.bgp?.setLinks(all);
+      this.push({ kind: "links", links: all.map(localLink) });
+    });
     for (const binding of this.#bindings) this.#subscribe(binding);
     this.push({ kind: "deadline" });
   }
@@ -184,6 +191,9 @@ export class MainHost {
         break;
       case "wire":
         this.#ports.wire.send([effect.command]);
+        break;
+      case "bgp":
+        this.#ports.bgp?.obey(effect.command);
         break;
       case "relist": {
         const binding = this.#bindings.find(({ watched }) =>

@@ -5,4 +5,5 @@
  * @module
  */
 export * from "./main_host.ts";
+export * from "./node_speaker.ts";
 export * from "./wire_host.ts";

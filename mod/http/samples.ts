@@ -107,6 +107,7 @@ export function samplesOf(
   }
   addPools(view, add);
   addWire(view, add);
+  addBgp(view, add);
   return samples;
 }
 
@@ -183,6 +184,22 @@ function addEchoes(link: string, echoes: EchoCounters, add: Add): void {
   }
   for (const [reason, count] of Object.entries(echoes.drops)) {
     add("foghorn_echo_dropped_total", count, { link, reason });
+  }
+}
+
+function addBgp({ speaker }: MainView, add: Add): void {
+  if (speaker.identity === undefined) return;
+  add("foghorn_bgp_addresses", speaker.announced.size);
+  for (const [peer, { view }] of speaker.sessions) {
+    const { state, announced, withdrawn, received, notifications } = view;
+    add("foghorn_bgp_session_up", state === "Established" ? 1 : 0, { peer });
+    add("foghorn_bgp_prefixes_announced_total", announced, { peer });
+    add("foghorn_bgp_prefixes_withdrawn_total", withdrawn, { peer });
+    add("foghorn_bgp_prefixes_received_total", received, { peer });
+    for (const direction of ["sent", "received"] as const) {
+      const count = notifications[direction];
+      add("foghorn_bgp_notifications_total", count, { peer, direction });
+    }
   }
 }
 

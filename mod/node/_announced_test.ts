@@ -72,11 +72,14 @@ export class Announced {
     name: string,
     address: string,
     link: string,
-    spec: { readonly answerPing?: boolean } = {},
+    { protocol = "layer2", ...spec }: {
+      readonly protocol?: string;
+      readonly answerPing?: boolean;
+    } = {},
   ): this {
     this.cluster.putEip(value(projectEip({
       metadata: { name },
-      spec: { address, protocol: "layer2", interface: link, ...spec },
+      spec: { address, protocol, interface: link, ...spec },
     })));
     return this.plan();
   }

@@ -323,6 +323,8 @@ function effectText(effect: MainEffect): string {
       return writeText(effect.write);
     case "wire":
       return `wire: ${commandText(effect.command)}`;
+    case "bgp":
+      return `bgp: ${effect.command.kind}`;
     case "make-certificate":
       return `make a certificate for ${effect.order.names[0]}`;
     case "relist":

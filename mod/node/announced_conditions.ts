@@ -39,8 +39,10 @@ import {
   type ClusterState,
   earliest,
   ingressAddresses,
+  isRouted,
   keyOf,
   type PlannedWrite,
+  type RouteChange,
   type WriteOutcome,
   WriteQueue,
 } from "@/reconcile/mod.ts";
@@ -58,6 +60,8 @@ export interface AnnouncedInput {
   readonly changes: readonly Change[];
   /** What changed in the plans. */
   readonly change: AnnouncementChange;
+  /** What changed in the routes. */
+  readonly routes: RouteChange;
   /** Whether this agent is the elected one at this moment. */
   readonly leads: boolean;
 }
@@ -158,7 +162,7 @@ export class AnnouncedConditions {
     return earliest([this.#queue.deadlineMs(), first]);
   }
 
-  #note({ cluster, changes, change, leads }: AnnouncedInput): void {
+  #note({ cluster, changes, change, routes, leads }: AnnouncedInput): void {
     if (leads && !this.#led) {
       for (const key of cluster.services.keys()) this.#dirty.add(key);
     }
@@ -172,11 +176,11 @@ export class AnnouncedConditions {
         for (const service of cluster.services.keys()) this.#dirty.add(service);
       }
     }
-    for (const { vip, services } of change.upserts) {
+    for (const { vip, services } of [...change.upserts, ...routes.upserts]) {
       this.#users.set(vip, services);
       for (const key of services) this.#dirty.add(key);
     }
-    for (const vip of change.removes) {
+    for (const vip of [...change.removes, ...routes.removes]) {
       for (const key of this.#users.get(vip) ?? []) this.#dirty.add(key);
       this.#users.delete(vip);
     }
@@ -265,8 +269,10 @@ export class AnnouncedConditions {
       const service = input.cluster.services.get(key);
       const why = service && whyNot(input, service);
       const known = this.#unanswered.get(key);
-      if (why === undefined) this.#unanswered.delete(key);
-      else if (known !== undefined) known.isTold = false;
+      if (why === undefined) {
+        this.#unanswered.delete(key);
+        if (service !== undefined) this.#tellRouted(input, service, at, writes);
+      } else if (known !== undefined) known.isTold = false;
       else this.#unanswered.set(key, { sinceMs: at.nowMs, isTold: false });
     }
     for (const [key, unreached] of this.#unanswered) {
@@ -275,6 +281,38 @@ export class AnnouncedConditions {
       if (this.#queue.inFlight >= IN_FLIGHT_MAX) return;
       this.#tellUnreached(input, key, { unreached, at, writes });
     }
+  }
+
+  /** Routers have several ways and no owner to tell of one: it reads True again. */
+  #tellRouted(
+    { announcements, cluster }: AnnouncedInput,
+    service: Service,
+    at: Instant,
+    writes: PlannedWrite[],
+  ): void {
+    if (!isDenied(service)) return;
+    const nodes = new Set<string>();
+    for (const vip of announcements.vipsOf(keyOf(service.meta))) {
+      const { eip, nodes: verdicts } = announcements.explain(cluster, vip);
+      if (eip === undefined || !isRouted(eip)) return;
+      for (const [node, { kind }] of verdicts) {
+        if (kind === "eligible") nodes.add(node);
+      }
+    }
+    if (nodes.size === 0) return;
+    this.#put(
+      service,
+      {
+        type: CONDITION.announced,
+        status: "True",
+        reason: CONDITION_REASON.announced,
+        message: `next hops ${
+          [...nodes].join(", ")
+        }, where they have a session`,
+      },
+      at,
+      writes,
+    );
   }
 
   #tellUnreached(

@@ -3,7 +3,7 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { projectEndpointSlice, projectService } from "@/api/mod.ts";
 import { assert } from "@/lang/assert.ts";
-import type { Change, PlannedWrite } from "@/reconcile/mod.ts";
+import { type Change, type PlannedWrite, Routes } from "@/reconcile/mod.ts";
 import { Announced } from "./_announced_test.ts";
 import {
   AnnouncedConditions,
@@ -196,11 +196,32 @@ Deno.test("AnnouncedConditions writes a few at a time, and all in the end", () =
   strictEqual(stage.settle().length, 40);
 });
 
+Deno.test("AnnouncedConditions writes the next hops again after a route had none", () => {
+  const stage = new Stage().service("web", ROUTED).endpoints("web");
+  stage.settle(true);
+  stage.nowMs = UNANSWERED_AFTER_MS;
+  match(stage.settle(true)[0] ?? "", /^d\/web False NoReadyEndpoint /);
+  stage.endpoints("web", "n1");
+  deepStrictEqual(stage.settle(true), [
+    "d/web True Announced next hops n1, where they have a session",
+  ]);
+  deepStrictEqual(stage.settle(true), []);
+});
+
+Deno.test("AnnouncedConditions says nothing of a route that has always had next hops", () => {
+  const stage = new Stage().service("web", ROUTED);
+  stage.settle(true);
+  stage.nowMs = UNANSWERED_AFTER_MS * 2;
+  deepStrictEqual(stage.settle(true), []);
+});
+
 /** A node with its conditions, and an API server of a few lines. */
 class Stage {
   readonly world = new Announced().eip("pool", "192.0.2.91", "eth0")
-    .eip("rest", "192.0.2.100-192.0.2.199", "eth0").eip("six", SIX, "eth0");
+    .eip("rest", "192.0.2.100-192.0.2.199", "eth0").eip("six", SIX, "eth0")
+    .eip("routed", ROUTED, "", { protocol: "bgp" });
   readonly conditions = new AnnouncedConditions("n1", 1);
+  readonly routes = new Routes(this.world.announcements.index);
   nowMs = 0;
   #version = 1;
   #open: PlannedWrite[] = [];
@@ -276,7 +297,8 @@ class Stage {
     const changes: readonly Change[] = cluster.takeChanges();
     announcements.note(cluster, changes);
     const change = announcements.plan(cluster);
-    const input = { cluster, announcements, changes, change, leads };
+    const routes = this.routes.plan(cluster);
+    const input = { cluster, announcements, changes, change, routes, leads };
     const writes = this.conditions.plan(input, this.at);
     this.#open.push(...writes);
     return writes;
@@ -346,5 +368,6 @@ function ip(text: string): IpAddr {
 
 const VIP = ip("192.0.2.91");
 const SIX = ip("2001:db8::91");
+const ROUTED = ip("198.51.100.9");
 /** In no Eip. */
 const OTHER = ip("198.51.100.1");

@@ -15,7 +15,6 @@ import {
   Announcements,
   BgpPlanner,
   type BgpTables,
-  type Change,
   ClusterState,
   Controller,
   earliest,
@@ -26,6 +25,7 @@ import {
   NodeProxyDemand,
   Retirement,
   reviewAdmission,
+  type RouteChange,
   type WatchedKind,
 } from "@/reconcile/mod.ts";
 import type { ClaimConfig, PlannedWrite } from "@/reconcile/mod.ts";
@@ -49,8 +49,15 @@ import {
   CERTIFICATE_ATTEMPT,
   isAdmissionWrite,
 } from "./admission_keeper.ts";
+import type { BgpReport } from "./bgp_commands.ts";
+import { SpeakerKeeper } from "./speaker_keeper.ts";
+import { isOfSpeaker } from "./speaker_status.ts";
 import type { WireReport } from "./wire_messages.ts";
-import { AnnouncedConditions, isOfAnnounced } from "./announced_conditions.ts";
+import {
+  AnnouncedConditions,
+  type AnnouncedInput,
+  isOfAnnounced,
+} from "./announced_conditions.ts";
 import { takeNews } from "./bgp_feed.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { type AgentRole, Membership } from "./membership.ts";
@@ -117,6 +124,8 @@ export class MainCore {
   readonly #unreadable = new Unreadable();
   readonly #rights = new MissingRights();
   readonly #announcements: Announcements;
+  /** The routes, and the speaker that announces them. */
+  readonly #speaker: SpeakerKeeper;
   readonly #membership: Membership;
   readonly #local: LocalView;
   readonly #owners: OwnerLedger;
@@ -155,6 +164,8 @@ export class MainCore {
   /** Kinds still to be listed afresh before a new leader decides anything. */
   #relisting: Set<WatchedKind> | undefined;
   #phase: Phase = { kind: "running" };
+  /** Whether others answer on the links for what this node answered for. */
+  #hasWireLeft = false;
   #effects: MainEffect[] = [];
   /** The other agent of this node's name that was told of. */
   #duplicate: string | undefined;
@@ -163,6 +174,11 @@ export class MainCore {
   constructor(config: MainConfig) {
     this.#config = config;
     this.#announcements = new Announcements(config.node, config.claim);
+    this.#speaker = new SpeakerKeeper(config.node, {
+      index: this.#announcements.index,
+      tables: this.#bgpTables,
+      seed: config.seed,
+    });
     this.#membership = new Membership(config);
     this.#local = new LocalView(config.node);
     this.#owners = new OwnerLedger(config.node);
@@ -207,6 +223,7 @@ export class MainCore {
       this.#upcoming.deadlineMs(),
       this.#owners.deadlineMs(),
       this.#announced.deadlineMs(),
+      this.#speaker.deadlineMs(),
       this.#hold.deadlineMs(),
       this.#retireDueMs,
       "untilMs" in this.#phase ? this.#phase.untilMs : undefined,
@@ -226,6 +243,8 @@ export class MainCore {
       owners: this.#owners,
       local: this.#local,
       announcements: this.#announcements,
+      speaker: this.#speaker,
+      bgp: this.#bgpTables,
       cluster: this.#cluster,
       isSigned: this.#identity.isSigned,
       proxy: this.#proxy.state,
@@ -254,13 +273,19 @@ export class MainCore {
       case "wire":
         this.#owners.take(event.report, at);
         this.#announced.take(event.report, at);
-        if (event.report.kind === "left") this.#wireLeft(at);
-        else if (event.report.kind === "paused") {
+        if (event.report.kind === "left") {
+          this.#hasWireLeft = true;
+          this.#isLeft(at);
+        }
+        if (event.report.kind === "paused") {
           this.#rights.notePause(event.report.gapMs, at);
           this.#tellPause(event.report);
         } else if (event.report.kind === "ping-failed") {
           this.#tellPingFailed(event.report);
         }
+        break;
+      case "bgp":
+        this.#takeSpeaker(event.report, at);
         break;
       case "proxy":
         this.#takeProxy(event.status, at);
@@ -305,10 +330,10 @@ export class MainCore {
         this.#admission?.take(event.news);
         return;
       case "bgpconf":
-        if (takeNews(this.#bgpTables.bgpconf, event.news)) this.#bgp?.note();
+        if (takeNews(this.#bgpTables.bgpconf, event.news)) this.#noteBgp();
         return;
       case "bgppeer":
-        if (takeNews(this.#bgpTables.bgppeer, event.news)) this.#bgp?.note();
+        if (takeNews(this.#bgpTables.bgppeer, event.news)) this.#noteBgp();
         return;
       case "lease":
         this.#membership.news(event.news, at);
@@ -428,7 +453,8 @@ export class MainCore {
       this.#hold.written(write, outcome, at);
     } else if (isAdmissionWrite(write)) {
       this.#admission?.written(write, outcome, at);
-    } else if (isBgpWrite(write)) this.#bgp?.written(write, outcome, at);
+    } else if (isOfSpeaker(write)) this.#speaker.written(write, outcome, at);
+    else if (isBgpWrite(write)) this.#bgp?.written(write, outcome, at);
     else this.#controller?.written(write, outcome, at);
   }
 
@@ -459,17 +485,20 @@ export class MainCore {
     this.#upcoming.note(this.#cluster, changes);
     this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
+    if (changes.some(({ kind }) => kind === "node")) this.#noteBgp();
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
     if (isListed) this.#publish(at);
+    const routes = isListed ? this.#speaker.plan(this.#cluster) : undefined;
+    if (routes !== undefined) this.#speak(routes);
     this.#controls = false;
     const isStaying = this.#hold.state === "stays";
-    if (changes.some(({ kind }) => kind === "node")) this.#bgp?.note();
     if (this.#phase.kind === "running" && isStaying) this.#control(at);
     this.#tendInstallation(at);
-    if (change !== undefined && isStaying) {
-      this.#tellAnnounced(changes, change, at);
+    if (change !== undefined && routes !== undefined && isStaying) {
+      this.#tellAnnounced({ changes, change, routes }, at);
     }
+    for (const write of this.#speaker.writes(at)) this.#write(write);
     this.#keepCertificate(at);
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
@@ -608,15 +637,13 @@ export class MainCore {
 
   /** Writes who answers for Services, where that is another one than before. */
   #tellAnnounced(
-    changes: readonly Change[],
-    change: AnnouncementChange,
+    changed: Pick<AnnouncedInput, "changes" | "change" | "routes">,
     at: Instant,
   ): void {
     const writes = this.#announced.plan({
       cluster: this.#cluster,
       announcements: this.#announcements,
-      changes,
-      change,
+      ...changed,
       leads: this.#controls,
     }, at);
     for (const write of writes) this.#write(write);
@@ -670,6 +697,35 @@ export class MainCore {
     );
     for (const write of this.#sayings.take()) this.#write(write);
     return change;
+  }
+
+  #noteBgp(): void {
+    this.#bgp?.note();
+    this.#speaker.note();
+  }
+
+  /** Tells the BGP speaker what it has to do. */
+  #speak(routes: RouteChange): void {
+    const isSilent = this.#config.role === "controller" ||
+      this.#phase.kind !== "running";
+    if (isSilent) return;
+    const { isAdmitted } = this.#membership;
+    const commands = this.#speaker.commands(this.#cluster, routes, isAdmitted);
+    for (const command of commands) {
+      this.#effects.push({ kind: "bgp", command });
+    }
+    for (const { peer, message } of this.#speaker.takeRefusals()) {
+      this.#log("warning", "BGP cannot be spoken as it is configured", {
+        ...(peer === undefined ? {} : { peer }),
+        remedy: message,
+      });
+    }
+  }
+
+  #takeSpeaker(report: BgpReport, at: Instant): void {
+    const news = this.#speaker.take(report, at);
+    if (news !== undefined) this.#log(news.level, news.message, news.fields);
+    if (report.kind === "left") this.#isLeft(at);
   }
 
   /** Finds out what others must know of this node, and puts it into its Lease. */
@@ -791,6 +847,8 @@ export class MainCore {
     this.#phase = { kind: "leaving", untilMs: at.nowMs + LEAVING_MAX_MS };
     this.#membership.leave();
     this.#effects.push({ kind: "wire", command: { kind: "leave" } });
+    const command = this.#speaker.leave();
+    if (command !== undefined) this.#effects.push({ kind: "bgp", command });
   }
 
   /**
@@ -804,7 +862,12 @@ export class MainCore {
     this.#membership.resign();
   }
 
-  #wireLeft(at: Instant): void {
+  /** Goes on once others have taken over, on the links and at the routers. */
+  #isLeft(at: Instant): void {
+    if (this.#hasWireLeft && this.#speaker.isLeft) this.#release(at);
+  }
+
+  #release(at: Instant): void {
     if (this.#phase.kind !== "leaving") return;
     this.#phase = { kind: "releasing", untilMs: at.nowMs + RELEASING_MAX_MS };
     this.#membership.release();
@@ -814,7 +877,7 @@ export class MainCore {
     const phase = this.#phase;
     if (phase.kind === "leaving" && phase.untilMs <= at.nowMs) {
       this.#effects.push({ kind: "wire", command: { kind: "stop" } });
-      this.#wireLeft(at);
+      this.#release(at);
       this.#membership.settle(at);
       for (const write of this.#membership.takeWrites()) this.#write(write);
     } else if (
@@ -900,6 +963,10 @@ export interface MainView {
   readonly local: LocalView;
   /** What is announced by whom. */
   readonly announcements: Announcements;
+  /** What is announced to routers. */
+  readonly speaker: SpeakerKeeper;
+  /** BgpConfs and BgpPeers. */
+  readonly bgp: BgpTables;
   /** What is known of the cluster. */
   readonly cluster: ClusterState;
   /** Whether frames between agents carry an HMAC. */

@@ -26,6 +26,7 @@ import type {
   WriteOutcome,
 } from "@/reconcile/mod.ts";
 import type { CertificateOrder } from "./admission_keeper.ts";
+import type { BgpCommand, BgpReport } from "./bgp_commands.ts";
 import type { HostLook } from "./port_look.ts";
 import type { WireCommand, WireReport } from "./wire_messages.ts";
 
@@ -123,6 +124,7 @@ export type MainEvent =
     readonly values: readonly (readonly [string, number])[];
   }
   | { readonly kind: "wire"; readonly report: WireReport }
+  | { readonly kind: "bgp"; readonly report: BgpReport }
   | {
     /** Answer to `ask-proxy`: the HTTP status; absent: nothing answers. */
     readonly kind: "proxy";
@@ -150,6 +152,7 @@ export type MainEvent =
 export type MainEffect =
   | { readonly kind: "write"; readonly write: PlannedWrite }
   | { readonly kind: "wire"; readonly command: WireCommand }
+  | { readonly kind: "bgp"; readonly command: BgpCommand }
   | { readonly kind: "relist"; readonly watched: NewsKind }
   | { readonly kind: "resolve-routes"; readonly targets: readonly IpAddr[] }
   | { readonly kind: "read-arp-ignore"; readonly links: readonly string[] }

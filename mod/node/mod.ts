@@ -10,6 +10,7 @@
  */
 export * from "./agent_record.ts";
 export * from "./admission_keeper.ts";
+export * from "./bgp_commands.ts";
 export * from "./cluster_feed.ts";
 export * from "./install_hold.ts";
 export * from "./local_view.ts";
@@ -21,6 +22,9 @@ export * from "./owner_ledger.ts";
 export * from "./port_look.ts";
 export * from "./proxy_health.ts";
 export * from "./report/mod.ts";
+export * from "./speaker_feed.ts";
+export * from "./speaker_keeper.ts";
+export * from "./speaker_status.ts";
 export * from "./unheard.ts";
 export * from "./unreadable.ts";
 export * from "./watches.ts";

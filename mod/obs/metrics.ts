@@ -178,6 +178,38 @@ export const METRICS = {
       "1 while frames between agents carry an HMAC and others are refused, 0 without the Secret foghorn-wire-key",
     labels: [],
   },
+  foghorn_bgp_session_up: {
+    kind: "gauge",
+    help: "1 while the BGP session to a BgpPeer is Established",
+    labels: ["peer"],
+  },
+  foghorn_bgp_addresses: {
+    kind: "gauge",
+    help: "Addresses this node announces to routers",
+    labels: [],
+  },
+  foghorn_bgp_prefixes_announced_total: {
+    kind: "counter",
+    help:
+      "Prefixes told to a BgpPeer since its session came up, repetitions included",
+    labels: ["peer"],
+  },
+  foghorn_bgp_prefixes_withdrawn_total: {
+    kind: "counter",
+    help: "Prefixes withdrawn from a BgpPeer since its session came up",
+    labels: ["peer"],
+  },
+  foghorn_bgp_prefixes_received_total: {
+    kind: "counter",
+    help:
+      "Prefixes that a BgpPeer told since its session came up, all of them discarded",
+    labels: ["peer"],
+  },
+  foghorn_bgp_notifications_total: {
+    kind: "counter",
+    help: "NOTIFICATIONs of the sessions to a BgpPeer, sent and received",
+    labels: ["peer", "direction"],
+  },
   foghorn_kube_proxy: {
     kind: "gauge",
     help:

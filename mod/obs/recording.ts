@@ -71,7 +71,7 @@ export const RECORDING_FORMAT = 1;
 export function encodeRecordingLine(line: RecordingLine): string {
   return JSON.stringify(line, (key, item: unknown) => {
     // The same in what is taken and what is asked, so that it replays.
-    if (key === WIRE_KEY && typeof item === "string") return REDACTED;
+    if (KEYS.has(key) && typeof item === "string") return REDACTED;
     if (item instanceof Map) return { [MAP]: [...item] };
     return typeof item === "bigint" ? { [BIGINT]: `${item}` } : item;
   });
@@ -126,8 +126,12 @@ function revived(item: unknown): unknown {
   return typeof bigint === "string" ? BigInt(bigint) : item;
 }
 
-/** The member that has the key of the agents' frames, as base64. */
-const WIRE_KEY = "wireKey";
+/** Members that have a key: of the agents' frames, as base64, and of TCP MD5. */
+const KEYS: ReadonlySet<string> = new Set([
+  "wireKey",
+  "authPassword",
+  "md5Key",
+]);
 // Of the length and form of a key.
 const REDACTED = "cmVkYWN0ZWQtcmVkYWN0ZWQ=";
 const MAP = "$map";

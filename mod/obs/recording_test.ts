@@ -57,3 +57,22 @@ Deno.test("decodeRecordingLine() refuses what is no line", () => {
     match(read.ok ? "it was read" : read.error, /^Cannot read a line/, text);
   }
 });
+
+Deno.test("encodeRecordingLine() leaves the passwords of BGP peers out, the same in events and effects", () => {
+  const conf = { neighborAddress: "192.0.2.1", authPassword: "secret" };
+  const events = [{ kind: "watch", watched: "bgppeer", object: { conf } }];
+  const terms = { target: { md5Key: "secret" }, md5Key: "secret" };
+  const effects = [{ kind: "bgp", command: { kind: "set-peer", terms } }];
+  const texts = [
+    encodeRecordingLine({ kind: "taken", at: {}, events }),
+    encodeRecordingLine({ kind: "asked", effects }),
+  ];
+  const shown = texts.flatMap((text) =>
+    [...text.matchAll(/"(?:authPassword|md5Key)":"([^"]*)"/g)].map(([, key]) =>
+      key
+    )
+  );
+  strictEqual(texts.join().includes("secret"), false);
+  strictEqual(shown.length, 3);
+  strictEqual(new Set(shown).size, 1);
+});

@@ -8,31 +8,16 @@
  * @module
  */
 
-import {
-  CNI_LABEL,
-  EIP_NAME_LABEL,
-  LAYER2_PROTOCOL,
-  SECOND_EIP_LABEL,
-} from "@/api/names.ts";
+import { CNI_LABEL, LAYER2_PROTOCOL } from "@/api/names.ts";
 import type { Eip, Service } from "@/api/mod.ts";
-import { familyOf, type IpAddr } from "@/addr/ip_addr.ts";
-import {
-  type AddrRange,
-  parseAddrRange,
-  rangeContains,
-} from "@/addr/addr_range.ts";
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import {
   type LinkChoice,
   LinkChooser,
   linkRequestOf,
   type VipProblem,
 } from "./link_choice.ts";
-import {
-  carriesOurMarks,
-  type ClaimConfig,
-  ingressAddresses,
-  wantsAddress,
-} from "./claim.ts";
+import type { ClaimConfig } from "./claim.ts";
 import { type Change, type ClusterState, keyOf } from "./cluster_state.ts";
 import {
   type EligibilityFacts,
@@ -47,6 +32,8 @@ import {
   nodePreferences,
   selectsNode,
 } from "./node_preferences.ts";
+import { isRouted } from "./routes.ts";
+import { VipIndex, type VipMarks } from "./vip_index.ts";
 
 /** Who may answer for a VIP, and where. */
 export interface VipPlan {
@@ -70,6 +57,7 @@ export interface VipPlan {
 
 /** What stands between a node and a VIP, if anything. */
 export type NodeVerdict =
+  /** `links` is empty for an address that is announced to routers. */
   | { readonly kind: "eligible"; readonly links: readonly string[] }
   /** There is a Node, and never was an agent. */
   | { readonly kind: "no-agent" }
@@ -117,25 +105,21 @@ export interface AnnouncementChange {
 /** Keeps the announcements true to the cluster, looking only at what changed. */
 export class Announcements {
   readonly #node: string;
-  readonly #claim: ClaimConfig;
+  /** The addresses of Services, shared with what else is planned by address. */
+  readonly index: VipIndex;
   readonly #plans = new Map<IpAddr, VipPlan>();
-  /** The Services whose status names a VIP. */
-  readonly #services = new Map<IpAddr, Set<string>>();
-  /** The VIPs that a Service's status named when last looked at. */
-  readonly #vips = new Map<string, readonly IpAddr[]>();
-  readonly #ranges = new Map<string, { text: string; range: AddrRange }>();
   readonly #chooser = new LinkChooser();
+  readonly #marks: VipMarks;
   #fit: ReadonlySet<string> = new Set();
   /** By name of the Eip. */
   readonly #preferences = new Map<string, NodePreferences>();
-  readonly #dirty = new Set<IpAddr>();
-  #allDirty = true;
   #version = 0;
 
   /** The announcements as seen from one node. */
   constructor(node: string, claim: ClaimConfig) {
     this.#node = node;
-    this.#claim = claim;
+    this.index = new VipIndex(claim);
+    this.#marks = this.index.reader();
   }
 
   /** The announcements by VIP. */
@@ -145,7 +129,7 @@ export class Announcements {
 
   /** The addresses that a Service of ours shows; none of any other. */
   vipsOf(service: string): readonly IpAddr[] {
-    return this.#vips.get(service) ?? [];
+    return this.index.vipsOf(service);
   }
 
   /** Another number after every change of the plans. */
@@ -155,26 +139,22 @@ export class Announcements {
 
   /** Notes changes of the cluster. */
   note(state: ClusterState, changes: readonly Change[]): void {
-    for (const { kind, key } of changes) {
-      if (kind === "service") this.#noteService(state, key);
-      else if (kind === "endpointslice") this.#noteVipsOf(key);
-      else if (kind !== "namespace") this.#allDirty = true;
-    }
+    this.index.note(state, changes);
   }
 
   /** Computes again what may have changed. */
   plan(state: ClusterState): AnnouncementChange {
     const upserts: VipPlan[] = [];
     const removes: IpAddr[] = [];
-    if (this.#allDirty) {
+    const marked = this.#marks.take();
+    if (marked === "all") {
       this.#fit = fitNodes(state.nodes.values());
       this.#preferences.clear();
-      this.#readPools(state.eips.values());
-      for (const vip of this.#services.keys()) this.#dirty.add(vip);
-      for (const vip of this.#plans.keys()) this.#dirty.add(vip);
-      this.#allDirty = false;
     }
-    for (const vip of this.#dirty) {
+    const dirty = marked === "all"
+      ? new Set([...this.index.vips, ...this.#plans.keys()])
+      : marked;
+    for (const vip of dirty) {
       const plan = this.#planVip(state, vip);
       const before = this.#plans.get(vip);
       if (plan === undefined) {
@@ -186,97 +166,13 @@ export class Announcements {
         upserts.push(plan);
       }
     }
-    this.#dirty.clear();
     if (upserts.length > 0 || removes.length > 0) this.#version++;
     return { upserts, removes };
   }
 
-  #noteService(state: ClusterState, key: string): void {
-    const service = state.services.get(key);
-    const vips = service === undefined ? [] : this.#vipsOf(service);
-    for (const vip of this.#vips.get(key) ?? []) {
-      this.#dirty.add(vip);
-      const users = this.#services.get(vip);
-      users?.delete(key);
-      if (users?.size === 0) this.#services.delete(vip);
-    }
-    for (const vip of vips) {
-      this.#dirty.add(vip);
-      const users = this.#services.get(vip);
-      if (users === undefined) this.#services.set(vip, new Set([key]));
-      else users.add(key);
-    }
-    if (vips.length === 0) this.#vips.delete(key);
-    else this.#vips.set(key, vips);
-  }
-
-  #vipsOf(service: Service): readonly IpAddr[] {
-    const ours = wantsAddress(service, this.#claim) ||
-      (carriesOurMarks(service) && service.type === "LoadBalancer" &&
-        service.meta.deletionTimestamp === undefined);
-    return ours ? ingressAddresses(service) : [];
-  }
-
-  #noteVipsOf(service: string): void {
-    for (const vip of this.#vips.get(service) ?? []) this.#dirty.add(vip);
-  }
-
-  #readPools(eips: Iterable<Eip>): void {
-    const names = new Set<string>();
-    for (const { meta, spec } of eips) {
-      names.add(meta.name);
-      if (this.#ranges.get(meta.name)?.text === spec.address) continue;
-      const range = parseAddrRange(spec.address);
-      if (range === undefined) this.#ranges.delete(meta.name);
-      else this.#ranges.set(meta.name, { text: spec.address, range });
-    }
-    for (const name of this.#ranges.keys()) {
-      if (!names.has(name)) this.#ranges.delete(name);
-    }
-  }
-
-  /**
-   * The Eip of a VIP: the one its Service is labelled with if that has it, else
-   * the oldest whose range has it, whatever order they were seen in, else the
-   * one it is labelled with that may have had it once.
-   */
-  #eipOf(
-    state: ClusterState,
-    vip: IpAddr,
-    services: readonly Service[],
-  ): Eip | undefined {
-    const labelled: Eip[] = [];
-    for (const { meta } of services) {
-      for (const label of [EIP_NAME_LABEL, SECOND_EIP_LABEL]) {
-        const eip = state.eips.get(meta.labels[label] ?? "");
-        if (eip !== undefined) labelled.push(eip);
-      }
-    }
-    const holds = ({ meta }: Eip): boolean => {
-      const known = this.#ranges.get(meta.name);
-      return known !== undefined && rangeContains(known.range, vip);
-    };
-    const inLabelled = labelled.find(holds);
-    if (inLabelled !== undefined) return inLabelled;
-    let oldest: Eip | undefined;
-    for (const [name, { range }] of this.#ranges) {
-      if (!rangeContains(range, vip)) continue;
-      const eip = state.eips.get(name);
-      if (eip === undefined) continue;
-      if (oldest === undefined || isOlder(eip, oldest)) oldest = eip;
-    }
-    if (oldest !== undefined) return oldest;
-    const family = familyOf(vip);
-    const mayHaveHeld = ({ meta }: Eip): boolean => {
-      const known = this.#ranges.get(meta.name);
-      return known === undefined || known.range.family === family;
-    };
-    return labelled.find(mayHaveHeld) ?? labelled[0];
-  }
-
   #planVip(state: ClusterState, vip: IpAddr): VipPlan | undefined {
-    const { keys, services } = this.#usersOf(state, vip);
-    const eip = this.#eipOf(state, vip, services);
+    const { keys, services } = this.index.usersOf(state, vip);
+    const eip = this.index.eipOf(state, vip, services);
     if (services.length === 0 || eip === undefined) return undefined;
     if (!isServed(eip)) return undefined;
     const facts = this.#factsOf(state, { vip, eip, services });
@@ -305,17 +201,17 @@ export class Announcements {
   }
 
   /**
-   * How the plan of a VIP comes about, node by node: what {@linkcode plan} makes
-   * of the same tables, with what it leaves out and why.
+   * How the plan of a VIP comes about, node by node: what {@linkcode plan}, or
+   * that of {@linkcode Routes}, makes of the same tables, with what it leaves out and why.
    *
    * @param state The cluster, as last planned.
    * @param vip The VIP.
    */
   explain(state: ClusterState, vip: IpAddr): VipExplanation {
-    const { services } = this.#usersOf(state, vip);
-    const eip = this.#eipOf(state, vip, services);
+    const { services } = this.index.usersOf(state, vip);
+    const eip = this.index.eipOf(state, vip, services);
     const nodes = new Map<string, NodeVerdict>();
-    if (eip === undefined || !isServed(eip)) {
+    if (eip === undefined || !(isServed(eip) || isRouted(eip))) {
       return { vip, eip, isServed: false, nodes, preferences: new Map() };
     }
     const facts = this.#factsOf(state, { vip, eip, services });
@@ -348,19 +244,6 @@ export class Announcements {
     const made = nodePreferences(eip, state.nodes.values());
     this.#preferences.set(name, made);
     return made;
-  }
-
-  #usersOf(state: ClusterState, vip: IpAddr): {
-    readonly keys: readonly string[];
-    readonly services: readonly Service[];
-  } {
-    const keys = [...this.#services.get(vip) ?? []].sort();
-    const services: Service[] = [];
-    for (const key of keys) {
-      const service = state.services.get(key);
-      if (service !== undefined) services.push(service);
-    }
-    return { keys, services };
   }
 
   #factsOf(
@@ -398,6 +281,8 @@ export class Announcements {
       }
     }
     if (!isAble && excluded !== undefined) return excluded;
+    // Routers find a node by themselves, whatever its interfaces.
+    if (isRouted(facts.eip)) return { kind: "eligible", links: [] };
     const chosen = this.#choose(state, node, facts);
     if (chosen === undefined) return { kind: "no-agent" };
     return chosen.ok
@@ -419,18 +304,11 @@ export class Announcements {
   }
 }
 
-/** Whether an Eip is one whose addresses we announce. */
+/** Whether an Eip is one whose addresses are answered for on links. */
 export function isServed({ spec, meta }: Eip): boolean {
   return spec.protocol === LAYER2_PROTOCOL &&
     meta.labels[CNI_LABEL] === undefined;
 }
-
-function isOlder(a: Eip, b: Eip): boolean {
-  const ageA = a.meta.creationTimestamp ?? "";
-  const ageB = b.meta.creationTimestamp ?? "";
-  return ageA === ageB ? a.meta.name < b.meta.name : ageA < ageB;
-}
-
 function samePlan(a: VipPlan, b: VipPlan): boolean {
   return a.eip === b.eip && a.answersPing === b.answersPing &&
     sameList(a.services, b.services) &&

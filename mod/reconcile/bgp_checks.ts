@@ -126,7 +126,7 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
 export function duplicatePeerProblem(
   peer: BgpPeer,
   others: readonly BgpPeer[],
-  nodes: Iterable<Node>,
+  nodes: Iterable<{ readonly meta: Pick<Node["meta"], "name" | "labels"> }>,
 ): Problem | undefined {
   const address = peerAddress(peer);
   if (address === undefined) return undefined;

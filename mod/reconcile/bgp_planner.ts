@@ -1,16 +1,19 @@
 /**
  * BgpConfs and BgpPeers: a table of each, and the writes about them.
  *
- * BGP itself is not spoken here. What is done: conditions that say what is
- * wrong, by the same checks as the webhook's, and the removal of the finalizer
- * that OpenELB's speakers put on, so that deletion ends where OpenELB is gone.
+ * Conditions say what is wrong, by the same checks as the webhook's; the
+ * finalizer that OpenELB's speakers put on is taken off, so that deletion ends
+ * where OpenELB is gone. What the speakers of the nodes have come to they write
+ * themselves, each under its own name.
  *
  * @module
  */
 
 import {
   CONDITION,
+  type Condition,
   CONDITION_REASON,
+  type ConditionClaim,
   sameConditions,
   setCondition,
 } from "@/api/conditions.ts";
@@ -37,6 +40,7 @@ import {
   bgpPeerProblem,
   duplicatePeerProblem,
 } from "./bgp_checks.ts";
+import { establishedClaim, goneNodes, nodesFieldOf } from "./bgp_sessions.ts";
 import { type ClusterState, isOlderVersion } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
 import type { Problem } from "./eip_checks.ts";
@@ -88,9 +92,15 @@ export class BgpPlanner {
     this.#isDirty = false;
     this.#forgetGone();
     const writes: PlannedWrite[] = [];
-    const add = (kind: BgpKind, object: BgpConf | BgpPeer, claim: Problem) => {
+    const isThere = (node: string): boolean => this.#nodes.has(node);
+    const add = (
+      kind: BgpKind,
+      object: BgpConf | BgpPeer,
+      claims: readonly ConditionClaim[],
+    ) => {
+      const gone = goneNodes(object, isThere);
       const write = object.meta.deletionTimestamp === undefined
-        ? statusPatch(kind, object, { claim, nowIso: now.nowIso })
+        ? statusPatch(kind, object, { claims, gone, nowIso: now.nowIso })
         : bgpWithoutMarks(kind, object);
       if (write === undefined || this.#isInVain(write, object.meta)) return;
       const isFree = PARTS.every((part) =>
@@ -102,15 +112,19 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        bgpConfProblem(conf) ?? bgpConfNote(conf) ?? UNSERVED,
+        [readyClaim(bgpConfProblem(conf) ?? bgpConfNote(conf))],
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
     for (const [i, peer] of peers.entries()) {
       const older = peers.slice(0, i);
-      const claim = bgpPeerProblem(peer) ??
-        duplicatePeerProblem(peer, older, this.#nodes.values()) ?? UNSERVED;
-      add("bgppeer", peer, claim);
+      const problem = bgpPeerProblem(peer) ??
+        duplicatePeerProblem(peer, older, this.#nodes.values());
+      const established = establishedClaim(peer, isThere);
+      add("bgppeer", peer, [
+        readyClaim(problem),
+        ...(established === undefined ? [] : [established]),
+      ]);
     }
     for (const { id } of writes) this.#queue.start(id);
     return writes;
@@ -256,24 +270,51 @@ function putReply<T extends { readonly meta: ObjectMeta }>(
 function statusPatch(
   kind: BgpKind,
   { meta, status }: BgpConf | BgpPeer,
-  { claim, nowIso }: { readonly claim: Problem; readonly nowIso: string },
+  { claims, gone, nowIso }: {
+    readonly claims: readonly ConditionClaim[];
+    readonly gone: readonly string[];
+    readonly nowIso: string;
+  },
 ): PlannedWrite | undefined {
   // The CNI is in charge of it.
   if (meta.labels[CNI_LABEL] !== undefined) return undefined;
   const before = status.conditions ?? [];
-  const conditions = setCondition(
-    before,
-    { type: CONDITION.ready, status: "False", ...claim },
-    nowIso,
+  // What is not said any more does not stay: no node speaks to the peer.
+  const kept = before.filter(({ type }) =>
+    type !== CONDITION.established ||
+    claims.some((claim) => claim.type === type)
   );
-  if (sameConditions(before, conditions)) return undefined;
+  let conditions: readonly Condition[] = kept;
+  for (const claim of claims) {
+    conditions = setCondition(conditions, claim, nowIso);
+  }
+  const isSaid = sameConditions(before, conditions);
+  if (isSaid && gone.length === 0) return undefined;
   return patchOf(kind, meta, {
     part: "/status",
     body: {
       metadata: { resourceVersion: meta.resourceVersion },
-      status: { conditions },
+      status: {
+        ...(isSaid ? {} : { conditions }),
+        ...(gone.length === 0 ? {} : {
+          [nodesFieldOf(status)]: Object.fromEntries(
+            gone.map((node) => [node, null]),
+          ),
+        }),
+      },
     },
   });
+}
+
+function readyClaim(problem: Problem | undefined): ConditionClaim {
+  return problem === undefined
+    ? {
+      type: CONDITION.ready,
+      status: "True",
+      reason: CONDITION_REASON.ready,
+      message: "",
+    }
+    : { type: CONDITION.ready, status: "False", ...problem };
 }
 
 function patchOf(
@@ -300,9 +341,4 @@ const PARTS = ["", "/status"] as const;
 const PLURALS: Readonly<Record<BgpKind, string>> = {
   bgpconf: BGP_CONF_PLURAL,
   bgppeer: BGP_PEER_PLURAL,
-};
-
-const UNSERVED: Problem = {
-  reason: CONDITION_REASON.protocolNotServed,
-  message: "It is understood; BGP is not spoken by this version",
 };

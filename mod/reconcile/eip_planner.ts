@@ -16,6 +16,7 @@ import {
 import type { Eip } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
+  BGP_PROTOCOL,
   CNI_LABEL,
   EIP_KIND,
   EVENT_REASON,
@@ -39,6 +40,7 @@ import {
   statusIntervalMs,
 } from "./eip_status.ts";
 import type { EventLog, EventText } from "./event_log.ts";
+import { isRouted } from "./routes.ts";
 import type { PlannedWrite } from "./planned_write.ts";
 import type { PoolBook } from "./pool_book.ts";
 import { isServiceKey } from "./service_planner.ts";
@@ -234,13 +236,13 @@ export class EipPlanner {
           `Addresses are assigned, and the CNI is to announce them: remove the label ${CNI_LABEL} if Foghorn is to`,
       };
     }
-    if (eip.spec.protocol !== LAYER2_PROTOCOL) {
+    if (eip.spec.protocol !== LAYER2_PROTOCOL && !isRouted(eip)) {
       return {
         status: "False",
         reason: CONDITION_REASON.protocolNotServed,
         message: `Addresses are assigned, but protocol ${
-          eip.spec.protocol ?? "bgp"
-        } is not announced by this version: set spec.protocol to layer2`,
+          eip.spec.protocol ?? BGP_PROTOCOL
+        } is not announced by this version: set spec.protocol to layer2 or bgp`,
       };
     }
     if (eip.spec.disable) {

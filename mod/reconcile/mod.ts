@@ -7,7 +7,9 @@
  * for, by which nodes and on which links. Both look only at what changed, and
  * come to the same as if they looked at everything.
  *
- * Only `layer2` Eips are announced; addresses are given out from all. Services
+ * {@linkcode Routes} plans likewise which VIPs of `bgp` Eips are announced to
+ * routers. Eips of `vip` are announced by nobody; addresses are given out from
+ * all. Services
  * in NodeProxy mode get the addresses of nodes instead: {@linkcode NodeProxyPlanner}.
  *
  * @module
@@ -17,6 +19,7 @@ export * from "./adoption.ts";
 export * from "./announcements.ts";
 export * from "./bgp_checks.ts";
 export * from "./bgp_planner.ts";
+export * from "./bgp_sessions.ts";
 export * from "./claim.ts";
 export * from "./cluster_state.ts";
 export * from "./controller.ts";
@@ -40,6 +43,8 @@ export * from "./pool_book.ts";
 export * from "./reservations.ts";
 export * from "./retirement.ts";
 export * from "./rewrite_watch.ts";
+export * from "./routes.ts";
 export * from "./service_planner.ts";
 export * from "./service_status.ts";
+export * from "./vip_index.ts";
 export * from "./write_queue.ts";

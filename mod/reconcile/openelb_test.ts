@@ -51,9 +51,12 @@ Deno.test("Controller takes two spellings of an IPv6 address for one, and writes
   deepStrictEqual(world.settleAll(), []);
 });
 
-Deno.test.each(["bgp", "vip"])(
-  "Controller gives out addresses of an Eip of %s, and says that nobody announces them",
-  (protocol) => {
+Deno.test.each([
+  ["bgp", "True Ready"],
+  ["vip", "False ProtocolNotServed"],
+])(
+  "Controller gives out addresses of an Eip of %s, and says %s",
+  (protocol, ready) => {
     const world = new World();
     world.eip("pool", { ...POOL, protocol }, DEFAULT);
     world.service("default/web");
@@ -61,7 +64,7 @@ Deno.test.each(["bgp", "vip"])(
     deepStrictEqual(world.addresses("default/web"), ["192.168.0.91"]);
     strictEqual(
       world.condition("eips/pool", "Ready"),
-      "False ProtocolNotServed",
+      ready,
     );
   },
 );

@@ -148,6 +148,7 @@ export class SteppedCluster {
       case "ask-proxy":
       case "look-at-host":
       case "wire":
+      case "bgp":
       case "log":
         return [];
       case "exit":

@@ -27,7 +27,10 @@ export type LabStep = (name: string, run: () => Promise<void>) => Promise<void>;
  */
 export function testOnKubernetes(
   name: string,
-  options: Omit<KubernetesLabOptions, "binaries" | "program">,
+  options: Omit<KubernetesLabOptions, "binaries" | "program"> & {
+    /** What else it needs of the machine. */
+    readonly needs?: readonly Need[];
+  },
   run: (lab: KubernetesLab, step: LabStep) => Promise<void>,
 ): void {
   testWithKubernetes(name, async (t, binaries) => {
@@ -51,7 +54,7 @@ export function testOnKubernetes(
         sanitizeResources: false,
       });
     });
-  });
+  }, options.needs);
 }
 
 /**

@@ -20,6 +20,7 @@ import type { Result } from "@/lang/result.ts";
 import {
   type AgentRecord,
   Announcements,
+  type BgpTables,
   ClusterState,
   Controller,
 } from "@/reconcile/mod.ts";
@@ -41,6 +42,7 @@ export class ReportStage {
   holder: ReportSource["holder"] = { node: "n1", live: true };
   own: OwnNode | undefined;
   unreadable: ReportSource["unreadable"] = [];
+  bgp: BgpTables | undefined;
   #version = 1;
 
   constructor() {
@@ -223,6 +225,7 @@ export class ReportStage {
       holder: this.holder,
       told: this.told,
       unreadable: this.unreadable,
+      bgp: this.bgp,
       own: this.own,
       now: NOW,
     };

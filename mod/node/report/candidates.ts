@@ -7,8 +7,14 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
-import { CNI_LABEL, EXCLUDE_NODE_LABEL, LAYER2_PROTOCOL } from "@/api/names.ts";
+import {
+  BGP_PROTOCOL,
+  CNI_LABEL,
+  EXCLUDE_NODE_LABEL,
+  LAYER2_PROTOCOL,
+} from "@/api/names.ts";
 import { orderCandidates } from "@/layer2/rank.ts";
+import { isRouted } from "@/reconcile/mod.ts";
 import type {
   NodeExclusion,
   NodeVerdict,
@@ -39,7 +45,7 @@ export interface Unanswered {
  * @param agents The agents by their Leases.
  */
 export function candidatesOf(
-  { vip, nodes, preferences }: VipExplanation,
+  { vip, eip, nodes, preferences }: VipExplanation,
   agents: ReadonlyMap<string, AgentState>,
 ): Candidates {
   const able: string[] = [];
@@ -61,9 +67,11 @@ export function candidatesOf(
         node,
         place: i + 1,
         verdict: "ok",
-        sentence: `may answer on ${linksOf(nodes.get(node))}${
-          preferences.has(node) ? ", preferred by the Eip" : ""
-        }`,
+        sentence: eip !== undefined && isRouted(eip)
+          ? "may be a next hop"
+          : `may answer on ${linksOf(nodes.get(node))}${
+            preferences.has(node) ? ", preferred by the Eip" : ""
+          }`,
       })),
       ...out,
     ],
@@ -99,8 +107,8 @@ export function whyUnanswered(
     return {
       reason: CONDITION_REASON.protocolNotServed,
       message: `The Eip ${eip.meta.name} is of protocol ${
-        eip.spec.protocol ?? "bgp"
-      }, which this version does not announce: set spec.protocol to ${LAYER2_PROTOCOL}`,
+        eip.spec.protocol ?? BGP_PROTOCOL
+      }, which this version does not announce: set spec.protocol to ${LAYER2_PROTOCOL} or ${BGP_PROTOCOL}`,
     };
   }
   const out = [...nodes].flatMap(([node, verdict]) => {

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
+import { Routes } from "@/reconcile/mod.ts";
 import { ip, ReportStage } from "./_report_stage_test.ts";
 import { candidatesOf, whyUnanswered } from "./candidates.ts";
 
@@ -159,9 +160,9 @@ const UNANSWERED: readonly {
   {
     name: "its Eip is of another protocol",
     change: (stage) =>
-      stage.eip("office", { address: "192.0.2.91", protocol: "bgp" }),
+      stage.eip("office", { address: "192.0.2.91", protocol: "vip" }),
     why:
-      /^ProtocolNotServed The Eip office is of protocol bgp, .*: set spec\.protocol to layer2$/,
+      /^ProtocolNotServed The Eip office is of protocol vip, .*: set spec\.protocol to layer2 or bgp$/,
   },
   {
     name: "its Eip is left to the CNI",
@@ -242,7 +243,7 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
   fc.assert(fc.property(
     fc.array(NODE, { minLength: 3, maxLength: 3 }),
     fc.constantFrom("Local", "Cluster"),
-    fc.constantFrom("layer2", "layer2", "bgp"),
+    fc.constantFrom("layer2", "layer2", "bgp", "vip"),
     (nodes, policy, protocol) => {
       const world = new ReportStage()
         .eip("office", {
@@ -276,13 +277,17 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
       }
       world.endpoints("web", ...ends);
       const { announcements, cluster } = world.source();
+      const routes = new Routes(announcements.index);
+      routes.plan(cluster);
+      const route = routes.plans.get(VIP);
       const plan = announcements.plans.get(VIP);
       const explained = announcements.explain(cluster, VIP);
       const named = [...explained.nodes].filter(([, { kind }]) =>
         kind === "eligible"
       ).map(([node]) => node);
-      deepStrictEqual(named, plan?.eligible ?? []);
-      strictEqual(explained.isServed, plan !== undefined);
+      deepStrictEqual(named, plan?.eligible ?? route?.nodes ?? []);
+      const isPlanned = plan !== undefined || route !== undefined;
+      strictEqual(explained.isServed, isPlanned);
       strictEqual(whyUnanswered(explained) === undefined, named.length > 0);
       eligible += named.length;
     },

@@ -9,6 +9,7 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type {
   Announcements,
+  BgpTables,
   ClaimConfig,
   ClusterState,
   Controller,
@@ -75,6 +76,8 @@ export interface ReportSource {
   readonly told: ReadonlyMap<string, ToldOwner>;
   /** Objects that are there and cannot be read. */
   readonly unreadable: readonly UnreadableObject[];
+  /** BgpConfs and BgpPeers; undefined: they cannot be read. */
+  readonly bgp: BgpTables | undefined;
   /** The agent that is asked; undefined: no agent is. */
   readonly own: OwnNode | undefined;
   /** The time, RFC 3339. */
@@ -217,6 +220,7 @@ export interface WhyStep {
     | "Address"
     | "Candidates"
     | "Owner"
+    | "Routes"
     | "On the wire";
   /** How it stands. */
   readonly verdict: Verdict;

@@ -41,6 +41,7 @@ export function sourceOf(
     holder: membership.holder(at),
     told: new Map(),
     unreadable: view.unreadable,
+    bgp: view.bgp,
     own: {
       node: view.node,
       nowMs: at.nowMs,

@@ -13,8 +13,10 @@ import {
   carriesOurMarks,
   claimOf,
   ingressAddresses,
+  isRouted,
   isVirtualLink,
   unfitnessOf,
+  type VipExplanation,
 } from "@/reconcile/mod.ts";
 import {
   candidatesOf,
@@ -24,6 +26,7 @@ import {
 } from "./candidates.ts";
 import { nodeProxyRows } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
+import { routerProblems } from "./routers.ts";
 import {
   type AddressRow,
   byVerdict,
@@ -47,6 +50,7 @@ export function statusReport(source: ReportSource): StatusReport {
   const problems: ReportProblem[] = [
     ...controllerProblems(source),
     ...unreadableProblems(source),
+    ...routerProblems(source),
   ];
   const services = serviceRows(source, problems);
   const eips = [...source.cluster.eips.values()].sort(byName)
@@ -153,7 +157,9 @@ function addressRows(
     const explanation = announcements.explain(cluster, vip);
     const { inLine } = candidatesOf(explanation, agents);
     const services = announcements.plans.get(vip)?.services ?? [];
-    const owner = ownerOf(source, vip, { services, inLine });
+    const owner = isOfRouters(explanation)
+      ? undefined
+      : ownerOf(source, vip, { services, inLine });
     return {
       vip,
       ...(explanation.eip === undefined
@@ -162,6 +168,11 @@ function addressRows(
       ...(owner === undefined ? {} : { owner }),
     };
   });
+}
+
+/** Whether an address is announced to routers, so that nobody owns it. */
+export function isOfRouters({ eip }: VipExplanation): boolean {
+  return eip !== undefined && isRouted(eip);
 }
 
 /** What is wrong with a Service, the worst first. */

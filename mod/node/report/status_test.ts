@@ -102,7 +102,7 @@ const WRONG: readonly {
   {
     name: "an Eip that is announced by nobody",
     change: (stage) =>
-      stage.eip("odd", { address: "198.51.100.1", protocol: "bgp" }),
+      stage.eip("odd", { address: "198.51.100.1", protocol: "vip" }),
     problems: [/^problem Eip odd ProtocolNotServed: /],
   },
   {

@@ -33,9 +33,11 @@ import {
   beingAssigned,
   controllerProblems,
   eipTroubles,
+  isOfRouters,
   UNREADABLE,
   unreadableSentence,
 } from "./status.ts";
+import { routesStep } from "./routers.ts";
 import { onTheWire } from "./on_the_wire.ts";
 
 /**
@@ -247,9 +249,19 @@ function vipSteps(
         sentence:
           `No agent that may answer for ${vip} renews its Lease: one that is still on the link answers all the same`,
       }
-      : { verdict: "ok", sentence: lineSentence(first, others) }),
+      : {
+        verdict: "ok",
+        sentence: isOfRouters(explanation)
+          ? `next hops ${inLine.toSorted().join(", ")}`
+          : lineSentence(first, others),
+      }),
     rows,
   }];
+  // Routers have several ways; nobody owns the address.
+  if (isOfRouters(explanation)) {
+    const routes = routesStep(source, vip, inLine.toSorted());
+    return routes === undefined ? steps : [...steps, routes];
+  }
   const services = announcements.plans.get(vip)?.services ?? [];
   const owner = ownerOf(source, vip, { services, inLine });
   if (owner !== undefined) steps.push(ownerStep(vip, owner));
@@ -305,9 +317,10 @@ function headline(steps: readonly WhyStep[]): string {
   const proxied = steps.some(({ step }) => step === "Nodes")
     ? steps.find(({ step }) => step === "Address")
     : undefined;
-  return proxied?.sentence ?? steps.filter(({ step }) => step === "Owner")
-    .map(({ vip, sentence }) => `${vip} is answered for by ${sentence}`)
-    .join("; ");
+  return proxied?.sentence ?? steps.flatMap(({ step, vip, sentence }) => {
+    if (step === "Owner") return [`${vip} is answered for by ${sentence}`];
+    return step === "Routes" ? [`${vip}: ${sentence}`] : [];
+  }).join("; ");
 }
 
 /** Whether a sentence is about an address, not one that begins like it. */

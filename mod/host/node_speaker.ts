@@ -1,0 +1,251 @@
+/**
+ * The BGP speaker of a node, run as the main core wants it.
+ *
+ * There is nothing until the first command: no socket, no timer. Sessions are
+ * told of when they change, and what they have counted from time to time.
+ *
+ * @module
+ */
+
+import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
+import type { Prefix } from "@/addr/prefix.ts";
+import type { OwnAttributes, SpeakerEffect } from "@/bgp/mod.ts";
+import type { BgpCommand, BgpReport, BgpSessionView } from "@/node/mod.ts";
+import { type NextHopLink, sessionNextHops } from "@/node/session_next_hops.ts";
+import { sessionView } from "@/node/session_view.ts";
+import type { BgpPort } from "@/port/bgp.ts";
+import type { Clock, Timer } from "@/port/clock.ts";
+import type { TcpPort } from "@/port/tcp.ts";
+import { CEASE, cease } from "@/wire/bgp/mod.ts";
+import { BgpHost } from "./bgp_host.ts";
+
+/** What it stands on. */
+export interface NodeSpeakerPorts {
+  /** Time. */
+  readonly clock: Clock;
+  /** TCP; closed with it. */
+  readonly tcp: TcpPort;
+}
+
+/** How long routes are marked as going before they are withdrawn (RFC 8326 §4). */
+export const LEAVE_PAUSE_MS = 1_000;
+
+/** How long peers may take to hear what is left to say. */
+export const LEAVE_FLUSH_MS = 1_000;
+
+/** How often counts are told. */
+export const COUNTS_INTERVAL_MS = 5_000;
+
+/** Runs the speaker of a node. */
+export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
+  readonly #ports: NodeSpeakerPorts;
+  readonly #seed: number;
+  /** Why the last dial of a peer failed. */
+  readonly #failures = new Map<string, string>();
+  /** What was told of each peer, as text. */
+  readonly #told = new Map<string, string>();
+  /** Peers whose session may be another than told. */
+  readonly #changed = new Set<string>();
+  readonly #announced = new Set<IpAddr>();
+  #links: readonly NextHopLink[] = [];
+  #host: BgpHost | undefined;
+  #sink: (report: BgpReport) => void = () => {};
+  #telling: Timer | undefined;
+  #counting: Timer | undefined;
+  #leaving: Timer | undefined;
+
+  /** A speaker that does nothing yet. */
+  constructor(ports: NodeSpeakerPorts, options: { readonly seed: number }) {
+    this.#ports = ports;
+    this.#seed = options.seed;
+  }
+
+  /** Calls back with each report. */
+  onReport(sink: (report: BgpReport) => void): void {
+    this.#sink = sink;
+  }
+
+  /** Tells which interfaces this machine has. */
+  setLinks(links: readonly NextHopLink[]): void {
+    this.#links = links;
+  }
+
+  /** Does what is wanted. */
+  obey(command: BgpCommand): void {
+    const host = this.#host ??= this.#start();
+    switch (command.kind) {
+      case "listen":
+        return this.#tellFailures(host.listen({
+          port: command.port,
+          addresses: command.addresses.map((address) => ({ address })),
+        }));
+      case "ignore":
+        return host.ignore();
+      case "set-peer":
+        this.#changed.add(command.name);
+        this.#tellFailures(host.setPeer(command.name, command.terms));
+        // Also the failure of a dial that was given up for this one.
+        this.#failures.delete(command.name);
+        return this.#tellSoon();
+      case "remove-peer":
+        host.removePeer(command.name, cease(CEASE.peerDeconfigured));
+        this.#failures.delete(command.name);
+        this.#told.delete(command.name);
+        return;
+      case "announce":
+        for (const vip of command.vips) this.#announced.add(vip);
+        // Together, so that they are packed into few UPDATEs.
+        return host.run(
+          command.vips.flatMap((vip) =>
+            host.speaker.announce(hostRoute(vip), undefined, PLAIN)
+          ),
+        );
+      case "withdraw":
+        return host.run(this.#withdraw(host, command.vips));
+      case "leave":
+        return this.#leave(host, command.text);
+    }
+  }
+
+  /** Breaks what is left. */
+  close(): void {
+    this.#telling?.cancel();
+    this.#counting?.cancel();
+    this.#leaving?.cancel();
+    this.#host?.close();
+    this.#host = undefined;
+    this.#ports.tcp.close();
+  }
+
+  #start(): BgpHost {
+    this.#countLater();
+    return new BgpHost({
+      clock: this.#ports.clock,
+      tcp: this.#ports.tcp,
+      nextHopsOf: (local) => sessionNextHops(local, this.#links),
+      tell: (peer, effect) => {
+        // What an earlier dial failed of does not count any more.
+        if (effect.kind === "state-changed" && effect.to === "OpenSent") {
+          this.#failures.delete(peer);
+        }
+        this.#changed.add(peer);
+        this.#tellSoon();
+      },
+      tellFailure: (peer, failure, doubt) => {
+        this.#failures.set(peer, doubt?.message ?? failure.message);
+        this.#changed.add(peer);
+        this.#tellSoon();
+      },
+    }, {
+      seed: this.#seed,
+      // An agent cannot know whether one before it was killed; see docs/bgp.md.
+      restarting: true,
+    });
+  }
+
+  #withdraw(
+    { speaker }: BgpHost,
+    vips: readonly IpAddr[],
+  ): readonly SpeakerEffect[] {
+    return vips.flatMap((vip) => {
+      this.#announced.delete(vip);
+      return speaker.withdraw(hostRoute(vip)) ?? [];
+    });
+  }
+
+  #leave(host: BgpHost, text: string): void {
+    if (this.#leaving !== undefined) return;
+    const { clock } = this.#ports;
+    const isHeard = host.speaker.rib.size > 0 && this.#hasSession(host);
+    host.ignore();
+    host.run(host.speaker.leave());
+    const pauseMs = isHeard ? LEAVE_PAUSE_MS : 0;
+    this.#leaving = clock.setTimer(clock.nowMs() + pauseMs, () => {
+      host.run(this.#withdraw(host, [...this.#announced]));
+      this.#flush(host, () => {
+        host.run(host.speaker.stop(text, clock.nowMs()));
+        this.#flush(host, () => this.#sink({ kind: "left" }));
+      });
+    });
+  }
+
+  /** Goes on once the peers have heard everything, or had the time for it. */
+  #flush(host: BgpHost, then: () => void): void {
+    const { clock } = this.#ports;
+    const untilMs = clock.nowMs() + LEAVE_FLUSH_MS;
+    const look = (): void => {
+      if (host.isQuiet || clock.nowMs() >= untilMs) then();
+      else this.#leaving = clock.setTimer(clock.nowMs() + FLUSH_LOOK_MS, look);
+    };
+    look();
+  }
+
+  #hasSession({ speaker }: BgpHost): boolean {
+    return speaker.peers.some((name) =>
+      speaker.viewOf(name)?.state === "Established"
+    );
+  }
+
+  #tellFailures(failures: readonly { readonly message: string }[]): void {
+    if (failures.length === 0) return;
+    const { clock } = this.#ports;
+    clock.setTimer(clock.nowMs(), () =>
+      this.#sink({
+        kind: "listening",
+        failures: failures.map(({ message }) => message),
+      }));
+  }
+
+  #tellSoon(): void {
+    const { clock } = this.#ports;
+    this.#telling ??= clock.setTimer(clock.nowMs(), () => {
+      this.#telling = undefined;
+      this.#tellChanged();
+    });
+  }
+
+  #countLater(): void {
+    const { clock } = this.#ports;
+    this.#counting = clock.setTimer(clock.nowMs() + COUNTS_INTERVAL_MS, () => {
+      for (const name of this.#host?.speaker.peers ?? []) {
+        this.#changed.add(name);
+      }
+      this.#tellChanged();
+      this.#countLater();
+    });
+  }
+
+  #tellChanged(): void {
+    for (const name of this.#changed) {
+      const session = this.#viewOf(name);
+      if (session === undefined) continue;
+      const text = JSON.stringify(session);
+      if (this.#told.get(name) === text) continue;
+      this.#told.set(name, text);
+      this.#sink({ kind: "peer", name, session });
+    }
+    this.#changed.clear();
+  }
+
+  #viewOf(name: string): BgpSessionView | undefined {
+    const host = this.#host;
+    const view = host?.speaker.viewOf(name);
+    if (host === undefined || view === undefined) return undefined;
+    // Who is only waited for fails without our being told.
+    const doubt = host.peers.get(name)?.target === undefined
+      ? host.doubtOf(name)?.message
+      : undefined;
+    return sessionView(view, this.#failures.get(name) ?? doubt);
+  }
+}
+
+function hostRoute(addr: IpAddr): Prefix {
+  return { addr, lengthBits: isIpv4(addr) ? 32 : 128 };
+}
+
+const PLAIN: OwnAttributes = {
+  communities: [],
+  extendedCommunities: [],
+  largeCommunities: [],
+};
+const FLUSH_LOOK_MS = 5;

@@ -1,0 +1,177 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import type { BgpPeerSpec } from "@/api/mod.ts";
+import type { Result } from "@/lang/result.ts";
+import type { BgpCommand, BgpReport } from "@/node/mod.ts";
+import { bgpPeerTerms } from "@/node/bgp_terms.ts";
+import type { TcpDialFailure, TcpDropCounts, TcpPort } from "@/port/tcp.ts";
+import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { COUNTS_INTERVAL_MS, NodeSpeaker } from "./node_speaker.ts";
+
+Deno.test("NodeSpeaker touches nothing before it is told to", () => {
+  const world = new World();
+  strictEqual(world.clock.timers, 0);
+  deepStrictEqual(world.tcp.calls, []);
+});
+
+Deno.test("NodeSpeaker reports where it cannot listen, and goes on", () => {
+  const world = new World();
+  world.tcp.failures = ["Cannot listen on 0.0.0.0:179: EACCES"];
+  world.obey({ kind: "listen", port: 179, addresses: [] });
+  // Never from within the command.
+  deepStrictEqual(world.reports, []);
+  world.clock.advance(0);
+  deepStrictEqual(world.reports, [{
+    kind: "listening",
+    failures: ["Cannot listen on 0.0.0.0:179: EACCES"],
+  }]);
+  world.obey({ kind: "announce", vips: [ip("192.0.2.91")] });
+  deepStrictEqual(world.tcp.calls, ["listen 179"]);
+});
+
+Deno.test("NodeSpeaker tells why a dial failed, by what it was told or what the kernel counted", () => {
+  const world = new World();
+  world.setPeer("secret");
+  deepStrictEqual(world.tcp.calls, ["dial 192.0.2.1"]);
+  world.tcp.fail({
+    kind: "refused",
+    message: "192.0.2.1 refuses the connection",
+    droppedSegments: 0,
+  });
+  world.clock.advance(0);
+  strictEqual(world.why(), "192.0.2.1 refuses the connection");
+  world.redial();
+  world.tcp.counts = { ...world.tcp.counts, md5Wrong: 2 };
+  world.tcp.fail({
+    kind: "timed-out",
+    message: "192.0.2.1 does not answer",
+    droppedSegments: 2,
+  });
+  world.clock.advance(0);
+  match(world.why() ?? "", /^The peer's password differs/);
+});
+
+Deno.test("NodeSpeaker tells why a router that is waited for does not come through", () => {
+  const world = new World();
+  world.setPeer("secret", { transport: { passiveMode: true } });
+  world.clock.advance(0);
+  deepStrictEqual(world.tcp.calls, []);
+  strictEqual(world.why(), undefined);
+  world.tcp.counts = { ...world.tcp.counts, md5Missing: 1 };
+  world.clock.advance(COUNTS_INTERVAL_MS);
+  match(world.why() ?? "", /^The peer's password is missing/);
+});
+
+Deno.test("NodeSpeaker tells a session again only when it is another", () => {
+  const world = new World();
+  world.setPeer("");
+  world.clock.advance(0);
+  const told = world.reports.length;
+  strictEqual(told, 1);
+  world.clock.advance(COUNTS_INTERVAL_MS);
+  world.clock.advance(COUNTS_INTERVAL_MS);
+  strictEqual(world.reports.length, told);
+});
+
+Deno.test("NodeSpeaker leaves at once where no router was told, and once", () => {
+  const world = new World();
+  world.setPeer("");
+  world.obey({ kind: "announce", vips: [ip("192.0.2.91")] });
+  world.obey({ kind: "leave", text: "ends" });
+  world.obey({ kind: "leave", text: "ends" });
+  world.clock.advance(0);
+  const left = world.reports.filter(({ kind }) => kind === "left");
+  strictEqual(left.length, 1);
+});
+
+/** A speaker on a clock and a TCP that a test moves. */
+class World {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly tcp: FakeTcp = new FakeTcp();
+  readonly reports: BgpReport[] = [];
+  readonly #speaker: NodeSpeaker;
+
+  constructor() {
+    const { clock, tcp } = this;
+    this.#speaker = new NodeSpeaker({ clock, tcp }, { seed: 1 });
+    this.#speaker.onReport((report) => this.reports.push(report));
+  }
+
+  obey(command: BgpCommand): void {
+    this.#speaker.obey(command);
+  }
+
+  setPeer(authPassword: string, more: Omit<BgpPeerSpec, "conf"> = {}): void {
+    const conf = { neighborAddress: "192.0.2.1", peerAs: 65_001, authPassword };
+    const terms = value(
+      bgpPeerTerms({ as: 65_000 }, { name: "tor", spec: { conf, ...more } }, {
+        name: "n1",
+        labels: {},
+        addresses: [ip("192.0.2.11")],
+      }),
+    );
+    this.obey({ kind: "set-peer", name: "tor", terms });
+  }
+
+  /** Waits until the peer is dialled again. */
+  redial(): void {
+    const dials = this.tcp.calls.length;
+    for (let i = 0; this.tcp.calls.length === dials; i++) {
+      if (i > 1_000) throw new Error("It is not dialled again");
+      this.clock.advance(1_000);
+    }
+  }
+
+  why(): string | undefined {
+    const last = this.reports.findLast(({ kind }) => kind === "peer");
+    return last?.kind === "peer" ? last.session.why : undefined;
+  }
+}
+
+class FakeTcp implements TcpPort {
+  readonly calls: string[] = [];
+  failures: readonly string[] = [];
+  counts: TcpDropCounts = {
+    md5Missing: 0,
+    md5Unexpected: 0,
+    md5Wrong: 0,
+    tooFar: 0,
+  };
+  fail: (failure: TcpDialFailure) => void = () => {};
+
+  dial(...[{ peer }, onOutcome]: Parameters<TcpPort["dial"]>) {
+    this.calls.push(`dial ${peer.address}`);
+    this.fail = (error) => onOutcome({ ok: false, error });
+    return { cancel: () => {}, droppedSegments: () => 0 };
+  }
+
+  listen(...[{ port }]: Parameters<TcpPort["listen"]>) {
+    this.calls.push(`listen ${port}`);
+    return {
+      endpoints: [],
+      failures: this.failures.map((message) => ({
+        message,
+        errnoName: "EACCES",
+      })),
+      setKeys: () => [],
+      close: () => {},
+    };
+  }
+
+  dropCounts(): TcpDropCounts {
+    return this.counts;
+  }
+
+  close(): void {}
+}
+
+function ip(text: string): IpAddr {
+  const addr = parseIpAddr(text);
+  if (addr === undefined) throw new Error(text);
+  return addr;
+}
+
+function value<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}

@@ -1,0 +1,266 @@
+/**
+ * From BgpConf, BgpPeers and routes to what the BGP speaker of this node is to
+ * do: only what differs from what it was told before.
+ *
+ * There is a speaker where the BgpConf `default` gives this node an AS number,
+ * and it speaks to the BgpPeers that select the node.
+ *
+ * @module
+ */
+
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import type { BgpConf, BgpPeer, Node } from "@/api/mod.ts";
+import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
+import { matchesLabels } from "@/ipam/mod.ts";
+import {
+  bgpConfProblem,
+  bgpPeerProblem,
+  type BgpTables,
+  byAgeOf,
+  duplicatePeerProblem,
+  type RouteChange,
+  type RoutePlan,
+} from "@/reconcile/mod.ts";
+import type { BgpCommand } from "./bgp_commands.ts";
+import {
+  BGP_PORT,
+  bgpIdentityOf,
+  type BgpNode,
+  bgpPeerTerms,
+} from "./bgp_terms.ts";
+
+/** What the speaker is fed from. */
+export interface SpeakerInput {
+  /** BgpConfs and BgpPeers. */
+  readonly tables: BgpTables;
+  /** This node; undefined: it is not known, and nobody is spoken to. */
+  readonly node: Node | undefined;
+  /** All routes of the cluster. */
+  readonly routes: ReadonlyMap<IpAddr, RoutePlan>;
+  /** What of them is another than before. */
+  readonly change: RouteChange;
+}
+
+/** Why a BgpPeer that selects this node is not spoken to, or the speaker not at all. */
+export interface SpeakerRefusal {
+  /** The BgpPeer; undefined: the BgpConf. */
+  readonly peer: string | undefined;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** A peer that is to be spoken to. */
+interface WantedPeer {
+  /** All of it; another one where anything is. */
+  readonly text: string;
+  readonly command: BgpCommand;
+}
+
+/** What the speaker of one node was told. */
+export class SpeakerFeed {
+  readonly #node: string;
+  readonly #announced = new Set<IpAddr>();
+  /** Peers by name, as they were set, to tell what is another. */
+  readonly #peers = new Map<string, string>();
+  /** Where it listens; undefined: nowhere. */
+  #listens: string | undefined;
+  /** Who we are; undefined: there is no speaker. */
+  #identity: { readonly as: number; readonly routerId: string } | undefined;
+  #refusals: readonly SpeakerRefusal[] = [];
+  #isDirty = true;
+
+  /** A speaker that was told nothing. */
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  /** Notes that a BgpConf, a BgpPeer or this node changed. */
+  note(): void {
+    this.#isDirty = true;
+  }
+
+  /** AS number and BGP Identifier; undefined: there is no speaker. */
+  get identity():
+    | { readonly as: number; readonly routerId: string }
+    | undefined {
+    return this.#identity;
+  }
+
+  /** Names of the peers that it speaks to. */
+  get peers(): Iterable<string> {
+    return this.#peers.keys();
+  }
+
+  /** The addresses that it announces. */
+  get announced(): ReadonlySet<IpAddr> {
+    return this.#announced;
+  }
+
+  /** What of the objects cannot be used on this node. */
+  get refusals(): readonly SpeakerRefusal[] {
+    return this.#refusals;
+  }
+
+  /** What it is to do now. */
+  commands({ tables, node, routes, change }: SpeakerInput): BgpCommand[] {
+    const commands: BgpCommand[] = [];
+    const had = this.#identity !== undefined;
+    const isDirty = this.#isDirty;
+    this.#isDirty = false;
+    const found = isDirty ? this.#conf(tables, node) : undefined;
+    const isUp = isDirty ? found !== undefined : had;
+    // Routes first: a new session begins with all of them.
+    if (isUp) {
+      this.#route(
+        had ? change : { upserts: [...routes.values()], removes: [] },
+        commands,
+      );
+    } else if (had) this.#takeAllBack(commands);
+    if (!isDirty) return commands;
+    if (found === undefined) {
+      this.#setPeers(new Map(), commands);
+      this.#listen(undefined, commands);
+      return commands;
+    }
+    this.#listen(found.conf, commands);
+    this.#setPeers(this.#peersOf(tables, found), commands);
+    return commands;
+  }
+
+  /** The BgpConf that counts, if this node can use it. */
+  #conf(
+    { bgpconf }: BgpTables,
+    node: Node | undefined,
+  ): { readonly conf: BgpConf; readonly node: BgpNode } | undefined {
+    this.#identity = undefined;
+    this.#refusals = [];
+    const conf = bgpconf.get(BGP_CONF_NAME);
+    if (conf === undefined || isAway(conf) || node === undefined) return;
+    const own = bgpNodeOf(node);
+    const identity = bgpIdentityOf(conf.spec, own);
+    const problem = bgpConfProblem(conf)?.message ??
+      (identity.ok ? undefined : identity.error);
+    if (problem !== undefined || !identity.ok) {
+      this.#refusals = [{ peer: undefined, message: problem ?? "" }];
+      return undefined;
+    }
+    this.#identity = identity.value;
+    return { conf, node: own };
+  }
+
+  #route({ upserts, removes }: RouteChange, commands: BgpCommand[]): void {
+    const announce: IpAddr[] = [];
+    const withdraw: IpAddr[] = [];
+    for (const { vip, nodes } of upserts) {
+      const isOurs = nodes.includes(this.#node);
+      if (isOurs === this.#announced.has(vip)) continue;
+      (isOurs ? announce : withdraw).push(vip);
+    }
+    for (const vip of removes) {
+      if (this.#announced.has(vip)) withdraw.push(vip);
+    }
+    for (const vip of announce) this.#announced.add(vip);
+    for (const vip of withdraw) this.#announced.delete(vip);
+    if (announce.length > 0) {
+      commands.push({ kind: "announce", vips: announce });
+    }
+    if (withdraw.length > 0) {
+      commands.push({ kind: "withdraw", vips: withdraw });
+    }
+  }
+
+  #takeAllBack(commands: BgpCommand[]): void {
+    const vips = [...this.#announced];
+    this.#announced.clear();
+    if (vips.length > 0) commands.push({ kind: "withdraw", vips });
+  }
+
+  #listen(conf: BgpConf | undefined, commands: BgpCommand[]): void {
+    const command = listenCommand(conf);
+    const text = command.kind === "ignore"
+      ? undefined
+      : JSON.stringify(command);
+    if (text === this.#listens) return;
+    this.#listens = text;
+    commands.push(command);
+  }
+
+  #peersOf(
+    { bgppeer }: BgpTables,
+    { conf, node }: { readonly conf: BgpConf; readonly node: BgpNode },
+  ): ReadonlyMap<string, WantedPeer> {
+    const wanted = new Map<string, WantedPeer>();
+    const refusals: SpeakerRefusal[] = [];
+    const peers = [...bgppeer.values()].filter((peer) =>
+      !isAway(peer) && matchesLabels(peer.spec.nodeSelector, node.labels)
+    ).sort(byAgeOf);
+    const used: BgpPeer[] = [];
+    for (const peer of peers) {
+      const { name } = peer.meta;
+      const terms = bgpPeerTerms(conf.spec, { name, spec: peer.spec }, node);
+      const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
+        peer,
+        used,
+        [{ meta: { name: node.name, labels: node.labels } }],
+      );
+      if (problem !== undefined || !terms.ok) {
+        const message = problem?.message ?? (terms.ok ? "" : terms.error);
+        refusals.push({ peer: name, message });
+        continue;
+      }
+      used.push(peer);
+      // What routes carry is in a function of the terms, which has no text.
+      const { advertisement } = peer.spec;
+      wanted.set(name, {
+        text: JSON.stringify([terms.value, advertisement]),
+        command: { kind: "set-peer", name, terms: terms.value },
+      });
+    }
+    this.#refusals = refusals;
+    return wanted;
+  }
+
+  #setPeers(
+    wanted: ReadonlyMap<string, WantedPeer>,
+    commands: BgpCommand[],
+  ): void {
+    for (const name of this.#peers.keys()) {
+      if (wanted.has(name)) continue;
+      this.#peers.delete(name);
+      commands.push({ kind: "remove-peer", name });
+    }
+    for (const [name, { text, command }] of wanted) {
+      if (this.#peers.get(name) === text) continue;
+      this.#peers.set(name, text);
+      commands.push(command);
+    }
+  }
+}
+
+/** Whether an object is going, or is another's: the CNI is in charge of it. */
+function isAway({ meta }: BgpConf | BgpPeer): boolean {
+  return meta.deletionTimestamp !== undefined ||
+    meta.labels[CNI_LABEL] !== undefined;
+}
+
+function bgpNodeOf({ meta, addresses }: Node): BgpNode {
+  return {
+    name: meta.name,
+    labels: meta.labels,
+    addresses: addresses.flatMap(({ type, address }) =>
+      type === INTERNAL_IP ? parseIpAddr(address) ?? [] : []
+    ),
+  };
+}
+
+function listenCommand(conf: BgpConf | undefined): BgpCommand {
+  const { listenPort = 0, listenAddresses = [] } = conf?.spec ?? {};
+  if (conf === undefined || listenPort < 0) return { kind: "ignore" };
+  return {
+    kind: "listen",
+    port: listenPort === 0 ? BGP_PORT : listenPort,
+    addresses: listenAddresses.flatMap((text) => parseIpAddr(text) ?? []),
+  };
+}
+
+const INTERNAL_IP = "InternalIP";

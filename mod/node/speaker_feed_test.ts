@@ -1,0 +1,251 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import { projectBgpConf, projectBgpPeer, projectNode } from "@/api/mod.ts";
+import type { Result } from "@/lang/result.ts";
+import type { BgpTables, RouteChange, RoutePlan } from "@/reconcile/mod.ts";
+import { SpeakerFeed } from "./speaker_feed.ts";
+
+type Raw = { [key: string]: unknown };
+
+const ONE = ip("192.0.2.91");
+const TWO = ip("192.0.2.92");
+
+Deno.test("SpeakerFeed wants nothing without a BgpConf", () => {
+  const world = new World().peer("tor", {}).route(ONE, "n1");
+  deepStrictEqual(world.told(), []);
+  strictEqual(world.feed.identity, undefined);
+});
+
+Deno.test("SpeakerFeed tells routes first, then where to listen, then peers", () => {
+  const world = new World().peer("tor", {}).route(ONE, "n1").route(TWO, "n2");
+  world.conf({ as: 65_000 });
+  deepStrictEqual(world.told(), [
+    "announce 192.0.2.91",
+    "listen 179",
+    "set-peer tor",
+  ]);
+  deepStrictEqual(world.feed.identity, { as: 65_000, routerId: "192.0.2.11" });
+  deepStrictEqual(world.told(), []);
+});
+
+Deno.test("SpeakerFeed announces what has this node among its next hops, and withdraws it when not", () => {
+  const world = new World().conf({ as: 65_000 }).route(ONE, "n2");
+  world.told();
+  world.route(ONE, "n1", "n2");
+  deepStrictEqual(world.told(), ["announce 192.0.2.91"]);
+  world.route(ONE, "n1", "n3");
+  deepStrictEqual(world.told(), []);
+  world.route(ONE, "n2");
+  deepStrictEqual(world.told(), ["withdraw 192.0.2.91"]);
+  world.route(ONE, "n1");
+  world.told();
+  world.unroute(ONE);
+  deepStrictEqual(world.told(), ["withdraw 192.0.2.91"]);
+});
+
+Deno.test("SpeakerFeed speaks to the BgpPeers that select the node, by its labels", () => {
+  const nodeSelector = { matchLabels: { rack: "a" } };
+  const world = new World().conf({ as: 65_000 }).peer("tor", { nodeSelector });
+  deepStrictEqual(world.told(), ["listen 179"]);
+  world.node({ rack: "a" });
+  deepStrictEqual(world.told(), ["set-peer tor"]);
+  world.node({ rack: "b" });
+  deepStrictEqual(world.told(), ["remove-peer tor"]);
+});
+
+Deno.test("SpeakerFeed sets only the peer that changed", () => {
+  const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 })
+    .peer("b", { port: 2 });
+  world.told();
+  world.peer("b", { port: 3 });
+  deepStrictEqual(world.told(), ["set-peer b"]);
+  world.tables.bgppeer.delete("a");
+  world.feed.note();
+  deepStrictEqual(world.told(), ["remove-peer a"]);
+});
+
+Deno.test("SpeakerFeed sets a peer anew whose routes are to carry something else", () => {
+  const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 })
+    .peer("b", { port: 2, advertisement: { communities: ["65000:1"] } });
+  world.told();
+  world.peer("b", { port: 2, advertisement: { communities: ["65000:1"] } });
+  deepStrictEqual(world.told(), []);
+  world.peer("b", { port: 2, advertisement: { communities: ["65000:2"] } });
+  deepStrictEqual(world.told(), ["set-peer b"]);
+  world.peer("b", { port: 2 });
+  deepStrictEqual(world.told(), ["set-peer b"]);
+});
+
+Deno.test("SpeakerFeed takes everything back when the BgpConf goes, and announces all when it is back", () => {
+  const world = new World().conf({ as: 65_000 }).peer("tor", {}).route(
+    ONE,
+    "n1",
+  );
+  world.told();
+  world.conf(undefined);
+  deepStrictEqual(world.told(), [
+    "withdraw 192.0.2.91",
+    "remove-peer tor",
+    "ignore",
+  ]);
+  world.route(TWO, "n1");
+  deepStrictEqual(world.told(), []);
+  world.conf({ as: 65_000 });
+  deepStrictEqual(world.told(), [
+    "announce 192.0.2.91 192.0.2.92",
+    "listen 179",
+    "set-peer tor",
+  ]);
+});
+
+Deno.test("SpeakerFeed says why there is no speaker, or no session", () => {
+  const world = new World().conf({});
+  world.told();
+  match(world.feed.refusals[0]?.message ?? "", /^There is no AS number for n1/);
+  world.conf({ as: 65_000 }).peer("tor", { address: "nowhere" });
+  deepStrictEqual(world.told(), ["listen 179"]);
+  deepStrictEqual(world.feed.refusals.map(({ peer }) => peer), ["tor"]);
+});
+
+Deno.test("SpeakerFeed of two BgpPeers for one address takes the older", () => {
+  const world = new World().conf({ as: 65_000 })
+    .peer("b", { created: "2026-01-01T00:00:00Z" })
+    .peer("a", { created: "2026-01-02T00:00:00Z" });
+  deepStrictEqual(world.told(), ["listen 179", "set-peer b"]);
+  deepStrictEqual(world.feed.refusals.map(({ peer }) => peer), ["a"]);
+});
+
+Deno.test.each([
+  ["deleted", { deletionTimestamp: "2026-01-01T00:00:00Z" }],
+  ["left to the CNI", { labels: { "openelb.kubesphere.io/cni": "calico" } }],
+])("SpeakerFeed passes over a BgpPeer that is %s", (_name, meta) => {
+  const world = new World().conf({ as: 65_000 }).peer("tor", { meta });
+  deepStrictEqual(world.told(), ["listen 179"]);
+});
+
+Deno.test.each([
+  [{ listenPort: 17_900 }, ["listen 17900"]],
+  [{ listenPort: -1 }, []],
+  [{ listenAddresses: ["192.0.2.11"] }, ["listen 179 192.0.2.11"]],
+])("SpeakerFeed listens as the BgpConf says: %j", (spec, told) => {
+  deepStrictEqual(new World().conf({ as: 65_000, ...spec }).told(), told);
+});
+
+Deno.test("SpeakerFeed takes the AS number of the node's rack", () => {
+  const world = new World().conf({ as: 65_000, asPerRack: { a: 65_010 } });
+  world.told();
+  world.node({ "openelb.kubesphere.io/rack": "a" });
+  world.told();
+  strictEqual(world.feed.identity?.as, 65_010);
+});
+
+class World {
+  readonly feed: SpeakerFeed = new SpeakerFeed("n1");
+  readonly tables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
+  readonly #routes = new Map<IpAddr, RoutePlan>();
+  #upserts: RoutePlan[] = [];
+  #removes: IpAddr[] = [];
+  #labels: Raw = {};
+
+  conf(spec: Raw | undefined): this {
+    this.feed.note();
+    if (spec === undefined) this.tables.bgpconf.clear();
+    else {
+      const metadata = { name: "default" };
+      const conf = value(projectBgpConf({ metadata, spec }));
+      this.tables.bgpconf.set("default", conf);
+    }
+    return this;
+  }
+
+  peer(
+    name: string,
+    { address = "192.0.2.1", port, created, meta = {}, ...spec }: {
+      readonly address?: string;
+      readonly port?: number;
+      readonly created?: string;
+      readonly meta?: Raw;
+      readonly nodeSelector?: Raw;
+      readonly advertisement?: Raw;
+    },
+  ): this {
+    this.feed.note();
+    // Each has an address of its own where it has a port of its own.
+    const neighborAddress = port === undefined
+      ? address
+      : `192.0.2.${100 + name.charCodeAt(0)}`;
+    const peer = value(projectBgpPeer({
+      metadata: { name, creationTimestamp: created, ...meta },
+      spec: {
+        conf: { neighborAddress, peerAs: 65_001 },
+        transport: { remotePort: port ?? 179 },
+        ...spec,
+      },
+    }));
+    this.tables.bgppeer.set(name, peer);
+    return this;
+  }
+
+  node(labels: Raw): this {
+    this.feed.note();
+    this.#labels = labels;
+    return this;
+  }
+
+  route(vip: IpAddr, ...nodes: readonly string[]): this {
+    const plan = { vip, eip: "pool", services: ["d/web"], nodes };
+    this.#routes.set(vip, plan);
+    this.#upserts.push(plan);
+    return this;
+  }
+
+  unroute(vip: IpAddr): this {
+    this.#routes.delete(vip);
+    this.#removes.push(vip);
+    return this;
+  }
+
+  told(): readonly string[] {
+    const change: RouteChange = {
+      upserts: this.#upserts,
+      removes: this.#removes,
+    };
+    this.#upserts = [];
+    this.#removes = [];
+    return this.feed.commands({
+      tables: this.tables,
+      node: value(projectNode({
+        metadata: { name: "n1", labels: this.#labels },
+        status: {
+          addresses: [{ type: "InternalIP", address: "192.0.2.11" }],
+        },
+      })),
+      routes: this.#routes,
+      change,
+    }).map((command) => {
+      switch (command.kind) {
+        case "announce":
+        case "withdraw":
+          return [command.kind, ...command.vips].join(" ");
+        case "listen":
+          return [command.kind, command.port, ...command.addresses].join(" ");
+        case "set-peer":
+        case "remove-peer":
+          return `${command.kind} ${command.name}`;
+        default:
+          return command.kind;
+      }
+    });
+  }
+}
+
+function ip(text: string): IpAddr {
+  const addr = parseIpAddr(text);
+  if (addr === undefined) throw new Error(text);
+  return addr;
+}
+
+function value<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}

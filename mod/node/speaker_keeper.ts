@@ -1,0 +1,245 @@
+/**
+ * The BGP speaker of this node as its main core keeps it: the routes of the
+ * cluster, what the speaker is told of them, and what its sessions have come to.
+ *
+ * @module
+ */
+
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import type { Node } from "@/api/mod.ts";
+import {
+  type BgpTables,
+  type ClusterState,
+  type PlannedWrite,
+  type RouteChange,
+  type RoutePlan,
+  Routes,
+  type VipIndex,
+  type WriteOutcome,
+} from "@/reconcile/mod.ts";
+import type { BgpCommand, BgpReport, BgpSessionView } from "./bgp_commands.ts";
+import type { Instant } from "./main_events.ts";
+import { SpeakerFeed, type SpeakerRefusal } from "./speaker_feed.ts";
+import { type DatedSession, SpeakerStatus } from "./speaker_status.ts";
+
+/** A line for the log. */
+export interface SpeakerNews {
+  /** How bad it is. */
+  readonly level: "info" | "warning";
+  /** What happened. */
+  readonly message: string;
+  /** To what. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** The speaker of one node. */
+export class SpeakerKeeper {
+  readonly #node: string;
+  readonly #tables: BgpTables;
+  readonly #routes: Routes;
+  readonly #feed: SpeakerFeed;
+  readonly #sessions = new Map<string, DatedSession>();
+  readonly #status: SpeakerStatus;
+  #failures: readonly string[] = [];
+  #toldRefusals = "[]";
+  #isAdmitted = false;
+  /** Whether a status may have to be written. */
+  #isUnwritten = false;
+  #state: "idle" | "speaking" | "leaving" | "left" = "idle";
+
+  /**
+   * A speaker that was told nothing.
+   *
+   * @param node Name of the Node.
+   * @param options `index`: the addresses of Services, `tables`: BgpConfs and
+   * BgpPeers, `seed`: where its chance starts.
+   */
+  constructor(
+    node: string,
+    { index, tables, seed }: {
+      readonly index: VipIndex;
+      readonly tables: BgpTables;
+      readonly seed: number;
+    },
+  ) {
+    this.#node = node;
+    this.#tables = tables;
+    this.#routes = new Routes(index);
+    this.#feed = new SpeakerFeed(node);
+    this.#status = new SpeakerStatus(node, seed);
+  }
+
+  /** Notes that a BgpConf, a BgpPeer or a Node changed. */
+  note(): void {
+    this.#feed.note();
+    this.#isUnwritten = true;
+  }
+
+  /** AS number and BGP Identifier; undefined: there is no speaker. */
+  get identity(): SpeakerFeed["identity"] {
+    return this.#feed.identity;
+  }
+
+  /** Sessions of the peers that it speaks to, by name of the BgpPeer. */
+  get sessions(): ReadonlyMap<string, DatedSession> {
+    return this.#sessions;
+  }
+
+  /** The addresses that this node announces. */
+  get announced(): ReadonlySet<IpAddr> {
+    return this.#feed.announced;
+  }
+
+  /** Which nodes may be the next hop of each address. */
+  get routes(): ReadonlyMap<IpAddr, RoutePlan> {
+    return this.#routes.plans;
+  }
+
+  /** What of the objects cannot be used on this node. */
+  get refusals(): readonly SpeakerRefusal[] {
+    return this.#feed.refusals;
+  }
+
+  /** What could not be listened on, or signed for. */
+  get failures(): readonly string[] {
+    return this.#failures;
+  }
+
+  /** Computes again which routes there are. */
+  plan(cluster: ClusterState): RouteChange {
+    return this.#routes.plan(cluster);
+  }
+
+  /**
+   * What the speaker is to do now.
+   *
+   * @param cluster The tables.
+   * @param change What is new of the routes.
+   * @param isAdmitted Whether no other agent runs under this node's name.
+   */
+  commands(
+    cluster: ClusterState,
+    change: RouteChange,
+    isAdmitted: boolean,
+  ): readonly BgpCommand[] {
+    if (isAdmitted !== this.#isAdmitted) this.#feed.note();
+    this.#isAdmitted = isAdmitted;
+    const node: Node | undefined = cluster.nodes.get(this.#node);
+    const commands = this.#feed.commands({
+      tables: this.#tables,
+      node: isAdmitted ? node : undefined,
+      routes: this.#routes.plans,
+      change,
+    });
+    for (const command of commands) {
+      if (command.kind === "remove-peer") this.#sessions.delete(command.name);
+      if (command.kind === "listen") this.#failures = [];
+    }
+    if (commands.length > 0) {
+      this.#state = "speaking";
+      this.#isUnwritten = true;
+    }
+    return commands;
+  }
+
+  /** What of the objects newly cannot be used. */
+  takeRefusals(): readonly SpeakerRefusal[] {
+    const { refusals } = this.#feed;
+    const text = JSON.stringify(refusals);
+    if (text === this.#toldRefusals) return [];
+    this.#toldRefusals = text;
+    return refusals;
+  }
+
+  /** What is to be written of it into statuses. */
+  writes(at: Instant): readonly PlannedWrite[] {
+    const isDue = (this.deadlineMs() ?? Infinity) <= at.nowMs;
+    if (!this.#isUnwritten && !isDue) return [];
+    this.#isUnwritten = false;
+    const isLast = this.#state === "left";
+    return this.#status.plan({
+      tables: this.#tables,
+      identity: isLast ? undefined : this.identity,
+      sessions: this.#sessions,
+      isLast,
+    }, at);
+  }
+
+  /** Takes the answer to such a write. */
+  written(write: PlannedWrite, outcome: WriteOutcome, at: Instant): void {
+    this.#status.written(write, outcome, at);
+  }
+
+  /** When there is something to write again, or undefined. */
+  deadlineMs(): number | undefined {
+    return this.#status.deadlineMs();
+  }
+
+  /** Takes a report; what of it belongs into the log. */
+  take(report: BgpReport, at: Instant): SpeakerNews | undefined {
+    this.#isUnwritten = true;
+    if (this.#state === "left") return undefined;
+    switch (report.kind) {
+      case "left":
+        this.#state = "left";
+        this.#sessions.clear();
+        return undefined;
+      case "listening":
+        this.#failures = report.failures;
+        return {
+          level: "warning",
+          message: "Connections of BGP peers are not accepted everywhere",
+          fields: { failures: report.failures },
+        };
+      case "peer":
+        return this.#takeSession(report.name, report.session, at);
+    }
+  }
+
+  /** What ends the speaker; undefined: there is none, or it is ending. */
+  leave(): BgpCommand | undefined {
+    if (this.#state !== "speaking") return undefined;
+    this.#state = "leaving";
+    return { kind: "leave", text: `The agent of ${this.#node} ends` };
+  }
+
+  /** Whether nothing is announced any more that was. */
+  get isLeft(): boolean {
+    return this.#state === "left" || this.#state === "idle";
+  }
+
+  #takeSession(
+    name: string,
+    session: BgpSessionView,
+    at: Instant,
+  ): SpeakerNews | undefined {
+    const isKnown = [...this.#feed.peers].includes(name);
+    if (!isKnown) return undefined;
+    const dated = this.#sessions.get(name);
+    const before = dated?.view;
+    const { state, why } = session;
+    const wasUp = before?.state === "Established";
+    const isUp = state === "Established";
+    const now = at.nowIso.replace(/\.\d+Z$/, "Z");
+    this.#sessions.set(name, {
+      view: session,
+      upAt: isUp && !wasUp ? now : dated?.upAt,
+      downAt: wasUp && !isUp ? now : dated?.downAt,
+    });
+    const fields = { peer: name, state };
+    if (isUp && !wasUp) {
+      const { peerAs, routerId } = session.agreed ?? {};
+      const message = "BGP session is up";
+      return {
+        level: "info",
+        message,
+        fields: { ...fields, peerAs, routerId },
+      };
+    }
+    if (isUp || why === undefined || (!wasUp && why === before?.why)) {
+      return undefined;
+    }
+    const message = "BGP session is down";
+    return { level: "warning", message, fields: { ...fields, why } };
+  }
+}

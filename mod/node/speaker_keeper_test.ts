@@ -1,0 +1,198 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import {
+  projectBgpConf,
+  projectBgpPeer,
+  projectEip,
+  projectEndpointSlice,
+  projectNode,
+  projectService,
+} from "@/api/mod.ts";
+import type { Result } from "@/lang/result.ts";
+import { type BgpTables, ClusterState, VipIndex } from "@/reconcile/mod.ts";
+import type { BgpSessionView } from "./bgp_commands.ts";
+import { SpeakerKeeper } from "./speaker_keeper.ts";
+
+const AT = { nowMs: 0, nowIso: "2026-01-01T00:00:00.000Z" };
+const DOWN: BgpSessionView = {
+  state: "Active",
+  why: "Connection refused",
+  announced: 0,
+  withdrawn: 0,
+  received: 0,
+  notifications: { sent: 0, received: 0 },
+};
+const UP: BgpSessionView = {
+  ...DOWN,
+  state: "Established",
+  agreed: {
+    peerAs: 65_001,
+    localAs: 65_000,
+    routerId: "192.0.2.1",
+    holdTimeSeconds: 90,
+    families: ["ipv4-unicast"],
+  },
+};
+
+Deno.test("SpeakerKeeper has the routes of the cluster announced, of this node's", () => {
+  const stage = new Stage();
+  deepStrictEqual(stage.kinds(), ["announce", "listen", "set-peer"]);
+  deepStrictEqual([...stage.keeper.announced], ["192.0.2.91"]);
+  deepStrictEqual(stage.kinds(), []);
+});
+
+Deno.test("SpeakerKeeper says nothing while another agent runs under the node's name", () => {
+  const stage = new Stage();
+  deepStrictEqual(stage.kinds(false), []);
+  stage.kinds();
+  deepStrictEqual(stage.kinds(false), ["withdraw", "remove-peer", "ignore"]);
+});
+
+Deno.test("SpeakerKeeper logs that a session comes up and goes, and why, once", () => {
+  const stage = new Stage();
+  stage.kinds();
+  const logged = [DOWN, { ...DOWN, announced: 1 }, UP, UP, DOWN, DOWN].map(
+    (session) =>
+      stage.keeper.take({ kind: "peer", name: "tor", session }, AT)?.message,
+  );
+  deepStrictEqual(logged, [
+    "BGP session is down",
+    undefined,
+    "BGP session is up",
+    undefined,
+    "BGP session is down",
+    undefined,
+  ]);
+});
+
+Deno.test("SpeakerKeeper has nothing to leave where nothing was begun", () => {
+  const stage = new Stage();
+  strictEqual(stage.keeper.leave(), undefined);
+  strictEqual(stage.keeper.isLeft, true);
+});
+
+Deno.test("SpeakerKeeper leaves once, and takes its entries out of the statuses at the end", () => {
+  const stage = new Stage();
+  stage.kinds();
+  stage.keeper.take({ kind: "peer", name: "tor", session: UP }, AT);
+  strictEqual(stage.keeper.writes(AT).length, 2);
+  strictEqual(stage.keeper.leave()?.kind, "leave");
+  strictEqual(stage.keeper.leave(), undefined);
+  strictEqual(stage.keeper.isLeft, false);
+  stage.showEntries();
+  for (const write of ["session-bgpconf/default", "session-bgppeer/tor"]) {
+    stage.keeper.written(
+      {
+        id: write,
+        method: "PATCH",
+        path: "",
+        contentType: "application/merge-patch+json",
+        body: {},
+      },
+      { kind: "written", object: {} },
+      AT,
+    );
+  }
+  stage.keeper.take({ kind: "left" }, AT);
+  strictEqual(stage.keeper.isLeft, true);
+  // What the speaker still tells of its end does not bring the entry back.
+  stage.keeper.take({ kind: "peer", name: "tor", session: DOWN }, AT);
+  deepStrictEqual(stage.keeper.writes(AT).map(({ body }) => body), [
+    { status: { nodesConfStatus: { n1: null } } },
+    { status: { nodesPeerStatus: { n1: null } } },
+  ]);
+});
+
+Deno.test("SpeakerKeeper tells once what of the objects cannot be used", () => {
+  const stage = new Stage();
+  stage.peer("nowhere");
+  stage.kinds();
+  strictEqual(stage.keeper.takeRefusals().length, 1);
+  stage.keeper.note();
+  stage.kinds();
+  deepStrictEqual(stage.keeper.takeRefusals(), []);
+});
+
+/** One node with a Service of a bgp Eip, a BgpConf and a BgpPeer. */
+class Stage {
+  readonly #cluster = new ClusterState();
+  readonly #tables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
+  readonly #index = new VipIndex({
+    loadBalancerClass: "openelb.io/openelb",
+    claimUnclassed: false,
+  });
+  readonly keeper: SpeakerKeeper = new SpeakerKeeper("n1", {
+    index: this.#index,
+    tables: this.#tables,
+    seed: 1,
+  });
+
+  constructor() {
+    this.#cluster.putNode(value(projectNode({
+      metadata: { name: "n1" },
+      status: {
+        conditions: [{ type: "Ready", status: "True" }],
+        addresses: [{ type: "InternalIP", address: "192.0.2.11" }],
+      },
+    })));
+    this.#cluster.putAgent({
+      node: "n1",
+      links: [],
+      canReach: new Map(),
+      problems: [],
+    });
+    this.#cluster.putEip(value(projectEip({
+      metadata: { name: "pool" },
+      spec: { address: "192.0.2.91" },
+    })));
+    this.#cluster.putService(value(projectService({
+      metadata: { name: "web", namespace: "d", uid: "u" },
+      spec: { type: "LoadBalancer", loadBalancerClass: "openelb.io/openelb" },
+      status: { loadBalancer: { ingress: [{ ip: "192.0.2.91" }] } },
+    })));
+    this.#cluster.putEndpointSlice(value(projectEndpointSlice({
+      metadata: {
+        name: "web-1",
+        namespace: "d",
+        labels: { "kubernetes.io/service-name": "web" },
+      },
+      addressType: "IPv4",
+      endpoints: [{ addresses: ["10.0.0.1"], nodeName: "n1" }],
+    })));
+    this.#conf({});
+    this.peer("192.0.2.1");
+  }
+
+  peer(neighborAddress: string, status = {}): void {
+    const metadata = { name: "tor" };
+    const spec = { conf: { neighborAddress, peerAs: 65_001 } };
+    const peer = value(projectBgpPeer({ metadata, spec, status }));
+    this.#tables.bgppeer.set("tor", peer);
+    this.keeper.note();
+  }
+
+  /** The entries of this node are in the statuses. */
+  showEntries(): void {
+    this.#conf({ nodesConfStatus: { n1: { as: 65_000 } } });
+    this.peer("192.0.2.1", { nodesPeerStatus: { n1: { downReason: "x" } } });
+  }
+
+  kinds(isAdmitted = true): readonly string[] {
+    this.#index.note(this.#cluster, this.#cluster.takeChanges());
+    const change = this.keeper.plan(this.#cluster);
+    return this.keeper.commands(this.#cluster, change, isAdmitted).map((
+      { kind },
+    ) => kind);
+  }
+
+  #conf(status: Record<string, unknown>): void {
+    const metadata = { name: "default" };
+    const spec = { as: 65_000 };
+    const conf = value(projectBgpConf({ metadata, spec, status }));
+    this.#tables.bgpconf.set("default", conf);
+  }
+}
+
+function value<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}

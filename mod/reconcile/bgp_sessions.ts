@@ -1,0 +1,96 @@
+/**
+ * What the elected agent makes of the statuses that the nodes' speakers write:
+ * a condition for people, and no entries of nodes that are gone.
+ *
+ * @module
+ */
+
+import {
+  CONDITION,
+  CONDITION_REASON,
+  type ConditionClaim,
+} from "@/api/conditions.ts";
+import type { BgpConf, BgpPeer } from "@/api/mod.ts";
+
+/**
+ * The condition `Established` of a BgpPeer.
+ *
+ * @param peer The BgpPeer.
+ * @param isThere Whether there is a Node of a name.
+ * @returns The condition; undefined: no node speaks to it.
+ */
+export function establishedClaim(
+  { status }: BgpPeer,
+  isThere: (node: string) => boolean,
+): ConditionClaim | undefined {
+  const nodes = Object.entries(status.nodesPeerStatus ?? {}).filter(([name]) =>
+    isThere(name)
+  ).sort(([a], [b]) => a < b ? -1 : 1);
+  if (nodes.length === 0) return undefined;
+  const down = new Map<string, string[]>();
+  for (const [name, { peerState, downReason = NOT_YET }] of nodes) {
+    if (peerState?.sessionState === ESTABLISHED) continue;
+    const known = down.get(downReason);
+    if (known === undefined) down.set(downReason, [name]);
+    else known.push(name);
+  }
+  if (down.size === 0) {
+    return {
+      type: CONDITION.established,
+      status: "True",
+      reason: CONDITION_REASON.sessionsUp,
+      message: "",
+    };
+  }
+  const parts = [...down].slice(0, REASONS_MAX).map(([why, names]) =>
+    `${namesOf(names)}: ${why}`
+  );
+  const more = down.size > REASONS_MAX ? "; and others" : "";
+  return {
+    type: CONDITION.established,
+    status: "False",
+    reason: CONDITION_REASON.sessionsDown,
+    message: `${parts.join("; ")}${more}`,
+  };
+}
+
+/**
+ * Nodes that are named in a status and are gone.
+ *
+ * @param object The BgpConf or BgpPeer.
+ * @param isThere Whether there is a Node of a name.
+ */
+export function goneNodes(
+  { status }: BgpConf | BgpPeer,
+  isThere: (node: string) => boolean,
+): readonly string[] {
+  return Object.keys(nodesIn(status) ?? {}).filter((node) => !isThere(node));
+}
+
+/** The field of a status that has an entry for each node. */
+export function nodesFieldOf(
+  status: BgpConf["status"] | BgpPeer["status"],
+): "nodesConfStatus" | "nodesPeerStatus" {
+  return "nodesConfStatus" in status ? "nodesConfStatus" : "nodesPeerStatus";
+}
+
+function nodesIn(
+  status: BgpConf["status"] | BgpPeer["status"],
+): Readonly<Record<string, unknown>> | undefined {
+  return "nodesConfStatus" in status
+    ? status.nodesConfStatus
+    : "nodesPeerStatus" in status
+    ? status.nodesPeerStatus
+    : undefined;
+}
+
+function namesOf(names: readonly string[]): string {
+  const shown = names.slice(0, NODES_NAMED_MAX).join(", ");
+  const more = names.length - NODES_NAMED_MAX;
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
+const ESTABLISHED = "ESTABLISHED";
+const NOT_YET = "There is no session yet";
+const REASONS_MAX = 3;
+const NODES_NAMED_MAX = 5;
