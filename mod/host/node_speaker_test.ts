@@ -1,6 +1,5 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpPeerSpec } from "@/api/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpCommand, BgpReport } from "@/node/mod.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
@@ -66,8 +65,12 @@ Deno.test("NodeSpeaker tells a session again only when it is another", () => {
   const world = new World();
   world.setPeer("");
   world.clock.advance(0);
+  strictEqual(world.reports.length, 1);
+  // Dials that are given up, and the one reason for all of them.
+  world.clock.advance(COUNTS_INTERVAL_MS);
+  match(world.why() ?? "", /^The peer does not answer/);
   const told = world.reports.length;
-  strictEqual(told, 1);
+  strictEqual(told, 2);
   world.clock.advance(COUNTS_INTERVAL_MS);
   world.clock.advance(COUNTS_INTERVAL_MS);
   strictEqual(world.reports.length, told);
@@ -83,6 +86,9 @@ Deno.test("NodeSpeaker leaves at once where no router was told, and once", () =>
   const left = world.reports.filter(({ kind }) => kind === "left");
   strictEqual(left.length, 1);
 });
+
+/** What a BgpPeer says besides `conf`. */
+type PeerSpec = Omit<Parameters<typeof bgpPeerTerms>[1]["spec"], "conf">;
 
 /** A speaker on a clock and a TCP that a test moves. */
 class World {
@@ -101,7 +107,7 @@ class World {
     this.#speaker.obey(command);
   }
 
-  setPeer(authPassword: string, more: Omit<BgpPeerSpec, "conf"> = {}): void {
+  setPeer(authPassword: string, more: PeerSpec = {}): void {
     const conf = { neighborAddress: "192.0.2.1", peerAs: 65_001, authPassword };
     const terms = value(
       bgpPeerTerms({ as: 65_000 }, { name: "tor", spec: { conf, ...more } }, {
