@@ -53,6 +53,23 @@ Deno.test("4271-1c each octet of the marker counts (RFC 4271 §6.1)", () => {
   }
 });
 
+Deno.test("4271-1b an error is the same however TCP cuts the header (RFC 4271 §6.1)", () => {
+  for (
+    const [hex, told] of [
+      ["fe" + "ff".repeat(15) + "001304", "1/1"],
+      ["ff".repeat(16) + "001204", "1/2 0012"],
+      ["ff".repeat(16) + "001200", "1/2 0012"],
+      ["ff".repeat(16) + "001300", "1/3 00"],
+    ] as const
+  ) {
+    const talk = Talk.up();
+    for (const byte of Uint8Array.fromHex(hex)) {
+      talk.receive(Uint8Array.of(byte));
+    }
+    deepStrictEqual(talk.told, [told]);
+  }
+});
+
 Deno.test("4271-2 each type has its least and its largest length (RFC 4271 §6.1)", () => {
   const verdict = (type: number, length: number) => {
     const reader = new BgpMessageReader();
