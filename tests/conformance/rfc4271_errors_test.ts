@@ -5,6 +5,7 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import type { SpeakerPeer } from "@/bgp/mod.ts";
 import {
   BgpMessageReader,
   bgpMessageType,
@@ -263,6 +264,20 @@ Deno.test("4271-25b other terms that leave the OPEN alone leave the session, too
   deepStrictEqual(talk.takeBytes(), []);
   talk.run(talk.speaker.setPeer("router", talk.terms, 0));
   strictEqual(talk.take()[0]?.update.nlri.length, 1);
+});
+
+Deno.test("4271-25b a policy that asks for prefixes decides by each of them (RFC 4271 §6.7)", () => {
+  const [told, kept] = ["192.0.2.1/32", "192.0.2.2/32"].map(prefix);
+  const policy: SpeakerPeer["policy"] = {
+    needsPrefix: true,
+    apply: (_, each) =>
+      each?.addr === told?.addr ? { attributes: PLAIN } : undefined,
+  };
+  const talk = Talk.up({ terms: { policy } });
+  for (const each of [told, kept]) {
+    if (each !== undefined) talk.speaker.announce(each, undefined, PLAIN);
+  }
+  deepStrictEqual(talk.take().flatMap(({ update }) => update.nlri), [told]);
 });
 
 Deno.test("4271-25b another configuration of the session is told 6/6 (RFC 4271 §6.7)", () => {
