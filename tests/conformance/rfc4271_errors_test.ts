@@ -270,7 +270,7 @@ Deno.test("4271-25b a policy that asks for prefixes decides by each of them (RFC
   const [told, kept] = ["192.0.2.1/32", "192.0.2.2/32"].map(prefix);
   const policy: SpeakerPeer["policy"] = {
     needsPrefix: true,
-    apply: (_, each) =>
+    apply: (_, { prefix: each }) =>
       each?.addr === told?.addr ? { attributes: PLAIN } : undefined,
   };
   const talk = Talk.up({ terms: { policy } });
