@@ -2,8 +2,8 @@
  * `deno task test`: every test this machine can run, a line per group, and what
  * was skipped and why.
  *
- * `deno task test tidy e2e` runs these groups only; `kubernetes` and `shipped`
- * run only when they are named, as `deno task test:kubernetes` does;
+ * `deno task test tidy e2e` runs these groups only; `interop`, `kubernetes` and
+ * `shipped` run only when they are named, as `deno task test:kubernetes` does;
  * `--version 1.25.0` runs it on an older Kubernetes, one of those in
  * `tests/kubernetes/versions`. With `CI=true` a skipped
  * test counts as failed. Reports go to `dist/reports`: a log and a JUnit file

@@ -71,6 +71,14 @@ export class AdjRibOut {
   };
   /** Families whose whole table is due, and how it is framed. */
   readonly #due = new Map<UnicastFamily, "initial" | "plain" | "enhanced">();
+
+  /**
+   * Begins with the whole table to tell.
+   *
+   * @param rib The table, which others change.
+   * @param session What was negotiated.
+   * @param terms What is exported, and how.
+   */
   constructor(rib: LocRib, session: NegotiatedSession, terms: ExportTerms) {
     this.#rib = rib;
     this.#session = session;

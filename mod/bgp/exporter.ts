@@ -125,6 +125,12 @@ export class Exporter {
   };
   readonly #interned = new Map<string, Variant>();
 
+  /**
+   * Exports nothing yet.
+   *
+   * @param session What was negotiated.
+   * @param terms What is exported, and how.
+   */
   constructor(session: NegotiatedSession, terms: ExportTerms) {
     this.#session = session;
     this.#terms = terms;

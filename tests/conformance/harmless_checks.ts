@@ -65,4 +65,20 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: "this.#number === 0",
     why: "after four thousand million messages",
   },
+  {
+    file: "mod/wire/bgp/as_path.ts",
+    what:
+      "if (as4Path === undefined && as4Aggregator === undefined) is never met",
+    why: "saves a copy",
+  },
+  {
+    file: "mod/wire/bgp/message_reader.ts",
+    what: "if (this.#error !== undefined) is never met",
+    why: "a stream that ended gives its error, whatever comes",
+  },
+  {
+    file: "mod/wire/bgp/open.ts",
+    what: "from > message.length",
+    why: "the parameters run over the end then",
+  },
 ];

@@ -164,6 +164,6 @@ const MUTATED: readonly string[] = ["mod/wire/bgp", "mod/bgp"];
 const TESTED: readonly string[] = ["tests/conformance", ...MUTATED];
 const JOINED = "all_test.ts";
 /** Some mutations loop for ever. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 30_000;
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -5,6 +5,7 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import type { SpeakerPeer } from "@/bgp/mod.ts";
 import {
   BgpMessageReader,
   bgpMessageType,
@@ -50,6 +51,23 @@ Deno.test("4271-1c each octet of the marker counts (RFC 4271 §6.1)", () => {
     const talk = Talk.up();
     talk.receive(bytes);
     deepStrictEqual(talk.told, ["1/1"], `octet ${i}`);
+  }
+});
+
+Deno.test("4271-1b an error is the same however TCP cuts the header (RFC 4271 §6.1)", () => {
+  for (
+    const [hex, told] of [
+      ["fe" + "ff".repeat(15) + "001304", "1/1"],
+      ["ff".repeat(16) + "001204", "1/2 0012"],
+      ["ff".repeat(16) + "001200", "1/2 0012"],
+      ["ff".repeat(16) + "001300", "1/3 00"],
+    ] as const
+  ) {
+    const talk = Talk.up();
+    for (const byte of Uint8Array.fromHex(hex)) {
+      talk.receive(Uint8Array.of(byte));
+    }
+    deepStrictEqual(talk.told, [told]);
   }
 });
 
@@ -246,6 +264,20 @@ Deno.test("4271-25b other terms that leave the OPEN alone leave the session, too
   deepStrictEqual(talk.takeBytes(), []);
   talk.run(talk.speaker.setPeer("router", talk.terms, 0));
   strictEqual(talk.take()[0]?.update.nlri.length, 1);
+});
+
+Deno.test("4271-25b a policy that asks for prefixes decides by each of them (RFC 4271 §6.7)", () => {
+  const [told, kept] = ["192.0.2.1/32", "192.0.2.2/32"].map(prefix);
+  const policy: SpeakerPeer["policy"] = {
+    needsPrefix: true,
+    apply: (_, { prefix: each }) =>
+      each?.addr === told?.addr ? { attributes: PLAIN } : undefined,
+  };
+  const talk = Talk.up({ terms: { policy } });
+  for (const each of [told, kept]) {
+    if (each !== undefined) talk.speaker.announce(each, undefined, PLAIN);
+  }
+  deepStrictEqual(talk.take().flatMap(({ update }) => update.nlri), [told]);
 });
 
 Deno.test("4271-25b another configuration of the session is told 6/6 (RFC 4271 §6.7)", () => {

@@ -45,6 +45,14 @@ for (
   });
 }
 
+Deno.test("4360-1b what has no AS and no address is none (RFC 4360 §4)", () => {
+  for (
+    const text of ["rt:x:1", "rt:1", "rt:1:x", "xx:1:1", "rt:4294967296:1"]
+  ) {
+    strictEqual(parseExtendedCommunity(text), undefined, text);
+  }
+});
+
 Deno.test("4360-1c link bandwidth is 0x4004 with the AS and bytes a second as a float (RFC 4360 §7)", () => {
   const community = linkBandwidth(65_001, 125_000_000);
   strictEqual(community.toString(16).padStart(16, "0"), "4004fde94cee6b28");

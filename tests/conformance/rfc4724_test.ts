@@ -12,7 +12,15 @@ import {
   encodeOpen,
   type GracefulRestartCapability,
 } from "@/wire/bgp/mod.ts";
-import { bothHave, openWith, PLAIN, prefix, Talk, THEIRS } from "./talk.ts";
+import {
+  bothHave,
+  messageOf,
+  openWith,
+  PLAIN,
+  prefix,
+  Talk,
+  THEIRS,
+} from "./talk.ts";
 
 const RESTART: GracefulRestartCapability = {
   kind: "graceful-restart",
@@ -92,6 +100,19 @@ Deno.test("4724-1c of several capabilities 64 the last one counts (RFC 4724 §3)
   });
   const { session } = talk.speaker.viewOf("router") ?? {};
   strictEqual(session?.gracefulRestart?.restartTimeSeconds, 7);
+});
+
+Deno.test("4724-1a a capability 64 that is cut short is malformed (RFC 4724 §3)", () => {
+  for (const capability of ["4000", "400100", "40030078" + "00"]) {
+    const size = capability.length / 2;
+    const hex = (value: number) => value.toString(16).padStart(2, "0");
+    const talk = Talk.connected();
+    talk.receive(messageOf(
+      1,
+      `04fde9005a0a000001${hex(size + 2)}02${hex(size)}${capability}`,
+    ));
+    deepStrictEqual(talk.told, ["2/0"], capability);
+  }
 });
 
 Deno.test("4724-3a R is set in OPENs after a restart until a session is up, and F all along (RFC 4724 §4.1)", () => {

@@ -16,6 +16,7 @@ for (const subcode of [4, 7]) {
     talk.wait(1_000);
     talk.step({ kind: "connected", connection: talk.connection });
     deepStrictEqual(talk.openSent.capabilities, []);
+    strictEqual(talk.sent()[0]?.length, 29, "and without a parameter");
     refuse(talk, subcode);
     talk.wait(10_000);
     talk.step({ kind: "connected", connection: talk.connection });

@@ -108,6 +108,18 @@ for (
   });
 }
 
+Deno.test("6793-2d what AS4_PATH replaces ends at the border of a segment (RFC 6793 §4.2.3)", () => {
+  const set = { kind: "set", asns: [5, 6] } as const;
+  const [path] = mergedAs4Attributes([
+    { kind: "as-path", segments: [{ kind: "sequence", asns: [1] }, set] },
+    { kind: "as4-path", segments: [set] },
+  ]);
+  deepStrictEqual(path, {
+    kind: "as-path",
+    segments: [{ kind: "sequence", asns: [1] }, set],
+  });
+});
+
 Deno.test("6793-2e AS4_PATH does not count where an old speaker aggregated since (RFC 6793 §4.2.3)", () => {
   const attributes = mergedAs4Attributes([
     { kind: "as-path", segments: [{ kind: "sequence", asns: [23_456] }] },

@@ -158,7 +158,9 @@ Deno.test("7606-2b any mix of lists is read (RFC 7606 §5.1)", () => {
 });
 
 Deno.test("7606-d8 attributes without routes, with an error that would withdraw, end the session (RFC 7606 §5.2)", () => {
-  deepStrictEqual(after(updateOf("40010103", "")).told, ["3/6 40010103"]);
+  const ended = after(updateOf("40010103", ""));
+  deepStrictEqual(ended.told, ["3/6 40010103"]);
+  strictEqual(ended.speaker.viewOf("router")?.treatedAsWithdraw, 0);
   deepStrictEqual(after(updateOf("4001020000", "")).told, ["3/5 4001020000"]);
   deepStrictEqual(after(updateOf(`${UNREACH6}40010103`, "")).told, [
     "3/6 40010103",

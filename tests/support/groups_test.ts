@@ -6,6 +6,7 @@ const PATHS = [
   "mod/wire/arp_test.ts",
   "mod/wire/ndp_test.ts",
   "tests/e2e/demo_test.ts",
+  "tests/interop/bird_test.ts",
   "tests/kubernetes/faults_test.ts",
   "tests/novel/novel_test.ts",
   "tests/shipped/image_test.ts",
@@ -25,17 +26,21 @@ Deno.test("groupsOf() leaves no folder with tests out", () => {
       ["novel", ["tests/novel"]],
       ["tidy", ["tests/tidy"]],
       ["e2e.demo", ["tests/e2e/demo_test.ts"]],
+      ["interop.bird", ["tests/interop/bird_test.ts"]],
       ["kubernetes.faults", ["tests/kubernetes/faults_test.ts"]],
       ["shipped.image", ["tests/shipped/image_test.ts"]],
     ],
   );
 });
 
-Deno.test("groupsOf() leaves to be asked for what wants something built first", () => {
+Deno.test("groupsOf() leaves to be asked for what wants something built first, or daemons of others", () => {
   deepStrictEqual(
     groupsOf(PATHS, []).filter(({ onRequest }) => onRequest)
       .map(({ name, lab }) => [name, lab]),
-    [["kubernetes.faults", true], ["shipped.image", true]],
+    [["interop.bird", true], ["kubernetes.faults", true], [
+      "shipped.image",
+      true,
+    ]],
   );
 });
 

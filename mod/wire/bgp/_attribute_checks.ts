@@ -48,11 +48,6 @@ export function flagsFit(type: number, flags: number): boolean {
   return wanted === UNKNOWN || (flags & OPTIONAL_TRANSITIVE) === wanted;
 }
 
-/** Whether a type of attribute is known here. */
-export function isKnownAttribute(type: number): boolean {
-  return FLAGS[type] !== UNKNOWN;
-}
-
 /** Optional and transitive of a known type. */
 export function flagsOf(type: number): number {
   return FLAGS[type] as number;
