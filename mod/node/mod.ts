@@ -11,6 +11,7 @@
 export * from "./agent_record.ts";
 export * from "./admission_keeper.ts";
 export * from "./bgp_commands.ts";
+export * from "./bgp_terms.ts";
 export * from "./cluster_feed.ts";
 export * from "./install_hold.ts";
 export * from "./local_view.ts";
@@ -22,6 +23,7 @@ export * from "./owner_ledger.ts";
 export * from "./port_look.ts";
 export * from "./proxy_health.ts";
 export * from "./report/mod.ts";
+export * from "./session_next_hops.ts";
 export * from "./speaker_feed.ts";
 export * from "./speaker_keeper.ts";
 export * from "./speaker_status.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 export type * from "./bfd.ts";
+export type * from "./bgp.ts";
 export type * from "./clock.ts";
 export type * from "./cluster_api.ts";
 export type * from "./link.ts";
