@@ -56,7 +56,7 @@ Deno.test.each(PROTOCOLS)(
     const seconds = Number(
       watch.request.url.searchParams.get("timeoutSeconds"),
     );
-    ok(seconds >= 300 && seconds <= 600);
+    ok(seconds >= WATCH_SECONDS_MIN && seconds <= WATCH_SECONDS_MAX);
     watch.send("ADDED", thing("d", 4, "8"));
     watch.send("MODIFIED", thing("a", 9, "9"));
     watch.send("DELETED", thing("b", 2, "10"));
