@@ -90,6 +90,8 @@ export const CONDITION_REASON = {
   duplicatePeer: "DuplicatePeer",
   /** A BgpConf that is not named default does not count. */
   notDefault: "NotDefault",
+  /** `spec.policy` of the BgpConf is not read by agents. */
+  policyNotRead: "PolicyNotRead",
   /** The object cannot be read. */
   unreadable: "Unreadable",
   /** The protocol of an Eip is not announced by this version. */

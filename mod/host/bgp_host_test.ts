@@ -75,6 +75,7 @@ Deno.test("BgpHost says R in its first OPEN when it is restarting (RFC 4724 §3)
 });
 
 class FakeTcp implements TcpPort {
+  openCount = 0;
   readonly dials: {
     readonly target: TcpTarget;
     readonly onOutcome: (outcome: TcpDialOutcome) => void;

@@ -162,19 +162,22 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const pauseMs = isHeard ? LEAVE_PAUSE_MS : 0;
     this.#leaving = clock.setTimer(clock.nowMs() + pauseMs, () => {
       host.run(this.#withdraw(host, [...this.#announced]));
-      this.#flush(host, () => {
+      this.#await(() => host.isQuiet, () => {
         host.run(host.speaker.stop(text, clock.nowMs()));
-        this.#flush(host, () => this.#sink({ kind: "left" }));
+        // Whoever ends before the peers have read breaks the connection, and they never do.
+        const isTold = (): boolean =>
+          host.isQuiet && this.#ports.tcp.openCount === 0;
+        this.#await(isTold, () => this.#sink({ kind: "left" }));
       });
     });
   }
 
   /** Goes on once the peers have heard everything, or had the time for it. */
-  #flush(host: BgpHost, then: () => void): void {
+  #await(isDone: () => boolean, then: () => void): void {
     const { clock } = this.#ports;
     const untilMs = clock.nowMs() + LEAVE_FLUSH_MS;
     const look = (): void => {
-      if (host.isQuiet || clock.nowMs() >= untilMs) then();
+      if (isDone() || clock.nowMs() >= untilMs) then();
       else this.#leaving = clock.setTimer(clock.nowMs() + FLUSH_LOOK_MS, look);
     };
     look();

@@ -5,7 +5,11 @@ import type { BgpCommand, BgpReport } from "@/node/mod.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { TcpDialFailure, TcpDropCounts, TcpPort } from "@/port/tcp.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
-import { COUNTS_INTERVAL_MS, NodeSpeaker } from "./node_speaker.ts";
+import {
+  COUNTS_INTERVAL_MS,
+  LEAVE_FLUSH_MS,
+  NodeSpeaker,
+} from "./node_speaker.ts";
 
 Deno.test("NodeSpeaker touches nothing before it is told to", () => {
   const world = new World();
@@ -87,6 +91,21 @@ Deno.test("NodeSpeaker leaves at once where no router was told, and once", () =>
   strictEqual(left.length, 1);
 });
 
+Deno.test("NodeSpeaker has left once its last words were taken, or the time for it has passed", () => {
+  for (const isTaken of [true, false]) {
+    const world = new World();
+    world.setPeer("");
+    world.tcp.openCount = 1;
+    world.obey({ kind: "leave", text: "ends" });
+    const hasLeft = () => world.reports.some(({ kind }) => kind === "left");
+    world.clock.advance(LEAVE_FLUSH_MS / 2);
+    strictEqual(hasLeft(), false);
+    if (isTaken) world.tcp.openCount = 0;
+    world.clock.advance(isTaken ? 10 : LEAVE_FLUSH_MS);
+    strictEqual(hasLeft(), true);
+  }
+});
+
 /** What a BgpPeer says besides `conf`. */
 type PeerSpec = Omit<Parameters<typeof bgpPeerTerms>[1]["spec"], "conf">;
 
@@ -135,6 +154,7 @@ class World {
 }
 
 class FakeTcp implements TcpPort {
+  openCount = 0;
   readonly calls: string[] = [];
   failures: readonly string[] = [];
   counts: TcpDropCounts = {

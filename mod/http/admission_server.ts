@@ -82,25 +82,18 @@ export class AdmissionServer {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    try {
-      const [path = ""] = (request.url ?? "").split("?");
-      if (request.method !== "POST" || !PATHS.has(path)) {
-        request.resume();
-        reply(response, 404, {
-          message: `Only POST is here, to ${[...PATHS].join(", ")}`,
-        });
-        return;
-      }
-      const body = await readBody(request);
-      const { status, value } = body === undefined
-        ? { status: 413, value: { message: "The question is too long" } }
-        : this.#review(body);
-      reply(response, status, value);
-    } catch (error) {
-      // The connection went away in the midst of it.
-      if (!(error instanceof Error)) throw error;
-      response.destroy();
+    const [path = ""] = (request.url ?? "").split("?");
+    if (request.method !== "POST" || !PATHS.has(path)) {
+      request.resume();
+      return reply(response, 404, {
+        message: `Only POST is here, to ${[...PATHS].join(", ")}`,
+      });
     }
+    const body = await readBody(request);
+    const { status, value } = body === undefined
+      ? { status: 413, value: { message: "The question is too long" } }
+      : this.#review(body);
+    reply(response, status, value);
   }
 
   #review(body: string): { readonly status: number; readonly value: unknown } {

@@ -69,31 +69,22 @@ export class MetricsServer {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    try {
-      request.resume();
-      const [path = ""] = (request.url ?? "").split("?");
-      if (path !== "/metrics") {
-        reply(response, 404, "Only /metrics is here\n");
-      } else if (request.method !== "GET" && request.method !== "HEAD") {
-        reply(response, 405, "Only GET is answered here\n", {
-          allow: "GET, HEAD",
-        });
-      } else {
-        const { gate, page } = this.#options;
-        const verdict = await gate.judge(request.headers.authorization);
-        this.#tell(verdict);
-        if (verdict.kind !== "allowed") {
-          refuse(response, verdict);
-          return;
-        }
-        const { type, text } = await page.render();
-        reply(response, 200, text, { "content-type": type });
-      }
-    } catch (error) {
-      // The connection went away in the midst of it.
-      if (!(error instanceof Error)) throw error;
-      response.destroy();
+    request.resume();
+    const [path = ""] = (request.url ?? "").split("?");
+    if (path !== "/metrics") {
+      return reply(response, 404, "Only /metrics is here\n");
     }
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return reply(response, 405, "Only GET is answered here\n", {
+        allow: "GET, HEAD",
+      });
+    }
+    const { gate, page } = this.#options;
+    const verdict = await gate.judge(request.headers.authorization);
+    this.#tell(verdict);
+    if (verdict.kind !== "allowed") return refuse(response, verdict);
+    const { type, text } = await page.render();
+    reply(response, 200, text, { "content-type": type });
   }
 
   /** One line for a gate that cannot ask, not one for each scrape. */

@@ -42,7 +42,7 @@ export interface TlsListenerOptions {
   readonly category: string;
   /** Logs. */
   readonly logs: LogSink;
-  /** Answers a request. */
+  /** Answers a request; what it throws is a defect of ours, unless the client has gone. */
   readonly answer: (
     request: IncomingMessage,
     response: ServerResponse,
@@ -94,11 +94,11 @@ export class TlsListener {
   }
 
   #listen(certificate: ServerCertificate): void {
-    const { title, address: { hostname, port }, answer } = this.#options;
+    const { title, address: { hostname, port } } = this.#options;
     const server = createServer(
       { ...certificate },
       (request: IncomingMessage, response: ServerResponse) =>
-        void answer(request, response),
+        void this.#answer(request, response),
     );
     // Clients keep a connection for the next question.
     server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -115,6 +115,24 @@ export class TlsListener {
       hostname,
       () => this.#log("info", `${title} listens`, { port: this.port }),
     );
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    try {
+      await this.#options.answer(request, response);
+    } catch (error) {
+      const hasGone = request.destroyed && !request.complete ||
+        response.destroyed;
+      response.destroy();
+      if (hasGone) return;
+      this.#log("error", `${this.#options.title} could not answer`, {
+        path: request.url,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
   }
 
   /** The agent goes on without it, and tries again. */
@@ -134,7 +152,7 @@ export class TlsListener {
   }
 
   #log(
-    level: "info" | "warning",
+    level: "info" | "warning" | "error",
     message: string,
     fields: Readonly<Record<string, unknown>>,
   ): void {

@@ -236,6 +236,8 @@ export interface TcpPort {
     spec: TcpListenSpec,
     onConnection: (connection: TcpConnection) => void,
   ): TcpListener;
+  /** Dials, connections and listeners that are not over; also those whose peer has still to take the end. */
+  readonly openCount: number;
   /** Reads what was refused, on the whole machine. */
   dropCounts(): TcpDropCounts;
   /** Breaks all connections and ends all listeners. */

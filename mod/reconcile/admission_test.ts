@@ -481,6 +481,17 @@ Deno.test("reviewAdmission() tells that a BgpConf of another name does not count
   );
 });
 
+Deno.test("reviewAdmission() tells that agents do not read the policy of a BgpConf", () => {
+  const verdict = reviewObject("BgpConf", {
+    metadata: { name: "default" },
+    spec: { as: 65_001, policy: "mine" },
+  });
+  match(
+    verdict.kind === "allowed" ? verdict.warnings.join() : "",
+    /agents of this version read no policies/,
+  );
+});
+
 Deno.test("property: no edit of metadata is refused, and no deletion, whatever is stored", () => {
   const text = fc.oneof(
     fc.constantFrom(

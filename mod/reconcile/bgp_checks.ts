@@ -83,6 +83,20 @@ export function bgpConfNote(conf: BgpConf): Problem | undefined {
 }
 
 /**
+ * What of a BgpConf agents do not do, though they use the rest of it.
+ *
+ * @param conf The BgpConf.
+ * @returns The sentence; undefined: they do all of it.
+ */
+export function bgpConfLack({ spec }: BgpConf): Problem | undefined {
+  return spec.policy === undefined || spec.policy === "" ? undefined : {
+    reason: CONDITION_REASON.policyNotRead,
+    message:
+      `spec.policy names ${spec.policy}, and agents of this version read no policies: every route goes to every peer unchanged, so let the routers choose, or leave it out`,
+  };
+}
+
+/**
  * What is wrong with a BgpPeer by itself.
  *
  * @param peer The BgpPeer.

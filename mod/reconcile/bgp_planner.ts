@@ -35,6 +35,7 @@ import {
 import { Random } from "@/lang/random.ts";
 import { byAgeOf } from "./admission.ts";
 import {
+  bgpConfLack,
   bgpConfNote,
   bgpConfProblem,
   bgpPeerProblem,
@@ -112,7 +113,7 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        [readyClaim(bgpConfProblem(conf) ?? bgpConfNote(conf))],
+        confClaims(conf),
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
@@ -279,9 +280,9 @@ function statusPatch(
   // The CNI is in charge of it.
   if (meta.labels[CNI_LABEL] !== undefined) return undefined;
   const before = status.conditions ?? [];
-  // What is not said any more does not stay: no node speaks to the peer.
+  // What is not said any more does not stay: no node speaks to the peer, no policy is named.
   const kept = before.filter(({ type }) =>
-    type !== CONDITION.established ||
+    (type !== CONDITION.established && type !== CONDITION.degraded) ||
     claims.some((claim) => claim.type === type)
   );
   let conditions: readonly Condition[] = kept;
@@ -304,6 +305,16 @@ function statusPatch(
       },
     },
   });
+}
+
+function confClaims(conf: BgpConf): readonly ConditionClaim[] {
+  const lack = bgpConfLack(conf);
+  return [
+    readyClaim(bgpConfProblem(conf) ?? bgpConfNote(conf)),
+    ...(lack === undefined
+      ? []
+      : [{ type: CONDITION.degraded, status: "True" as const, ...lack }]),
+  ];
 }
 
 function readyClaim(problem: Problem | undefined): ConditionClaim {

@@ -51,6 +51,29 @@ Deno.test("BgpPlanner writes a condition once", () => {
   strictEqual(tables.bgpconf.get("default")?.meta.resourceVersion, "8");
 });
 
+Deno.test("BgpPlanner says that agents do not read a policy, until none is named", () => {
+  const { planner, tables } = stage({ bgpconf: [{}] });
+  const told = (policy: string, status: Raw): readonly Raw[] => {
+    const conf = projectBgpConf(objectOf({ spec: { as: 1, policy }, status }));
+    if (!conf.ok) throw new Error(conf.error);
+    tables.bgpconf.set("default", conf.value);
+    planner.note();
+    const write = required(planner.plan(NOW)[0]);
+    const said = (write.body as { readonly status: Raw }).status;
+    planner.written(write, written({ status: said }), NOW);
+    return said["conditions"] as readonly Raw[];
+  };
+  const named = told("mine", {});
+  deepStrictEqual(
+    named.map(({ type, status, reason }) => [type, status, reason]),
+    [["Ready", "True", "Ready"], ["Degraded", "True", "PolicyNotRead"]],
+  );
+  deepStrictEqual(
+    told("", { conditions: named }).map(({ type }) => type),
+    ["Ready"],
+  );
+});
+
 Deno.test("BgpPlanner does not write for ever to a server that drops conditions", () => {
   const { planner, tables } = stage({ bgpconf: [{}] });
   const [write] = planner.plan(NOW);

@@ -7,6 +7,7 @@
 // deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { MAIN, testSandboxed } from "../support/sandboxed.ts";
+import { until } from "../support/waiting.ts";
 
 testSandboxed(
   "the demo shows fail-over in half a minute and leaves nothing",
@@ -65,12 +66,10 @@ testSandboxed("the demo of one that was killed ends, too", async () => {
   const { code } = await demo(["--json"], "Agents", "SIGKILL");
   strictEqual(code, 137);
   // Told by the end of stdin; the sandbox ends with its first process.
-  const deadlineMs = performance.now() + 30_000;
-  while (performance.now() < deadlineMs) {
-    if ((await processes()).length === 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  deepStrictEqual(await processes(), [], "nothing runs afterwards");
+  await until(async () => (await processes()).length === 0, {
+    timeoutMs: 30_000,
+    what: () => "Something of the demo still runs",
+  });
 });
 
 async function demo(

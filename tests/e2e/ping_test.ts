@@ -10,7 +10,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { setSysctl } from "@/lab/mod.ts";
 import { command } from "../support/needs.ts";
 import { PING, ping, type PingOptions, type PingResult } from "./_ping.ts";
-import { MOVE_MS_MAX, type Stage, testOnStage, until } from "./_stage.ts";
+import { MOVE_MS_MAX, pass, type Stage, testOnStage, until } from "./_stage.ts";
 import { ipOn, onHost } from "../support/link_tools.ts";
 
 const VIP4 = "192.168.0.91";
@@ -163,7 +163,7 @@ async function answersSoon(vip: string): Promise<void> {
 
 /** How many requests agents have answered, as their metrics tell within a second. */
 async function answers(stage: Stage): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, COUNTED_MS));
+  await pass(COUNTED_MS);
   let sum = 0;
   for (const { name } of stage.lab.nodes) {
     for (const protocol of ["icmp", "icmpv6"]) {

@@ -146,6 +146,25 @@ Deno.test("AdmissionServer goes on with connections made before a renewal", asyn
   strictEqual((await stage.ask(REVIEW, client)).status, 200);
 });
 
+Deno.test("AdmissionServer logs a defect of ours, and goes on", async () => {
+  let isBroken = true;
+  await using stage = await Stage.open(() => {
+    if (isBroken) throw new Error("A defect");
+    return ALLOWED;
+  });
+  await rejects(stage.ask(REVIEW));
+  deepStrictEqual(stage.logged, ["The webhook could not answer"]);
+  isBroken = false;
+  strictEqual((await stage.ask(REVIEW)).status, 200);
+});
+
+Deno.test("AdmissionServer logs nothing of a client that goes in the midst of its question", async () => {
+  await using stage = await Stage.open(() => ALLOWED);
+  await stage.hangUp();
+  strictEqual((await stage.ask(REVIEW)).status, 200);
+  deepStrictEqual(stage.logged, []);
+});
+
 Deno.test("AdmissionServer says that its port is taken, and the agent goes on", async () => {
   await using first = await Stage.open(() => ALLOWED);
   const logged: string[] = [];
@@ -171,6 +190,8 @@ Deno.test("AdmissionServer says that its port is taken, and the agent goes on", 
 class Stage implements AsyncDisposable {
   readonly server: AdmissionServer;
   readonly answers: string[] = [];
+  /** What was logged but for that it listens. */
+  readonly logged: string[] = [];
   readonly #authority: CertificatePair;
   readonly #validity: {
     readonly notBeforeMs: number;
@@ -191,6 +212,7 @@ class Stage implements AsyncDisposable {
       logs: {
         log: ({ message }) => {
           if (message === "The webhook listens") listening();
+          else this.logged.push(message);
         },
       },
     });
@@ -228,6 +250,23 @@ class Stage implements AsyncDisposable {
       await makeAuthority("foreign", this.#validity),
       { ...this.#validity, names: ["localhost"] },
     );
+  }
+
+  /** Sends half of a question, and goes. */
+  async hangUp(): Promise<void> {
+    const socket = connect({
+      host: HOST,
+      port: this.port,
+      servername: "localhost",
+      ca: this.#authority.cert,
+    });
+    await new Promise((resolve) => socket.once("secureConnect", resolve));
+    const head =
+      `POST ${PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{`;
+    await new Promise((resolve) => socket.write(head, resolve));
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.destroy();
+    await closed;
   }
 
   newClient(isKept = true): Deno.HttpClient {

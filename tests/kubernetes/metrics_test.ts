@@ -18,6 +18,7 @@ import {
 import { objectAt, stringAt } from "@/lab/apiserver/json.ts";
 import { SECURE_METRICS_ARG } from "@/manifests/mod.ts";
 import { stepsOf } from "../support/steps.ts";
+import { pass } from "../support/waiting.ts";
 import { type InstalledAgent, InstallStage } from "./_install_stage.ts";
 import { testWithKubernetes } from "./_stage.ts";
 
@@ -158,7 +159,7 @@ async function scrape(
       const isEarly = error instanceof Error &&
         error.message.includes("ECONNREFUSED");
       if (!isEarly || performance.now() > deadlineMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pass(LOOK_MS);
     }
   }
 }
@@ -189,3 +190,4 @@ function scrapeOnce(
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const BINDINGS = `${RBAC}/clusterrolebindings`;
 const LISTEN_MS_MAX = 30_000;
+const LOOK_MS = 100;

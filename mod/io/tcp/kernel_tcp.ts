@@ -58,7 +58,6 @@ export class KernelTcp implements TcpPort, Disposable {
     return readTcpDropCounts();
   }
 
-  /** Dials, connections and listeners that are not over; also those whose peer has still to take the end. */
   get openCount(): number {
     return this.#around.open.size;
   }
