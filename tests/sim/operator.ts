@@ -22,7 +22,7 @@ import {
   type ServiceFacts,
 } from "./facts.ts";
 import type { SimNode } from "./node.ts";
-import type { SwarmPlan } from "./swarm.ts";
+import { podNodes, type SwarmPlan } from "./swarm.ts";
 
 /** A pool as it is to be. */
 interface Pool {
@@ -100,8 +100,7 @@ export class Operator {
       { name: "six", prefix: "2001:db8::1:", isDefault: true, size: six },
       { name: "extra", prefix: "10.65.", isDefault: false, size: 12 },
     ];
-    const few = Math.max(1, Math.floor(cluster.nodes.length / 3));
-    this.#places = plan.isNarrow ? cluster.nodes.slice(0, few) : cluster.nodes;
+    this.#places = cluster.nodes.slice(0, podNodes(plan));
   }
 
   /** Makes what is there at first. */

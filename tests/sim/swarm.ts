@@ -59,10 +59,10 @@ export function drawPlan(seed: number, wishes: SwarmWishes = {}): SwarmPlan {
   const random = new Random(seed * 2_654_435_761 % 9_007_199_254_740_881);
   const size = drawSize(random);
   const nodes = wishes.nodes ?? size.nodes;
-  return {
+  const plan: SwarmPlan = {
     seed,
     nodes,
-    choice: drawChoice(seed, nodes),
+    choice: undefined,
     services: wishes.services ?? size.services,
     faults: FAULTS_MIN + random.int(6),
     faultKinds: drawSome(random, FAULT_KINDS, 4),
@@ -94,13 +94,28 @@ export function drawPlan(seed: number, wishes: SwarmWishes = {}): SwarmPlan {
       FAULTS_SPARSE_END_MS,
     ]),
   };
+  return { ...plan, choice: drawChoice(plan) };
+}
+
+/**
+ * On how many nodes Pods run.
+ *
+ * @param plan How many nodes there are, and whether the Pods are on a few only.
+ */
+export function podNodes(
+  { nodes, isNarrow }: Pick<SwarmPlan, "nodes" | "isNarrow">,
+): number {
+  return isNarrow ? Math.max(1, Math.floor(nodes / 3)) : nodes;
 }
 
 /** By chance of its own, so that the other seeds are what they were. */
-function drawChoice(seed: number, nodes: number): SwarmPlan["choice"] {
+function drawChoice(plan: SwarmPlan): SwarmPlan["choice"] {
+  const { seed, nodes, isNarrow } = plan;
   const random = new Random(seed * 41 + 7);
   if (nodes < CHOICE_NODES_MIN || random.next() >= CHOICE_SHARE) return;
-  const leftOut = random.int(nodes);
+  // Were the only Pods on it, under Local nobody would answer for anything.
+  const kept = isNarrow ? podNodes(plan) : 0;
+  const leftOut = kept + random.int(nodes - kept);
   return { leftOut, preferred: (leftOut + 1 + random.int(nodes - 1)) % nodes };
 }
 

@@ -323,6 +323,7 @@ function withdraw(world: LinkWorld, vip: ApiVip): Begun {
     nodes: [],
     end: () => {
       vip.isGone = false;
+      world.rules.freed(vip.vip);
       world.apiChanged();
     },
   };

@@ -51,6 +51,8 @@ interface VipBook {
   claimedMs: number;
   /** Since when nobody answers. */
   silentSinceMs: number | undefined;
+  /** Since when, while nobody answers, it could be claimed as far as the world is concerned. */
+  freeSinceMs: number;
   /** Pairs of nodes that answer both. */
   readonly doubles: Map<number, Double>;
 }
@@ -113,6 +115,13 @@ export class LinkRules {
   foreignGone(vip: IpAddr): void {
     this.foreign.delete(vip);
     this.#contested.delete(vip);
+    this.freed(vip);
+  }
+
+  /** It may be claimed again: whoever could has the whole time for it. */
+  freed(vip: IpAddr): void {
+    const book = this.#books.get(vip);
+    if (book?.silentSinceMs !== undefined) this.#awaitClaim(book);
   }
 
   /** Takes a report of an agent. */
@@ -196,6 +205,7 @@ export class LinkRules {
       answering: new Map(),
       claimedMs: -Infinity,
       silentSinceMs: 0,
+      freeSinceMs: 0,
       doubles: new Map(),
     };
     this.#books.set(vip, book);
@@ -306,14 +316,21 @@ export class LinkRules {
 
   #fellSilent(book: VipBook): void {
     if (book.silentSinceMs !== undefined) return;
-    const sinceMs = this.#world.nowMs;
-    book.silentSinceMs = sinceMs;
-    this.#world.timeline.after(SILENT_MS_MAX, () => {
-      if (book.silentSinceMs === sinceMs) this.#tooSilent(book, sinceMs);
-    });
+    book.silentSinceMs = this.#world.nowMs;
+    this.#awaitClaim(book);
     const { vip, eligible, isGone } = book.api;
     if (!this.isGapless || isGone || eligible.length < 2) return;
     this.broken(`nobody answers for ${vip} during a planned move (rule 6)`);
+  }
+
+  #awaitClaim(book: VipBook): void {
+    const sinceMs = this.#world.nowMs;
+    book.freeSinceMs = sinceMs;
+    this.#world.timeline.after(SILENT_MS_MAX, () => {
+      const isStill = book.silentSinceMs !== undefined &&
+        book.freeSinceMs === sinceMs;
+      if (isStill) this.#tooSilent(book, sinceMs);
+    });
   }
 
   /** Somebody could have claimed it for a long time. */
