@@ -51,7 +51,7 @@ async function fromAnywhere(
       "✗ Service default/empty  No endpoint of default/empty is ready: make a Pod of it ready, kubectl -n default get endpointslices -l kubernetes.io/service-name=empty shows them",
       '✗ Service default/lost   Eip.network.kubesphere.io "nowhere" not found: create an Eip of the name nowhere, or name one that exists',
       "✗ Service default/more   No suitable ip to allocate: release an address of the Eip office, or create another Eip",
-      "✗ Eip bgp                Addresses are assigned, but protocol bgp is not announced by this version: set spec.protocol to layer2",
+      "! Eip bgp                There is no BgpConf default, so that no agent speaks BGP: create one with spec.as",
     ]);
   });
   await step("and who answers, as the wire says", async () => {
