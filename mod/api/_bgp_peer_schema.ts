@@ -24,6 +24,7 @@ import { labelSelector } from "./_label_selector_schema.ts";
 import type {
   BgpAdvertisement,
   BgpAfiSafi,
+  BgpAuthSecretRef,
   BgpEbgpMultihop,
   BgpFamily,
   BgpMessageCounts,
@@ -105,6 +106,14 @@ const NODE_SELECTOR_SCHEMA = labelSelector("Which nodes peer. Absent: all.");
 /** Schema of `BgpPeer.spec` in v1alpha2. */
 export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
   conf: optional(CONF_SCHEMA),
+  authSecretRef: optional<BgpAuthSecretRef>(
+    z.object({
+      name: text("Name of a Secret in the agents' namespace."),
+      key: text("The key there. Absent: password."),
+    }).describe(
+      "The password of TCP MD5, in a Secret; instead of conf.authPassword.",
+    ),
+  ),
   ebgpMultihop: optional<BgpEbgpMultihop>(
     z.object({
       enabled: flag("Whether it is on."),

@@ -49,6 +49,14 @@ export interface BgpPeerConf {
   readonly sendCommunity?: number;
 }
 
+/** A key of a Secret in the agents' namespace. */
+export interface BgpAuthSecretRef {
+  /** Name of the Secret. */
+  readonly name?: string;
+  /** The key; `password` when absent. */
+  readonly key?: string;
+}
+
 /** Multihop for external peers. */
 export interface BgpEbgpMultihop {
   /** Whether it is on. */
@@ -151,6 +159,8 @@ export interface BgpAdvertisement {
 export interface BgpPeerSpec {
   /** Who the peer is; without it there is no session, and a condition says so. */
   readonly conf?: BgpPeerConf;
+  /** Where the password is; takes the place of `conf.authPassword`. */
+  readonly authSecretRef?: BgpAuthSecretRef;
   /** Multihop for external peers. */
   readonly ebgpMultihop?: BgpEbgpMultihop;
   /** GTSM; takes the place of `ebgpMultihop`. */

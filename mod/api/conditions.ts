@@ -28,7 +28,7 @@ export type ConditionClaim = Omit<Condition, "lastTransitionTime">;
 export const CONDITION = {
   /** Eip, BgpConf, BgpPeer: the object is understood and in use. */
   ready: "Ready",
-  /** Eip, Service: it works, but not as it should. */
+  /** Eip, Service, BgpConf, BgpPeer: it works, but not as it should. */
   degraded: "Degraded",
   /** Service: it has the addresses it asks for. */
   addressAssigned: "AddressAssigned",
@@ -90,8 +90,12 @@ export const CONDITION_REASON = {
   duplicatePeer: "DuplicatePeer",
   /** A BgpConf that is not named default does not count. */
   notDefault: "NotDefault",
-  /** `spec.policy` of the BgpConf is not read by agents. */
-  policyNotRead: "PolicyNotRead",
+  /** The policy that the BgpConf names cannot be had. */
+  policyMissing: "PolicyMissing",
+  /** The policy that the BgpConf names is wrong. */
+  policyInvalid: "PolicyInvalid",
+  /** The password that a BgpPeer names cannot be had, or be none. */
+  passwordMissing: "PasswordMissing",
   /** The object cannot be read. */
   unreadable: "Unreadable",
   /** The protocol of an Eip is not announced by this version. */

@@ -27,6 +27,7 @@ export * from "./admission_review.ts";
 export * from "./admission_secret.ts";
 export * from "./bgp_conf.ts";
 export * from "./bgp_peer.ts";
+export * from "./bgp_references.ts";
 export * from "./cluster_role_binding.ts";
 export * from "./conditions.ts";
 export * from "./crds.ts";

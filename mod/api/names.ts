@@ -44,6 +44,12 @@ export const BGP_CONF_NAME = "default";
 /** The key of the policy in the ConfigMap that a BgpConf names. */
 export const POLICY_KEY = "gobgp.conf";
 
+/** The key of the password in the Secret that a BgpPeer names, unless it names another. */
+export const PASSWORD_KEY = "password";
+
+/** Longest password of TCP MD5: TCP_MD5SIG_MAXKEYLEN of Linux. */
+export const PASSWORD_BYTES_MAX = 80;
+
 /** Namespace of our own objects unless told otherwise. */
 export const NAMESPACE_DEFAULT = "openelb-system";
 

@@ -61,7 +61,7 @@ import type { OpenelbFlag } from "./openelb_flags.ts";
 import { type OpenRecording, openRecording } from "./recording_file.ts";
 import { UsageError } from "./usage_error.ts";
 import { VERSION } from "./version.ts";
-import { agentWatches } from "./watch_specs.ts";
+import { agentWatches, namedWatches } from "./watch_specs.ts";
 import { WorkerWireIsolate } from "./wire_isolate.ts";
 
 /** The options of the command, as they were written. */
@@ -239,21 +239,26 @@ async function buildAgent(
   const wire = new WorkerWireIsolate(wireConfig(start));
   const tcp = new KernelTcp(reactor, clock);
   const speaker = new NodeSpeaker({ clock, tcp }, config);
-  const host = new MainHost(core, {
-    clock,
-    cluster: api,
-    links,
-    wire,
-    bgp: speaker,
-    proxy: start.proxy && new HttpProxyProbe(start.proxy),
-    hostPorts: new KernelHostPorts(start.proxyMetrics),
-    certificates: admission?.desk,
-    logs,
-    recording: recording?.sink,
-    observeSeconds: (seconds) =>
-      metrics.observe("foghorn_reconcile_seconds", seconds),
-    exit,
-  }, agentWatches(namespace, admission?.readSecret));
+  const host = new MainHost(
+    core,
+    {
+      clock,
+      cluster: api,
+      links,
+      wire,
+      bgp: speaker,
+      proxy: start.proxy && new HttpProxyProbe(start.proxy),
+      hostPorts: new KernelHostPorts(start.proxyMetrics),
+      certificates: admission?.desk,
+      logs,
+      recording: recording?.sink,
+      observeSeconds: (seconds) =>
+        metrics.observe("foghorn_reconcile_seconds", seconds),
+      exit,
+    },
+    agentWatches(namespace, admission?.readSecret),
+    namedWatches(namespace),
+  );
   return {
     api,
     core,

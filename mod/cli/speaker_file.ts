@@ -1,6 +1,6 @@
 /**
- * The file of `foghorn speaker`: a BgpConf, BgpPeers and the ConfigMap with the
- * policy, as a cluster would get them, in YAML.
+ * The file of `foghorn speaker`: a BgpConf, BgpPeers, the ConfigMap with the
+ * policy and Secrets with passwords, as a cluster would get them, in YAML.
  *
  * @module
  */
@@ -9,10 +9,12 @@ import { parseAllDocuments } from "yaml";
 import {
   type BgpConf,
   type BgpPeer,
+  type PasswordSecret,
   projectBgpConf,
   projectBgpPeer,
+  projectPasswordSecret,
 } from "@/api/mod.ts";
-import { BGP_CONF_NAME, POLICY_KEY } from "@/api/names.ts";
+import { BGP_CONF_NAME, PASSWORD_KEY, POLICY_KEY } from "@/api/names.ts";
 import { formatPolicyProblem, parsePolicy } from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
@@ -21,7 +23,7 @@ import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
 export interface SpeakerFile {
   /** The BgpConf named `default`. */
   readonly conf: BgpConf;
-  /** The peers, by name. */
+  /** The peers, by name; each with its password, also where a Secret has it. */
   readonly peers: readonly BgpPeer[];
   /** The text of the policy that the BgpConf names; absent: there is none. */
   readonly policy?: string;
@@ -46,6 +48,7 @@ export function parseSpeakerFile(
   const confs: BgpConf[] = [];
   const peers: BgpPeer[] = [];
   const maps: PolicyMap[] = [];
+  const secrets: PasswordSecret[] = [];
   for (const document of parseAllDocuments(text)) {
     if (!("errors" in document)) continue;
     const [error] = document.errors;
@@ -55,7 +58,11 @@ export function parseSpeakerFile(
     }
     const raw: unknown = document.toJS();
     if (kindOf(raw) === "ConfigMap") maps.push(readPolicyMap(raw));
-    else if (raw !== null && raw !== undefined) {
+    else if (kindOf(raw) === "Secret") {
+      const secret = projectPasswordSecret(raw);
+      if (secret.ok) secrets.push(secret.value);
+      else problems.push(secret.error);
+    } else if (raw !== null && raw !== undefined) {
       readObject(raw, confs, peers, problems);
     }
   }
@@ -67,8 +74,13 @@ export function parseSpeakerFile(
   }
   checkPeers(peers, problems);
   const policy = choosePolicy(conf?.spec.policy ?? "", maps, problems);
+  const signed = withPasswords(peers, secrets, problems);
   if (conf === undefined || problems.length > 0) return err(problems);
-  return ok({ conf, peers, ...(policy === undefined ? {} : { policy }) });
+  return ok({
+    conf,
+    peers: signed,
+    ...(policy === undefined ? {} : { policy }),
+  });
 }
 
 function kindOf(raw: unknown): unknown {
@@ -128,6 +140,48 @@ function choosePolicy(
   return map.text;
 }
 
+/** The peers with the passwords that Secrets have. */
+function withPasswords(
+  peers: readonly BgpPeer[],
+  secrets: readonly PasswordSecret[],
+  problems: string[],
+): readonly BgpPeer[] {
+  for (const [i, { meta: { name } }] of secrets.entries()) {
+    if (secrets.findIndex(({ meta }) => meta.name === name) !== i) {
+      problems.push(
+        `There are two Secrets named ${name}: take one of them out`,
+      );
+    } else if (
+      !peers.some(({ spec }) => spec.authSecretRef?.name === name)
+    ) {
+      problems.push(
+        `Nothing uses the Secret ${name}: name it in spec.authSecretRef of a BgpPeer, or take it out`,
+      );
+    }
+  }
+  return peers.map((peer) => {
+    const { name = "", key = "" } = peer.spec.authSecretRef ?? {};
+    if (name === "") return peer;
+    const wanted = key === "" ? PASSWORD_KEY : key;
+    const secret = secrets.find(({ meta }) => meta.name === name);
+    const entry = secret?.entries.find((one) => one.key === wanted);
+    const { authPassword } = entry ?? {};
+    if (authPassword !== undefined) {
+      const conf = { ...peer.spec.conf, authPassword };
+      return { ...peer, spec: { ...peer.spec, conf } };
+    }
+    const lack = secret === undefined
+      ? "there is no Secret of that name: add one"
+      : entry?.problem === undefined
+      ? "the Secret of that name has no such key: write one"
+      : `what the Secret of that name has there ${entry.problem}: write it`;
+    problems.push(
+      `BgpPeer ${peer.meta.name}: spec.authSecretRef names ${name}, and ${lack} with the password under the key ${wanted}`,
+    );
+    return peer;
+  });
+}
+
 function readObject(
   raw: unknown,
   confs: BgpConf[],
@@ -155,7 +209,7 @@ function readObject(
     problems.push(
       `A document has the kind ${
         JSON.stringify(kind)
-      }: only BgpConf, BgpPeer and ConfigMap are read here`,
+      }: only BgpConf, BgpPeer, ConfigMap and Secret are read here`,
     );
   }
 }

@@ -47,13 +47,40 @@ Deno.test("parseSpeakerFile() reads the policy that the BgpConf names", () => {
   strictEqual(file.value.policy, `${REJECT}\n`);
 });
 
+function secret(name: string, data: string): string {
+  return `---
+apiVersion: v1
+kind: Secret
+metadata: {name: ${name}}
+${data}
+`;
+}
+
+const SIGNED = peer("a", "10.0.0.2").replace(
+  "spec: {",
+  "spec: {authSecretRef: {name: s}, ",
+);
+
+Deno.test("parseSpeakerFile() gives a peer the password that its Secret has", () => {
+  for (
+    const data of [
+      "stringData: {password: geheim}",
+      "data: {password: Z2VoZWlt}",
+    ]
+  ) {
+    const file = parseSpeakerFile(CONF + SIGNED + secret("s", data));
+    ok(file.ok, file.ok ? "" : file.error.join(" / "));
+    strictEqual(file.value.peers[0]?.spec.conf?.authPassword, "geheim");
+  }
+});
+
 const WRONG: readonly (readonly [string, string, string])[] = [
   ["no YAML", "a: [", "not YAML"],
   ["no BgpConf", peer("a", "10.0.0.2"), "no BgpConf named default"],
   [
     "another kind",
     `${CONF}---\nkind: Service\nmetadata: {name: x}\n`,
-    "only BgpConf, BgpPeer and ConfigMap",
+    "only BgpConf, BgpPeer, ConfigMap and Secret",
   ],
   [
     "no conf",
@@ -74,6 +101,26 @@ const WRONG: readonly (readonly [string, string, string])[] = [
     "two peers of one name",
     CONF + peer("a", "10.0.0.2") + peer("a", "10.0.0.3"),
     "two BgpPeers named a",
+  ],
+  [
+    "a Secret that is not there",
+    CONF + SIGNED,
+    "BgpPeer a: spec.authSecretRef names s, and there is no Secret of that name",
+  ],
+  [
+    "a Secret without the key",
+    CONF + SIGNED + secret("s", "stringData: {other: geheim}"),
+    "has no such key: write one with the password under the key password",
+  ],
+  [
+    "a Secret with a password and a line break",
+    CONF + SIGNED + secret("s", 'stringData: {password: "geheim\\n"}'),
+    "has a line break in it",
+  ],
+  [
+    "a Secret that nothing uses",
+    CONF + peer("a", "10.0.0.2") + secret("s", "stringData: {password: p}"),
+    "Nothing uses the Secret s",
   ],
   [
     "a policy that is not there",

@@ -23,11 +23,13 @@ import {
   projectLease,
   projectNamespace,
   projectNode,
+  projectPasswordSecret,
+  projectPolicyMap,
   projectService,
   projectWireKeySecret,
   WIRE_KEY_SECRET_NAME,
 } from "@/api/mod.ts";
-import { bindWatch, type WatchBinding } from "@/host/mod.ts";
+import { bindWatch, type NamedBinding, type WatchBinding } from "@/host/mod.ts";
 import type { WatchSpec } from "@/port/cluster_api.ts";
 
 /**
@@ -124,6 +126,41 @@ function sideWatches(
         (news) => ({ watched: "certificate", news }),
       ),
     ]),
+  ];
+}
+
+/**
+ * The watches of objects that BgpConf and BgpPeers name, each of one object:
+ * a right by its name is enough.
+ *
+ * @param namespace The agents' namespace.
+ */
+export function namedWatches(namespace: string): readonly NamedBinding[] {
+  const maps = spec(
+    { ...CORE, plural: "configmaps", namespace },
+    projectPolicyMap,
+  );
+  const secrets = spec(
+    { ...CORE, plural: "secrets", namespace },
+    projectPasswordSecret,
+  );
+  return [
+    {
+      watched: "policy",
+      start: (api, name, sink) =>
+        api.watch(
+          { ...maps, fieldSelector: `metadata.name=${name}` },
+          (news) => sink({ watched: "policy", name, news }),
+        ),
+    },
+    {
+      watched: "password",
+      start: (api, name, sink) =>
+        api.watch(
+          { ...secrets, fieldSelector: `metadata.name=${name}` },
+          (news) => sink({ watched: "password", name, news }),
+        ),
+    },
   ];
 }
 

@@ -17,6 +17,8 @@ import type {
   MainCore,
   MainEffect,
   MainEvent,
+  NamedKind,
+  NamedNews,
   WatchNews,
   WireCommand,
   WireReport,
@@ -78,26 +80,49 @@ export interface WatchBinding {
   readonly watched: WatchNews["watched"];
 }
 
+/** How single objects of a kind are watched, and how their news become events. */
+export interface NamedBinding {
+  /** The kind. */
+  readonly watched: NamedKind;
+  /** Starts the watch of one object. */
+  start(
+    api: ClusterApi,
+    name: string,
+    news: (news: NamedNews) => void,
+  ): Subscription;
+}
+
 /** Runs one main core. */
 export class MainHost {
   readonly #core: MainCore;
   readonly #ports: MainPorts;
   readonly #bindings: readonly WatchBinding[];
+  readonly #named: readonly NamedBinding[];
+  /** By kind, those of single objects by kind and name. */
   readonly #subscriptions = new Map<string, Subscription>();
   #queue: MainEvent[] = [];
   #scheduled: Timer | undefined;
   #deadline: { readonly dueMs: number; readonly timer: Timer } | undefined;
   #closed = false;
 
-  /** A loop around a core, not yet started. */
+  /**
+   * A loop around a core, not yet started.
+   *
+   * @param core The core.
+   * @param ports What it stands on.
+   * @param bindings The watches that begin with it.
+   * @param named The watches that begin when something is named.
+   */
   constructor(
     core: MainCore,
     ports: MainPorts,
     bindings: readonly WatchBinding[],
+    named: readonly NamedBinding[] = [],
   ) {
     this.#core = core;
     this.#ports = ports;
     this.#bindings = bindings;
+    this.#named = named;
   }
 
   /** Starts every watch. */
@@ -143,6 +168,27 @@ export class MainHost {
         (news) => this.push({ kind: "watch", ...news }),
       ),
     );
+  }
+
+  #follow({ watched, names }: MainEffect & { readonly kind: "follow" }): void {
+    const binding = this.#named.find((one) => one.watched === watched);
+    if (binding === undefined) return;
+    const wanted = new Set(names.map((name) => `${watched}/${name}`));
+    for (const [id, subscription] of this.#subscriptions) {
+      if (!id.startsWith(`${watched}/`) || wanted.has(id)) continue;
+      subscription.close();
+      this.#subscriptions.delete(id);
+    }
+    for (const name of names) {
+      const id = `${watched}/${name}`;
+      if (this.#subscriptions.has(id)) continue;
+      const subscription = binding.start(
+        this.#ports.cluster,
+        name,
+        (news) => this.push({ kind: "named", ...news }),
+      );
+      this.#subscriptions.set(id, subscription);
+    }
   }
 
   #drain(): void {
@@ -202,6 +248,9 @@ export class MainHost {
         if (binding !== undefined) this.#subscribe(binding);
         break;
       }
+      case "follow":
+        this.#follow(effect);
+        break;
       case "resolve-routes":
         this.#resolve(effect);
         break;

@@ -263,9 +263,42 @@ interface Batch {
   readonly effects: readonly MainEffect[];
 }
 
+Deno.test("MainHost watches what is named, each by itself, and nothing longer than it is", () => {
+  const stage = new Stage();
+  stage.start();
+  const running = (): readonly string[] =>
+    stage.subscriptions.filter(({ watched, isClosed }) =>
+      !isClosed && watched.includes("/")
+    ).map(({ watched }) => watched);
+  const follow = (names: readonly string[]): void => {
+    stage.core.extra.push({ kind: "follow", watched: "password", names });
+    stage.host.push({ kind: "deadline" });
+    stage.turn();
+  };
+  follow(["a", "b"]);
+  deepStrictEqual(running(), ["password/a", "password/b"]);
+  follow(["b", "c"]);
+  deepStrictEqual(running(), ["password/b", "password/c"]);
+  stage.tell("password/c", { kind: "listed", objects: [] });
+  stage.turn();
+  deepStrictEqual(stage.events().at(-1), {
+    kind: "named",
+    watched: "password",
+    name: "c",
+    news: { kind: "listed", objects: [] },
+  });
+  follow([]);
+  deepStrictEqual(running(), []);
+  follow(["a"]);
+  stage.host.close();
+  deepStrictEqual(running(), []);
+});
+
 /** A core that remembers what it was told and what it asked for. */
 class SpyCore extends MainCore {
   readonly batches: Batch[] = [];
+  /** Asked for with the next batch, besides. */
+  readonly extra: MainEffect[] = [];
 
   constructor(asksProxy = false) {
     super({
@@ -283,7 +316,7 @@ class SpyCore extends MainCore {
     events: readonly MainEvent[],
     at: Instant,
   ): readonly MainEffect[] {
-    const effects = super.step(events, at);
+    const effects = [...super.step(events, at), ...this.extra.splice(0)];
     this.batches.push({ events, at, effects });
     return effects;
   }
@@ -316,30 +349,47 @@ class Stage {
 
   constructor(proxyStatus?: Promise<number>) {
     this.core = new SpyCore(proxyStatus !== undefined);
-    this.host = new MainHost(this.core, {
-      proxy: proxyStatus === undefined ? undefined : { ask: () => proxyStatus },
-      hostPorts: {
-        look: () => Promise.resolve({ mode: "nftables", listeners: [] }),
+    this.host = new MainHost(
+      this.core,
+      {
+        proxy: proxyStatus === undefined
+          ? undefined
+          : { ask: () => proxyStatus },
+        hostPorts: {
+          look: () => Promise.resolve({ mode: "nftables", listeners: [] }),
+        },
+        clock: this.clock,
+        cluster: this.#cluster(),
+        links: {
+          watch: (onChange) => onChange([ETH0]),
+          routeTo: (target) => target === "192.0.2.1" ? "eth0" : undefined,
+          arpIgnore: () => 1,
+          close: () => {},
+        },
+        wire: {
+          send: (commands) => this.commands.push(...commands),
+          onReport: (sink) => this.#report = sink,
+          onFailure: () => {},
+          close: () => {},
+        },
+        logs: { log: (record) => this.logs.push(record) },
+        recording: { line: (text) => this.recording.push(text) },
+        observeSeconds: (seconds) => ok(seconds >= 0),
+        exit: (code) => this.exits.push(code),
       },
-      clock: this.clock,
-      cluster: this.#cluster(),
-      links: {
-        watch: (onChange) => onChange([ETH0]),
-        routeTo: (target) => target === "192.0.2.1" ? "eth0" : undefined,
-        arpIgnore: () => 1,
-        close: () => {},
-      },
-      wire: {
-        send: (commands) => this.commands.push(...commands),
-        onReport: (sink) => this.#report = sink,
-        onFailure: () => {},
-        close: () => {},
-      },
-      logs: { log: (record) => this.logs.push(record) },
-      recording: { line: (text) => this.recording.push(text) },
-      observeSeconds: (seconds) => ok(seconds >= 0),
-      exit: (code) => this.exits.push(code),
-    }, WATCHED_KINDS.map((watched) => this.#binding(watched)));
+      WATCHED_KINDS.map((watched) => this.#binding(watched)),
+      [{
+        watched: "password",
+        start: (_api, name, sink) => {
+          const id = `password/${name}`;
+          this.#sinks.set(
+            id,
+            ({ news }) => sink({ watched: "password", name, news }),
+          );
+          return this.#subscribe(id);
+        },
+      }],
+    );
   }
 
   get batches(): readonly Batch[] {
@@ -425,15 +475,19 @@ class Stage {
       watched,
       start: (_api, sink) => {
         this.#sinks.set(watched, sink as (news: never) => void);
-        const subscribed: Subscribed = {
-          watched,
-          isClosed: false,
-          close: () => subscribed.isClosed = true,
-        };
-        this.subscriptions.push(subscribed);
-        return subscribed;
+        return this.#subscribe(watched);
       },
     };
+  }
+
+  #subscribe(watched: string): Subscription {
+    const subscribed: Subscribed = {
+      watched,
+      isClosed: false,
+      close: () => subscribed.isClosed = true,
+    };
+    this.subscriptions.push(subscribed);
+    return subscribed;
   }
 
   #cluster(): ClusterApi {

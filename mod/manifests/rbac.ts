@@ -1,6 +1,7 @@
 /**
  * What agents may do in Kubernetes: each verb is one that they use. No Secret of
- * the cluster, and in their own namespace only the named ones.
+ * the cluster; in their own namespace those that a BgpPeer may name, so all, and
+ * each request is for one of them by name.
  *
  * @module
  */
@@ -13,7 +14,6 @@ import {
   EIP_PLURAL,
   FOGHORN_NAME,
   WEBHOOK_NAME,
-  WIRE_KEY_SECRET_NAME,
 } from "@/api/names.ts";
 import type {
   BindingManifest,
@@ -108,10 +108,10 @@ export const NAMESPACE_RULES: readonly PolicyRule[] = [
     resources: ["leases"],
     verbs: ["get", "list", "watch", "create", "patch"],
   },
+  // BgpConf and BgpPeers name them, and nobody knows the names beforehand.
   {
     apiGroups: [""],
-    resources: ["secrets"],
-    resourceNames: [WIRE_KEY_SECRET_NAME, ADMISSION_SECRET_NAME],
+    resources: ["configmaps", "secrets"],
     verbs: ["list", "watch"],
   },
   // By name it may be made by server-side apply alone.

@@ -329,6 +329,8 @@ function effectText(effect: MainEffect): string {
       return `make a certificate for ${effect.order.names[0]}`;
     case "relist":
       return `relist ${effect.watched}`;
+    case "follow":
+      return `follow ${effect.watched} [${effect.names}]`;
     case "resolve-routes":
       return `resolve routes to ${effect.targets}`;
     case "read-arp-ignore":

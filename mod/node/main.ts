@@ -41,6 +41,7 @@ import type {
   Instant,
   MainEffect,
   MainEvent,
+  NamedNews,
   NewsKind,
   WatchNews,
 } from "./main_events.ts";
@@ -59,6 +60,7 @@ import {
   isOfAnnounced,
 } from "./announced_conditions.ts";
 import { takeNews } from "./bgp_feed.ts";
+import { BgpNamed } from "./bgp_references.ts";
 import { ClusterFeed } from "./cluster_feed.ts";
 import { type AgentRole, Membership } from "./membership.ts";
 import {
@@ -144,6 +146,11 @@ export class MainCore {
   #retirement: Retirement | undefined;
   #retireDueMs: number | undefined;
   readonly #bgpTables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
+  /** The ConfigMap and the Secrets that they name. */
+  readonly #named: BgpNamed;
+  #isNamedDirty = false;
+  /** What was told of the policy. */
+  #policyProblem: string | undefined;
   /** The webhook's certificate; undefined where no webhook is served. */
   readonly #admission: AdmissionKeeper | undefined;
   #controller: Controller | undefined;
@@ -174,7 +181,9 @@ export class MainCore {
   constructor(config: MainConfig) {
     this.#config = config;
     this.#announcements = new Announcements(config.node, config.claim);
+    this.#named = new BgpNamed(config.namespace);
     this.#speaker = new SpeakerKeeper(config.node, {
+      named: this.#named,
       index: this.#announcements.index,
       tables: this.#bgpTables,
       seed: config.seed,
@@ -261,6 +270,9 @@ export class MainCore {
       case "watch":
         this.#takeNews(event, at);
         break;
+      case "named":
+        this.#takeNamed(event, at);
+        break;
       case "links":
         this.#local.setLinks(event.links);
         break;
@@ -346,6 +358,23 @@ export class MainCore {
         return;
     }
     if (news.kind === "listed") this.#relisted(event.watched);
+  }
+
+  /** Takes what is told of an object that a BgpConf or a BgpPeer names. */
+  #takeNamed(event: NamedNews, at: Instant): void {
+    const { watched, name, news } = event;
+    this.#tellMissing(this.#rights.takeNews(`${watched}/${name}`, news, at));
+    const isLost = news.kind === "lost" && news.isAgain !== true;
+    if (isLost || news.kind === "unprojectable") {
+      const message = isLost ? "Watch lost" : "Object cannot be read";
+      const { reason } = news;
+      this.#log("warning", message, { watched, key: name, reason });
+    }
+    const resource = watched === "policy" ? "configmaps" : "secrets";
+    const isRefused = this.#rights.missing(at).some((right) =>
+      right.resource === resource
+    );
+    if (this.#named.take(event, isRefused)) this.#noteBgp();
   }
 
   /** What the webhook answers; undefined: too little is known yet. */
@@ -486,6 +515,7 @@ export class MainCore {
     this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     if (changes.some(({ kind }) => kind === "node")) this.#noteBgp();
+    this.#lookAtNamed();
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
     if (isListed) this.#publish(at);
@@ -514,6 +544,7 @@ export class MainCore {
     this.#log("info", "Controller role changed", { leader: role === "leader" });
     this.#controller = undefined;
     this.#bgp = undefined;
+    this.#isNamedDirty = true;
     this.#outbox.clear();
     this.#relisting = undefined;
     // What the leader before us wrote last may not have reached our watch yet:
@@ -534,10 +565,12 @@ export class MainCore {
       this.#relisting !== undefined;
     this.#controller = undefined;
     this.#bgp = undefined;
+    this.#isNamedDirty = true;
     this.#outbox.clear();
     this.#relisting = leads ? new Set(WATCHED_KINDS) : undefined;
     this.#news.believeNextLists();
     this.#relist(NEWS_KINDS);
+    this.#effects.push(...this.#named.again());
   }
 
   #relist(kinds: readonly NewsKind[]): void {
@@ -561,7 +594,10 @@ export class MainCore {
         this.#bgpTables,
         this.#cluster.nodes,
         this.#config.seed,
+        this.#named,
       );
+      this.#isNamedDirty = true;
+      this.#lookAtNamed();
     }
     this.#controls = this.#controller !== undefined &&
       this.#membership.mayLead(at);
@@ -700,8 +736,31 @@ export class MainCore {
   }
 
   #noteBgp(): void {
+    this.#isNamedDirty = true;
     this.#bgp?.note();
     this.#speaker.note();
+  }
+
+  /** Watches what BgpConf and BgpPeers name, and tells of a policy that is wrong. */
+  #lookAtNamed(): void {
+    if (!this.#isNamedDirty) return;
+    this.#isNamedDirty = false;
+    const { effects, ended } = this.#named.look({
+      tables: this.#bgpTables,
+      node: this.#config.role === "controller"
+        ? undefined
+        : this.#cluster.nodes.get(this.#config.node),
+      isController: this.#bgp !== undefined,
+    });
+    this.#effects.push(...effects);
+    for (const one of ended) this.#rights.forget(one);
+    const problem = this.#named.confProblem()?.message;
+    if (problem === this.#policyProblem) return;
+    this.#policyProblem = problem;
+    if (problem === undefined) this.#log("info", "BGP policy is in force", {});
+    else {
+      this.#log("warning", "BGP policy cannot be used", { remedy: problem });
+    }
   }
 
   /** Tells the BGP speaker what it has to do. */

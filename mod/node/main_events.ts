@@ -16,6 +16,8 @@ import type {
   Lease,
   Namespace,
   Node,
+  PasswordSecret,
+  PolicyMap,
   PortText,
   Service,
   WireKeySecret,
@@ -26,6 +28,7 @@ import type {
   WriteOutcome,
 } from "@/reconcile/mod.ts";
 import type { CertificateOrder } from "./admission_keeper.ts";
+import type { ObjectNews } from "./bgp_feed.ts";
 import type { BgpCommand, BgpReport } from "./bgp_commands.ts";
 import type { HostLook } from "./port_look.ts";
 import type { WireCommand, WireReport } from "./wire_messages.ts";
@@ -93,6 +96,30 @@ export type WatchNews = {
   };
 }[NewsKind];
 
+/** The kinds of which single objects are watched, those that others name: ConfigMaps with policies, Secrets with passwords. */
+export type NamedKind = "policy" | "password";
+
+/** What a watch of a single object tells. */
+export type NamedNews =
+  | {
+    readonly watched: "policy";
+    readonly name: string;
+    readonly news: ObjectNews<PolicyMap> & NamedLoss;
+  }
+  | {
+    readonly watched: "password";
+    readonly name: string;
+    readonly news: ObjectNews<PasswordSecret> & NamedLoss;
+  };
+
+/** Why a watch is lost, or an object cannot be read. */
+export interface NamedLoss {
+  /** One sentence. */
+  readonly reason?: string;
+  /** Whether it was told already. */
+  readonly isAgain?: true;
+}
+
 /** An interface of this node as the kernel tells it. */
 export interface LocalLink {
   /** Kernel index. */
@@ -112,6 +139,7 @@ export interface LocalLink {
 /** What can happen to the main core. */
 export type MainEvent =
   | ({ readonly kind: "watch" } & WatchNews)
+  | ({ readonly kind: "named" } & NamedNews)
   | { readonly kind: "links"; readonly links: readonly LocalLink[] }
   | {
     /** Answers to `resolve-routes`: targets that have a route, and by which link. */
@@ -154,6 +182,12 @@ export type MainEffect =
   | { readonly kind: "wire"; readonly command: WireCommand }
   | { readonly kind: "bgp"; readonly command: BgpCommand }
   | { readonly kind: "relist"; readonly watched: NewsKind }
+  | {
+    /** Watch these objects of the kind, each by itself, and no others. */
+    readonly kind: "follow";
+    readonly watched: NamedKind;
+    readonly names: readonly string[];
+  }
   | { readonly kind: "resolve-routes"; readonly targets: readonly IpAddr[] }
   | { readonly kind: "read-arp-ignore"; readonly links: readonly string[] }
   | {

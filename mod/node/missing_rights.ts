@@ -116,6 +116,18 @@ export class MissingRights {
     if (gapMs >= API_START_MS) this.#noteTrouble(at);
   }
 
+  /**
+   * Forgets a watch that has ended.
+   *
+   * @param watched What it watched.
+   */
+  forget(watched: string): void {
+    const source = `watch ${watched}`;
+    this.#granted(source);
+    this.#lost.delete(source);
+    this.#letIn.delete(watched);
+  }
+
   /** The rights that are missing now, each once. */
   missing(at: Instant): readonly MissingRight[] {
     const rights = new Map<string, MissingRight>();
@@ -129,8 +141,7 @@ export class MissingRights {
   #isSettled(at: Instant): boolean {
     if (at.nowMs - this.#troubleMs < SETTLE_MS) return false;
     const letIn = [...this.#letIn];
-    return letIn.some((watched) => OF_ROLE.has(watched)) &&
-      letIn.some((watched) => !OF_ROLE.has(watched));
+    return letIn.some(isOfRole) && letIn.some((watched) => !isOfRole(watched));
   }
 
   /** The API server may be another from here on: what it refused before says nothing about what it refuses. */
@@ -249,6 +260,11 @@ export const API_START_MS = 2_000;
 /** How long after other trouble a refusal says nothing. */
 export const SETTLE_MS = 10_000;
 
+/** Of single objects the name follows the kind. */
+function isOfRole(watched: string): boolean {
+  return OF_ROLE.has(watched.replace(/\/.*/, ""));
+}
+
 /**
  * Watches that a Role lets in, in the agent's namespace; a ClusterRole does the
  * others. A server reads the two apart from each other.
@@ -257,4 +273,6 @@ const OF_ROLE: ReadonlySet<string> = new Set([
   "lease",
   "secret",
   "certificate",
+  "policy",
+  "password",
 ]);

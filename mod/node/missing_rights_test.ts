@@ -233,6 +233,24 @@ type Trouble = (
   at: ReturnType<typeof instant>,
 ) => unknown;
 
+Deno.test("MissingRights forgets a watch of a single object that has ended, and takes it for one of the Role", () => {
+  const rights = new MissingRights();
+  for (const watched of ["service", "password/a"]) {
+    rights.takeNews(watched, { kind: "listed" }, instant(0));
+  }
+  const words =
+    `secrets "b" is forbidden: User "${USER}" cannot list resource "secrets" in API group "" in the namespace "openelb-system"`;
+  strictEqual(
+    rights.takeNews("password/b", lost(words), instant(SETTLE_MS))?.verb,
+    "list",
+  );
+  // Another one that is let in does not grant it.
+  rights.takeNews("password/a", { kind: "alive" }, instant(SETTLE_MS));
+  deepStrictEqual(verbs(rights, SETTLE_MS), ["list secrets"]);
+  rights.forget("password/b");
+  deepStrictEqual(verbs(rights, SETTLE_MS), []);
+});
+
 /** Of an agent that an API server lets in. */
 function letIn(): MissingRights {
   const rights = new MissingRights();

@@ -11,6 +11,7 @@
 export * from "./agent_record.ts";
 export * from "./admission_keeper.ts";
 export * from "./bgp_commands.ts";
+export * from "./bgp_feed.ts";
 export * from "./bgp_terms.ts";
 export * from "./cluster_feed.ts";
 export * from "./install_hold.ts";

@@ -9,8 +9,9 @@
  */
 
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpConf, BgpPeer, Node } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, BgpPeerSpec, Node } from "@/api/mod.ts";
 import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
+import { type ExportPolicy, PolicyInForce } from "@/bgp/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
 import {
   bgpConfProblem,
@@ -39,7 +40,32 @@ export interface SpeakerInput {
   readonly routes: ReadonlyMap<IpAddr, RoutePlan>;
   /** What of them is another than before. */
   readonly change: RouteChange;
+  /** What the objects name; absent: nothing is named. */
+  readonly named?: SpeakerReferences;
 }
+
+/** What BgpConf and BgpPeers name. */
+export interface SpeakerReferences {
+  /** The policy in force; undefined: not known yet, sessions stay as they are. */
+  readonly policy: PolicyInForce | undefined;
+  /** The password of a peer. */
+  passwordOf(peer: BgpPeer): PasswordLook;
+}
+
+/** What is known of a password that a Secret has. */
+export type PasswordLook =
+  /** No Secret is named. */
+  | { readonly kind: "none" }
+  /** Nothing is known yet: a session stays as it is. */
+  | { readonly kind: "unheard" }
+  /** There is none: no session. */
+  | { readonly kind: "missing"; readonly message: string }
+  | {
+    readonly kind: "known";
+    readonly authPassword: string;
+    /** The Secret's. */
+    readonly version: string;
+  };
 
 /** Why a BgpPeer that selects this node is not spoken to, or the speaker not at all. */
 export interface SpeakerRefusal {
@@ -53,7 +79,10 @@ export interface SpeakerRefusal {
 interface WantedPeer {
   /** All of it; another one where anything is. */
   readonly text: string;
-  readonly command: BgpCommand;
+  /** What its routes go through; another object where that is another. */
+  readonly policy: ExportPolicy | undefined;
+  /** Absent: it stays as it is. */
+  readonly command?: BgpCommand;
 }
 
 /** What the speaker of one node was told. */
@@ -61,7 +90,7 @@ export class SpeakerFeed {
   readonly #node: string;
   readonly #announced = new Set<IpAddr>();
   /** Peers by name, as they were set, to tell what is another. */
-  readonly #peers = new Map<string, string>();
+  readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
   /** Where it listens; undefined: nowhere. */
   #listens: string | undefined;
   /** Who we are; undefined: there is no speaker. */
@@ -102,7 +131,8 @@ export class SpeakerFeed {
   }
 
   /** What it is to do now. */
-  commands({ tables, node, routes, change }: SpeakerInput): BgpCommand[] {
+  commands(input: SpeakerInput): BgpCommand[] {
+    const { tables, node, routes, change } = input;
     const commands: BgpCommand[] = [];
     const had = this.#identity !== undefined;
     const isDirty = this.#isDirty;
@@ -123,7 +153,7 @@ export class SpeakerFeed {
       return commands;
     }
     this.#listen(found.conf, commands);
-    this.#setPeers(this.#peersOf(tables, found), commands);
+    this.#setPeers(this.#peersOf(input, found), commands);
     return commands;
   }
 
@@ -186,7 +216,7 @@ export class SpeakerFeed {
   }
 
   #peersOf(
-    { bgppeer }: BgpTables,
+    { tables: { bgppeer }, named = NOTHING_NAMED }: SpeakerInput,
     { conf, node }: { readonly conf: BgpConf; readonly node: BgpNode },
   ): ReadonlyMap<string, WantedPeer> {
     const wanted = new Map<string, WantedPeer>();
@@ -197,12 +227,20 @@ export class SpeakerFeed {
     const used: BgpPeer[] = [];
     for (const peer of peers) {
       const { name } = peer.meta;
-      const terms = bgpPeerTerms(conf.spec, { name, spec: peer.spec }, node);
+      const password = named.passwordOf(peer);
+      const { policy } = named;
+      if (password.kind === "unheard" || policy === undefined) {
+        const known = this.#peers.get(name);
+        if (known !== undefined) wanted.set(name, known);
+        continue;
+      }
+      const spec = withPassword(peer.spec, password);
+      const terms = bgpPeerTerms(conf.spec, { name, spec, policy }, node);
       const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
         peer,
         used,
         [{ meta: { name: node.name, labels: node.labels } }],
-      );
+      ) ?? (password.kind === "missing" ? password : undefined);
       if (problem !== undefined || !terms.ok) {
         const message = problem?.message ?? (terms.ok ? "" : terms.error);
         refusals.push({ peer: name, message });
@@ -212,7 +250,12 @@ export class SpeakerFeed {
       // What routes carry is in a function of the terms, which has no text.
       const { advertisement } = peer.spec;
       wanted.set(name, {
-        text: JSON.stringify([terms.value, advertisement]),
+        text: JSON.stringify([
+          terms.value,
+          advertisement,
+          versionOf(peer, password),
+        ]),
+        policy: terms.value.speaker.policy,
         command: { kind: "set-peer", name, terms: terms.value },
       });
     }
@@ -229,12 +272,34 @@ export class SpeakerFeed {
       this.#peers.delete(name);
       commands.push({ kind: "remove-peer", name });
     }
-    for (const [name, { text, command }] of wanted) {
-      if (this.#peers.get(name) === text) continue;
-      this.#peers.set(name, text);
+    for (const [name, { text, policy, command }] of wanted) {
+      const known = this.#peers.get(name);
+      if (command === undefined) continue;
+      if (known?.text === text && known.policy === policy) continue;
+      this.#peers.set(name, { text, policy });
       commands.push(command);
     }
   }
+}
+
+/**
+ * Which version of a password it is: recordings leave passwords out, and are to
+ * show all the same that there is another.
+ */
+function versionOf(
+  { meta, spec }: BgpPeer,
+  look: PasswordLook,
+): number | string | undefined {
+  if (look.kind === "known") return look.version;
+  const { authPassword = "" } = spec.conf ?? {};
+  return authPassword === "" ? undefined : meta.generation;
+}
+
+/** A spec whose password is that of its Secret. */
+function withPassword(spec: BgpPeerSpec, look: PasswordLook): BgpPeerSpec {
+  if (look.kind !== "known") return spec;
+  const { authPassword } = look;
+  return { ...spec, conf: { ...spec.conf, authPassword } };
 }
 
 /** Whether an object is going, or is another's: the CNI is in charge of it. */
@@ -263,4 +328,8 @@ function listenCommand(conf: BgpConf | undefined): BgpCommand {
   };
 }
 
+const NOTHING_NAMED: SpeakerReferences = {
+  policy: new PolicyInForce(),
+  passwordOf: () => ({ kind: "none" }),
+};
 const INTERNAL_IP = "InternalIP";

@@ -1,14 +1,17 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { projectBgpConf, projectBgpPeer, projectNode } from "@/api/mod.ts";
+import { PolicyInForce } from "@/bgp/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpTables, RouteChange, RoutePlan } from "@/reconcile/mod.ts";
-import { SpeakerFeed } from "./speaker_feed.ts";
+import { type PasswordLook, SpeakerFeed } from "./speaker_feed.ts";
 
 type Raw = { [key: string]: unknown };
 
 const ONE = ip("192.0.2.91");
 const TWO = ip("192.0.2.92");
+const REJECT =
+  `[global.apply-policy.config]\ndefault-export-policy = "reject-route"\n`;
 
 Deno.test("SpeakerFeed wants nothing without a BgpConf", () => {
   const world = new World().peer("tor", {}).route(ONE, "n1");
@@ -74,6 +77,65 @@ Deno.test("SpeakerFeed sets a peer anew whose routes are to carry something else
   deepStrictEqual(world.told(), ["set-peer b"]);
   world.peer("b", { port: 2 });
   deepStrictEqual(world.told(), ["set-peer b"]);
+});
+
+Deno.test("SpeakerFeed begins no session before the policy is known, and ends none", () => {
+  const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 });
+  world.policy = undefined;
+  deepStrictEqual(world.told(), ["listen 179"]);
+  world.policy = new PolicyInForce();
+  world.feed.note();
+  deepStrictEqual(world.told(), ["set-peer a"]);
+  // Another ConfigMap is named.
+  world.policy = undefined;
+  world.peer("a", { port: 2 }).peer("b", { port: 3 });
+  deepStrictEqual(world.told(), []);
+});
+
+Deno.test("SpeakerFeed sets all peers anew when the policy is another, and none when it is not", () => {
+  const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 })
+    .peer("b", { port: 2 });
+  const policy = new PolicyInForce();
+  world.policy = policy;
+  world.told();
+  policy.take(REJECT);
+  world.feed.note();
+  deepStrictEqual(world.told(), ["set-peer a", "set-peer b"]);
+  policy.take("x = 1");
+  world.feed.note();
+  deepStrictEqual(world.told(), []);
+  policy.take(undefined);
+  world.feed.note();
+  deepStrictEqual(world.told(), ["set-peer a", "set-peer b"]);
+});
+
+Deno.test("SpeakerFeed sets only the peer whose password is another", () => {
+  const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 })
+    .peer("b", { port: 2 });
+  const key = (authPassword: string): PasswordLook => ({
+    kind: "known",
+    authPassword,
+    version: authPassword,
+  });
+  world.passwords.set("a", { kind: "unheard" });
+  deepStrictEqual(world.told(), ["listen 179", "set-peer b"]);
+  world.passwords.set("a", { kind: "missing", message: "No password" });
+  world.feed.note();
+  deepStrictEqual(world.told(), []);
+  deepStrictEqual(world.feed.refusals, [
+    { peer: "a", message: "No password" },
+  ]);
+  world.passwords.set("a", key("one"));
+  world.feed.note();
+  deepStrictEqual(world.told(), ["set-peer a"]);
+  strictEqual(world.keys.get("a"), "one");
+  strictEqual(world.keys.get("b"), undefined);
+  world.feed.note();
+  deepStrictEqual(world.told(), []);
+  world.passwords.set("a", key("two"));
+  world.feed.note();
+  deepStrictEqual(world.told(), ["set-peer a"]);
+  strictEqual(world.keys.get("a"), "two");
 });
 
 Deno.test("SpeakerFeed takes everything back when the BgpConf goes, and announces all when it is back", () => {
@@ -146,6 +208,10 @@ class World {
   #upserts: RoutePlan[] = [];
   #removes: IpAddr[] = [];
   #labels: Raw = {};
+  policy: PolicyInForce | undefined = new PolicyInForce();
+  readonly passwords = new Map<string, PasswordLook>();
+  /** The key of TCP MD5 of each peer, as it was set last. */
+  readonly keys = new Map<string, string | undefined>();
 
   conf(spec: Raw | undefined): this {
     this.feed.note();
@@ -222,7 +288,15 @@ class World {
       })),
       routes: this.#routes,
       change,
+      named: {
+        policy: this.policy,
+        passwordOf: ({ meta }) =>
+          this.passwords.get(meta.name) ?? { kind: "none" },
+      },
     }).map((command) => {
+      if (command.kind === "set-peer") {
+        this.keys.set(command.name, command.terms.md5Key);
+      }
       switch (command.kind) {
         case "announce":
         case "withdraw":

@@ -19,7 +19,11 @@ import {
 } from "@/reconcile/mod.ts";
 import type { BgpCommand, BgpReport, BgpSessionView } from "./bgp_commands.ts";
 import type { Instant } from "./main_events.ts";
-import { SpeakerFeed, type SpeakerRefusal } from "./speaker_feed.ts";
+import {
+  SpeakerFeed,
+  type SpeakerReferences,
+  type SpeakerRefusal,
+} from "./speaker_feed.ts";
 import { type DatedSession, SpeakerStatus } from "./speaker_status.ts";
 
 /** A line for the log. */
@@ -38,6 +42,7 @@ export class SpeakerKeeper {
   readonly #tables: BgpTables;
   readonly #routes: Routes;
   readonly #feed: SpeakerFeed;
+  readonly #named: SpeakerReferences | undefined;
   readonly #sessions = new Map<string, DatedSession>();
   readonly #status: SpeakerStatus;
   #failures: readonly string[] = [];
@@ -52,18 +57,20 @@ export class SpeakerKeeper {
    *
    * @param node Name of the Node.
    * @param options `index`: the addresses of Services, `tables`: BgpConfs and
-   * BgpPeers, `seed`: where its chance starts.
+   * BgpPeers, `seed`: where its chance starts, `named`: what the objects name.
    */
   constructor(
     node: string,
-    { index, tables, seed }: {
+    { index, tables, seed, named }: {
       readonly index: VipIndex;
       readonly tables: BgpTables;
       readonly seed: number;
+      readonly named?: SpeakerReferences;
     },
   ) {
     this.#node = node;
     this.#tables = tables;
+    this.#named = named;
     this.#routes = new Routes(index);
     this.#feed = new SpeakerFeed(node);
     this.#status = new SpeakerStatus(node, seed);
@@ -130,6 +137,7 @@ export class SpeakerKeeper {
       node: isAdmitted ? node : undefined,
       routes: this.#routes.plans,
       change,
+      ...(this.#named === undefined ? {} : { named: this.#named }),
     });
     for (const command of commands) {
       if (command.kind === "remove-peer") this.#sessions.delete(command.name);

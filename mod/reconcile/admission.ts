@@ -32,7 +32,6 @@ import {
   SECOND_EIP_LABEL,
 } from "@/api/names.ts";
 import {
-  bgpConfLack,
   bgpConfNote,
   bgpConfProblem,
   bgpPeerProblem,
@@ -214,7 +213,6 @@ function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
   pushIf(problems, bgpConfProblem(after));
   const notes: Problem[] = [];
   pushIf(notes, bgpConfNote(after));
-  pushIf(notes, bgpConfLack(after));
   return { problems, notes };
 }
 

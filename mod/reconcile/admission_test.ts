@@ -394,6 +394,30 @@ const BGP_MISTAKES: readonly {
       /sendMax/,
     ],
     [
+      "a password both in clear text and in a Secret",
+      {
+        ...PEER,
+        conf: { ...PEER.conf, authPassword: "p" },
+        authSecretRef: { name: "tor" },
+      },
+      /spec\.authSecretRef cannot be there beside spec\.conf\.authPassword/,
+    ],
+    [
+      "a Secret without a name",
+      { ...PEER, authSecretRef: { key: "password" } },
+      /spec\.authSecretRef\.name cannot be ""/,
+    ],
+    [
+      "a Secret of another namespace",
+      { ...PEER, authSecretRef: { name: "kube-system/tor" } },
+      /spec\.authSecretRef\.name .*in the agents' namespace/,
+    ],
+    [
+      "a key that no Secret has",
+      { ...PEER, authSecretRef: { name: "tor", key: "a/b" } },
+      /spec\.authSecretRef\.key/,
+    ],
+    [
       "a community that is none",
       { ...PEER, advertisement: { communities: ["65001:1", "65536:1"] } },
       /spec\.advertisement\.communities\[1\] cannot be "65536:1"/,
@@ -478,17 +502,6 @@ Deno.test("reviewAdmission() tells that a BgpConf of another name does not count
   match(
     verdict.kind === "allowed" ? verdict.warnings.join() : "",
     /Only the BgpConf named default counts/,
-  );
-});
-
-Deno.test("reviewAdmission() tells that agents do not read the policy of a BgpConf", () => {
-  const verdict = reviewObject("BgpConf", {
-    metadata: { name: "default" },
-    spec: { as: 65_001, policy: "mine" },
-  });
-  match(
-    verdict.kind === "allowed" ? verdict.warnings.join() : "",
-    /agents of this version read no policies/,
   );
 });
 

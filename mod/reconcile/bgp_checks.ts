@@ -83,20 +83,6 @@ export function bgpConfNote(conf: BgpConf): Problem | undefined {
 }
 
 /**
- * What of a BgpConf agents do not do, though they use the rest of it.
- *
- * @param conf The BgpConf.
- * @returns The sentence; undefined: they do all of it.
- */
-export function bgpConfLack({ spec }: BgpConf): Problem | undefined {
-  return spec.policy === undefined || spec.policy === "" ? undefined : {
-    reason: CONDITION_REASON.policyNotRead,
-    message:
-      `spec.policy names ${spec.policy}, and agents of this version read no policies: every route goes to every peer unchanged, so let the routers choose, or leave it out`,
-  };
-}
-
-/**
  * What is wrong with a BgpPeer by itself.
  *
  * @param peer The BgpPeer.
@@ -124,7 +110,7 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
       "field Spec.Conf.NeighborAddress invalid, write an IPv4 or IPv6 address",
     );
   }
-  return numbersProblem(peer) ?? textsProblem(peer) ??
+  return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
     advertisementProblem(peer) ??
     selectorProblem(peer.spec.nodeSelector);
@@ -236,6 +222,25 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
   return undefined;
 }
 
+function secretProblem({ spec }: BgpPeer): Problem | undefined {
+  if (spec.authSecretRef === undefined) return undefined;
+  const { name = "", key = "" } = spec.authSecretRef;
+  if (!SECRET_NAME.test(name)) {
+    const advice = "write the name of a Secret in the agents' namespace";
+    return invalid("spec.authSecretRef.name", `"${name}"`, advice);
+  }
+  if (key !== "" && !SECRET_KEY.test(key)) {
+    const advice = "write a key of that Secret, or leave it out for password";
+    return invalid("spec.authSecretRef.key", `"${key}"`, advice);
+  }
+  const { authPassword = "" } = spec.conf ?? {};
+  return authPassword === "" ? undefined : invalid(
+    "spec.authSecretRef",
+    "there beside spec.conf.authPassword",
+    "leave one of the two out",
+  );
+}
+
 function advertisementProblem({ spec }: BgpPeer): Problem | undefined {
   const wrong = wrongAdvertisement(spec.advertisement);
   return wrong && invalid(wrong.field, wrong.found, wrong.advice);
@@ -282,6 +287,10 @@ const RESTART_TIME_MAX = 4_095;
 const FAMILY_INDEX_MAX = 23;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
+// A DNS subdomain name: nothing else is a name of a Secret.
+const SECRET_NAME =
+  /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const SECRET_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
 // RFC 9234 §4.1.
 const ROLES: readonly string[] = [
   "customer",

@@ -27,6 +27,7 @@ import {
 import {
   API_GROUP,
   API_VERSION,
+  BGP_CONF_NAME,
   BGP_CONF_PLURAL,
   BGP_FINALIZER,
   BGP_PEER_PLURAL,
@@ -35,7 +36,6 @@ import {
 import { Random } from "@/lang/random.ts";
 import { byAgeOf } from "./admission.ts";
 import {
-  bgpConfLack,
   bgpConfNote,
   bgpConfProblem,
   bgpPeerProblem,
@@ -59,10 +59,19 @@ export interface BgpTables {
   readonly bgppeer: Map<string, BgpPeer>;
 }
 
+/** What of the objects that BgpConf and BgpPeers name cannot be used. */
+export interface BgpReferences {
+  /** What is wrong with the policy that the BgpConf `default` names. */
+  confProblem(): Problem | undefined;
+  /** What is wrong with the password that a BgpPeer names. */
+  peerProblem(peer: BgpPeer): Problem | undefined;
+}
+
 /** Plans the writes about BgpConfs and BgpPeers. */
 export class BgpPlanner {
   readonly #tables: BgpTables;
   readonly #nodes: ClusterState["nodes"];
+  readonly #references: BgpReferences | undefined;
   readonly #queue: WriteQueue;
   /** What was written last, and the version it led to, by id. */
   readonly #last = new Map<string, LastWrite>();
@@ -74,10 +83,17 @@ export class BgpPlanner {
    * @param tables The objects; what writes answer goes into them.
    * @param nodes The Nodes of the cluster.
    * @param seed Where its jitter starts.
+   * @param references What is known of what the objects name; absent: nothing.
    */
-  constructor(tables: BgpTables, nodes: ClusterState["nodes"], seed: number) {
+  constructor(
+    tables: BgpTables,
+    nodes: ClusterState["nodes"],
+    seed: number,
+    references?: BgpReferences,
+  ) {
     this.#tables = tables;
     this.#nodes = nodes;
+    this.#references = references;
     this.#queue = new WriteQueue(new Random(seed));
   }
 
@@ -113,7 +129,7 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        confClaims(conf),
+        confClaims(conf, this.#references),
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
@@ -124,6 +140,11 @@ export class BgpPlanner {
       const established = establishedClaim(peer, isThere);
       add("bgppeer", peer, [
         readyClaim(problem),
+        ...degradedClaims(
+          problem === undefined
+            ? this.#references?.peerProblem(peer)
+            : undefined,
+        ),
         ...(established === undefined ? [] : [established]),
       ]);
     }
@@ -280,7 +301,7 @@ function statusPatch(
   // The CNI is in charge of it.
   if (meta.labels[CNI_LABEL] !== undefined) return undefined;
   const before = status.conditions ?? [];
-  // What is not said any more does not stay: no node speaks to the peer, no policy is named.
+  // What is not said any more does not stay: no node speaks to the peer, nothing is amiss.
   const kept = before.filter(({ type }) =>
     (type !== CONDITION.established && type !== CONDITION.degraded) ||
     claims.some((claim) => claim.type === type)
@@ -307,14 +328,21 @@ function statusPatch(
   });
 }
 
-function confClaims(conf: BgpConf): readonly ConditionClaim[] {
-  const lack = bgpConfLack(conf);
+function confClaims(
+  conf: BgpConf,
+  references: BgpReferences | undefined,
+): readonly ConditionClaim[] {
+  const isDefault = conf.meta.name === BGP_CONF_NAME;
   return [
     readyClaim(bgpConfProblem(conf) ?? bgpConfNote(conf)),
-    ...(lack === undefined
-      ? []
-      : [{ type: CONDITION.degraded, status: "True" as const, ...lack }]),
+    ...degradedClaims(isDefault ? references?.confProblem() : undefined),
   ];
+}
+
+function degradedClaims(problem: Problem | undefined): ConditionClaim[] {
+  return problem === undefined
+    ? []
+    : [{ type: CONDITION.degraded, status: "True", ...problem }];
 }
 
 function readyClaim(problem: Problem | undefined): ConditionClaim {

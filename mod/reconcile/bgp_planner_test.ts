@@ -1,6 +1,10 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { projectBgpConf, projectBgpPeer } from "@/api/mod.ts";
-import { BgpPlanner, type BgpTables } from "./bgp_planner.ts";
+import {
+  BgpPlanner,
+  type BgpReferences,
+  type BgpTables,
+} from "./bgp_planner.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 
 type Raw = { [key: string]: unknown };
@@ -51,8 +55,14 @@ Deno.test("BgpPlanner writes a condition once", () => {
   strictEqual(tables.bgpconf.get("default")?.meta.resourceVersion, "8");
 });
 
-Deno.test("BgpPlanner says that agents do not read a policy, until none is named", () => {
-  const { planner, tables } = stage({ bgpconf: [{}] });
+Deno.test("BgpPlanner says what is wrong with a policy, until nothing is", () => {
+  const { planner, tables } = stage({ bgpconf: [{}] }, {
+    confProblem: () =>
+      tables.bgpconf.get("default")?.spec.policy === "mine"
+        ? { reason: "PolicyMissing", message: "gone" }
+        : undefined,
+    peerProblem: () => undefined,
+  });
   const told = (policy: string, status: Raw): readonly Raw[] => {
     const conf = projectBgpConf(objectOf({ spec: { as: 1, policy }, status }));
     if (!conf.ok) throw new Error(conf.error);
@@ -66,12 +76,42 @@ Deno.test("BgpPlanner says that agents do not read a policy, until none is named
   const named = told("mine", {});
   deepStrictEqual(
     named.map(({ type, status, reason }) => [type, status, reason]),
-    [["Ready", "True", "Ready"], ["Degraded", "True", "PolicyNotRead"]],
+    [["Ready", "True", "Ready"], ["Degraded", "True", "PolicyMissing"]],
   );
   deepStrictEqual(
     told("", { conditions: named }).map(({ type }) => type),
     ["Ready"],
   );
+});
+
+Deno.test("BgpPlanner says that the password of a BgpPeer is missing, beside what else is so", () => {
+  const { planner, tables } = stage({}, {
+    confProblem: () => undefined,
+    peerProblem: ({ meta }) => ({
+      reason: "PasswordMissing",
+      message: `no Secret for ${meta.name}`,
+    }),
+  });
+  const conditions = (conf: Raw): readonly unknown[] => {
+    const peer = projectBgpPeer(objectOf({ spec: { conf } }));
+    if (!peer.ok) throw new Error(peer.error);
+    tables.bgppeer.set("default", peer.value);
+    planner.note();
+    const write = required(planner.plan(NOW)[0]);
+    planner.written(
+      write,
+      { kind: "failed", reason: "gone", message: "" },
+      NOW,
+    );
+    const { status } = write.body as { readonly status: Raw };
+    return (status["conditions"] as readonly Raw[]).map((one) =>
+      `${one["type"]} ${one["status"]} ${one["message"]}`
+    );
+  };
+  deepStrictEqual(conditions({ neighborAddress: "192.0.2.1" }), [
+    "Ready True ",
+    "Degraded True no Secret for default",
+  ]);
 });
 
 Deno.test("BgpPlanner does not write for ever to a server that drops conditions", () => {
@@ -138,6 +178,7 @@ const GONE_FINALIZED: Raw = { ...GONE, finalizers: [FINALIZER] };
 
 function stage(
   metas: Partial<Record<"bgpconf" | "bgppeer", readonly Raw[]>>,
+  references?: BgpReferences,
 ): { readonly planner: BgpPlanner; readonly tables: BgpTables } {
   const tables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
   for (const meta of metas.bgpconf ?? []) {
@@ -148,7 +189,7 @@ function stage(
     const peer = projectBgpPeer(objectOf({ metadata: meta }));
     if (peer.ok) tables.bgppeer.set("default", peer.value);
   }
-  return { planner: new BgpPlanner(tables, new Map(), 1), tables };
+  return { planner: new BgpPlanner(tables, new Map(), 1, references), tables };
 }
 
 function written(change: Raw = {}): WriteOutcome {

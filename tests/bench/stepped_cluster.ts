@@ -147,6 +147,7 @@ export class SteppedCluster {
         return [{ kind: "routes", routes: [] }];
       case "ask-proxy":
       case "look-at-host":
+      case "follow":
       case "wire":
       case "bgp":
       case "log":

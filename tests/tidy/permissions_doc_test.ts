@@ -5,7 +5,7 @@
  */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { agentWatches } from "@/cli/watch_specs.ts";
+import { agentWatches, namedWatches } from "@/cli/watch_specs.ts";
 import { NAMESPACE_DEFAULT } from "@/api/names.ts";
 import { AGENT_V8_FLAGS } from "@/lab/program.ts";
 import type { ClusterApi, Resource, WatchSpec } from "@/port/cluster_api.ts";
@@ -76,6 +76,9 @@ function watchedResources(): readonly Resource[] {
   };
   for (const binding of agentWatches(NAMESPACE_DEFAULT, noSecret)) {
     binding.start(api, () => {});
+  }
+  for (const binding of namedWatches(NAMESPACE_DEFAULT)) {
+    binding.start(api, "named", () => {});
   }
   return resources;
 }

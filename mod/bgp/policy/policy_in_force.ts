@@ -39,6 +39,8 @@ export interface PeerAttributes {
 /** The policy of all peers. */
 export class PolicyInForce {
   #text: string | undefined;
+  /** Whether there is to be a policy, and it cannot be had. */
+  #lacks = false;
   /** None: everything is announced; broken: nothing is. */
   #policy: BgpPolicy | "none" | "broken" = "none";
   #problems: readonly PolicyProblem[] = [];
@@ -52,7 +54,8 @@ export class PolicyInForce {
    * @returns What is wrong with it; nothing when it is in force.
    */
   take(text: string | undefined): readonly PolicyProblem[] {
-    if (text === this.#text) return this.#problems;
+    if (text === this.#text && !this.#lacks) return this.#problems;
+    this.#lacks = false;
     const isFirst = this.#text === undefined;
     this.#text = text;
     this.#problems = [];
@@ -65,6 +68,18 @@ export class PolicyInForce {
     if (parsed === undefined) this.#policy = "none";
     else this.#policy = parsed.ok ? parsed.value : "broken";
     return this.#problems;
+  }
+
+  /**
+   * Notes that there is to be a policy whose text cannot be had. The one in
+   * force stays; where there is none, nothing is announced rather than
+   * everything.
+   */
+  lack(): void {
+    this.#lacks = true;
+    if (this.#policy !== "none") return;
+    this.#policy = "broken";
+    this.#byPeer.clear();
   }
 
   /** What of the policy in force has no effect. */

@@ -48,6 +48,20 @@ Deno.test("PolicyInForce announces nothing while its first policy is wrong", () 
   strictEqual(med(policy), "as it is");
 });
 
+Deno.test("PolicyInForce keeps the policy whose text is gone, and announces nothing where there was none", () => {
+  const policy = new PolicyInForce();
+  policy.lack();
+  strictEqual(med(policy), "nothing");
+  policy.take(undefined);
+  strictEqual(med(policy), "as it is");
+  policy.take(MED);
+  const before = policy.towards(PEER);
+  policy.lack();
+  strictEqual(policy.towards(PEER), before, "it is the very same");
+  policy.take(MED);
+  strictEqual(med(policy), 1);
+});
+
 Deno.test("PolicyInForce gives a peer the same object until something changes", () => {
   const policy = new PolicyInForce();
   policy.take(MED);
