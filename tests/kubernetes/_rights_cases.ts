@@ -293,6 +293,29 @@ export const RIGHT_CASES: readonly RightCase[] = [
       isDone: isSigned,
     }),
   },
+  {
+    right: "list configmaps",
+    effect: "a policy that is wrong is told of",
+    scene: async (stage, namespace) => {
+      await stage.createPolicy(namespace);
+      const path = await stage.createPolicyConf();
+      return { isDone: () => stage.isPolicyInvalid(path) };
+    },
+  },
+  {
+    right: "watch configmaps",
+    effect: "a policy that comes later is told of when it is wrong",
+    scene: async (stage, namespace) => {
+      const path = await stage.createPolicyConf();
+      return {
+        change: async (agent) => {
+          await untilLeader(agent);
+          await stage.createPolicy(namespace);
+        },
+        isDone: () => stage.isPolicyInvalid(path),
+      };
+    },
+  },
   ...BGP_KINDS.flatMap((plural): readonly RightCase[] => [
     {
       right: `list ${plural}`,

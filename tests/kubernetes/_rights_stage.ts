@@ -8,14 +8,17 @@
  * @module
  */
 
+import { CONDITION_REASON } from "@/api/conditions.ts";
 import { crdDocuments } from "@/api/crds.ts";
 import {
   API_GROUP_VERSION,
   BGP_CONF_KIND,
+  BGP_CONF_NAME,
   BGP_CONF_PLURAL,
   BGP_PEER_KIND,
   BGP_PEER_PLURAL,
   EXCLUDE_NODE_LABEL,
+  POLICY_KEY,
   WEBHOOK_NAME,
   WIRE_KEY_SECRET_NAME,
 } from "@/api/names.ts";
@@ -224,6 +227,35 @@ export class RightsStage implements AsyncDisposable {
       spec: {},
     });
     return `${collection}/${name}`;
+  }
+
+  /** Creates the BgpConf that names a policy; its path. */
+  async createPolicyConf(): Promise<string> {
+    const [collection = ""] = BGP_COLLECTIONS;
+    await this.plane.admin.must("POST", collection, {
+      apiVersion: API_GROUP_VERSION,
+      kind: BGP_CONF_KIND,
+      metadata: { name: BGP_CONF_NAME },
+      spec: { policy: POLICY },
+    });
+    return `${collection}/${BGP_CONF_NAME}`;
+  }
+
+  /** Creates the ConfigMap with a policy, which is wrong. */
+  async createPolicy(namespace: string): Promise<void> {
+    await this.plane.admin.must(
+      "POST",
+      `/api/v1/namespaces/${namespace}/configmaps`,
+      { metadata: { name: POLICY }, data: { [POLICY_KEY]: "x = 1" } },
+    );
+  }
+
+  /** Whether a BgpConf says that its policy is wrong. */
+  async isPolicyInvalid(path: string): Promise<boolean> {
+    const conf = await this.read(path);
+    return arrayAt(conf ?? {}, "status", "conditions").some((one) =>
+      stringAt(one, "reason") === CONDITION_REASON.policyInvalid
+    );
   }
 
   /** Whether a BgpConf or a BgpPeer has a condition. */
@@ -520,6 +552,9 @@ export const WAIT_MS_MAX = 60_000;
 
 /** The Service that has its address throughout. */
 export const HELD = "held";
+
+/** The ConfigMap with a policy. */
+export const POLICY = "policy";
 
 const POOL = "pool";
 const NODES = ["n1", "n2"] as const;

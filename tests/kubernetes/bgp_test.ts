@@ -16,6 +16,7 @@ import {
 } from "../support/bird_router.ts";
 import { until } from "../support/waiting.ts";
 import { type LabStep, testOnKubernetes } from "./_stage.ts";
+import { passwordJourney, policyJourney } from "./_bgp_named_steps.ts";
 import { createCrowd, CROWD, CROWD_POOL, deleteCrowd } from "./crowd.ts";
 import type { KubernetesLab } from "./lab.ts";
 import { eipPath } from "./objects.ts";
@@ -39,6 +40,11 @@ testOnKubernetes(
     await step("HTTP comes through the router", () => isReached(lab, router));
     await step("the route follows a Local endpoint", () => moves(lab, router));
     await step("the statuses tell of the sessions", () => isTold(lab));
+    await step("J16 BGP policy", () => withWeb(lab, policyJourney, router));
+    await step(
+      "a password is in a Secret",
+      () => withWeb(lab, passwordJourney, router),
+    );
     await aThousand(lab, router, step);
   },
 );
@@ -66,6 +72,18 @@ async function isReached(lab: KubernetesLab, router: Router): Promise<void> {
   await lab.objects.createService({ name: "web", eip: "routed" });
   await router.hasNextHops(VIP, lab.nodes.map(({ host }) => host.ipv4));
   await answers(lab, "n2");
+}
+
+/** With a Service of a Pod on each node. */
+async function withWeb(
+  lab: KubernetesLab,
+  journey: typeof policyJourney,
+  router: Router,
+): Promise<void> {
+  await createEip(lab);
+  await lab.addPod("web", "n1");
+  await lab.objects.createService({ name: "web", eip: "routed" });
+  await journey(lab, router, VIP);
 }
 
 async function moves(lab: KubernetesLab, router: Router): Promise<void> {

@@ -7,7 +7,11 @@
  */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { nodeLeaseName } from "@/api/names.ts";
+import {
+  ADMISSION_SECRET_NAME,
+  nodeLeaseName,
+  WIRE_KEY_SECRET_NAME,
+} from "@/api/names.ts";
 import { stringAt } from "@/lab/apiserver/json.ts";
 import {
   rightName,
@@ -23,6 +27,7 @@ import { RIGHT_CASES, type RightCase } from "./_rights_cases.ts";
 import {
   hasFinalizer,
   HELD,
+  POLICY,
   type RightsAgent,
   RightsStage,
   userOf,
@@ -46,6 +51,10 @@ testWithKubernetes(
     await step(
       "an agent whose rights are all taken goes on answering, and recovers",
       () => loseAll(stage),
+    );
+    await step(
+      "with a role that names what it reads it reads that",
+      () => haveNamed(stage),
     );
     for (const one of RIGHT_CASES) {
       // deno-lint-ignore no-await-in-loop -- one agent at a time
@@ -154,6 +163,32 @@ async function loseAll(stage: RightsStage): Promise<void> {
     async () => (await agent.notReady()).length === 0,
   );
   strictEqual(await agent.owned(), 1);
+  strictEqual(await agent.stop(), 0);
+}
+
+/** The narrower role of docs/permissions.md. */
+async function haveNamed(stage: RightsStage): Promise<void> {
+  const namespace = stage.fresh(NAMESPACE);
+  const resourceNames = [WIRE_KEY_SECRET_NAME, ADMISSION_SECRET_NAME, POLICY];
+  const named = RIGHTS.map((one) =>
+    one.kind === "Role" && NAMED.has(one.resource) && one.verb !== "create"
+      ? { ...one, resourceNames }
+      : one
+  );
+  await stage.createAccount(namespace, named);
+  await stage.createWireKey(namespace);
+  await stage.createPolicy(namespace);
+  const path = await stage.createPolicyConf();
+  await using agent = await stage.startAgent({ namespace, node: "n1" });
+  await eventually(
+    agent,
+    "ready, with the key and the policy",
+    async () =>
+      await agent.metric("foghorn_wire_signed") === 1 &&
+      await stage.isPolicyInvalid(path) &&
+      (await agent.notReady()).length === 0,
+  );
+  await stage.clear();
   strictEqual(await agent.stop(), 0);
 }
 
@@ -278,8 +313,13 @@ function texts(requests: readonly AuditedRequest[]): readonly string[] {
 }
 
 const RIGHTS = rightsOf(shippedRoles());
-const WATCHES = RIGHTS.filter(({ verb }) => verb === "watch").length;
+// A ConfigMap is watched when a BgpConf names it.
+const WATCHES =
+  RIGHTS.filter(({ verb, resource }) =>
+    verb === "watch" && resource !== "configmaps"
+  ).length;
 const NAMESPACE = "rights";
+const NAMED = new Set(["secrets", "configmaps"]);
 // Events and statuses are written where the object is.
 const IN_DEFAULT = new Set(["create events", "patch services/status"]);
 // Long enough to notice a change, with the right to.
