@@ -20,7 +20,7 @@ import { encodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import { UpdateScanner } from "@/wire/bgp/update_scanner.ts";
 import { AdjRibOut } from "./adj_rib_out.ts";
-import type { ExportPolicy, SessionNextHops } from "./exporter.ts";
+import type { AsPathTerms, ExportPolicy, SessionNextHops } from "./exporter.ts";
 import type { FsmState } from "./fsm_table.ts";
 import { LocRib, type OwnAttributes, type RouteChange } from "./loc_rib.ts";
 import {
@@ -48,6 +48,8 @@ export interface SpeakerPeer {
   readonly address: IpAddr | undefined;
   /** What it is told; everything where absent. */
   readonly policy?: ExportPolicy;
+  /** What becomes of AS numbers behind our own. */
+  readonly asPath?: AsPathTerms;
   /** How many paths of a prefix it is told under ADD-PATH; at least 1. */
   readonly pathsMax: number;
   /** Without it the session is kept down (adminDown). */
@@ -166,7 +168,10 @@ export class BgpSpeaker {
     entry.terms = terms;
     entry.core.config = terms.connection;
     const effects: SpeakerEffect[] = [];
-    if (before.policy !== terms.policy || before.pathsMax !== terms.pathsMax) {
+    if (
+      before.policy !== terms.policy || before.pathsMax !== terms.pathsMax ||
+      JSON.stringify(before.asPath) !== JSON.stringify(terms.asPath)
+    ) {
       this.#applyTerms(name, entry, effects);
     }
     if (before.enabled && !terms.enabled) {
@@ -480,12 +485,13 @@ export class BgpSpeaker {
     entry: Entry,
     connection: number,
   ): ConstructorParameters<typeof AdjRibOut>[2] {
-    const { policy, pathsMax, address } = entry.terms;
+    const { policy, pathsMax, address, asPath } = entry.terms;
     return {
       nextHops: entry.nextHops.get(connection) ?? {},
       peerAddress: address,
       pathsMax,
       ...(policy === undefined ? {} : { policy }),
+      ...(asPath === undefined ? {} : { asPath }),
       gracefulShutdown: this.#leaving,
     };
   }

@@ -38,6 +38,7 @@ import {
   bgpPeerProblem,
   duplicatePeerProblem,
 } from "./bgp_checks.ts";
+import { bgpConfRemark, bgpPeerRemark } from "./bgp_notes.ts";
 import { ingressAddresses } from "./claim.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
 import {
@@ -215,6 +216,7 @@ function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
   const notes: Problem[] = [];
   pushIf(notes, bgpConfNote(after));
   pushIf(notes, bgpConfLack(after));
+  pushIf(notes, bgpConfRemark(after));
   return { problems, notes };
 }
 
@@ -226,7 +228,9 @@ function bgpPeerProblems(
   pushIf(problems, bgpPeerProblem(after));
   const others = [...bgpPeers.values()].sort(byAgeOf);
   pushIf(problems, duplicatePeerProblem(after, others, nodes.values()));
-  return { problems, notes: [] };
+  const notes: Problem[] = [];
+  pushIf(notes, bgpPeerRemark(after));
+  return { problems, notes };
 }
 
 /** The order in which objects are entitled to what they claim: the older first. */
