@@ -27,6 +27,7 @@ import {
   describeMalformedUpdate,
   MALFORMED_UPDATES_TOLD_MAX,
 } from "./malformed_update.ts";
+import { countMessages, type MessageTally } from "./message_tally.ts";
 import {
   type BgpEnd,
   type BgpPeer,
@@ -86,6 +87,15 @@ export interface SpeakerPeerView {
   readonly attributesDiscarded: number;
   /** NOTIFICATIONs by direction. */
   readonly notifications: { readonly sent: number; readonly received: number };
+  /** Messages by direction, since the peer was set. */
+  readonly messages: {
+    readonly sent: MessageTally;
+    readonly received: MessageTally;
+  };
+  /** Prefixes it has been told of and that stand. */
+  readonly prefixes: number;
+  /** Prefixes of which it has not been told what they have come to. */
+  readonly pending: number;
   /** Prefixes announced to it, with repetitions. */
   readonly announced: number;
   /** Prefixes withdrawn from it. */
@@ -308,21 +318,19 @@ export class BgpSpeaker {
    * @returns What follows; `undefined` when there is no session, or the peer cannot.
    */
   requestRefresh(name: string): readonly SpeakerEffect[] | undefined {
-    const established = this.#peers.get(name)?.established;
+    const entry = this.#peers.get(name);
+    const established = entry?.established;
     if (established?.session.routeRefresh !== true) return undefined;
     const { connection, session } = established;
-    return session.families.map((family) => ({
-      peer: name,
-      effect: {
-        kind: "send",
-        connection,
-        bytes: encodeRouteRefresh({
-          kind: "route-refresh",
-          family,
-          subtype: ROUTE_REFRESH_SUBTYPE.request,
-        }),
-      },
-    }));
+    return session.families.map((family) => {
+      const bytes = encodeRouteRefresh({
+        kind: "route-refresh",
+        family,
+        subtype: ROUTE_REFRESH_SUBTYPE.request,
+      });
+      if (entry !== undefined) countMessages(entry.core.messages.sent, bytes);
+      return { peer: name, effect: { kind: "send", connection, bytes } };
+    });
   }
 
   /**
@@ -334,9 +342,12 @@ export class BgpSpeaker {
    * @returns How many bytes were written; 0 when there is nothing to tell.
    */
   take(name: string, connection: number, out: Uint8Array): number {
-    const established = this.#peers.get(name)?.established;
-    if (established?.connection !== connection) return 0;
-    return established.out.take(out);
+    const entry = this.#peers.get(name);
+    const established = entry?.established;
+    if (entry === undefined || established?.connection !== connection) return 0;
+    const length = established.out.take(out);
+    countMessages(entry.core.messages.sent, out.subarray(0, length));
+    return length;
   }
 
   /** Whether some peer has not been told everything yet. */
@@ -393,6 +404,12 @@ export class BgpSpeaker {
       treatedAsWithdraw: scanner?.treatedAsWithdraw ?? 0,
       attributesDiscarded: scanner?.attributesDiscarded ?? 0,
       notifications: { ...core.notifications },
+      messages: {
+        sent: { ...core.messages.sent },
+        received: { ...core.messages.received },
+      },
+      prefixes: established?.out.prefixes ?? 0,
+      pending: established?.out.pending ?? 0,
       announced: established?.out.tally.announced ?? 0,
       withdrawn: established?.out.tally.withdrawn ?? 0,
       tooLong: established?.out.tooLong ?? 0,
