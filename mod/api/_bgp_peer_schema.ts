@@ -136,6 +136,12 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
     z.object({
       mtuDiscovery: flag("Accepted for compatibility; without effect."),
       passiveMode: flag("Wait for the peer to connect."),
+      localAddress: text(
+        "Address that the peer is dialled from. Absent: the kernel chooses.",
+      ),
+      bindInterface: text(
+        "Interface, or VRF, that the peer is dialled over whatever the routes say.",
+      ),
       remoteAddress: text("Accepted for compatibility; without effect."),
       remotePort: int32("TCP port of the peer. Absent: 179."),
       tcpMss: int32("Accepted for compatibility; without effect."),

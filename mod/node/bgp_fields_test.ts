@@ -55,6 +55,8 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "timers.config.minimumAdvertisementInterval": ["5", "remark"],
   "transport.mtuDiscovery": [true, "remark"],
   "transport.passiveMode": [true, "terms"],
+  "transport.localAddress": ["192.0.2.1", "terms"],
+  "transport.bindInterface": ["eth1", "terms"],
   "transport.remoteAddress": ["192.0.2.3", "remark"],
   "transport.remotePort": [1_790, "terms"],
   "transport.tcpMss": [1_000, "remark"],
@@ -176,6 +178,18 @@ Deno.test("BgpConf.spec.families keeps a session to its families, and says what 
   deepStrictEqual(spoken([0, 5]), ["ipv4-unicast"]);
   ok(bgpConfRemark(confOf({ ...CONF, families: [0, 5] })));
   ok(bgpConfProblem(confOf({ ...CONF, families: [5] })));
+});
+
+Deno.test.each([
+  { transport: { localAddress: "2001:db8::1" }, field: "localAddress" },
+  { transport: { localAddress: "eth1" }, field: "localAddress" },
+  {
+    transport: { bindInterface: "an-interface-too-long" },
+    field: "bindInterface",
+  },
+])("BgpPeer.spec.transport $transport is refused", ({ transport, field }) => {
+  const problem = bgpPeerProblem(peerOf({ conf: PLAIN_CONF, transport }));
+  ok(problem?.message.startsWith(`spec.transport.${field} cannot be `));
 });
 
 Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below the holdTime", () => {

@@ -65,6 +65,10 @@ export interface BgpPeerTerms {
     };
     readonly hops: BgpHops;
     readonly md5Key?: string;
+    /** The address that is dialled from. */
+    readonly source?: IpAddr;
+    /** The interface that is dialled over. */
+    readonly device?: string;
   };
   /** From where it may connect. */
   readonly source: Prefix;
@@ -193,7 +197,7 @@ export function bgpPeerTerms(
     },
     ...(transport?.passiveMode === true
       ? {}
-      : { target: { peer: at, hops, ...md5 } }),
+      : { target: { peer: at, hops, ...md5, ...originOf(spec) } }),
     source: { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
     hops,
     ...md5,
@@ -207,6 +211,17 @@ function isInTables(
 ): boolean {
   return families.length === 0 ||
     families.includes(family === "ipv4-unicast" ? 0 : 1);
+}
+
+/** From where a peer is dialled, where that is configured. */
+function originOf(
+  { transport: { localAddress = "", bindInterface = "" } = {} }: BgpPeerSpec,
+): { readonly source?: IpAddr; readonly device?: string } {
+  const source = parseIpAddr(localAddress);
+  return {
+    ...(source === undefined ? {} : { source }),
+    ...(bindInterface === "" ? {} : { device: bindInterface }),
+  };
 }
 
 /** What becomes of AS numbers that import policies put there. */

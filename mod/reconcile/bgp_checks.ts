@@ -135,7 +135,7 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
       "field Spec.Conf.NeighborAddress invalid, write an IPv4 or IPv6 address",
     );
   }
-  return numbersProblem(peer) ?? textsProblem(peer) ??
+  return numbersProblem(peer) ?? textsProblem(peer) ?? originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
     advertisementProblem(peer) ??
     selectorProblem(peer.spec.nodeSelector);
@@ -262,6 +262,30 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
   return undefined;
 }
 
+/** From where the peer is dialled. */
+function originProblem(bgpPeer: BgpPeer): Problem | undefined {
+  const { localAddress = "", bindInterface = "" } = bgpPeer.spec.transport ??
+    {};
+  if (localAddress !== "") {
+    const own = parseIpAddr(localAddress);
+    const peer = peerAddress(bgpPeer);
+    const isOne = own !== undefined &&
+      (peer === undefined || familyOf(own) === familyOf(peer));
+    if (!isOne) {
+      return invalid(
+        "spec.transport.localAddress",
+        `"${localAddress}"`,
+        "write an address of the node, of the IP version that spec.conf.neighborAddress has",
+      );
+    }
+  }
+  return INTERFACE_NAME.test(bindInterface) ? undefined : invalid(
+    "spec.transport.bindInterface",
+    `"${bindInterface}"`,
+    "write the name of an interface, at most 15 characters",
+  );
+}
+
 function advertisementProblem({ spec }: BgpPeer): Problem | undefined {
   const wrong = wrongAdvertisement(spec.advertisement);
   return wrong && invalid(wrong.field, wrong.found, wrong.advice);
@@ -308,6 +332,7 @@ const RESTART_TIME_MAX = 4_095;
 const FAMILY_INDEX_MAX = 23;
 // IPv4 and IPv6 unicast.
 const UNICAST_INDEX_MAX = 1;
+const INTERFACE_NAME = /^[^\s/]{0,15}$/;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
 // RFC 9234 §4.1.
