@@ -29,13 +29,15 @@ export const GRACEFUL_RESTART_SCHEMA: z.ZodType<BgpGracefulRestart> = z.object({
   enabled: flag("Offer graceful restart."),
   restartTime: int32("Seconds the peer waits for us to come back."),
   helperOnly: flag("Only help the peer to restart."),
-  deferralTime: int32("Seconds to wait for the peer's routes after a restart."),
+  deferralTime: int32(
+    "Accepted for compatibility; routes are sent without waiting.",
+  ),
   notificationEnabled: flag("Keep routes over a NOTIFICATION too."),
-  longlivedEnabled: flag("Offer long-lived graceful restart."),
-  staleRoutesTime: int32("Seconds stale routes are kept."),
+  longlivedEnabled: flag("Accepted for compatibility; without effect."),
+  staleRoutesTime: int32("Accepted for compatibility; no routes are kept."),
   peerRestartTime: int32("Accepted for compatibility; without effect."),
   peerRestarting: flag("Accepted for compatibility; without effect."),
-  localRestarting: flag("Tell the peer that we come back from a restart."),
+  localRestarting: flag("Accepted for compatibility; we know it ourselves."),
   mode: text("Accepted for compatibility; without effect."),
 }).describe("Graceful restart.");
 
@@ -51,7 +53,7 @@ export const BGP_CONF_SPEC_SCHEMA: z.ZodType<BgpConfSpec> = z.object({
   listenAddresses: texts("Addresses to listen on. Absent: all."),
   families: optional(
     z.array(z.int().meta({ format: "int32" })).describe(
-      "Address families by GoBGP's index: 0 is IPv4 unicast, 1 is IPv6 unicast. Absent: all.",
+      "Address families by GoBGP's index: 0 is IPv4 unicast, 1 is IPv6 unicast; others do not count. Absent: all.",
     ),
   ),
   useMultiplePaths: flag("Accepted for compatibility; without effect."),

@@ -47,16 +47,18 @@ const CONF_SCHEMA: z.ZodType<BgpPeerConf> = z.object({
   authPassword: text("Password of TCP MD5."),
   adminDown: flag("Hold the session down."),
   description: text("A note."),
-  allowOwnAs: int32("How often our own number may be in a received AS path."),
+  allowOwnAs: int32(
+    "Accepted for compatibility; received routes are not kept.",
+  ),
   replacePeerAs: flag(
-    "Replace the peer's number by ours; external peers only.",
+    "Replace the peer's number behind ours by ours; external peers only.",
   ),
   removePrivateAs: text(
     "NONE, ALL or REPLACE: what becomes of private numbers in the AS path; external peers only.",
   ),
   neighborInterface: text("Interface of an unnumbered peer."),
-  peerGroup: text("Accepted for compatibility; no peer group can be defined."),
-  vrf: text("Accepted for compatibility; no VRF can be defined."),
+  peerGroup: text("Refused: no peer group can be defined."),
+  vrf: text("Refused: no VRF can be defined."),
   routeFlapDamping: flag("Accepted for compatibility; without effect."),
   peerType: int32("Accepted for compatibility; without effect."),
   sendCommunity: int32("Accepted for compatibility; without effect."),
@@ -66,7 +68,9 @@ const TIMERS_FIELDS = {
   connectRetry: text("Seconds between attempts to connect."),
   holdTime: text("Seconds of silence after which the session ends."),
   keepaliveInterval: text("Seconds between KEEPALIVE messages."),
-  minimumAdvertisementInterval: text("Seconds between UPDATE messages."),
+  minimumAdvertisementInterval: text(
+    "Accepted for compatibility; UPDATE messages go out at once.",
+  ),
 };
 
 const AFI_SAFI_SCHEMA: z.ZodType<BgpAfiSafi> = z.object({
@@ -141,6 +145,12 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
     z.object({
       mtuDiscovery: flag("Accepted for compatibility; without effect."),
       passiveMode: flag("Wait for the peer to connect."),
+      localAddress: text(
+        "Address that the peer is dialled from. Absent: the kernel chooses.",
+      ),
+      bindInterface: text(
+        "Interface, or VRF, that the peer is dialled over whatever the routes say.",
+      ),
       remoteAddress: text("Accepted for compatibility; without effect."),
       remotePort: int32("TCP port of the peer. Absent: 179."),
       tcpMss: int32("Accepted for compatibility; without effect."),

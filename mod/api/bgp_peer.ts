@@ -89,6 +89,10 @@ export interface BgpTransport {
   readonly mtuDiscovery?: boolean;
   /** Whether we wait for the peer to connect. */
   readonly passiveMode?: boolean;
+  /** The address that is dialled from; the kernel chooses when absent. */
+  readonly localAddress?: string;
+  /** The interface, or VRF, that is dialled over whatever the routes say. */
+  readonly bindInterface?: string;
   /** Without effect. */
   readonly remoteAddress?: string;
   /** TCP port of the peer; 179 when absent. */

@@ -283,6 +283,10 @@ export const EVENT_REASON = {
   addressUnanswered: "AddressUnanswered",
   /** Warning, Service: another controller writes the same status; OpenELB does not tell. */
   statusFight: "StatusFight",
+  /** Normal, BgpPeer: a node has a session; OpenELB does not tell. */
+  sessionUp: "BgpSessionUp",
+  /** Warning, BgpPeer: a node has none, and why; OpenELB does not tell. */
+  sessionDown: "BgpSessionDown",
   /** Warning, Eip: it is being deleted while Services use it; OpenELB does not tell. */
   eipInUse: "EipInUse",
 } as const;
@@ -295,6 +299,8 @@ export const EVENT_COMPONENT = {
   eip: "EIPController",
   /** About announcements. */
   speaker: "speakerManager",
+  /** About BgpPeers. */
+  bgp: "BgpPeerController",
 } as const;
 
 /** Environment variables that are read. */

@@ -58,6 +58,8 @@ type Work =
 export class AdjRibOut {
   /** What was written. */
   readonly tally: AdjRibOutTally = { announced: 0, withdrawn: 0 };
+  /** Prefixes that have been put into announcements and not into withdrawals. */
+  prefixes = 0;
   readonly #rib: LocRib;
   readonly #session: NegotiatedSession;
   #exporter: Exporter;
@@ -91,6 +93,17 @@ export class AdjRibOut {
     return this.#work.length > 0 || this.#due.size > 0 ||
       this.#dirty["ipv4-unicast"].size > 0 ||
       this.#dirty["ipv6-unicast"].size > 0;
+  }
+
+  /** How many prefixes are to be told of. */
+  get pending(): number {
+    let count = 0;
+    for (const family of this.#session.families) {
+      count += this.#due.get(family) === "initial"
+        ? this.#rib.routes(family).size
+        : this.#dirty[family].size;
+    }
+    return count;
   }
 
   /** How many different paths are not announced since their attributes fit into no message. */
@@ -213,9 +226,9 @@ export class AdjRibOut {
     if (framing === "enhanced") this.#mark(family, ROUTE_REFRESH_SUBTYPE.begin);
     const batches: Variant[] = [];
     for (const [key, route] of this.#rib.routes(family)) {
-      for (const variant of this.#exporter.variantsOf(family, key, route)) {
-        this.#collect(key, variant, batches);
-      }
+      const variants = this.#exporter.variantsOf(family, key, route);
+      if (framing === "initial" && variants.length > 0) this.prefixes++;
+      for (const variant of variants) this.#collect(key, variant, batches);
     }
     this.#announce(batches);
     if (framing === "enhanced") this.#mark(family, ROUTE_REFRESH_SUBTYPE.end);
@@ -244,6 +257,7 @@ export class AdjRibOut {
       dirty.delete(key);
       const route = this.#rib.routeAt(family, key);
       const now = this.#exporter.variantsOf(family, key, route);
+      this.prefixes += Math.sign(now.length) - Math.sign(told.length);
       for (const variant of now) {
         if (!told.some((one) => one.key === variant.key)) {
           this.#collect(key, variant, batches);

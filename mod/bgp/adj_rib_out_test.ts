@@ -34,6 +34,21 @@ Deno.test("AdjRibOut tells the whole table, then End-of-RIB of each family (RFC 
   strictEqual(out.isPending, false);
 });
 
+Deno.test("AdjRibOut counts the prefixes that are still to be told of", () => {
+  const { rib, out, router } = stage();
+  rib.announce(prefix("192.0.2.1/32"), undefined, PLAIN);
+  strictEqual(out.pending, 1);
+  router.drain(out);
+  deepStrictEqual([out.pending, out.prefixes], [0, 1]);
+  for (const text of ["192.0.2.2/32", "192.0.2.3/32"]) {
+    const change = rib.announce(prefix(text), undefined, PLAIN);
+    if (change !== undefined) out.note(change);
+  }
+  deepStrictEqual([out.pending, out.prefixes], [2, 1]);
+  router.drain(out);
+  deepStrictEqual([out.pending, out.prefixes], [0, 3]);
+});
+
 Deno.test("AdjRibOut sends End-of-RIB also of an empty table (RFC 4724 §2)", () => {
   const { out, router } = stage();
   router.drain(out);
@@ -271,6 +286,9 @@ Deno.test("AdjRibOut leaves the peer with what is announced, whatever happened m
           else out.change({ ...terms, gracefulShutdown: one.shutdown });
         }
         router.drain(out);
+        const stands = router.table().map((line) => line.split(" ")[0]);
+        strictEqual(out.prefixes, new Set(stands).size);
+        strictEqual(out.pending, 0);
         const fresh = new Router(router.session);
         out.refresh("ipv4-unicast");
         out.refresh("ipv6-unicast");

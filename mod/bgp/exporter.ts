@@ -44,8 +44,18 @@ export interface ExportTerms {
   readonly pathsMax: number;
   /** What is announced, and how; everything as it is where absent. */
   readonly policy?: ExportPolicy;
+  /** What becomes of AS numbers behind our own; nothing where absent. */
+  readonly asPath?: AsPathTerms;
   /** Routes are about to go: they carry GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 (RFC 8326 §4). */
   readonly gracefulShutdown: boolean;
+}
+
+/** What becomes of the AS numbers of a route before ours goes in front of them; towards external peers only. */
+export interface AsPathTerms {
+  /** Private numbers (RFC 6996 §5) are left out, or replaced by ours. */
+  readonly privateAs?: "remove" | "replace";
+  /** The peer's own number is replaced by ours, so that it does not take the route for a loop. */
+  readonly replacePeerAs?: boolean;
 }
 
 /** Next hops by family of the route. */
@@ -251,8 +261,11 @@ export class Exporter {
   /** The attributes of a path as they go to this peer (RFC 4271 §5.1). */
   #attributes(result: PolicyResult): readonly PathAttribute[] {
     const { external, localAs, peerRole } = this.#session;
-    const { gracefulShutdown } = this.#terms;
-    const { attributes, prepended = [], originated = [] } = result;
+    const { gracefulShutdown, asPath } = this.#terms;
+    const { attributes, prepended = [] } = result;
+    const originated = asPath === undefined || !external
+      ? result.originated ?? []
+      : fittedAsns(result.originated ?? [], asPath, this.#session);
     const { multiExitDisc, extendedCommunities, largeCommunities } = attributes;
     const own = external ? [localAs] : [];
     const segments = [...prepended, ...own, ...originated]
@@ -288,6 +301,25 @@ export class Exporter {
       ? all
       : withOtcOnEgress(all, { role: peerRole, localAs }) ?? all;
   }
+}
+
+/** As GoBGP does it: before our own number is put in front, and before export policies put theirs there. */
+function fittedAsns(
+  asns: readonly number[],
+  { privateAs, replacePeerAs }: AsPathTerms,
+  { localAs, peerAs }: NegotiatedSession,
+): readonly number[] {
+  return asns.flatMap((as) => {
+    if (replacePeerAs === true && as === peerAs) return localAs;
+    if (privateAs === undefined || !isPrivateAs(as)) return as;
+    return privateAs === "remove" ? [] : localAs;
+  });
+}
+
+/** RFC 6996 §5. */
+function isPrivateAs(as: number): boolean {
+  return (as >= 64_512 && as <= 65_534) ||
+    (as >= 4_200_000_000 && as <= 4_294_967_294);
 }
 
 /** The well-known community GRACEFUL_SHUTDOWN (RFC 8326 §5). */

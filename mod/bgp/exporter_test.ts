@@ -8,6 +8,7 @@ import type { PathAttribute } from "@/wire/bgp/path_attribute.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import { decodeUpdate } from "@/wire/bgp/update.ts";
 import { AdjRibOut, OUT_BYTES_MIN } from "./adj_rib_out.ts";
+import type { AsPathTerms } from "./exporter.ts";
 import { LocRib } from "./loc_rib.ts";
 import { exportPolicy, parsePolicy } from "./policy/mod.ts";
 
@@ -17,6 +18,7 @@ interface Told {
   readonly nextHop?: string;
   readonly external?: boolean;
   readonly direction?: "import" | "export";
+  readonly asPath?: AsPathTerms;
 }
 
 /** The attributes of the one UPDATE that a peer gets of a route. */
@@ -68,6 +70,7 @@ actions.bgp-actions.${wanted.actions}
     pathsMax: 1,
     policy: exportPolicy(policy.value, addr("10.0.0.2")),
     gracefulShutdown: false,
+    ...(wanted.asPath === undefined ? {} : { asPath: wanted.asPath }),
   });
   for (const message of messagesOf(out)) {
     const reading = decodeUpdate(message, session);
@@ -120,6 +123,33 @@ Deno.test("Exporter puts AS numbers of export policies in front of ours, those o
   );
   deepStrictEqual(path({ external: false }), sequence(65_009, 65_009));
 });
+
+Deno.test.each(
+  [
+    { as: 64_512, asPath: { privateAs: "remove" }, asns: [65_001] },
+    { as: 64_512, asPath: { privateAs: "replace" }, asns: [65_001, 65_001] },
+    { as: 65_535, asPath: { privateAs: "remove" }, asns: [65_001, 65_535] },
+    { as: 4_200_000_000, asPath: { privateAs: "remove" }, asns: [65_001] },
+    { as: 3_000, asPath: { privateAs: "remove" }, asns: [65_001, 3_000] },
+    { as: 65_002, asPath: { replacePeerAs: true }, asns: [65_001, 65_001] },
+    { as: 65_003, asPath: { replacePeerAs: true }, asns: [65_001, 65_003] },
+  ] as const,
+)(
+  "Exporter sends AS $as of an import policy as $asns where it is told $asPath",
+  ({ as, asPath, asns }) => {
+    const actions = `set-as-path-prepend = { as = "${as}", repeat-n = 1 }`;
+    const path = (more: Partial<Told>) =>
+      one(told({ actions, asPath, direction: "import", ...more }), "as-path");
+    const sequence = (all: readonly number[]) => ({
+      kind: "as-path",
+      segments: [{ kind: "sequence", asns: all }],
+    });
+    deepStrictEqual(path({}), sequence(asns));
+    // Not towards our own AS, nor what export policies put in front.
+    deepStrictEqual(path({ external: false }), sequence([as]));
+    deepStrictEqual(path({ direction: "export" }), sequence([as, 65_001]));
+  },
+);
 
 Deno.test("Exporter begins another segment where a path has more than 255 AS numbers (RFC 4271 §5.1.2)", () => {
   const attributes = told({

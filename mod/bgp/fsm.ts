@@ -23,6 +23,10 @@ import {
 export interface FsmTimes {
   /** The longest ConnectRetryTime; the first retries come sooner, see {@linkcode FIRST_RETRY_MS}. 0: never dial (passive). */
   readonly connectRetryTimeMs: number;
+  /** KeepaliveTime, where the peer does not lower the Hold Time; absent: a third of that. */
+  readonly keepaliveTimeMs?: number;
+  /** Our Hold Time, as the OPEN says it; only beside `keepaliveTimeMs`. */
+  readonly holdTimeMs?: number;
   /** DelayOpenTime; 0: no DelayOpen. */
   readonly delayOpenTimeMs: number;
   /** The longest IdleHoldTime; the first ones are shorter, see {@linkcode FIRST_IDLE_HOLD_MS}. */
@@ -253,7 +257,7 @@ function act(fsm: Fsm, action: FsmAction, moment: FsmMoment): boolean {
     case "keepalive-timer-start":
       fsm.keepaliveDueMs = fsm.holdTimeMs === 0
         ? Infinity
-        : nowMs + jittered(keepaliveTimeMs(fsm), chance);
+        : nowMs + jittered(keepaliveTimeMs(fsm, times), chance);
       return true;
     case "hold-timer-large":
       fsm.holdDueMs = nowMs + LARGE_HOLD_TIME_MS;
@@ -314,8 +318,11 @@ function idleHoldMs(fsm: Fsm, times: FsmTimes): number {
   return Math.min(timeMs, times.idleHoldTimeMs);
 }
 
-function keepaliveTimeMs(fsm: Fsm): number {
-  return Math.max(fsm.holdTimeMs / 3, KEEPALIVE_TIME_MIN_MS);
+function keepaliveTimeMs(fsm: Fsm, times: FsmTimes): number {
+  const isLowered = fsm.holdTimeMs < (times.holdTimeMs ?? 0);
+  const third = fsm.holdTimeMs / 3;
+  const timeMs = isLowered ? third : times.keepaliveTimeMs ?? third;
+  return Math.max(timeMs, KEEPALIVE_TIME_MIN_MS);
 }
 
 function jittered(timeMs: number, chance: number): number {

@@ -33,6 +33,25 @@ const CELLS = Object.entries(vectors.table).flatMap(([state, row]) =>
   )
 );
 
+Deno.test("stepFsm() keeps the configured KeepaliveTime, unless the peer lowers the Hold Time", () => {
+  const due = (negotiatedMs: number): number => {
+    const fsm = { ...initialFsm(), state: "Established" as FsmState };
+    fsm.holdTimeMs = negotiatedMs;
+    const times = {
+      connectRetryTimeMs: 0,
+      delayOpenTimeMs: 0,
+      idleHoldTimeMs: 0,
+      sendHoldTimeMs: 0,
+      keepaliveTimeMs: 5_000,
+      holdTimeMs: 90_000,
+    };
+    stepFsm(fsm, "keepalive-timer-expires", { nowMs: 0, chance: 1, times });
+    return fsm.keepaliveDueMs;
+  };
+  strictEqual(due(90_000), 5_000);
+  strictEqual(due(30_000), 10_000);
+});
+
 Deno.test("the vectors have a cell for each of 6 states and 29 events", () => {
   strictEqual(new Set(CELLS.map((c) => `${c.state}/${c.event}`)).size, 6 * 29);
 });

@@ -16,6 +16,7 @@ export * from "./fsm.ts";
 export * from "./fsm_table.ts";
 export * from "./loc_rib.ts";
 export * from "./malformed_update.ts";
+export * from "./message_tally.ts";
 export * from "./peer.ts";
 export * from "./policy/mod.ts";
 export * from "./speaker.ts";

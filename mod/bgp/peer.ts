@@ -60,6 +60,11 @@ import {
 } from "./fsm.ts";
 import type { FsmDemand, FsmEventKind, FsmState } from "./fsm_table.ts";
 import type { MalformedUpdate } from "./malformed_update.ts";
+import {
+  countMessages,
+  initialMessageTally,
+  type MessageTally,
+} from "./message_tally.ts";
 
 /** What is configured of a peer, as far as its connections need it. */
 export interface BgpPeerConfig {
@@ -91,6 +96,11 @@ export interface BgpPeer {
   lastNotification: ToldNotification | undefined;
   /** NOTIFICATIONs by direction. */
   readonly notifications: { sent: number; received: number };
+  /** Messages by direction; UPDATEs that are sent are counted by whoever writes them. */
+  readonly messages: {
+    readonly sent: MessageTally;
+    readonly received: MessageTally;
+  };
   /** The state last told. */
   told: FsmState;
   /** The last id given to a dial. */
@@ -241,6 +251,10 @@ export function initialBgpPeer(
     lastEnd: undefined,
     lastNotification: undefined,
     notifications: { sent: 0, received: 0 },
+    messages: {
+      sent: initialMessageTally(),
+      received: initialMessageTally(),
+    },
     told: "Idle",
     lastDial: 0,
     random: new Random(options.seed),
@@ -454,6 +468,7 @@ function onReceived(step: Step, connection: number, bytes: Uint8Array): void {
 }
 
 function onMessage(step: Step, slot: Slot, message: Uint8Array): void {
+  countMessages(step.peer.messages.received, message);
   switch (bgpMessageType(message)) {
     case BGP_MESSAGE_TYPE.open:
       return onOpen(step, slot, message);
@@ -674,6 +689,7 @@ function carryOut(
 function send(step: Step, slot: Slot, bytes: Uint8Array): void {
   const { connection } = slot;
   if (connection !== undefined) {
+    countMessages(step.peer.messages.sent, bytes);
     step.effects.push({ kind: "send", connection, bytes });
   }
 }

@@ -20,13 +20,14 @@ import { encodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import { UpdateScanner } from "@/wire/bgp/update_scanner.ts";
 import { AdjRibOut } from "./adj_rib_out.ts";
-import type { ExportPolicy, SessionNextHops } from "./exporter.ts";
+import type { AsPathTerms, ExportPolicy, SessionNextHops } from "./exporter.ts";
 import type { FsmState } from "./fsm_table.ts";
 import { LocRib, type OwnAttributes, type RouteChange } from "./loc_rib.ts";
 import {
   describeMalformedUpdate,
   MALFORMED_UPDATES_TOLD_MAX,
 } from "./malformed_update.ts";
+import { countMessages, type MessageTally } from "./message_tally.ts";
 import {
   type BgpEnd,
   type BgpPeer,
@@ -48,6 +49,8 @@ export interface SpeakerPeer {
   readonly address: IpAddr | undefined;
   /** What it is told; everything where absent. */
   readonly policy?: ExportPolicy;
+  /** What becomes of AS numbers behind our own. */
+  readonly asPath?: AsPathTerms;
   /** How many paths of a prefix it is told under ADD-PATH; at least 1. */
   readonly pathsMax: number;
   /** Without it the session is kept down (adminDown). */
@@ -84,6 +87,15 @@ export interface SpeakerPeerView {
   readonly attributesDiscarded: number;
   /** NOTIFICATIONs by direction. */
   readonly notifications: { readonly sent: number; readonly received: number };
+  /** Messages by direction, since the peer was set. */
+  readonly messages: {
+    readonly sent: MessageTally;
+    readonly received: MessageTally;
+  };
+  /** Prefixes it has been told of and that stand. */
+  readonly prefixes: number;
+  /** Prefixes of which it has not been told what they have come to. */
+  readonly pending: number;
   /** Prefixes announced to it, with repetitions. */
   readonly announced: number;
   /** Prefixes withdrawn from it. */
@@ -166,7 +178,10 @@ export class BgpSpeaker {
     entry.terms = terms;
     entry.core.config = terms.connection;
     const effects: SpeakerEffect[] = [];
-    if (before.policy !== terms.policy || before.pathsMax !== terms.pathsMax) {
+    if (
+      before.policy !== terms.policy || before.pathsMax !== terms.pathsMax ||
+      JSON.stringify(before.asPath) !== JSON.stringify(terms.asPath)
+    ) {
       this.#applyTerms(name, entry, effects);
     }
     if (before.enabled && !terms.enabled) {
@@ -303,21 +318,19 @@ export class BgpSpeaker {
    * @returns What follows; `undefined` when there is no session, or the peer cannot.
    */
   requestRefresh(name: string): readonly SpeakerEffect[] | undefined {
-    const established = this.#peers.get(name)?.established;
+    const entry = this.#peers.get(name);
+    const established = entry?.established;
     if (established?.session.routeRefresh !== true) return undefined;
     const { connection, session } = established;
-    return session.families.map((family) => ({
-      peer: name,
-      effect: {
-        kind: "send",
-        connection,
-        bytes: encodeRouteRefresh({
-          kind: "route-refresh",
-          family,
-          subtype: ROUTE_REFRESH_SUBTYPE.request,
-        }),
-      },
-    }));
+    return session.families.map((family) => {
+      const bytes = encodeRouteRefresh({
+        kind: "route-refresh",
+        family,
+        subtype: ROUTE_REFRESH_SUBTYPE.request,
+      });
+      if (entry !== undefined) countMessages(entry.core.messages.sent, bytes);
+      return { peer: name, effect: { kind: "send", connection, bytes } };
+    });
   }
 
   /**
@@ -329,9 +342,12 @@ export class BgpSpeaker {
    * @returns How many bytes were written; 0 when there is nothing to tell.
    */
   take(name: string, connection: number, out: Uint8Array): number {
-    const established = this.#peers.get(name)?.established;
-    if (established?.connection !== connection) return 0;
-    return established.out.take(out);
+    const entry = this.#peers.get(name);
+    const established = entry?.established;
+    if (entry === undefined || established?.connection !== connection) return 0;
+    const length = established.out.take(out);
+    countMessages(entry.core.messages.sent, out.subarray(0, length));
+    return length;
   }
 
   /** Whether some peer has not been told everything yet. */
@@ -388,6 +404,12 @@ export class BgpSpeaker {
       treatedAsWithdraw: scanner?.treatedAsWithdraw ?? 0,
       attributesDiscarded: scanner?.attributesDiscarded ?? 0,
       notifications: { ...core.notifications },
+      messages: {
+        sent: { ...core.messages.sent },
+        received: { ...core.messages.received },
+      },
+      prefixes: established?.out.prefixes ?? 0,
+      pending: established?.out.pending ?? 0,
       announced: established?.out.tally.announced ?? 0,
       withdrawn: established?.out.tally.withdrawn ?? 0,
       tooLong: established?.out.tooLong ?? 0,
@@ -480,12 +502,13 @@ export class BgpSpeaker {
     entry: Entry,
     connection: number,
   ): ConstructorParameters<typeof AdjRibOut>[2] {
-    const { policy, pathsMax, address } = entry.terms;
+    const { policy, pathsMax, address, asPath } = entry.terms;
     return {
       nextHops: entry.nextHops.get(connection) ?? {},
       peerAddress: address,
       pathsMax,
       ...(policy === undefined ? {} : { policy }),
+      ...(asPath === undefined ? {} : { asPath }),
       gracefulShutdown: this.#leaving,
     };
   }

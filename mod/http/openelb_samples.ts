@@ -7,6 +7,17 @@
 import type { MainView } from "@/node/mod.ts";
 import type { MetricSample } from "@/obs/mod.ts";
 
+/** What of a node is looked at. */
+export interface OpenelbView
+  extends Pick<MainView, "node" | "pools" | "servicesOf"> {
+  /** What it answers for. */
+  readonly owners: Pick<MainView["owners"], "counters">;
+  /** Its sessions. */
+  readonly speaker: Pick<MainView["speaker"], "sessions">;
+  /** Whom they are with. */
+  readonly bgp: Pick<MainView["bgp"], "bgppeer">;
+}
+
 /**
  * The gauges and counters of this moment: those of pools on the agent that gives
  * addresses out, those of addresses on each that has answered for them.
@@ -14,9 +25,13 @@ import type { MetricSample } from "@/obs/mod.ts";
  * @param view The node.
  */
 export function openelbSamplesOf(
-  view: Pick<MainView, "owners" | "pools" | "servicesOf">,
+  view: OpenelbView,
 ): readonly MetricSample[] {
-  return [...poolSamples(view), ...addressSamples(view)];
+  return [
+    ...poolSamples(view),
+    ...addressSamples(view),
+    ...sessionSamples(view),
+  ];
 }
 
 function* poolSamples(
@@ -32,7 +47,7 @@ function* poolSamples(
 }
 
 function* addressSamples(
-  { owners }: Pick<MainView, "owners">,
+  { owners }: Pick<OpenelbView, "owners">,
 ): Generator<MetricSample> {
   const sums = new Map<string, { answers: number; announcements: number }>();
   for (const { byVip = [] } of owners.counters) {
@@ -51,3 +66,32 @@ function* addressSamples(
     yield { name: "gratuitous_sent", labels, value: announcements };
   }
 }
+
+function* sessionSamples(
+  { speaker, bgp, node }: Pick<OpenelbView, "speaker" | "bgp" | "node">,
+): Generator<MetricSample> {
+  for (const [name, { view }] of speaker.sessions) {
+    const { conf } = bgp.bgppeer.get(name)?.spec ?? {};
+    const peerIP = conf?.neighborAddress ?? name;
+    const labels = { peerIP, nodeName: node };
+    const { counts } = view;
+    const state = STATES.indexOf(view.state);
+    yield { name: "session_up", labels, value: state };
+    const updates = counts?.received.update ?? 0;
+    yield { name: "updates_total", labels, value: updates };
+    const prefixes = counts?.prefixes ?? 0;
+    yield { name: "announced_prefixes_total", labels, value: prefixes };
+    const pending = counts?.pending ?? 0;
+    yield { name: "pending_prefixes_total", labels, value: pending };
+  }
+}
+
+/** As GoBGP numbers them. */
+const STATES: readonly string[] = [
+  "Idle",
+  "Connect",
+  "Active",
+  "OpenSent",
+  "OpenConfirm",
+  "Established",
+];

@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import type { FsmState } from "@/bgp/mod.ts";
+import type { FsmState, MessageTally } from "@/bgp/mod.ts";
 import type { UnicastFamily } from "@/wire/bgp/mod.ts";
 import type { BgpPeerTerms } from "./bgp_terms.ts";
 
@@ -80,4 +80,17 @@ export interface BgpSessionView {
   readonly received: number;
   /** NOTIFICATIONs by direction. */
   readonly notifications: { readonly sent: number; readonly received: number };
+  /** What else is counted; absent: nothing yet. */
+  readonly counts?: {
+    /** Messages sent. */
+    readonly sent: MessageTally;
+    /** Messages received. */
+    readonly received: MessageTally;
+    /** UPDATEs whose routes counted as withdrawn (RFC 7606 §2). */
+    readonly treatedAsWithdraw: number;
+    /** Prefixes the peer was told of and that stand. */
+    readonly prefixes: number;
+    /** Prefixes of which it is still to be told. */
+    readonly pending: number;
+  };
 }

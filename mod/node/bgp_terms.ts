@@ -22,6 +22,7 @@ import type {
   BgpPeerSpec,
 } from "@/api/mod.ts";
 import {
+  type AsPathTerms,
   type BgpPeerConfig,
   type PeerAttributes,
   PolicyInForce,
@@ -64,6 +65,10 @@ export interface BgpPeerTerms {
     };
     readonly hops: BgpHops;
     readonly md5Key?: string;
+    /** The address that is dialled from. */
+    readonly source?: IpAddr;
+    /** The interface that is dialled over. */
+    readonly device?: string;
   };
   /** From where it may connect. */
   readonly source: Prefix;
@@ -158,10 +163,12 @@ export function bgpPeerTerms(
     );
   }
   const localAs = spec.conf?.localAs || identity.value.as;
-  const families = familiesOf(spec.afiSafis, address);
+  const families = familiesOf(spec.afiSafis, address).filter(({ family }) =>
+    isInTables(conf, family)
+  );
   if (families.length === 0) {
     return err(
-      `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST`,
+      `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST, one that spec.families of the BgpConf has, too`,
     );
   }
   const attributes = peerAttributes(peer.name, spec.advertisement);
@@ -169,6 +176,7 @@ export function bgpPeerTerms(
   const { policy: inForce = NO_POLICY } = peer;
   const policy = inForce.towards(address, attributes.value);
   const external = spec.conf?.peerAs !== localAs;
+  const asPath = asPathOf(spec);
   const hops = hopsOf(spec, external);
   const md5 = authPassword === "" ? {} : { md5Key: authPassword };
   const { transport } = spec;
@@ -184,16 +192,53 @@ export function bgpPeerTerms(
       address,
       pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
       ...(policy === undefined ? {} : { policy }),
+      ...(asPath === undefined ? {} : { asPath }),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(transport?.passiveMode === true
       ? {}
-      : { target: { peer: at, hops, ...md5 } }),
+      : { target: { peer: at, hops, ...md5, ...originOf(spec) } }),
     source: { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
     hops,
     ...md5,
   });
 }
+
+/** Whether the BgpConf has tables of a family, by GoBGP's indices; without a list it has all. */
+function isInTables(
+  { families = [] }: BgpConfSpec,
+  family: UnicastFamily,
+): boolean {
+  return families.length === 0 ||
+    families.includes(family === "ipv4-unicast" ? 0 : 1);
+}
+
+/** From where a peer is dialled, where that is configured. */
+function originOf(
+  { transport: { localAddress = "", bindInterface = "" } = {} }: BgpPeerSpec,
+): { readonly source?: IpAddr; readonly device?: string } {
+  const source = parseIpAddr(localAddress);
+  return {
+    ...(source === undefined ? {} : { source }),
+    ...(bindInterface === "" ? {} : { device: bindInterface }),
+  };
+}
+
+/** What becomes of AS numbers that import policies put there. */
+function asPathOf({ conf = {} }: BgpPeerSpec): AsPathTerms | undefined {
+  const privateAs = PRIVATE_AS[conf.removePrivateAs ?? ""];
+  const replacePeerAs = conf.replacePeerAs === true;
+  if (privateAs === undefined && !replacePeerAs) return undefined;
+  return {
+    ...(privateAs === undefined ? {} : { privateAs }),
+    ...(replacePeerAs ? { replacePeerAs } : {}),
+  };
+}
+
+const PRIVATE_AS: Readonly<Record<string, AsPathTerms["privateAs"]>> = {
+  ALL: "remove",
+  REPLACE: "replace",
+};
 
 /** What all routes carry towards a peer. */
 function peerAttributes(
@@ -228,6 +273,8 @@ interface SpokenFamily {
   /** Paths announced; 0: without ADD-PATH. */
   readonly sendMax: number;
   readonly receive: boolean;
+  /** Whether its routes last over a restart of ours. */
+  readonly graceful: boolean;
 }
 
 function familiesOf(
@@ -236,10 +283,15 @@ function familiesOf(
 ): readonly SpokenFamily[] {
   const own: UnicastFamily = isIpv6(address) ? "ipv6-unicast" : "ipv4-unicast";
   if (afiSafis === undefined || afiSafis.length === 0) {
-    return [{ family: own, sendMax: SEND_MAX_DEFAULT, receive: false }];
+    return [{
+      family: own,
+      sendMax: SEND_MAX_DEFAULT,
+      receive: false,
+      graceful: true,
+    }];
   }
   const spoken = new Map<UnicastFamily, SpokenFamily>();
-  for (const { config, addPaths } of afiSafis) {
+  for (const { config, addPaths, mpGracefulRestart } of afiSafis) {
     if (config?.enabled === false) continue;
     const { afi = "", safi = "" } = config?.family ?? {};
     if (safi !== "" && safi !== "SAFI_UNICAST") continue;
@@ -249,6 +301,7 @@ function familiesOf(
       family,
       sendMax: addPaths?.config?.sendMax ?? 0,
       receive: addPaths?.config?.receive === true,
+      graceful: mpGracefulRestart?.config?.enabled !== false,
     });
   }
   return [...spoken.values()];
@@ -268,11 +321,13 @@ function connectionOf(
     readonly families: readonly SpokenFamily[];
   },
 ): BgpPeerConfig {
-  const { holdTime = "", connectRetry = "" } = spec.timers?.config ?? {};
+  const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
+    spec.timers?.config ?? {};
   const holdTimeSeconds = holdTime === ""
     ? HOLD_TIME_SECONDS_DEFAULT
     : Number(holdTime);
   const retrySeconds = Number(connectRetry) || CONNECT_RETRY_SECONDS_DEFAULT;
+  const keepaliveSeconds = Number(keepaliveInterval);
   const peerAs = spec.conf?.peerAs;
   return {
     open: {
@@ -291,6 +346,12 @@ function connectionOf(
       connectRetryTimeMs: spec.transport?.passiveMode === true
         ? 0
         : retrySeconds * 1_000,
+      ...(keepaliveSeconds > 0
+        ? {
+          keepaliveTimeMs: keepaliveSeconds * 1_000,
+          holdTimeMs: holdTimeSeconds * 1_000,
+        }
+        : {}),
       delayOpenTimeMs: 0,
       idleHoldTimeMs: IDLE_HOLD_MS_MAX,
       sendHoldTimeMs: 0,
@@ -332,7 +393,8 @@ function capabilitiesOf(
       ),
       families: graceful.helperOnly === true
         ? []
-        : families.map(({ family }) => ({ family, forwardingPreserved: true })),
+        : families.filter((one) => one.graceful)
+          .map(({ family }) => ({ family, forwardingPreserved: true })),
     });
   }
   list.push({ kind: "four-octet-as", as: localAs });

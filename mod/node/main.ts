@@ -607,9 +607,14 @@ export class MainCore {
       WRITE_TIMEOUT_MAX_MS,
       this.#membership.leadsForMs(at),
     );
-    if (this.#controller.wantsPresence) {
-      const nodes = this.#membership.nodeViews(at);
-      this.#controller.setPresence(presenceOf(nodes));
+    if (
+      this.#controller.wantsPresence || this.#bgpTables.bgppeer.size > 0
+    ) {
+      const presence = presenceOf(this.#membership.nodeViews(at));
+      if (this.#controller.wantsPresence) {
+        this.#controller.setPresence(presence);
+      }
+      if (this.#membership.isFresh(at)) this.#bgp?.setPresence(presence);
     }
     this.#outbox.put(this.#controller.plan(at));
     this.#outbox.put(this.#bgp?.plan(at) ?? []);
@@ -784,6 +789,7 @@ export class MainCore {
   #takeSpeaker(report: BgpReport, at: Instant): void {
     const news = this.#speaker.take(report, at);
     if (news !== undefined) this.#log(news.level, news.message, news.fields);
+    if (news?.event !== undefined) this.#sayings.put([news.event]);
     if (report.kind === "left") this.#isLeft(at);
   }
 

@@ -41,6 +41,12 @@ export function sessionView(
     withdrawn: view.withdrawn,
     received: view.received["ipv4-unicast"] + view.received["ipv6-unicast"],
     notifications: view.notifications,
+    counts: {
+      ...view.messages,
+      treatedAsWithdraw: view.treatedAsWithdraw,
+      prefixes: view.prefixes,
+      pending: view.pending,
+    },
   };
 }
 

@@ -8,8 +8,16 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Node } from "@/api/mod.ts";
 import {
+  API_GROUP_VERSION,
+  BGP_PEER_KIND,
+  EVENT_COMPONENT,
+  EVENT_REASON,
+} from "@/api/names.ts";
+import {
   type BgpTables,
   type ClusterState,
+  EventLog,
+  type EventText,
   type PlannedWrite,
   type RouteChange,
   type RoutePlan,
@@ -34,6 +42,8 @@ export interface SpeakerNews {
   readonly message: string;
   /** To what. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** What is told of it to who describes the BgpPeer. */
+  readonly event?: PlannedWrite;
 }
 
 /** The speaker of one node. */
@@ -45,6 +55,7 @@ export class SpeakerKeeper {
   readonly #named: SpeakerReferences | undefined;
   readonly #sessions = new Map<string, DatedSession>();
   readonly #status: SpeakerStatus;
+  readonly #events: EventLog;
   #failures: readonly string[] = [];
   #toldRefusals = "[]";
   #isAdmitted = false;
@@ -69,6 +80,7 @@ export class SpeakerKeeper {
     },
   ) {
     this.#node = node;
+    this.#events = new EventLog({ component: EVENT_COMPONENT.bgp, node });
     this.#tables = tables;
     this.#named = named;
     this.#routes = new Routes(index);
@@ -242,12 +254,47 @@ export class SpeakerKeeper {
         level: "info",
         message,
         fields: { ...fields, peerAs, routerId },
+        ...this.#eventOn(name, {
+          type: "Normal",
+          reason: EVENT_REASON.sessionUp,
+          message:
+            `${this.#node} has a session, with ${routerId} in AS ${peerAs}`,
+        }, at),
       };
     }
     if (isUp || why === undefined || (!wasUp && why === before?.why)) {
       return undefined;
     }
     const message = "BGP session is down";
-    return { level: "warning", message, fields: { ...fields, why } };
+    const event = this.#eventOn(name, {
+      type: "Warning",
+      reason: EVENT_REASON.sessionDown,
+      message: `${this.#node} has no session: ${why}`,
+    }, at);
+    return { level: "warning", message, fields: { ...fields, why }, ...event };
+  }
+
+  #eventOn(
+    name: string,
+    text: EventText,
+    at: Instant,
+  ): { readonly event?: PlannedWrite } {
+    const uid = this.#tables.bgppeer.get(name)?.meta.uid;
+    if (uid === undefined) return {};
+    const event = this.#events.say(
+      {
+        apiVersion: API_GROUP_VERSION,
+        kind: BGP_PEER_KIND,
+        name,
+        namespace: "",
+        uid,
+      },
+      { ...text, repeatMs: SESSION_REPEAT_MS },
+      at,
+    );
+    return event === undefined ? {} : { event };
   }
 }
+
+/** A session that comes and goes is told of so often. */
+const SESSION_REPEAT_MS = 60_000;

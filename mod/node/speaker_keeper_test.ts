@@ -64,6 +64,32 @@ Deno.test("SpeakerKeeper logs that a session comes up and goes, and why, once", 
   ]);
 });
 
+Deno.test("SpeakerKeeper tells of it in Events of the BgpPeer", () => {
+  const stage = new Stage();
+  stage.kinds();
+  const told = [DOWN, UP, DOWN, UP].map((session) => {
+    const { event } =
+      stage.keeper.take({ kind: "peer", name: "tor", session }, AT) ?? {};
+    const { involvedObject, reason, message } = (event?.body ?? {}) as {
+      readonly involvedObject?: {
+        readonly kind: string;
+        readonly name: string;
+      };
+      readonly reason?: string;
+      readonly message?: string;
+    };
+    const { kind, name } = involvedObject ?? {};
+    return event && `${event.path} ${kind} ${name} ${reason}: ${message}`;
+  });
+  const path = "/api/v1/namespaces/default/events BgpPeer tor";
+  deepStrictEqual(told, [
+    `${path} BgpSessionDown: n1 has no session: Connection refused`,
+    `${path} BgpSessionUp: n1 has a session, with 192.0.2.1 in AS 65001`,
+    undefined,
+    undefined,
+  ]);
+});
+
 Deno.test("SpeakerKeeper has nothing to leave where nothing was begun", () => {
   const stage = new Stage();
   strictEqual(stage.keeper.leave(), undefined);
@@ -163,7 +189,7 @@ class Stage {
   }
 
   peer(neighborAddress: string, status = {}): void {
-    const metadata = { name: "tor" };
+    const metadata = { name: "tor", uid: "u" };
     const spec = { conf: { neighborAddress, peerAs: 65_001 } };
     const peer = value(projectBgpPeer({ metadata, spec, status }));
     this.#tables.bgppeer.set("tor", peer);

@@ -13,6 +13,7 @@ import type {
   BgpPeer,
   BgpPeerNodeStatus,
   BgpPeerState,
+  BgpTimersConfig,
   BgpTimersState,
 } from "@/api/mod.ts";
 import {
@@ -31,6 +32,7 @@ import {
   WriteQueue,
 } from "@/reconcile/mod.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
+import { HOLD_TIME_SECONDS_DEFAULT } from "./bgp_terms.ts";
 import type { Instant } from "./main_events.ts";
 
 /** A session, and since when it is up or down. */
@@ -210,17 +212,23 @@ function nodeStatus(
   { spec }: BgpPeer,
   { view, upAt, downAt }: DatedSession,
 ): BgpPeerNodeStatus {
-  const { state, agreed, why, notifications } = view;
+  const { state, agreed, why, counts } = view;
+  const timers = spec.timers?.config ?? {};
+  const description = spec.conf?.description ?? "";
   const peerAs = agreed?.peerAs ?? spec.conf?.peerAs;
   const messages = {
-    ...countOf("received", notifications.received),
-    ...countOf("sent", notifications.sent),
+    ...countsOf("received", {
+      ...counts?.received,
+      withdrawUpdate: counts?.treatedAsWithdraw,
+    }),
+    ...countsOf("sent", { ...counts?.sent }),
   };
   const peerState: BgpPeerState = {
     ...(spec.conf?.neighborAddress === undefined
       ? {}
       : { neighborAddress: spec.conf.neighborAddress }),
     ...(peerAs === undefined ? {} : { peerAs }),
+    ...(description === "" ? {} : { description }),
     sessionState: state.toUpperCase(),
     ...(spec.conf?.adminDown === true ? { adminState: "DOWN" } : {}),
     ...(agreed === undefined ? {} : {
@@ -234,8 +242,10 @@ function nodeStatus(
   const timersState: BgpTimersState = {
     ...(agreed === undefined ? {} : {
       negotiatedHoldTime: `${agreed.holdTimeSeconds}`,
-      keepaliveInterval: `${Math.floor(agreed.holdTimeSeconds / 3)}`,
+      keepaliveInterval: keepaliveOf(timers, agreed.holdTimeSeconds),
     }),
+    ...(timers.holdTime ? { holdTime: timers.holdTime } : {}),
+    ...(timers.connectRetry ? { connectRetry: timers.connectRetry } : {}),
     ...(upAt === undefined ? {} : { uptime: upAt }),
     ...(downAt === undefined ? {} : { downtime: downAt }),
   };
@@ -246,13 +256,28 @@ function nodeStatus(
   };
 }
 
-function countOf(
+/** Seconds between KEEPALIVEs: what is configured, unless the peer lowered the Hold Time. */
+function keepaliveOf(
+  { keepaliveInterval = "", holdTime = "" }: BgpTimersConfig,
+  agreedSeconds: number,
+): string {
+  const own = holdTime === "" ? HOLD_TIME_SECONDS_DEFAULT : Number(holdTime);
+  const isOwn = Number(keepaliveInterval) > 0 && agreedSeconds >= own;
+  return isOwn ? keepaliveInterval : `${Math.floor(agreedSeconds / 3)}`;
+}
+
+/** Counts as decimal text; OpenELB leaves zeros out. */
+function countsOf(
   direction: "received" | "sent",
-  notification: number,
+  counts: Readonly<Record<string, number | undefined>>,
 ): Record<string, unknown> {
-  return notification === 0
-    ? {}
-    : { [direction]: { notification: `${notification}` } };
+  const { withdrawUpdate, ...messages } = counts;
+  const total = Object.values(messages)
+    .reduce<number>((sum, count) => sum + (count ?? 0), 0);
+  const told = Object.entries({ ...messages, withdrawUpdate, total })
+    .filter(([, count]) => (count ?? 0) > 0)
+    .map(([name, count]) => [name, `${count}`]);
+  return told.length === 0 ? {} : { [direction]: Object.fromEntries(told) };
 }
 
 const PREFIX = "session-";

@@ -1,6 +1,11 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { projectBgpConf, projectBgpPeer } from "@/api/mod.ts";
+import {
+  type BgpPeerNodeStatus,
+  projectBgpConf,
+  projectBgpPeer,
+} from "@/api/mod.ts";
+import { assert } from "@/lang/assert.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpTables, PlannedWrite } from "@/reconcile/mod.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
@@ -71,6 +76,43 @@ Deno.test("SpeakerStatus writes a session under the node's own name, in OpenELB'
       },
     },
   });
+});
+
+Deno.test("SpeakerStatus tells messages by type, and what was agreed on of the configured timers", () => {
+  const stage = new Stage({
+    timers: { config: { holdTime: "90", keepaliveInterval: "7" } },
+    conf: { description: "top of rack" },
+  });
+  const none = {
+    open: 0,
+    update: 0,
+    notification: 0,
+    keepalive: 0,
+    refresh: 0,
+  };
+  const counts = {
+    sent: { ...none, open: 1, update: 3 },
+    received: { ...none, open: 1, keepalive: 2 },
+    treatedAsWithdraw: 1,
+    prefixes: 1,
+    pending: 0,
+  };
+  stage.session({ ...UP, counts }, {});
+  const { messages, description, keepaliveInterval } = stage.entry();
+  deepStrictEqual(messages, {
+    received: { open: "1", keepalive: "2", withdrawUpdate: "1", total: "3" },
+    sent: { open: "1", update: "3", total: "4" },
+  });
+  deepStrictEqual([description, keepaliveInterval], ["top of rack", "7"]);
+  stage.nowMs += STATUS_INTERVAL_MS;
+  const sent = { ...counts.sent, keepalive: 1 };
+  stage.session({ ...UP, counts: { ...counts, sent } }, {});
+  deepStrictEqual(stage.plan(), [], "counts alone are no news");
+  const agreed = { ...UP.agreed, holdTimeSeconds: 9 } as typeof UP.agreed;
+  assert(agreed !== undefined, "It is Established");
+  stage.nowMs += STATUS_INTERVAL_MS;
+  stage.session({ ...UP, agreed }, {});
+  strictEqual(stage.entry().keepaliveInterval, "3", "the peer lowered it");
 });
 
 Deno.test("SpeakerStatus takes away what no longer holds, and leaves other nodes' entries alone", () => {
@@ -211,6 +253,11 @@ class Stage {
     spec: { conf: { neighborAddress: "192.0.2.1", peerAs: 65_001 } },
   };
 
+  /** The BgpPeer has such a spec, too. */
+  constructor(spec: Raw = {}) {
+    this.#peer = merged(this.#peer, { spec }) as Raw;
+  }
+
   get at() {
     return { nowMs: this.nowMs, nowIso: "2026-01-01T00:00:00.000Z" };
   }
@@ -229,6 +276,29 @@ class Stage {
     };
     const { identity, sessions } = this;
     return this.status.plan({ tables, identity, sessions }, this.at);
+  }
+
+  /** What is to be written of the BgpPeer. */
+  entry(): {
+    readonly messages: unknown;
+    readonly description: unknown;
+    readonly keepaliveInterval: unknown;
+  } {
+    const write = this.plan().find(({ path }) => path.includes("bgppeers"));
+    const { status } = write?.body as {
+      readonly status: {
+        readonly nodesPeerStatus: { readonly n1: BgpPeerNodeStatus };
+      };
+    };
+    const { peerState, timersState } = status.nodesPeerStatus.n1;
+    if (write !== undefined) {
+      this.status.written(write, { kind: "written", object: {} }, this.at);
+    }
+    return {
+      messages: peerState?.messages,
+      description: peerState?.description,
+      keepaliveInterval: timersState?.keepaliveInterval,
+    };
   }
 
   /** Plans, answers, and shows what was written. */

@@ -1,7 +1,5 @@
 /**
- * The metrics that OpenELB names, as far as there is something to tell of: those
- * of its BGP (`session_up`, `updates_total`, `announced_prefixes_total`,
- * `pending_prefixes_total`) are not among them while BGP is not spoken.
+ * The metrics that OpenELB names, with what they say there, and true values.
  *
  * @module
  */
@@ -16,7 +14,11 @@ export type OpenelbMetricName =
   | "services_allocated_total"
   | "requests_received"
   | "responses_sent"
-  | "gratuitous_sent";
+  | "gratuitous_sent"
+  | "session_up"
+  | "updates_total"
+  | "announced_prefixes_total"
+  | "pending_prefixes_total";
 
 /** The metrics by name. */
 export const OPENELB_METRICS: Readonly<
@@ -51,5 +53,26 @@ export const OPENELB_METRICS: Readonly<
     kind: "counter",
     help: "Gratuitous ARP and unsolicited Neighbor Advertisements sent",
     labels: ["ip"],
+  },
+  session_up: {
+    kind: "gauge",
+    help:
+      "State of a BGP session: 0 Idle, 1 Connect, 2 Active, 3 OpenSent, 4 OpenConfirm, 5 Established",
+    labels: ["peerIP", "nodeName"],
+  },
+  updates_total: {
+    kind: "counter",
+    help: "UPDATE messages received from a BGP peer",
+    labels: ["peerIP", "nodeName"],
+  },
+  announced_prefixes_total: {
+    kind: "gauge",
+    help: "Prefixes that a BGP peer has been told of",
+    labels: ["peerIP", "nodeName"],
+  },
+  pending_prefixes_total: {
+    kind: "gauge",
+    help: "Changed prefixes that a BGP peer is still to be told of",
+    labels: ["peerIP", "nodeName"],
   },
 };

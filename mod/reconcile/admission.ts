@@ -37,6 +37,7 @@ import {
   bgpPeerProblem,
   duplicatePeerProblem,
 } from "./bgp_checks.ts";
+import { bgpConfRemark, bgpPeerRemark } from "./bgp_notes.ts";
 import { ingressAddresses } from "./claim.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
 import {
@@ -213,6 +214,7 @@ function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
   pushIf(problems, bgpConfProblem(after));
   const notes: Problem[] = [];
   pushIf(notes, bgpConfNote(after));
+  pushIf(notes, bgpConfRemark(after));
   return { problems, notes };
 }
 
@@ -224,7 +226,9 @@ function bgpPeerProblems(
   pushIf(problems, bgpPeerProblem(after));
   const others = [...bgpPeers.values()].sort(byAgeOf);
   pushIf(problems, duplicatePeerProblem(after, others, nodes.values()));
-  return { problems, notes: [] };
+  const notes: Problem[] = [];
+  pushIf(notes, bgpPeerRemark(after));
+  return { problems, notes };
 }
 
 /** The order in which objects are entitled to what they claim: the older first. */

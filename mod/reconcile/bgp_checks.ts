@@ -70,6 +70,17 @@ export function bgpConfProblem(conf: BgpConf): Problem | undefined {
       `write 0 for IPv4 unicast, 1 for IPv6 unicast, at most ${FAMILY_INDEX_MAX}`,
     );
   }
+  // An empty list is OpenELB's default: all.
+  if (
+    families !== undefined && families.length > 0 &&
+    !families.some((index) => index <= UNICAST_INDEX_MAX)
+  ) {
+    return invalid(
+      "spec.families",
+      `[${families.join(", ")}]`,
+      "Services have addresses of IPv4 and IPv6 unicast only, so write 0 or 1 among them, or leave it out",
+    );
+  }
   return restartProblem(gracefulRestart);
 }
 
@@ -102,7 +113,7 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
   }
   if (
     conf.neighborAddress !== undefined && conf.neighborAddress !== "" &&
-    parseIpAddr(conf.neighborAddress) === undefined
+    parseIpAddr(conf.neighborAddress.split("%")[0] ?? "") === undefined
   ) {
     return invalid(
       "spec.conf.neighborAddress",
@@ -111,6 +122,7 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
     );
   }
   return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
+    originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
     advertisementProblem(peer) ??
     selectorProblem(peer.spec.nodeSelector);
@@ -196,6 +208,21 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
       return invalid(field, `"${text}"`, "write 0, or 3 to 65535 seconds");
     }
   }
+  const keepalive = Number(spec.timers?.config?.keepaliveInterval ?? "");
+  const hold = spec.timers?.config?.holdTime ?? "";
+  if (keepalive > 0 && keepalive >= Number(hold === "" ? 90 : hold)) {
+    return invalid(
+      "spec.timers.config.keepaliveInterval",
+      `"${keepalive}"`,
+      "write less than spec.timers.config.holdTime, a third of it at best, or leave it out for that",
+    );
+  }
+  const { peerGroup = "", vrf = "" } = spec.conf ?? {};
+  for (const [name, text] of Object.entries({ peerGroup, vrf })) {
+    if (text === "") continue;
+    const advice = "there is no object that would define one, so leave it out";
+    return invalid(`spec.conf.${name}`, `"${text}"`, advice);
+  }
   const removal = spec.conf?.removePrivateAs ?? "";
   if (removal !== "" && !REMOVE_PRIVATE_AS.includes(removal)) {
     return invalid(
@@ -238,6 +265,29 @@ function secretProblem({ spec }: BgpPeer): Problem | undefined {
     "spec.authSecretRef",
     "there beside spec.conf.authPassword",
     "leave one of the two out",
+  );
+}
+
+/** From where the peer is dialled. */
+function originProblem({ spec }: BgpPeer): Problem | undefined {
+  const { localAddress = "", bindInterface = "" } = spec.transport ?? {};
+  if (localAddress !== "") {
+    const own = parseIpAddr(localAddress);
+    const peer = parseIpAddr(spec.conf?.neighborAddress ?? "");
+    const isOne = own !== undefined &&
+      (peer === undefined || familyOf(own) === familyOf(peer));
+    if (!isOne) {
+      return invalid(
+        "spec.transport.localAddress",
+        `"${localAddress}"`,
+        "write an address of the node, of the IP version that spec.conf.neighborAddress has",
+      );
+    }
+  }
+  return INTERFACE_NAME.test(bindInterface) ? undefined : invalid(
+    "spec.transport.bindInterface",
+    `"${bindInterface}"`,
+    "write the name of an interface, at most 15 characters",
   );
 }
 
@@ -285,6 +335,9 @@ const HOPS_MAX = 254;
 const RESTART_TIME_MAX = 4_095;
 // The last of GoBGP's indices, ls.
 const FAMILY_INDEX_MAX = 23;
+// IPv4 and IPv6 unicast.
+const UNICAST_INDEX_MAX = 1;
+const INTERFACE_NAME = /^[^\s/]{0,15}$/;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
 // A DNS subdomain name: nothing else is a name of a Secret.
@@ -299,29 +352,6 @@ const ROLES: readonly string[] = [
   "rs",
   "rs-client",
 ];
-// GoBGP's names, as OpenELB hands them on.
-const AFIS: readonly string[] = [
-  "AFI_UNKNOWN",
-  "AFI_IP",
-  "AFI_IP6",
-  "AFI_L2VPN",
-  "AFI_LS",
-  "AFI_OPAQUE",
-];
-const SAFIS: readonly string[] = [
-  "SAFI_UNKNOWN",
-  "SAFI_UNICAST",
-  "SAFI_MULTICAST",
-  "SAFI_MPLS_LABEL",
-  "SAFI_ENCAPSULATION",
-  "SAFI_VPLS",
-  "SAFI_EVPN",
-  "SAFI_LS",
-  "SAFI_SR_POLICY",
-  "SAFI_MPLS_VPN",
-  "SAFI_MPLS_VPN_MULTICAST",
-  "SAFI_ROUTE_TARGET_CONSTRAINTS",
-  "SAFI_FLOW_SPEC_UNICAST",
-  "SAFI_FLOW_SPEC_VPN",
-  "SAFI_KEY_VALUE",
-];
+// Of GoBGP's names those that a load balancer speaks.
+const AFIS: readonly string[] = ["AFI_IP", "AFI_IP6"];
+const SAFIS: readonly string[] = ["SAFI_UNICAST"];

@@ -41,10 +41,17 @@ import {
   bgpPeerProblem,
   duplicatePeerProblem,
 } from "./bgp_checks.ts";
-import { establishedClaim, goneNodes, nodesFieldOf } from "./bgp_sessions.ts";
+import { bgpConfRemark, bgpPeerRemark } from "./bgp_notes.ts";
+import {
+  establishedClaim,
+  goneNodes,
+  nodesFieldOf,
+  silencedEntries,
+} from "./bgp_sessions.ts";
 import { type ClusterState, isOlderVersion } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
 import type { Problem } from "./eip_checks.ts";
+import type { AgentPresence } from "./node_proxy_nodes.ts";
 import type { PlannedWrite, WriteOutcome } from "./planned_write.ts";
 import { WriteQueue } from "./write_queue.ts";
 
@@ -75,6 +82,8 @@ export class BgpPlanner {
   readonly #queue: WriteQueue;
   /** What was written last, and the version it led to, by id. */
   readonly #last = new Map<string, LastWrite>();
+  /** Nodes whose agents do not renew their Leases, sorted. */
+  #silent: readonly string[] = [];
   #isDirty = true;
 
   /**
@@ -102,6 +111,15 @@ export class BgpPlanner {
     this.#isDirty = true;
   }
 
+  /** Takes how the agents do by their Leases. */
+  setPresence(presence: ReadonlyMap<string, AgentPresence>): void {
+    const silent = [...presence].filter(([, how]) => how === "silent")
+      .map(([node]) => node).sort();
+    if (silent.join() === this.#silent.join()) return;
+    this.#silent = silent;
+    this.#isDirty = true;
+  }
+
   /** The writes that are due. */
   plan(now: Now): readonly PlannedWrite[] {
     if (this.#queue.takeDue(now.nowMs).length > 0) this.#isDirty = true;
@@ -110,14 +128,24 @@ export class BgpPlanner {
     this.#forgetGone();
     const writes: PlannedWrite[] = [];
     const isThere = (node: string): boolean => this.#nodes.has(node);
+    const isSilent = (node: string): boolean => this.#silent.includes(node);
     const add = (
       kind: BgpKind,
       object: BgpConf | BgpPeer,
       claims: readonly ConditionClaim[],
     ) => {
       const gone = goneNodes(object, isThere);
+      const entries = {
+        ...("nodesPeerStatus" in object.status
+          ? silencedEntries(
+            object as BgpPeer,
+            (node) => isThere(node) && isSilent(node),
+          )
+          : {}),
+        ...Object.fromEntries(gone.map((node) => [node, null])),
+      };
       const write = object.meta.deletionTimestamp === undefined
-        ? statusPatch(kind, object, { claims, gone, nowIso: now.nowIso })
+        ? statusPatch(kind, object, { claims, entries, nowIso: now.nowIso })
         : bgpWithoutMarks(kind, object);
       if (write === undefined || this.#isInVain(write, object.meta)) return;
       const isFree = PARTS.every((part) =>
@@ -137,9 +165,9 @@ export class BgpPlanner {
       const older = peers.slice(0, i);
       const problem = bgpPeerProblem(peer) ??
         duplicatePeerProblem(peer, older, this.#nodes.values());
-      const established = establishedClaim(peer, isThere);
+      const established = establishedClaim(peer, isThere, isSilent);
       add("bgppeer", peer, [
-        readyClaim(problem),
+        readyClaim(problem, bgpPeerRemark(peer)),
         ...degradedClaims(
           problem === undefined
             ? this.#references?.peerProblem(peer)
@@ -292,9 +320,10 @@ function putReply<T extends { readonly meta: ObjectMeta }>(
 function statusPatch(
   kind: BgpKind,
   { meta, status }: BgpConf | BgpPeer,
-  { claims, gone, nowIso }: {
+  { claims, entries, nowIso }: {
     readonly claims: readonly ConditionClaim[];
-    readonly gone: readonly string[];
+    /** What of the entries of nodes is to be another. */
+    readonly entries: Readonly<Record<string, unknown>>;
     readonly nowIso: string;
   },
 ): PlannedWrite | undefined {
@@ -311,18 +340,15 @@ function statusPatch(
     conditions = setCondition(conditions, claim, nowIso);
   }
   const isSaid = sameConditions(before, conditions);
-  if (isSaid && gone.length === 0) return undefined;
+  const isKept = Object.keys(entries).length === 0;
+  if (isSaid && isKept) return undefined;
   return patchOf(kind, meta, {
     part: "/status",
     body: {
       metadata: { resourceVersion: meta.resourceVersion },
       status: {
         ...(isSaid ? {} : { conditions }),
-        ...(gone.length === 0 ? {} : {
-          [nodesFieldOf(status)]: Object.fromEntries(
-            gone.map((node) => [node, null]),
-          ),
-        }),
+        ...(isKept ? {} : { [nodesFieldOf(status)]: entries }),
       },
     },
   });
@@ -334,7 +360,10 @@ function confClaims(
 ): readonly ConditionClaim[] {
   const isDefault = conf.meta.name === BGP_CONF_NAME;
   return [
-    readyClaim(bgpConfProblem(conf) ?? bgpConfNote(conf)),
+    readyClaim(
+      bgpConfProblem(conf) ?? bgpConfNote(conf),
+      bgpConfRemark(conf),
+    ),
     ...degradedClaims(isDefault ? references?.confProblem() : undefined),
   ];
 }
@@ -345,13 +374,16 @@ function degradedClaims(problem: Problem | undefined): ConditionClaim[] {
     : [{ type: CONDITION.degraded, status: "True", ...problem }];
 }
 
-function readyClaim(problem: Problem | undefined): ConditionClaim {
+function readyClaim(
+  problem: Problem | undefined,
+  remark: Problem | undefined,
+): ConditionClaim {
   return problem === undefined
     ? {
       type: CONDITION.ready,
       status: "True",
       reason: CONDITION_REASON.ready,
-      message: "",
+      message: remark?.message ?? "",
     }
     : { type: CONDITION.ready, status: "False", ...problem };
 }

@@ -10,18 +10,20 @@ import {
   CONDITION_REASON,
   type ConditionClaim,
 } from "@/api/conditions.ts";
-import type { BgpConf, BgpPeer } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, BgpPeerNodeStatus } from "@/api/mod.ts";
 
 /**
  * The condition `Established` of a BgpPeer.
  *
  * @param peer The BgpPeer.
  * @param isThere Whether there is a Node of a name.
+ * @param isSilent Whether the agent of a node does not renew its Lease.
  * @returns The condition; undefined: no node speaks to it.
  */
 export function establishedClaim(
   { status }: BgpPeer,
   isThere: (node: string) => boolean,
+  isSilent: (node: string) => boolean = () => false,
 ): ConditionClaim | undefined {
   const nodes = Object.entries(status.nodesPeerStatus ?? {}).filter(([name]) =>
     isThere(name)
@@ -29,9 +31,11 @@ export function establishedClaim(
   if (nodes.length === 0) return undefined;
   const down = new Map<string, string[]>();
   for (const [name, { peerState, downReason = NOT_YET }] of nodes) {
-    if (peerState?.sessionState === ESTABLISHED) continue;
-    const known = down.get(downReason);
-    if (known === undefined) down.set(downReason, [name]);
+    const isDead = isSilent(name);
+    if (!isDead && peerState?.sessionState === ESTABLISHED) continue;
+    const why = isDead ? SILENT : downReason;
+    const known = down.get(why);
+    if (known === undefined) down.set(why, [name]);
     else known.push(name);
   }
   if (down.size === 0) {
@@ -67,6 +71,32 @@ export function goneNodes(
   return Object.keys(nodesIn(status) ?? {}).filter((node) => !isThere(node));
 }
 
+/**
+ * What is to stand in a status for nodes whose agents have died: an agent that
+ * was killed could not take its entry out, and its sessions ended with it.
+ *
+ * @param peer The BgpPeer.
+ * @param isSilent Whether the agent of a node does not renew its Lease.
+ * @returns Merge patches of those entries that say something else, by name of the node.
+ */
+export function silencedEntries(
+  { status }: BgpPeer,
+  isSilent: (node: string) => boolean,
+): Readonly<Record<string, BgpPeerNodeStatus>> {
+  const nodes = Object.entries(status.nodesPeerStatus ?? {}).filter((
+    [name, { peerState, downReason }],
+  ) =>
+    isSilent(name) &&
+    (peerState?.sessionState !== UNKNOWN || downReason !== SILENT)
+  );
+  return Object.fromEntries(
+    nodes.map(([name]) => [name, {
+      peerState: { sessionState: UNKNOWN },
+      downReason: SILENT,
+    }]),
+  );
+}
+
 /** The field of a status that has an entry for each node. */
 export function nodesFieldOf(
   status: BgpConf["status"] | BgpPeer["status"],
@@ -91,6 +121,8 @@ function namesOf(names: readonly string[]): string {
 }
 
 const ESTABLISHED = "ESTABLISHED";
+const UNKNOWN = "UNKNOWN";
+const SILENT = "The agent of the node does not renew its Lease";
 const NOT_YET = "There is no session yet";
 const REASONS_MAX = 3;
 const NODES_NAMED_MAX = 5;

@@ -2,7 +2,11 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { type BgpPeer, projectBgpPeer, projectNode } from "@/api/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import { BgpPlanner, type BgpTables } from "./bgp_planner.ts";
-import { establishedClaim, goneNodes } from "./bgp_sessions.ts";
+import {
+  establishedClaim,
+  goneNodes,
+  silencedEntries,
+} from "./bgp_sessions.ts";
 
 type Raw = { [key: string]: unknown };
 
@@ -72,6 +76,35 @@ Deno.test("BgpPlanner writes that condition, and takes out the entries of nodes 
       nodesPeerStatus: { gone: null },
     },
   });
+});
+
+Deno.test("BgpPlanner says of a node whose agent was killed that its sessions are unknown, once", () => {
+  const tables: BgpTables = {
+    bgpconf: new Map(),
+    bgppeer: new Map([["tor", peer({ n1: UP, n2: UP })]]),
+  };
+  const nodes = new Map(["n1", "n2"].map((name) => [
+    name,
+    value(projectNode({ metadata: { name } })),
+  ]));
+  const planner = new BgpPlanner(tables, nodes, 1);
+  planner.setPresence(new Map([["n1", "silent"], ["n2", "live"]]));
+  const [write] = planner.plan(NOW);
+  const { status } = write?.body as { readonly status: Raw };
+  const entry = {
+    peerState: { sessionState: "UNKNOWN" },
+    downReason: "The agent of the node does not renew its Lease",
+  };
+  deepStrictEqual(status["nodesPeerStatus"], { n1: entry });
+  const [, established] = status["conditions"] as readonly Raw[];
+  strictEqual(established?.["status"], "False");
+  strictEqual(
+    established?.["message"],
+    "n1: The agent of the node does not renew its Lease",
+  );
+  const shown = peer({ n1: entry, n2: UP });
+  deepStrictEqual(silencedEntries(shown, (node) => node === "n1"), {});
+  deepStrictEqual(silencedEntries(shown, () => false), {});
 });
 
 Deno.test("goneNodes() of a status without entries are none", () => {

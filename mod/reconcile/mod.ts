@@ -18,6 +18,7 @@ export * from "./admission.ts";
 export * from "./adoption.ts";
 export * from "./announcements.ts";
 export * from "./bgp_checks.ts";
+export * from "./bgp_notes.ts";
 export * from "./bgp_planner.ts";
 export * from "./bgp_sessions.ts";
 export * from "./claim.ts";

@@ -1,0 +1,336 @@
+/**
+ * Every field of a BgpConf and a BgpPeer, and what shows that it has an effect:
+ * another OPEN, another connection, other routes, a refusal, or a remark that
+ * says that it has none. A field that is not in the table fails the test.
+ */
+
+import { deepStrictEqual, notDeepStrictEqual, ok } from "node:assert/strict";
+import { parseIpAddr } from "@/addr/ip_addr.ts";
+import {
+  type BgpConfSpec,
+  type BgpPeerSpec,
+  crdDocuments,
+  projectBgpConf,
+  projectBgpPeer,
+} from "@/api/mod.ts";
+import { assert } from "@/lang/assert.ts";
+import {
+  bgpConfProblem,
+  bgpConfRemark,
+  bgpPeerProblem,
+  bgpPeerRemark,
+} from "@/reconcile/mod.ts";
+import { bgpPeerTerms } from "./bgp_terms.ts";
+
+type Raw = { readonly [key: string]: unknown };
+
+/** How a field shows: in the terms of the peer, as refused, as without effect, or where another test looks. */
+type Shown = "terms" | "refused" | "remark" | { readonly by: string };
+type Row = readonly [value: unknown, shown: Shown, beside?: Raw];
+
+const PEER_ROWS: Readonly<Record<string, Row>> = {
+  "conf.neighborAddress": ["192.0.2.9", "terms"],
+  "conf.peerAs": [65_009, "terms"],
+  "conf.localAs": [65_008, "terms"],
+  "conf.authPassword": ["s3cr3t", "terms"],
+  "conf.adminDown": [true, "terms"],
+  "conf.description": ["a note", { by: "a note, for people" }],
+  "conf.allowOwnAs": [1, "remark"],
+  "conf.replacePeerAs": [true, "terms"],
+  "conf.removePrivateAs": ["REPLACE", "terms"],
+  "conf.neighborInterface": ["eth0", { by: "unnumbered peers" }],
+  "conf.peerGroup": ["g", "refused"],
+  "conf.vrf": ["v", "refused"],
+  "conf.routeFlapDamping": [true, "remark"],
+  "conf.peerType": [1, "remark"],
+  "conf.sendCommunity": [3, "remark"],
+  "ebgpMultihop.enabled": [true, "terms"],
+  "ebgpMultihop.multihopTtl": [3, "terms", { ebgpMultihop: { enabled: true } }],
+  "ttlSecurity.hops": [2, "terms"],
+  "role": ["customer", "terms"],
+  "timers.config.connectRetry": ["7", "terms"],
+  "timers.config.holdTime": ["30", "terms"],
+  "timers.config.keepaliveInterval": ["5", "terms"],
+  "timers.config.minimumAdvertisementInterval": ["5", "remark"],
+  "transport.mtuDiscovery": [true, "remark"],
+  "transport.passiveMode": [true, "terms"],
+  "transport.localAddress": ["192.0.2.1", "terms"],
+  "transport.bindInterface": ["eth1", "terms"],
+  "transport.remoteAddress": ["192.0.2.3", "remark"],
+  "transport.remotePort": [1_790, "terms"],
+  "transport.tcpMss": [1_000, "remark"],
+  "gracefulRestart.enabled": [true, "terms"],
+  "gracefulRestart.restartTime": [9, "terms", GRACEFUL()],
+  "gracefulRestart.helperOnly": [true, "terms", GRACEFUL()],
+  "gracefulRestart.notificationEnabled": [true, "terms", GRACEFUL()],
+  "gracefulRestart.deferralTime": [9, "remark"],
+  "gracefulRestart.longlivedEnabled": [true, "remark"],
+  "gracefulRestart.staleRoutesTime": [9, "remark"],
+  "gracefulRestart.peerRestartTime": [9, "remark"],
+  "gracefulRestart.peerRestarting": [true, "remark"],
+  "gracefulRestart.localRestarting": [true, "remark"],
+  "gracefulRestart.mode": ["m", "remark"],
+  "afiSafis[].config.family.afi": ["AFI_IP6", "terms"],
+  "afiSafis[].config.family.safi": ["SAFI_EVPN", "refused"],
+  "afiSafis[].config.enabled": [false, "refused"],
+  "afiSafis[].addPaths.config.receive": [true, "terms"],
+  "afiSafis[].addPaths.config.sendMax": [4, "terms"],
+  "afiSafis[].mpGracefulRestart.config.enabled": [
+    false,
+    "terms",
+    { ...GRACEFUL(), afiSafis: [{}] },
+  ],
+  "advertisement.communities[]": ["65001:1", "terms"],
+  "advertisement.largeCommunities[]": ["65001:1:2", "terms"],
+  "advertisement.med": [7, "terms"],
+  "advertisement.localPref": [7, "terms"],
+  "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
+  "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
+  "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],
+  "nodeSelector.matchExpressions[].values[]": ["b", { by: "as above" }],
+};
+
+const CONF_ROWS: Readonly<Record<string, Row>> = {
+  "as": [65_009, "terms"],
+  "asPerRack": [{ a: 65_009 }, "terms"],
+  "routerId": ["192.0.2.99", "terms"],
+  "listenPort": [1_790, { by: "SpeakerFeed" }],
+  "listenAddresses[]": ["192.0.2.1", { by: "SpeakerFeed" }],
+  "families[]": [1, "refused"],
+  "useMultiplePaths": [true, "remark"],
+  "gracefulRestart.enabled": [true, "terms"],
+  "gracefulRestart.restartTime": [9, "terms", GRACEFUL()],
+  "gracefulRestart.helperOnly": [true, "terms", GRACEFUL()],
+  "gracefulRestart.notificationEnabled": [true, "terms", GRACEFUL()],
+  "gracefulRestart.deferralTime": [9, "remark"],
+  "gracefulRestart.longlivedEnabled": [true, "remark"],
+  "gracefulRestart.staleRoutesTime": [9, "remark"],
+  "gracefulRestart.peerRestartTime": [9, "remark"],
+  "gracefulRestart.peerRestarting": [true, "remark"],
+  "gracefulRestart.localRestarting": [true, "remark"],
+  "gracefulRestart.mode": ["m", "remark"],
+  "policy": ["p", { by: "the policy's own tests" }],
+};
+
+Deno.test("every field of a BgpPeer is in the table", () => {
+  missing("BgpPeer", PEER_ROWS);
+});
+
+Deno.test("every field of a BgpConf is in the table", () => {
+  missing("BgpConf", CONF_ROWS);
+});
+
+Deno.test.each(rowsOf(PEER_ROWS))(
+  "BgpPeer.spec.$path: $how",
+  ({ path, value, shown, beside }) => {
+    const plain = { conf: PLAIN_CONF };
+    const before = merged(plain, beside);
+    const after = merged(before, at(path, value));
+    if (shown === "remark") {
+      ok(bgpPeerRemark(peerOf(after))?.message.includes(leafOf(path)));
+      deepStrictEqual(outcome(CONF, after), outcome(CONF, before));
+    } else if (shown === "refused") {
+      ok(refused(CONF, after), `${path} is refused`);
+    } else if (shown === "terms") {
+      deepStrictEqual(refused(CONF, after), undefined);
+      notDeepStrictEqual(outcome(CONF, after), outcome(CONF, before));
+      deepStrictEqual(bgpPeerRemark(peerOf(after)), undefined);
+    }
+  },
+);
+
+Deno.test.each(rowsOf(CONF_ROWS))(
+  "BgpConf.spec.$path: $how",
+  ({ path, value, shown, beside }) => {
+    const peer = { conf: PLAIN_CONF };
+    const before = merged(CONF, beside);
+    const after = merged(before, at(path, value));
+    if (shown === "remark") {
+      ok(bgpConfRemark(confOf(after))?.message.includes(leafOf(path)));
+      deepStrictEqual(outcome(after, peer), outcome(before, peer));
+    } else if (shown === "refused") {
+      ok(refused(after, peer), `${path} is refused`);
+    } else if (shown === "terms") {
+      deepStrictEqual(refused(after, peer), undefined);
+      notDeepStrictEqual(outcome(after, peer), outcome(before, peer));
+      deepStrictEqual(bgpConfRemark(confOf(after)), undefined);
+    }
+  },
+);
+
+Deno.test("BgpConf.spec.families keeps a session to its families, and says what does not count", () => {
+  const both = {
+    conf: PLAIN_CONF,
+    afiSafis: ["AFI_IP", "AFI_IP6"].map((afi) => ({
+      config: { family: { afi, safi: "SAFI_UNICAST" } },
+    })),
+  };
+  const spoken = (families: readonly number[]): readonly string[] => {
+    const terms = termsOf({ ...CONF, families }, both);
+    assert(terms.ok, "They can be used");
+    return terms.value.speaker.connection.open.capabilities.flatMap((one) =>
+      one.kind === "multiprotocol" ? [String(one.family)] : []
+    );
+  };
+  deepStrictEqual(spoken([]), ["ipv4-unicast", "ipv6-unicast"]);
+  deepStrictEqual(spoken([1]), ["ipv6-unicast"]);
+  deepStrictEqual(spoken([0, 5]), ["ipv4-unicast"]);
+  ok(bgpConfRemark(confOf({ ...CONF, families: [0, 5] })));
+  ok(bgpConfProblem(confOf({ ...CONF, families: [5] })));
+});
+
+Deno.test.each([
+  { transport: { localAddress: "2001:db8::1" }, field: "localAddress" },
+  { transport: { localAddress: "eth1" }, field: "localAddress" },
+  {
+    transport: { bindInterface: "an-interface-too-long" },
+    field: "bindInterface",
+  },
+])("BgpPeer.spec.transport $transport is refused", ({ transport, field }) => {
+  const problem = bgpPeerProblem(peerOf({ conf: PLAIN_CONF, transport }));
+  ok(problem?.message.startsWith(`spec.transport.${field} cannot be `));
+});
+
+Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below the holdTime", () => {
+  const conf = { ...PLAIN_CONF, neighborAddress: "fe80::1%eth0" };
+  deepStrictEqual(bgpPeerProblem(peerOf({ conf })), undefined);
+  const config = { holdTime: "9", keepaliveInterval: "9" };
+  ok(bgpPeerProblem(peerOf({ conf: PLAIN_CONF, timers: { config } })));
+});
+
+function GRACEFUL(): Raw {
+  return { gracefulRestart: { enabled: true } };
+}
+
+function missing(kind: string, rows: Readonly<Record<string, Row>>): void {
+  const documents: unknown = structuredClone(crdDocuments());
+  const crd = (documents as readonly Crd[]).find(({ spec }) =>
+    spec.names.kind === kind
+  );
+  const version = crd?.spec.versions.find(({ name }) => name === "v1alpha2");
+  const { spec } = version?.schema.openAPIV3Schema.properties ?? {};
+  const paths = [...leaves(spec, "")];
+  deepStrictEqual(paths.sort(), Object.keys(rows).sort());
+}
+
+interface Crd {
+  readonly spec: {
+    readonly names: { readonly kind: string };
+    readonly versions: readonly {
+      readonly name: string;
+      readonly schema: { readonly openAPIV3Schema: JsonSchema };
+    }[];
+  };
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+}
+
+function* leaves(schema: unknown, path: string): Generator<string> {
+  const { properties, items } = schema as JsonSchema;
+  if (properties !== undefined) {
+    for (const [name, inner] of Object.entries(properties)) {
+      yield* leaves(inner, path === "" ? name : `${path}.${name}`);
+    }
+  } else if (items !== undefined) yield* leaves(items, `${path}[]`);
+  else yield path;
+}
+
+function rowsOf(rows: Readonly<Record<string, Row>>) {
+  return Object.entries(rows).map(([path, [value, shown, beside = {}]]) => ({
+    path,
+    value,
+    shown,
+    beside,
+    how: typeof shown === "string" ? shown : shown.by,
+  }));
+}
+
+/** An object with one field set, by a path such as `afiSafis[].config.enabled`. */
+function at(path: string, value: unknown): Raw {
+  const [first = "", ...rest] = path.split(".");
+  const inner = rest.length === 0 ? value : at(rest.join("."), value);
+  return first.endsWith("[]") ? { [first.slice(0, -2)]: [inner] } : {
+    [first]: inner,
+  };
+}
+
+function leafOf(path: string): string {
+  return path.split(".").at(-1) ?? path;
+}
+
+function merged(a: Raw, b: Raw): Raw {
+  const isRaw = (one: unknown): one is Raw =>
+    typeof one === "object" && one !== null && !Array.isArray(one);
+  const all: Record<string, unknown> = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const own = all[key];
+    all[key] = isRaw(own) && isRaw(value) ? merged(own, value) : value;
+  }
+  return all;
+}
+
+function confOf(spec: Raw) {
+  const conf = projectBgpConf({ metadata: { name: "default" }, spec });
+  assert(conf.ok, "It is a BgpConf");
+  return conf.value;
+}
+
+function peerOf(spec: Raw) {
+  const peer = projectBgpPeer({ metadata: { name: "router" }, spec });
+  assert(peer.ok, "It is a BgpPeer");
+  return peer.value;
+}
+
+function termsOf(conf: Raw, peer: Raw) {
+  const spec = peerOf(peer).spec as BgpPeerSpec;
+  const own: BgpConfSpec = confOf(conf).spec;
+  return bgpPeerTerms(own, { name: "router", spec }, NODE);
+}
+
+/** All that follows from the objects, as plain data. */
+function outcome(conf: Raw, peer: Raw): unknown {
+  const terms = termsOf(conf, peer);
+  if (!terms.ok) return terms.error;
+  const { policy } = terms.value.speaker;
+  const told = policy?.apply(PATH, {
+    family: "ipv4-unicast",
+    prefix: undefined,
+    localAs: 65_001,
+    external: true,
+    ownNextHop: undefined,
+  });
+  return structuredClone({
+    ...terms.value,
+    speaker: { ...terms.value.speaker, policy: told },
+  });
+}
+
+function refused(conf: Raw, peer: Raw): string | undefined {
+  const problem = bgpConfProblem(confOf(conf)) ??
+    bgpPeerProblem(peerOf(peer));
+  const terms = termsOf(conf, peer);
+  return problem?.message ?? (terms.ok ? undefined : terms.error);
+}
+
+const PATH = {
+  number: 0,
+  pathId: 1,
+  nextHop: undefined,
+  attributes: {
+    communities: [],
+    extendedCommunities: [],
+    largeCommunities: [],
+  },
+};
+const CONF: Raw = { as: 65_001 };
+const PLAIN_CONF = { neighborAddress: "192.0.2.2", peerAs: 65_002 };
+const ADDRESS = parseIpAddr("192.0.2.1");
+assert(ADDRESS !== undefined, "It is an address");
+const NODE = {
+  name: "n1",
+  labels: { "openelb.kubesphere.io/rack": "a" },
+  addresses: [ADDRESS],
+};
