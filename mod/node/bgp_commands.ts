@@ -8,6 +8,7 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { FsmState } from "@/bgp/mod.ts";
 import type { UnicastFamily } from "@/wire/bgp/mod.ts";
+import type { BfdView } from "./bfd_terms.ts";
 import type { BgpPeerTerms } from "./bgp_terms.ts";
 
 /** What is wanted of the speaker. */
@@ -80,4 +81,6 @@ export interface BgpSessionView {
   readonly received: number;
   /** NOTIFICATIONs by direction. */
   readonly notifications: { readonly sent: number; readonly received: number };
+  /** BFD with the peer; absent: none is wanted. */
+  readonly bfd?: BfdView;
 }

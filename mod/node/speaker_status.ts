@@ -30,6 +30,7 @@ import {
   type WriteOutcome,
   WriteQueue,
 } from "@/reconcile/mod.ts";
+import type { BfdView } from "./bfd_terms.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
 import type { Instant } from "./main_events.ts";
 
@@ -210,7 +211,7 @@ function nodeStatus(
   { spec }: BgpPeer,
   { view, upAt, downAt }: DatedSession,
 ): BgpPeerNodeStatus {
-  const { state, agreed, why, notifications } = view;
+  const { state, agreed, why, notifications, bfd } = view;
   const peerAs = agreed?.peerAs ?? spec.conf?.peerAs;
   const messages = {
     ...countOf("received", notifications.received),
@@ -243,7 +244,13 @@ function nodeStatus(
     peerState,
     ...(Object.keys(timersState).length === 0 ? {} : { timersState }),
     ...(why === undefined ? {} : { downReason: why }),
+    ...(bfd === undefined ? {} : { bfdState: bfdText(bfd) }),
   };
+}
+
+/** In one line, the state first. */
+function bfdText({ state, message }: BfdView): string {
+  return message === "" ? state : `${state}: ${message}`;
 }
 
 function countOf(
