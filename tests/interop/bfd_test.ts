@@ -9,10 +9,10 @@ import { command } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { type StepFunction, stepsOf } from "../support/steps.ts";
 import { bfdCases, cut, heal, isBfd, LONG_HOLD, tellsOfState } from "./_bfd.ts";
-import { Bird, birdConfig } from "./_bird.ts";
+import { BirdWithBfd } from "./_bird_bfd.ts";
 import { Frr } from "./_frr.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
-import { routerUntil, type Terms } from "./_router.ts";
+import { routerUntil } from "./_router.ts";
 import { Stage } from "./_stage.ts";
 
 testSandboxed("BFD of our speaker, bird and frr", async (t) => {
@@ -22,7 +22,7 @@ testSandboxed("BFD of our speaker, bird and frr", async (t) => {
 }, ["ip", "nft", "bird", "vtysh"].map(command));
 
 async function withBird(step: StepFunction): Promise<void> {
-  const bird = await BirdWithBfd.make();
+  const bird = await BirdWithBfd.makeWith(150);
   await using stage = await Stage.build(bird);
   const isUp = (intervalMs: number) => bird.hasBfd(intervalMs);
   await bfdCases(step, stage, { router: bird, isUp }, { extra: "bfd on;" });
@@ -87,25 +87,4 @@ async function withFrr(step: StepFunction): Promise<void> {
     await speaker.told(isBfd(ADDRESS.router4, "up"), { from });
     strictEqual(tellsOfState(stage, from), false);
   });
-}
-
-/** bird with BFD at 150 ms. */
-class BirdWithBfd extends Bird {
-  static override async make(): Promise<BirdWithBfd> {
-    return new BirdWithBfd(await Deno.makeTempDir());
-  }
-
-  override async begin(terms: Terms): Promise<void> {
-    const timers = "min rx interval 150 ms; min tx interval 150 ms;";
-    await this.beginWith(
-      `protocol bfd { interface "*" { ${timers} }; multihop { ${timers} }; }\n` +
-        birdConfig(this.folder, terms),
-    );
-  }
-
-  /** Whether its only session is up, and sends by an interval. */
-  async hasBfd(intervalMs: number): Promise<boolean> {
-    const text = await this.ask("show", "bfd", "sessions");
-    return new RegExp(` Up .* ${(intervalMs / 1_000).toFixed(3)} `).test(text);
-  }
 }
