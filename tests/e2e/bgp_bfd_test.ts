@@ -7,6 +7,7 @@
 
 import { match, ok } from "node:assert/strict";
 import { valueAt } from "@/lab/apiserver/json.ts";
+import type { LabCluster } from "@/lab/mod.ts";
 import { Router, ROUTER_AS } from "../support/bird_router.ts";
 import { command } from "../support/needs.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
@@ -32,25 +33,7 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
     perPeer: `hold time ${HOLD_SECONDS}; bfd on;`,
     more: `protocol bfd { interface "*" { ${timers} }; }`,
   });
-  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
-    apiVersion: GROUP,
-    kind: "BgpConf",
-    metadata: { name: "default" },
-    spec: { as: NODES_AS },
-  });
-  lab.api.create(`/apis/${GROUP}/bgppeers`, {
-    apiVersion: GROUP,
-    kind: "BgpPeer",
-    metadata: { name: "router" },
-    spec: {
-      conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
-      timers: { config: { holdTime: `${HOLD_SECONDS}` } },
-      bfd: { minTxMs: 200, minRxMs: 200 },
-    },
-  });
-  const spec = { protocol: "bgp", interface: "" };
-  lab.api.createEip({ name: "four", address: VIP, spec });
-  lab.createService({ name: "cluster", eip: "four" });
+  speakTo(lab);
   await lab.startAgents();
   const bfdState = (node: string): string =>
     `${
@@ -95,3 +78,26 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
     await router.hasNextHops(VIP, [n1, n2]);
   });
 }, [command("bird")]);
+
+/** A Service, and who is told of it. */
+function speakTo(lab: LabCluster): void {
+  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
+    apiVersion: GROUP,
+    kind: "BgpConf",
+    metadata: { name: "default" },
+    spec: { as: NODES_AS },
+  });
+  lab.api.create(`/apis/${GROUP}/bgppeers`, {
+    apiVersion: GROUP,
+    kind: "BgpPeer",
+    metadata: { name: "router" },
+    spec: {
+      conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
+      timers: { config: { holdTime: `${HOLD_SECONDS}` } },
+      bfd: { minTxMs: 200, minRxMs: 200 },
+    },
+  });
+  const spec = { protocol: "bgp", interface: "" };
+  lab.api.createEip({ name: "four", address: VIP, spec });
+  lab.createService({ name: "cluster", eip: "four" });
+}

@@ -12,12 +12,12 @@
 
 import type { BgpPeerSpec } from "@/api/mod.ts";
 import { isSandboxed, LabProcess, must, runSandboxed } from "@/lab/mod.ts";
-import { isBfd } from "../interop/_bfd.ts";
-import { BirdWithBfd } from "../interop/_bird_bfd.ts";
-import { buildNetwork, ROUTER, US } from "../interop/_network.ts";
-import { pathsAt, routerUntil } from "../interop/_router.ts";
-import { peerSpec, Stage } from "../interop/_stage.ts";
-import { formatSpread, median, spread } from "./statistics.ts";
+import { isBfd } from "./_bfd.ts";
+import { BirdWithBfd } from "./_bird_bfd.ts";
+import { buildNetwork, ROUTER, US } from "./_network.ts";
+import { pathsAt, routerUntil } from "./_router.ts";
+import { peerSpec, Stage } from "./_stage.ts";
+import { formatSpread, median, spread } from "../bench/statistics.ts";
 
 const INTERVAL_MS = 50;
 const SPEC: BgpPeerSpec = {
@@ -157,7 +157,6 @@ async function schedulingOf({ speaker }: Stage): Promise<string> {
   const { pid } = speaker.process;
   for await (const thread of Deno.readDir(`/proc/${pid}/task`)) {
     const path = `/proc/${pid}/task/${thread.name}/stat`;
-    // deno-lint-ignore no-await-in-loop -- one file after the other
     const text = await Deno.readTextFile(path).catch(() => "");
     // After the name in brackets comes field 3; the policy is field 41.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
