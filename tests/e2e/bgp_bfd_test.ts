@@ -52,16 +52,6 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
     ok(metrics.get('foghorn_bfd_session_up{peer="router"}') === 1);
     ok(metrics.get('foghorn_bfd_path_failures_total{peer="router"}') === 0);
   });
-  await step("a node without power", async () => {
-    await lab.node("n3").powerOff();
-    await router.hasNextHops(VIP, [n1, n2]);
-  });
-  await step("an agent that is stopped says that it is", async () => {
-    await lab.node("n2").stopAgent();
-    await router.hasNextHops(VIP, [n1]);
-    lab.node("n2").startAgent();
-    await router.hasNextHops(VIP, [n1, n2]);
-  });
   await step("a router that is gone reads so, and comes back", async () => {
     router.signal("SIGSTOP");
     await until(() => bfdState("n1").startsWith("down"), {
@@ -75,6 +65,10 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
     );
     match(`${reason}`, /^BFD found that the path to the peer had failed/);
     router.signal("SIGCONT");
+    await router.hasNextHops(VIP, [n1, n2, n3]);
+  });
+  await step("a node without power", async () => {
+    await lab.node("n3").powerOff();
     await router.hasNextHops(VIP, [n1, n2]);
   });
 }, [command("bird")]);
