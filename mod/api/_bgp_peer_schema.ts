@@ -25,6 +25,7 @@ import type {
   BgpAdvertisement,
   BgpAfiSafi,
   BgpAuthSecretRef,
+  BgpBfd,
   BgpEbgpMultihop,
   BgpFamily,
   BgpMessageCounts,
@@ -134,6 +135,25 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
   role: text(
     "Our role to the peer (RFC 9234): customer, provider, peer, rs or rs-client.",
   ),
+  bfd: optional<BgpBfd>(
+    z.object({
+      minTxMs: int32(
+        "Milliseconds between packets of ours, 10 to 60000. Absent: 300.",
+      ),
+      minRxMs: int32(
+        "Milliseconds between packets that we take, 10 to 60000. Absent: 300.",
+      ),
+      multiplier: int32(
+        "Packets that may be missing before the peer counts as lost, 1 to 255. Absent: 3.",
+      ),
+      multihop: flag(
+        "Over several hops (RFC 5883). Absent: where ebgpMultihop is on or ttlSecurity has more than one hop.",
+      ),
+      passive: flag("Wait for the peer to begin."),
+    }).describe(
+      "BFD with the peer (RFC 5880): a path that fails ends the session within fractions of a second.",
+    ),
+  ),
   timers: optional(
     z.object({
       config: optional<BgpTimersConfig>(
@@ -238,6 +258,7 @@ export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
         }).describe("Timers of the session."),
       ),
       downReason: text("Why there is no session, one sentence."),
+      bfdState: text("How BFD with the peer stands, in words."),
     }).describe("The session as this node sees it."),
   ),
   conditions: conditions(),

@@ -159,6 +159,20 @@ export interface BgpAdvertisement {
   readonly localPref?: number;
 }
 
+/** BFD with the peer (RFC 5880 to 5883). */
+export interface BgpBfd {
+  /** Desired Min TX Interval, 10 to 60000; 300 when absent. */
+  readonly minTxMs?: number;
+  /** Required Min RX Interval, 10 to 60000; 300 when absent. */
+  readonly minRxMs?: number;
+  /** Packets that may be missing, 1 to 255; 3 when absent. */
+  readonly multiplier?: number;
+  /** Over several hops (RFC 5883); when absent: as `ebgpMultihop` and `ttlSecurity` say. */
+  readonly multihop?: boolean;
+  /** Whether the peer has to begin. */
+  readonly passive?: boolean;
+}
+
 /** The spec of a BgpPeer. */
 export interface BgpPeerSpec {
   /** Who the peer is; without it there is no session, and a condition says so. */
@@ -171,6 +185,8 @@ export interface BgpPeerSpec {
   readonly ttlSecurity?: BgpTtlSecurity;
   /** What we are to the peer, by RFC 9234 §4.1: `customer`, `provider`, `peer`, `rs` or `rs-client`. */
   readonly role?: string;
+  /** BFD; none when absent. */
+  readonly bfd?: BgpBfd;
   /** Timers. */
   readonly timers?: { readonly config?: BgpTimersConfig };
   /** The TCP connection. */
@@ -266,6 +282,8 @@ export interface BgpPeerNodeStatus {
   readonly timersState?: BgpTimersState;
   /** Why it is down, one sentence; ours, OpenELB has no such field. */
   readonly downReason?: string;
+  /** How BFD with the peer stands, in words; ours. */
+  readonly bfdState?: string;
 }
 
 /** The status of a BgpPeer. */

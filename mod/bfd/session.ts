@@ -74,12 +74,12 @@ export type BfdSessionEffect =
     readonly bytes: Uint8Array<ArrayBuffer>;
   }
   | {
-    /** The session has another state. */
+    /** The session has another state, or the peer of one that is down has switched it off. */
     readonly kind: "state";
     readonly id: string;
     readonly from: BfdSessionState;
     readonly to: BfdSessionState;
-    /** Why it left Up; absent otherwise. */
+    /** Why it left Up, or that the peer switched it off; absent otherwise. */
     readonly cause?: BfdDownCause;
     /**
      * Whether the path to the peer failed, so that BGP ends its session (Cease
@@ -205,6 +205,7 @@ export function receivePacket(
   nowMs: number,
   random: Random,
 ): readonly BfdSessionEffect[] {
+  const wasOff = session.remoteState === "admin-down";
   session.remoteDiscr = packet.myDiscriminator;
   session.remoteState = packet.state;
   session.remoteDemand = packet.demand;
@@ -219,6 +220,9 @@ export function receivePacket(
   session.lastHeardMs = nowMs;
   session.detectionDeadlineMs = nowMs + detectionTimeMs(session);
   const effects = [...move(session, packet.state, nowMs, random)];
+  if (packet.state === "admin-down" && !wasOff && effects.length === 0) {
+    effects.push(switchedOff(session));
+  }
   reschedule(session, nowMs, random);
   if (packet.poll) effects.push(...sendExtra(session, nowMs, { final: true }));
   return effects;
@@ -330,6 +334,18 @@ function move(
   const transition = BFD_TRANSITIONS[session.state][input];
   if (transition.state === session.state) return [];
   return enter(session, transition, nowMs, random, causeOf(input));
+}
+
+/** A peer that is down already switches BFD off: BGP may go on without (RFC 5882 §4.1). */
+function switchedOff({ config, state }: BfdSession): BfdSessionEffect {
+  return {
+    kind: "state",
+    id: config.id,
+    from: state,
+    to: state,
+    cause: "neighbor-admin-down",
+    pathFailed: false,
+  };
 }
 
 function causeOf(input: BfdSessionState | "expired"): BfdDownCause {

@@ -155,6 +155,19 @@ Deno.test("what a peer says is down is a path that failed, what is switched off 
   equal(pair.log.at(-1), "a up to down (neighbor-down), the path failed");
 });
 
+Deno.test("a peer that switches BFD off while the session is down is told of, once (RFC 5882 §4.1)", () => {
+  const pair = new Pair();
+  pair.step("b", {
+    kind: "enable",
+    nowMs: pair.nowMs,
+    id: "peer",
+    enabled: false,
+  });
+  pair.run(5_000);
+  const ofA = pair.log.filter((line) => line.startsWith("a "));
+  deepEqual(ofA, ["a down to down (neighbor-admin-down)"]);
+});
+
 Deno.test("a passive session waits to be spoken to (RFC 5880 §6.1)", () => {
   const pair = new Pair({ passive: "a" });
   pair.loses = (sent) => sent.from === "b";

@@ -101,6 +101,8 @@ export interface BgpPeer {
     readonly sent: MessageTally;
     readonly received: MessageTally;
   };
+  /** When it would be started again, while it is held; undefined: it is not. */
+  heldUntilMs: number | undefined;
   /** The state last told. */
   told: FsmState;
   /** The last id given to a dial. */
@@ -160,6 +162,9 @@ export type BgpPeerEvent =
     | { readonly kind: "stop"; readonly notification: NotificationMessage }
     /** Ends the session, which begins anew: a reset, BFD, a limit. */
     | { readonly kind: "reset"; readonly notification: NotificationMessage }
+    /** Ends the session, and begins none before `release`: BFD found the path broken (RFC 5882 §4). */
+    | { readonly kind: "hold"; readonly notification: NotificationMessage }
+    | { readonly kind: "release" }
     | { readonly kind: "connected"; readonly connection: number }
     | { readonly kind: "accepted"; readonly connection: number }
     | {
@@ -257,6 +262,7 @@ export function initialBgpPeer(
     },
     told: "Idle",
     lastDial: 0,
+    heldUntilMs: undefined,
     random: new Random(options.seed),
   };
 }
@@ -279,7 +285,7 @@ export function stepBgpPeer(
         peer.enabled = true;
         peer.primary.fsm.dials = 0;
         peer.primary.fsm.oscillations = 0;
-        start(step, "manual-start");
+        if (peer.heldUntilMs === undefined) start(step, "manual-start");
       }
       break;
     case "stop":
@@ -289,6 +295,12 @@ export function stepBgpPeer(
       break;
     case "reset":
       endAll(step, "automatic-stop", event.notification);
+      break;
+    case "hold":
+      onHold(step, event.notification);
+      break;
+    case "release":
+      onRelease(step);
       break;
     case "connected":
       onConnected(step, event.connection);
@@ -388,6 +400,24 @@ function endAll(
   if (rival !== undefined) feed(step, rival, event, { notification });
   step.peer.rival = undefined;
   feed(step, primary, event, { notification });
+}
+
+function onHold(step: Step, notification: NotificationMessage): void {
+  const { peer } = step;
+  if (peer.heldUntilMs !== undefined) return;
+  endAll(step, "automatic-stop", notification);
+  const { fsm } = peer.primary;
+  // What would have been waited for is: a path that flaps is damped all the same.
+  const { idleHoldDueMs } = fsm;
+  peer.heldUntilMs = idleHoldDueMs === Infinity ? step.nowMs : idleHoldDueMs;
+  fsm.idleHoldDueMs = Infinity;
+}
+
+function onRelease({ peer, nowMs }: Step): void {
+  const { heldUntilMs, enabled } = peer;
+  peer.heldUntilMs = undefined;
+  if (heldUntilMs === undefined || !enabled) return;
+  peer.primary.fsm.idleHoldDueMs = Math.max(nowMs, heldUntilMs);
 }
 
 function onConnected(step: Step, connection: number): void {
@@ -803,6 +833,8 @@ const FINAL_CEASES: readonly number[] = [
   CEASE.maximumPrefixes,
   CEASE.administrativeShutdown,
   CEASE.peerDeconfigured,
+  // Nothing gets through any more: who forwards to us goes on in vain.
+  CEASE.bfdDown,
 ];
 
 const STATES: readonly FsmState[] = [

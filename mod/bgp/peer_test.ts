@@ -189,6 +189,41 @@ Deno.test("stepBgpPeer() begins anew after a reset", () => {
   deepStrictEqual(pair.states, UP);
 });
 
+Deno.test("stepBgpPeer() begins no session while it is held, whoever dials (RFC 5882 §4.1)", () => {
+  const pair = up();
+  const notification = cease(CEASE.bfdDown);
+  pair.step(0, { kind: "hold", notification });
+  deepStrictEqual(
+    of(pair, 0, "notification-sent").map(({ notification: { subcode } }) =>
+      subcode
+    ),
+    [CEASE.bfdDown],
+  );
+  pair.runTo(pair.nowMs + 300_000);
+  strictEqual(pair.states[0], "Idle");
+  // Being configured again does not release it.
+  pair.step(0, { kind: "stop", notification });
+  pair.step(0, { kind: "start" });
+  pair.runTo(pair.nowMs + 300_000);
+  strictEqual(pair.states[0], "Idle");
+  pair.step(0, { kind: "release" });
+  pair.runTo(pair.nowMs + 5_000);
+  deepStrictEqual(pair.states, UP);
+});
+
+Deno.test("stepBgpPeer() is held by a path that flaps for longer and longer", () => {
+  const pair = up();
+  const heldMs: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    pair.step(0, { kind: "hold", notification: cease(CEASE.bfdDown) });
+    pair.step(0, { kind: "release" });
+    heldMs.push(pair.peers[0].primary.fsm.idleHoldDueMs - pair.nowMs);
+    pair.runTo(pair.nowMs + 30_000);
+    deepStrictEqual(pair.states, UP, `round ${round}`);
+  }
+  ok((heldMs[0] ?? NaN) <= 100 && (heldMs[3] ?? NaN) >= 2_000, `${heldMs}`);
+});
+
 Deno.test("stepBgpPeer() tells a wrong AS by 2/2, and tries ever less often (RFC 4271 §6.2)", () => {
   const pair = new Pair([
     configOf(A, 65_099),

@@ -5,7 +5,7 @@
  */
 
 import { ENVIRONMENT, NAMESPACE_DEFAULT } from "@/api/names.ts";
-import { MainHost, NodeSpeaker } from "@/host/mod.ts";
+import { MainHost, NodeSpeaker, partBfd } from "@/host/mod.ts";
 import {
   brokenParts,
   type HttpAddress,
@@ -238,14 +238,15 @@ async function buildAgent(
   const links = new KernelLinkTable(reactor);
   const wire = new WorkerWireIsolate(wireConfig(start));
   const tcp = new KernelTcp(reactor, clock);
-  const speaker = new NodeSpeaker({ clock, tcp }, config);
+  const { bfd, wire: ofMain } = partBfd(wire);
+  const speaker = new NodeSpeaker({ clock, tcp, bfd }, config);
   const host = new MainHost(
     core,
     {
       clock,
       cluster: api,
       links,
-      wire,
+      wire: ofMain,
       bgp: speaker,
       proxy: start.proxy && new HttpProxyProbe(start.proxy),
       hostPorts: new KernelHostPorts(start.proxyMetrics),

@@ -26,6 +26,7 @@ import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
 import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
+import { SpeakerBfd } from "./speaker_bfd.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses } from "./speaker_links.ts";
@@ -72,14 +73,19 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
   using reactor = new Reactor();
   using links = new KernelLinkTable(reactor);
   using tcp = new KernelTcp(reactor, new SystemClock());
-  const runner = new SpeakerRunner(options.config, file.value, tcp);
+  const bfd = new SpeakerBfd();
+  const runner = new SpeakerRunner(options.config, file.value, { tcp, bfd });
   await new Promise<void>((resolve) =>
     links.watch((all) => {
-      runner.links = all;
+      runner.setLinks(all);
       resolve();
     })
   );
-  return await runner.run();
+  try {
+    return await runner.run();
+  } finally {
+    await bfd.close();
+  }
 }
 
 async function readFile(
@@ -96,7 +102,7 @@ async function readFile(
 }
 
 class SpeakerRunner {
-  links: readonly LinkInfo[] = [];
+  #links: readonly LinkInfo[] = [];
   readonly #path: string;
   #file: SpeakerFile;
   readonly #host: BgpHost;
@@ -109,14 +115,21 @@ class SpeakerRunner {
   readonly #decoder = new TextDecoder();
   readonly #policy = new PolicyInForce();
 
-  constructor(path: string, file: SpeakerFile, tcp: KernelTcp) {
+  constructor(
+    path: string,
+    file: SpeakerFile,
+    { tcp, bfd }: { readonly tcp: KernelTcp; readonly bfd: SpeakerBfd },
+  ) {
     this.#path = path;
     this.#tcp = tcp;
     this.#file = file;
     this.#host = new BgpHost({
       clock: this.#clock,
       tcp,
-      nextHopsOf: (local) => sessionNextHops(local, this.links),
+      bfd,
+      tellBfd: (peer, view) =>
+        tell({ kind: "bfd-state", peer: this.#labelOf(peer), ...view }),
+      nextHopsOf: (local) => sessionNextHops(local, this.#links),
       tell: (peer, effect) => this.#tell(peer, effect),
       tellFailure: (peer, failure, doubt) =>
         tell({
@@ -132,6 +145,12 @@ class SpeakerRunner {
       // A process cannot know whether one before it was killed; see docs/bgp.md.
       restarting: true,
     });
+  }
+
+  /** Takes our interfaces. */
+  setLinks(links: readonly LinkInfo[]): void {
+    this.#links = links;
+    this.#host.setLinks(links);
   }
 
   /** Loads what waits, listens, dials, obeys. */
@@ -201,7 +220,7 @@ class SpeakerRunner {
   }
 
   #node(): BgpNode {
-    const addresses = nodeAddresses(this.links);
+    const addresses = nodeAddresses(this.#links);
     return { name: Deno.hostname(), labels: {}, addresses };
   }
 
@@ -330,6 +349,7 @@ class SpeakerRunner {
     if (busy) await pass(SHUTDOWN_PAUSE_MS);
     await this.#flush();
     this.#host.run(speaker.stop(text, this.#clock.nowMs()));
+    this.#host.endBfd();
     await this.#flush();
     // Whoever ends before the peers have read breaks the connection, and they never do.
     this.#host.ignore();
@@ -375,6 +395,7 @@ class SpeakerRunner {
           message: this.#wordsFor(name, last),
         },
         doubt: this.#host.doubtOf(name)?.message,
+        bfd: this.#host.bfdOf(name),
       }];
     });
   }

@@ -20,6 +20,9 @@ import {
 } from "@/bgp/mod.ts";
 import { Random } from "@/lang/random.ts";
 import { type ConnectionDoubt, doubtOf } from "@/node/connection_doubt.ts";
+import type { BfdTerms, BfdView } from "@/node/bfd_terms.ts";
+import type { BfdDemand } from "@/node/peer_bfd.ts";
+import type { NextHopLink } from "@/node/session_next_hops.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type {
   TcpConnection,
@@ -35,7 +38,8 @@ import type {
   TcpPort,
   TcpTarget,
 } from "@/port/tcp.ts";
-import type { NotificationMessage } from "@/wire/bgp/mod.ts";
+import { CEASE, cease, type NotificationMessage } from "@/wire/bgp/mod.ts";
+import { type BfdSessions, BgpBfd } from "./bgp_bfd.ts";
 
 /** A peer, and how it is reached. */
 export interface BgpHostPeer {
@@ -49,6 +53,8 @@ export interface BgpHostPeer {
   readonly hops: TcpHops;
   /** The key of TCP MD5 its connections are signed with. */
   readonly md5Key?: string;
+  /** BFD with it; absent: none. */
+  readonly bfd?: BfdTerms;
 }
 
 /** What a host stands on, and whom it tells. */
@@ -67,6 +73,10 @@ export interface BgpHostPorts {
     failure: TcpDialFailure,
     doubt: ConnectionDoubt | undefined,
   ) => void;
+  /** Where BFD sessions run; absent: nowhere, whatever peers want. */
+  readonly bfd?: BfdSessions | undefined;
+  /** Told when BFD with a peer stands otherwise. */
+  readonly tellBfd?: (peer: string, view: BfdView) => void;
 }
 
 /** A dial that takes longer has failed; ConnectRetryTimer may end it sooner. */
@@ -115,6 +125,7 @@ export class BgpHost {
   /** What the kernel had refused when a peer was last without session. */
   readonly #refused = new Map<string, TcpDropCounts>();
   readonly #out = new Uint8Array(OUT_BYTES);
+  readonly #bfd: BgpBfd | undefined;
 
   constructor(
     ports: BgpHostPorts,
@@ -125,6 +136,23 @@ export class BgpHost {
       seed: new Random(options.seed).int(2 ** 31),
       restarting: options.restarting === true,
     });
+    const { bfd, clock } = ports;
+    this.#bfd = bfd && new BgpBfd(bfd, clock, (demand) => this.#obey(demand));
+  }
+
+  /** Tells which interfaces this machine has: BFD runs over one of them. */
+  setLinks(links: readonly NextHopLink[]): void {
+    this.#bfd?.setLinks(links);
+  }
+
+  /** How BFD with a peer stands; undefined: none is wanted. */
+  bfdOf(name: string): BfdView | undefined {
+    return this.#bfd?.viewOf(name);
+  }
+
+  /** Ends all BFD sessions: peers are told that they are switched off. */
+  endBfd(): void {
+    this.#bfd?.close();
   }
 
   /**
@@ -174,6 +202,15 @@ export class BgpHost {
       { ...peer.speaker, transportKey },
       this.#ports.clock.nowMs(),
     ));
+    const zone = target?.peer.zone;
+    this.#bfd?.setPeer(
+      name,
+      peer.bfd && { terms: peer.bfd, address: peer.speaker.address, zone },
+    );
+    // A session that was begun anew for another reason waits all the same.
+    if (this.bfdOf(name)?.blocks === true) {
+      this.#obey({ kind: "hold", peer: name });
+    }
     return failures;
   }
 
@@ -189,6 +226,7 @@ export class BgpHost {
     );
     this.#peers.delete(name);
     this.#refused.delete(name);
+    this.#bfd?.setPeer(name, undefined);
     this.#listener?.setKeys(this.#keys());
   }
 
@@ -235,7 +273,27 @@ export class BgpHost {
   close(): void {
     this.#listener?.close();
     this.#timer?.timer.cancel();
+    this.endBfd();
     for (const line of this.#lines.values()) this.#drop(line, "reset");
+  }
+
+  /** Does what BFD makes of a peer (RFC 5882 §4). */
+  #obey({ kind, peer }: BfdDemand): void {
+    const nowMs = this.#ports.clock.nowMs();
+    switch (kind) {
+      case "hold": {
+        const notification = cease(CEASE.bfdDown);
+        return this.#run(
+          this.speaker.step(peer, { kind, notification, nowMs }),
+        );
+      }
+      case "release":
+        return this.#run(this.speaker.step(peer, { kind, nowMs }));
+      case "tell": {
+        const view = this.bfdOf(peer);
+        if (view !== undefined) this.#ports.tellBfd?.(peer, view);
+      }
+    }
   }
 
   #keys(): readonly TcpKey[] {
@@ -271,6 +329,13 @@ export class BgpHost {
           if (line.peer === peer) this.#pump(line);
         }
         return;
+      case "session-established": {
+        this.#ports.tell(peer, effect);
+        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const { connection } = line ?? {};
+        if (connection !== undefined) this.#bfd?.established(peer, connection);
+        return;
+      }
       case "session-ended":
         this.#refused.set(peer, this.#ports.tcp.dropCounts());
         return this.#ports.tell(peer, effect);

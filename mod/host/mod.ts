@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./bgp_bfd.ts";
 export * from "./main_host.ts";
 export * from "./node_speaker.ts";
 export * from "./wire_host.ts";

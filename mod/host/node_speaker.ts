@@ -17,6 +17,7 @@ import type { BgpPort } from "@/port/bgp.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type { TcpPort } from "@/port/tcp.ts";
 import { CEASE, cease } from "@/wire/bgp/mod.ts";
+import type { BfdSessions } from "./bgp_bfd.ts";
 import { BgpHost } from "./bgp_host.ts";
 
 /** What it stands on. */
@@ -25,6 +26,8 @@ export interface NodeSpeakerPorts {
   readonly clock: Clock;
   /** TCP; closed with it. */
   readonly tcp: TcpPort;
+  /** Where BFD sessions run; absent: nowhere. */
+  readonly bfd?: BfdSessions;
 }
 
 /** How long routes are marked as going before they are withdrawn (RFC 8326 §4). */
@@ -68,6 +71,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** Tells which interfaces this machine has. */
   setLinks(links: readonly NextHopLink[]): void {
     this.#links = links;
+    this.#host?.setLinks(links);
   }
 
   /** Does what is wanted. */
@@ -119,9 +123,14 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
 
   #start(): BgpHost {
     this.#countLater();
-    return new BgpHost({
+    const host = new BgpHost({
       clock: this.#ports.clock,
       tcp: this.#ports.tcp,
+      bfd: this.#ports.bfd,
+      tellBfd: (peer) => {
+        this.#changed.add(peer);
+        this.#tellSoon();
+      },
       nextHopsOf: (local) => sessionNextHops(local, this.#links),
       tell: (peer, effect) => {
         // What an earlier dial failed of does not count any more.
@@ -141,6 +150,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       // An agent cannot know whether one before it was killed; see docs/bgp.md.
       restarting: true,
     });
+    host.setLinks(this.#links);
+    return host;
   }
 
   #withdraw(
@@ -164,6 +175,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       host.run(this.#withdraw(host, [...this.#announced]));
       this.#await(() => host.isQuiet, () => {
         host.run(host.speaker.stop(text, clock.nowMs()));
+        host.endBfd();
         // Whoever ends before the peers have read breaks the connection, and they never do.
         const isTold = (): boolean =>
           host.isQuiet && this.#ports.tcp.openCount === 0;
@@ -238,7 +250,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const doubt = host.peers.get(name)?.target === undefined
       ? host.doubtOf(name)?.message
       : undefined;
-    return sessionView(view, this.#failures.get(name) ?? doubt);
+    const failure = this.#failures.get(name) ?? doubt;
+    return sessionView(view, failure, host.bfdOf(name));
   }
 }
 

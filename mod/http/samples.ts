@@ -200,6 +200,10 @@ function addBgp({ speaker }: MainView, add: Add): void {
       const count = notifications[direction];
       add("foghorn_bgp_notifications_total", count, { peer, direction });
     }
+    const { bfd } = view;
+    if (bfd === undefined) continue;
+    add("foghorn_bfd_session_up", bfd.state === "up" ? 1 : 0, { peer });
+    add("foghorn_bfd_path_failures_total", bfd.failures, { peer });
   }
 }
 

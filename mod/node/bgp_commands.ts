@@ -8,6 +8,7 @@
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { FsmState, MessageTally } from "@/bgp/mod.ts";
 import type { UnicastFamily } from "@/wire/bgp/mod.ts";
+import type { BfdView } from "./bfd_terms.ts";
 import type { BgpPeerTerms } from "./bgp_terms.ts";
 
 /** What is wanted of the speaker. */
@@ -93,4 +94,6 @@ export interface BgpSessionView {
     /** Prefixes of which it is still to be told. */
     readonly pending: number;
   };
+  /** BFD with the peer; absent: none is wanted. */
+  readonly bfd?: BfdView;
 }

@@ -41,6 +41,7 @@ import {
   sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
+import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
 
 /** The node a speaker runs on. */
 export interface BgpNode {
@@ -76,6 +77,8 @@ export interface BgpPeerTerms {
   readonly hops: BgpHops;
   /** The key of TCP MD5. */
   readonly md5Key?: string;
+  /** BFD with it; absent: none. */
+  readonly bfd?: BfdTerms;
 }
 
 /** How far packets may travel. */
@@ -181,6 +184,7 @@ export function bgpPeerTerms(
   const md5 = authPassword === "" ? {} : { md5Key: authPassword };
   const { transport } = spec;
   const port = transport?.remotePort || BGP_PORT;
+  const bfd = bfdTerms(spec);
   const at = zone === undefined ? { address, port } : { address, zone, port };
   return ok({
     speaker: {
@@ -201,6 +205,7 @@ export function bgpPeerTerms(
     source: { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
     hops,
     ...md5,
+    ...(bfd === undefined ? {} : { bfd }),
   });
 }
 

@@ -10,6 +10,7 @@
  */
 export * from "./agent_record.ts";
 export * from "./admission_keeper.ts";
+export * from "./bfd_terms.ts";
 export * from "./bgp_commands.ts";
 export * from "./bgp_feed.ts";
 export * from "./bgp_terms.ts";
@@ -21,6 +22,7 @@ export * from "./main_events.ts";
 export * from "./membership.ts";
 export * from "./missing_rights.ts";
 export * from "./owner_ledger.ts";
+export * from "./peer_bfd.ts";
 export * from "./port_look.ts";
 export * from "./proxy_health.ts";
 export * from "./report/mod.ts";

@@ -10,6 +10,7 @@ import {
   notificationName,
   shutdownText,
 } from "@/wire/bgp/mod.ts";
+import type { BfdView } from "./bfd_terms.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
 
 /**
@@ -17,14 +18,17 @@ import type { BgpSessionView } from "./bgp_commands.ts";
  *
  * @param view What the speaker knows of it.
  * @param dialFailure Why the last dial failed, if it did.
+ * @param bfd How BFD with the peer stands, where it is wanted.
  * @returns Plain data.
  */
 export function sessionView(
   view: SpeakerPeerView,
   dialFailure: string | undefined,
+  bfd?: BfdView,
 ): BgpSessionView {
   const { session } = view;
-  const why = session === undefined ? whyDown(view, dialFailure) : undefined;
+  const failure = bfd?.blocks === true ? bfdSentence(bfd) : dialFailure;
+  const why = session === undefined ? whyDown(view, failure) : undefined;
   return {
     state: view.state,
     ...(why === undefined ? {} : { why }),
@@ -47,7 +51,13 @@ export function sessionView(
       prefixes: view.prefixes,
       pending: view.pending,
     },
+    ...(bfd === undefined ? {} : { bfd }),
   };
+}
+
+/** Why BGP waits for BFD. */
+function bfdSentence({ message }: BfdView): string {
+  return `BFD found that the path to the peer had failed, and BGP waits until BFD is up: ${message}`;
 }
 
 /** Why there is no session: what was told last, else how the last dial went. */

@@ -31,6 +31,7 @@ import {
   type WriteOutcome,
   WriteQueue,
 } from "@/reconcile/mod.ts";
+import type { BfdView } from "./bfd_terms.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
 import { HOLD_TIME_SECONDS_DEFAULT } from "./bgp_terms.ts";
 import type { Instant } from "./main_events.ts";
@@ -212,7 +213,7 @@ function nodeStatus(
   { spec }: BgpPeer,
   { view, upAt, downAt }: DatedSession,
 ): BgpPeerNodeStatus {
-  const { state, agreed, why, counts } = view;
+  const { state, agreed, why, counts, bfd } = view;
   const timers = spec.timers?.config ?? {};
   const description = spec.conf?.description ?? "";
   const peerAs = agreed?.peerAs ?? spec.conf?.peerAs;
@@ -253,6 +254,7 @@ function nodeStatus(
     peerState,
     ...(Object.keys(timersState).length === 0 ? {} : { timersState }),
     ...(why === undefined ? {} : { downReason: why }),
+    ...(bfd === undefined ? {} : { bfdState: bfdText(bfd) }),
   };
 }
 
@@ -264,6 +266,11 @@ function keepaliveOf(
   const own = holdTime === "" ? HOLD_TIME_SECONDS_DEFAULT : Number(holdTime);
   const isOwn = Number(keepaliveInterval) > 0 && agreedSeconds >= own;
   return isOwn ? keepaliveInterval : `${Math.floor(agreedSeconds / 3)}`;
+}
+
+/** In one line, the state first. */
+function bfdText({ state, message }: BfdView): string {
+  return message === "" ? state : `${state}: ${message}`;
 }
 
 /** Counts as decimal text; OpenELB leaves zeros out. */

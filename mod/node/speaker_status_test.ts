@@ -42,6 +42,26 @@ const UP: BgpSessionView = {
   notifications: { sent: 0, received: 0 },
 };
 
+Deno.test("SpeakerStatus tells how BFD stands, in words and at once", () => {
+  const stage = new Stage();
+  const bfd = { state: "up", message: "", blocks: false, failures: 0 } as const;
+  const told = (view: BgpSessionView): string | undefined => {
+    stage.session(view, { upAt: "2026-01-01T00:00:00Z" });
+    const writes = stage.plan();
+    for (const write of writes) {
+      stage.status.written(write, { kind: "written", object: {} }, stage.at);
+    }
+    return /"bfdState":"[^"]*"/.exec(JSON.stringify(writes))?.[0];
+  };
+  stage.session(UP, { upAt: "2026-01-01T00:00:00Z" });
+  stage.settle();
+  stage.nowMs += STATUS_INTERVAL_MS;
+  strictEqual(told({ ...UP, bfd }), '"bfdState":"up"');
+  stage.nowMs += STATUS_INTERVAL_MS;
+  const down = { ...bfd, state: "down", message: "Not heard" } as const;
+  strictEqual(told({ ...UP, bfd: down }), '"bfdState":"down: Not heard"');
+});
+
 Deno.test("SpeakerStatus writes a session under the node's own name, in OpenELB's form", () => {
   const stage = new Stage();
   stage.session(UP, { upAt: "2026-01-01T00:00:00Z" });

@@ -144,7 +144,7 @@ export type BfdReport =
     readonly kind: "bfd-state";
     readonly id: string;
     readonly state: BfdSessionState;
-    /** Why it left Up; absent otherwise. */
+    /** Why it left Up, or that the peer switched it off; absent otherwise. */
     readonly cause?: BfdDownCause;
     /** Whether the path failed: what a peer switches off takes no BGP session down. */
     readonly pathFailed: boolean;

@@ -210,6 +210,16 @@ export const METRICS = {
     help: "NOTIFICATIONs of the sessions to a BgpPeer, sent and received",
     labels: ["peer", "direction"],
   },
+  foghorn_bfd_session_up: {
+    kind: "gauge",
+    help: "1 while BFD with a BgpPeer that has spec.bfd is up",
+    labels: ["peer"],
+  },
+  foghorn_bfd_path_failures_total: {
+    kind: "counter",
+    help: "How often BFD found that the path to a BgpPeer had failed",
+    labels: ["peer"],
+  },
   foghorn_kube_proxy: {
     kind: "gauge",
     help:

@@ -359,6 +359,21 @@ const BGP_MISTAKES: readonly {
       /ttlSecurity\.hops/,
     ],
     [
+      "BFD faster than it can be",
+      { ...PEER, bfd: { minTxMs: 9 } },
+      /spec\.bfd\.minTxMs cannot be 9: write 10 to 60000 milliseconds/,
+    ],
+    [
+      "BFD slower than it can be",
+      { ...PEER, bfd: { minRxMs: 60_001 } },
+      /spec\.bfd\.minRxMs/,
+    ],
+    [
+      "BFD that misses no packet",
+      { ...PEER, bfd: { multiplier: 0 } },
+      /spec\.bfd\.multiplier cannot be 0: write a number from 1 to 255/,
+    ],
+    [
       "a role that nobody has",
       { ...PEER, role: "upstream" },
       /spec\.role cannot be "upstream": write one of customer, provider/,

@@ -187,11 +187,30 @@ function numbersProblem({ spec }: BgpPeer): Problem | undefined {
     const advice = `write 1 for a peer on the link, at most ${HOPS_MAX}`;
     return invalid("spec.ttlSecurity.hops", `${hops}`, advice);
   }
+  const bfd = bfdProblem(spec.bfd);
+  if (bfd !== undefined) return bfd;
   for (const [field, value, max] of rows) {
     if (value === undefined || (value >= 0 && value <= max)) continue;
     return invalid(field, `${value}`, `write a number from 0 to ${max}`);
   }
   return undefined;
+}
+
+function bfdProblem(bfd: BgpPeer["spec"]["bfd"] = {}): Problem | undefined {
+  const { minTxMs, minRxMs, multiplier } = bfd;
+  for (const [name, ms] of Object.entries({ minTxMs, minRxMs })) {
+    if (ms === undefined || (ms >= BFD_MS_MIN && ms <= BFD_MS_MAX)) continue;
+    const advice = `write ${BFD_MS_MIN} to ${BFD_MS_MAX} milliseconds`;
+    return invalid(`spec.bfd.${name}`, `${ms}`, advice);
+  }
+  return multiplier === undefined ||
+      (multiplier >= 1 && multiplier <= OCTET_MAX)
+    ? undefined
+    : invalid(
+      "spec.bfd.multiplier",
+      `${multiplier}`,
+      `write a number from 1 to ${OCTET_MAX}`,
+    );
 }
 
 function textsProblem({ spec }: BgpPeer): Problem | undefined {
@@ -330,6 +349,9 @@ const PORT_MAX = 65_535;
 const PORT_ADVICE =
   "write a port up to 65535, 0 for 179, or a negative number not to listen";
 const OCTET_MAX = 255;
+// What the BFD core takes.
+const BFD_MS_MIN = 10;
+const BFD_MS_MAX = 60_000;
 // With more, packets that any router forwarded would pass, too.
 const HOPS_MAX = 254;
 const RESTART_TIME_MAX = 4_095;

@@ -12,11 +12,12 @@ import type { Router, RouterPath, Terms } from "./_router.ts";
 /** A bird whose kernel gets its routes. */
 export class Bird implements Router {
   readonly name = "bird";
-  readonly #folder: string;
+  /** Where its files are. */
+  readonly folder: string;
   #process: LabProcess | undefined;
 
-  private constructor(folder: string) {
-    this.#folder = folder;
+  protected constructor(folder: string) {
+    this.folder = folder;
   }
 
   static async make(): Promise<Bird> {
@@ -24,20 +25,20 @@ export class Bird implements Router {
   }
 
   async begin(terms: Terms): Promise<void> {
-    await this.beginWith(birdConfig(this.#folder, terms));
+    await this.beginWith(birdConfig(this.folder, terms));
   }
 
   /** Begins anew with a configuration of its own. */
   async beginWith(config: string): Promise<void> {
     await this.end();
-    await Deno.writeTextFile(`${this.#folder}/bird.conf`, config);
+    await Deno.writeTextFile(`${this.folder}/bird.conf`, config);
     await this.resume();
   }
 
   /** Starts again with the same configuration. */
   async resume(): Promise<void> {
     const args = ["-c", "bird.conf", "-s", "bird.ctl", "-P", "bird.pid"]
-      .map((arg) => arg.startsWith("-") ? arg : `${this.#folder}/${arg}`);
+      .map((arg) => arg.startsWith("-") ? arg : `${this.folder}/${arg}`);
     const process = new LabProcess(ROUTER, ["bird", "-f", ...args], {
       name: "bird",
     });
@@ -60,7 +61,7 @@ export class Bird implements Router {
 
   /** Asks by its control socket; what it says when it is not there yet is empty. */
   async ask(...words: readonly string[]): Promise<string> {
-    const socket = `${this.#folder}/bird.ctl`;
+    const socket = `${this.folder}/bird.ctl`;
     return await must("birdc", ["-s", socket, ...words]).catch(() => "");
   }
 

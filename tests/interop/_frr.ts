@@ -15,6 +15,7 @@ export class Frr implements Router {
   readonly #folder: string;
   #zebra: LabProcess | undefined;
   #bgpd: LabProcess | undefined;
+  #bfdd: LabProcess | undefined;
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -55,9 +56,36 @@ export class Frr implements Router {
 
   async end(): Promise<void> {
     await this.#bgpd?.stop();
+    await this.#bfdd?.stop();
     await this.#zebra?.stop();
     this.#bgpd = undefined;
+    this.#bfdd = undefined;
     this.#zebra = undefined;
+  }
+
+  /** Starts bfdd, before a session that wants it, with these lines below `bfd`. */
+  async beginBfd(lines: readonly string[]): Promise<void> {
+    await this.#bfdd?.stop();
+    const config = ["bfd", ...lines.map((line) => ` ${line}`), ""];
+    await Deno.writeTextFile(`${this.#folder}/bfdd.conf`, config.join("\n"));
+    this.#zebra ??= this.#start("zebra");
+    await until(() => this.#exists("run/zserv.api"), {
+      timeoutMs: 10_000,
+      what: () => "zebra does not run",
+    });
+    this.#bfdd = this.#start("bfdd");
+    await until(
+      async () => (await this.askBfd("show bfd peers json")) !== "",
+      {
+        timeoutMs: 15_000,
+        what: () => `bfdd does not run: ${this.#bfdd?.lines.join("\n")}`,
+      },
+    );
+  }
+
+  /** Runs commands of bfdd's shell. */
+  async askBfd(...commands: readonly string[]): Promise<string> {
+    return await this.#vtysh("bfdd", commands);
   }
 
   get process(): LabProcess {
@@ -67,9 +95,16 @@ export class Frr implements Router {
 
   /** Runs commands of its shell; what it says while it is not there is empty. */
   async ask(...commands: readonly string[]): Promise<string> {
+    return await this.#vtysh("bgpd", commands);
+  }
+
+  async #vtysh(
+    daemon: "bgpd" | "bfdd",
+    commands: readonly string[],
+  ): Promise<string> {
     const args = commands.flatMap((command) => ["-c", command]);
     const socket = ["--vty_socket", `${this.#folder}/run`];
-    return await must("vtysh", [...socket, "-d", "bgpd", ...args])
+    return await must("vtysh", [...socket, "-d", daemon, ...args])
       .catch(() => "");
   }
 
@@ -101,13 +136,14 @@ export class Frr implements Router {
     await this.end();
   }
 
-  #start(daemon: "zebra" | "bgpd"): LabProcess {
+  #start(daemon: "zebra" | "bgpd" | "bfdd"): LabProcess {
     const at = (name: string) => `${this.#folder}/${name}`;
     return new LabProcess(ROUTER, [
       `/usr/lib/frr/${daemon}`,
       ...["-f", at(`${daemon}.conf`), "-i", at(`run/${daemon}.pid`)],
       ...["-z", at("run/zserv.api"), "--vty_socket", at("run"), "-P", "0"],
       ...["--log", "stdout"],
+      ...daemon === "bfdd" ? ["--bfdctl", at("run/bfdd.sock")] : [],
     ], { name: daemon });
   }
 

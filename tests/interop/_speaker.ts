@@ -22,6 +22,7 @@ export interface Told {
   readonly doubtMessage?: string;
   readonly peers?: readonly PeerView[];
   readonly count?: number;
+  readonly blocks?: boolean;
 }
 
 /** A peer as an answer to `peers` has it. */
@@ -36,6 +37,14 @@ export interface PeerView {
   readonly doubt?: string;
   readonly lastError?: { readonly message?: string };
   readonly lastEnd?: { readonly state: string; readonly reason: string };
+  readonly bfd?: {
+    readonly state: string;
+    readonly message: string;
+    readonly blocks: boolean;
+    readonly failures: number;
+    readonly local?: string;
+    readonly link?: string;
+  };
 }
 
 /** Peers by name. */

@@ -31,6 +31,8 @@ export interface RouterOptions {
   readonly peerAs: number;
   /** Further lines for each peer. */
   readonly perPeer?: string;
+  /** Further protocols. */
+  readonly more?: string;
 }
 
 /** A router. */
@@ -62,6 +64,11 @@ export class Router implements AsyncDisposable {
       what: () => `bird does not run: ${bird.lines.join("\n")}`,
     });
     return router;
+  }
+
+  /** Signals its process: one that is stopped hangs. */
+  signal(signal: Deno.Signal): void {
+    this.#bird.kill(signal);
   }
 
   /** What bird answers; empty where it does not. */
@@ -127,7 +134,7 @@ export class Router implements AsyncDisposable {
 }
 
 function configuration(
-  { host, peers, peerAs, perPeer = "" }: RouterOptions,
+  { host, peers, peerAs, perPeer = "", more = "" }: RouterOptions,
 ): string {
   return `
 log stderr all;
@@ -141,6 +148,7 @@ protocol kernel six {
   merge paths on;
   ipv6 { export where source = RTS_BGP; import none; };
 }
+${more}
 protocol static { ipv4; route 198.51.100.0/24 blackhole; }
 template bgp node {
   local as ${ROUTER_AS};
