@@ -17,6 +17,7 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
+import { isUp, whyNoSession } from "./sessions.ts";
 
 /** Reason of a pool for routers without a speaker. */
 export const NO_BGP_CONF = "NoBgpConf";
@@ -34,10 +35,11 @@ export const SESSIONS_DOWN = "SessionsDown";
  * @returns The step; undefined: BgpPeers could not be read.
  */
 export function routesStep(
-  { bgp }: ReportSource,
+  source: ReportSource,
   vip: IpAddr,
   nodes: readonly string[],
 ): WhyStep | undefined {
+  const { bgp } = source;
   if (bgp === undefined) return undefined;
   const step = { step: "Routes", vip } as const;
   if (!bgp.bgpconf.has(BGP_CONF_NAME)) {
@@ -50,8 +52,8 @@ export function routesStep(
     };
   }
   const peers = [...bgp.bgppeer.values()].sort(byName);
-  const rows = peers.map((peer) => peerRow(peer, nodes));
-  const told = peers.filter((peer) => upOn(peer, nodes).length > 0)
+  const rows = peers.map((peer) => peerRow(source, peer, nodes));
+  const told = peers.filter((peer) => upOn(source, peer, nodes).length > 0)
     .map(({ meta }) => meta.name);
   if (told.length === 0) {
     return {
@@ -101,16 +103,17 @@ export function* routerProblems(
   }
 }
 
-function peerRow(peer: BgpPeer, nodes: readonly string[]): WhyRow {
+function peerRow(
+  source: ReportSource,
+  peer: BgpPeer,
+  nodes: readonly string[],
+): WhyRow {
   const { meta: { name }, spec, status } = peer;
-  const up = upOn(peer, nodes);
+  const up = upOn(source, peer, nodes);
   const address = spec.conf?.neighborAddress ?? "no address";
-  const out = nodes.filter((node) => !up.includes(node)).map((node) => {
-    const entry = status.nodesPeerStatus?.[node];
-    return entry === undefined
-      ? `${node} does not speak to it`
-      : `${node} has no session: ${entry.downReason ?? "not yet"}`;
-  });
+  const out = nodes.filter((node) => !up.includes(node)).map((node) =>
+    whyNoSession(source, peer, node)
+  );
   const parts = up.length === 0 ? out : [`told by ${up.join(", ")}`, ...out];
   const isDown = nodes.some((node) =>
     !up.includes(node) && status.nodesPeerStatus?.[node] !== undefined
@@ -125,12 +128,11 @@ function peerRow(peer: BgpPeer, nodes: readonly string[]): WhyRow {
 }
 
 function upOn(
-  { status }: BgpPeer,
+  source: ReportSource,
+  peer: BgpPeer,
   nodes: readonly string[],
 ): readonly string[] {
-  return nodes.filter((node) =>
-    status.nodesPeerStatus?.[node]?.peerState?.sessionState === "ESTABLISHED"
-  );
+  return nodes.filter((node) => isUp(source, peer, node));
 }
 
 function byName(a: BgpPeer, b: BgpPeer): number {
