@@ -16,7 +16,7 @@ import { sessionView } from "@/node/session_view.ts";
 import type { BgpPort } from "@/port/bgp.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type { TcpPort } from "@/port/tcp.ts";
-import { CEASE, cease } from "@/wire/bgp/mod.ts";
+import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { BgpHost } from "./bgp_host.ts";
 
 /** What it stands on. */
@@ -234,11 +234,21 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const host = this.#host;
     const view = host?.speaker.viewOf(name);
     if (host === undefined || view === undefined) return undefined;
+    const peer = host.peers.get(name);
     // Who is only waited for fails without our being told.
-    const doubt = host.peers.get(name)?.target === undefined
+    const doubt = peer?.target === undefined
       ? host.doubtOf(name)?.message
       : undefined;
-    return sessionView(view, this.#failures.get(name) ?? doubt);
+    const { connection } = peer?.speaker ?? {};
+    return sessionView(view, {
+      dialFailure: this.#failures.get(name) ?? doubt,
+      ...(connection === undefined ? {} : {
+        configured: {
+          localAs: asOfOpen(connection.open),
+          peerAs: connection.expectation.peerAs,
+        },
+      }),
+    });
   }
 }
 

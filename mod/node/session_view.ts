@@ -11,20 +11,29 @@ import {
   shutdownText,
 } from "@/wire/bgp/mod.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
+import { type ConfiguredAs, notificationWords } from "./bgp_words.ts";
+
+/** What is known of a session besides what its speaker has. */
+export interface SessionContext {
+  /** Why the last dial failed, one sentence; undefined: it did not. */
+  readonly dialFailure: string | undefined;
+  /** The AS numbers of both sides, as configured; absent: not known any more. */
+  readonly configured?: ConfiguredAs;
+}
 
 /**
  * A session as it is told.
  *
  * @param view What the speaker knows of it.
- * @param dialFailure Why the last dial failed, if it did.
+ * @param context Why the last dial failed, if it did; the AS numbers configured.
  * @returns Plain data.
  */
 export function sessionView(
   view: SpeakerPeerView,
-  dialFailure: string | undefined,
+  context: SessionContext,
 ): BgpSessionView {
   const { session } = view;
-  const why = session === undefined ? whyDown(view, dialFailure) : undefined;
+  const why = session === undefined ? whyDown(view, context) : undefined;
   return {
     state: view.state,
     ...(why === undefined ? {} : { why }),
@@ -47,14 +56,18 @@ export function sessionView(
 /** Why there is no session: what was told last, else how the last dial went. */
 function whyDown(
   { lastNotification, lastEnd }: SpeakerPeerView,
-  dialFailure: string | undefined,
+  { dialFailure, configured }: SessionContext,
 ): string | undefined {
   if (dialFailure !== undefined) return dialFailure;
   if (lastNotification !== undefined) {
     const { direction, notification, field } = lastNotification;
     const who = direction === "sent" ? "We told the peer" : "The peer told us";
     const what = field === undefined ? "" : ` (${field})`;
-    return `${who}: ${notificationSentence(notification)}${what}`;
+    const words = configured &&
+      notificationWords({ direction, notification }, configured);
+    return words === undefined
+      ? `${who}: ${notificationSentence(notification)}${what}`
+      : `${who}: ${notificationName(notification)}. ${words}`;
   }
   return lastEnd === undefined ? undefined : endSentence(lastEnd);
 }

@@ -89,6 +89,34 @@ Deno.test("statusReport() has no sessions where BgpPeers cannot be read", () => 
   strictEqual("sessions" in statusReport(routed().source()), false);
 });
 
+Deno.test.each([
+  ["nobody has a session", { n1: REFUSED }, "SessionsDown"],
+  ["one node has", { n1: UP, n2: REFUSED }, undefined],
+])("statusReport() tells a Service that no router was told of: %s", (
+  _name,
+  nodes,
+  reason,
+) => {
+  const world = routed();
+  world.bgp = tables({ nodes });
+  const report = statusReport(world.source());
+  const row = report.services.find(({ service }) => service === "shop/web");
+  strictEqual(row?.reason, reason);
+  strictEqual(row?.verdict, reason === undefined ? "ok" : "problem");
+});
+
+Deno.test("statusReport() tells a Service that there is no BgpPeer for", () => {
+  const world = routed();
+  const { bgpconf } = tables({ nodes: {} });
+  world.bgp = { bgpconf, bgppeer: new Map() };
+  strictEqual(
+    statusReport(world.source()).problems.find(({ about }) =>
+      about === "Service shop/web"
+    )?.sentence,
+    "There is no BgpPeer: create one for each router",
+  );
+});
+
 Deno.test("statusReport() names the next hops of an address", () => {
   const world = routed();
   world.bgp = tables({ nodes: { n1: UP } });

@@ -26,7 +26,7 @@ import {
 } from "./candidates.ts";
 import { nodeProxyRows } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
-import { routerProblems } from "./routers.ts";
+import { NO_BGP_CONF, routerProblems, routesStep } from "./routers.ts";
 import { sessionRows } from "./sessions.ts";
 import {
   type AddressRow,
@@ -232,11 +232,19 @@ export function serviceProblems(
     }
   }
   for (const vip of shown) {
-    const unanswered = whyUnanswered(
-      source.announcements.explain(source.cluster, vip),
-    );
-    if (unanswered === undefined) continue;
-    add("problem", unanswered.reason, unanswered.message);
+    const explanation = source.announcements.explain(source.cluster, vip);
+    const unanswered = whyUnanswered(explanation);
+    if (unanswered !== undefined) {
+      add("problem", unanswered.reason, unanswered.message);
+    } else if (isOfRouters(explanation)) {
+      const { inLine } = candidatesOf(explanation, source.agents);
+      const untold = routesStep(source, vip, inLine.toSorted());
+      // Of a BgpConf that is missing the Eip tells.
+      if (untold?.verdict !== "problem" || untold.reason === NO_BGP_CONF) {
+        continue;
+      }
+      add("problem", untold.reason ?? "", untold.sentence);
+    }
   }
   const degraded = service.conditions.find(({ type }) =>
     type === CONDITION.degraded
