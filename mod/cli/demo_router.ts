@@ -161,9 +161,9 @@ export class DemoRouter implements AsyncDisposable {
         const failed = samples.filter(({ status }) => status !== 200).length;
         const outage = outageOf(samples);
         return {
-          text: `${victim} left them ${
+          text: `${victim} left after ${
             formatMs(goneMs)
-          } after its loss, ${failed} of ${samples.length} requests failed`,
+          }, ${failed} of ${samples.length} requests failed`,
           fields: {
             address: ROUTED_VIP,
             nextHops: hopsOf(nodes),

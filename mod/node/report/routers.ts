@@ -17,7 +17,7 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
-import { isUp, whyNoSession } from "./sessions.ts";
+import { isUp, type NoSession, whyNoSession } from "./sessions.ts";
 
 /** Reason of a pool for routers without a speaker. */
 export const NO_BGP_CONF = "NoBgpConf";
@@ -111,8 +111,11 @@ function peerRow(
   const { meta: { name }, spec, status } = peer;
   const up = upOn(source, peer, nodes);
   const address = spec.conf?.neighborAddress ?? "no address";
-  const out = nodes.filter((node) => !up.includes(node)).map((node) =>
-    whyNoSession(source, peer, node)
+  const out = missing(
+    nodes.filter((node) => !up.includes(node)).map((node) => ({
+      node,
+      ...whyNoSession(source, peer, node),
+    })),
   );
   const parts = up.length === 0 ? out : [`told by ${up.join(", ")}`, ...out];
   const isDown = nodes.some((node) =>
@@ -125,6 +128,23 @@ function peerRow(
     reason: isDown ? SESSIONS_DOWN : "Told",
     sentence: `${address}: ${parts.join("; ")}`,
   };
+}
+
+/** What keeps nodes from a router; those with the same reason in one part. */
+function missing(
+  nodes: readonly (NoSession & { readonly node: string })[],
+): readonly string[] {
+  const alike = Map.groupBy(nodes, ({ kind, why }) => `${kind} ${why}`);
+  return [...alike.values()].map((group) => {
+    const names = group.map(({ node }) => node).join(", ");
+    const [first] = group;
+    const isOne = group.length === 1;
+    const what = first?.kind === "down"
+      ? `${isOne ? "has" : "have"} no session`
+      : `${isOne ? "does" : "do"} not speak to it`;
+    const why = first?.why === undefined ? "" : `: ${first.why}`;
+    return `${names} ${what}${why}`;
+  });
 }
 
 function upOn(

@@ -36,32 +36,51 @@ export function sessionRows(
   );
 }
 
-/** Why a node has no session with a router, and what may be done about it. */
+/** Why a node has no session with a router: whether it is to have one at all, and what is in the way. */
+export interface NoSession {
+  /** `down`: it is to have one; `mute`: it does not speak to the router. */
+  readonly kind: "down" | "mute";
+  /** What is in the way; absent: not known. */
+  readonly why?: string;
+}
+
+/**
+ * Why a node has no session with a router.
+ *
+ * @param source What is known.
+ * @param peer The router.
+ * @param node The node.
+ */
 export function whyNoSession(
   { cluster, agents, bgp }: ReportSource,
   peer: BgpPeer,
   node: string,
-): string {
+): NoSession {
   const { spec, status, meta } = peer;
   const labels = cluster.nodes.get(node)?.meta.labels;
   if (labels !== undefined && !matchesLabels(spec.nodeSelector, labels)) {
-    return `${node} does not speak to it: spec.nodeSelector of the BgpPeer leaves it out`;
+    return {
+      kind: "mute",
+      why: "spec.nodeSelector of the BgpPeer leaves it out",
+    };
   }
   const entry = status.nodesPeerStatus?.[node];
   if (entry !== undefined) {
-    return `${node} has no session: ${downReasonOf(peer, entry)}`;
+    return { kind: "down", why: downReasonOf(peer, entry) };
   }
   if (agents.get(node)?.live === false) {
-    return `${node} does not speak to it: its agent is silent`;
+    return { kind: "mute", why: "its agent is silent" };
   }
   const rival = [...bgp?.bgppeer.values() ?? []].find((other) =>
     other.meta.name !== meta.name &&
     other.spec.conf?.neighborAddress === spec.conf?.neighborAddress &&
     other.status.nodesPeerStatus?.[node] !== undefined
   );
-  return rival === undefined
-    ? `${node} does not speak to it`
-    : `${node} does not speak to it: it has its session with that router by the BgpPeer ${rival.meta.name}`;
+  return rival === undefined ? { kind: "mute" } : {
+    kind: "mute",
+    why:
+      `it has its session with that router by the BgpPeer ${rival.meta.name}`,
+  };
 }
 
 /** Whether a node has a session with a router, by what it told last. */

@@ -132,7 +132,7 @@ Deno.test.each([
     nodes: {},
     spec: { nodeSelector: { matchLabels: { rack: "a" } } },
     why:
-      "n1 does not speak to it: spec.nodeSelector of the BgpPeer leaves it out",
+      "n1, n2, n3 do not speak to it: spec.nodeSelector of the BgpPeer leaves it out",
   },
   {
     name: "adminDown",
@@ -165,7 +165,7 @@ Deno.test("whyService() names the other BgpPeer for the same router", () => {
   );
   strictEqual(
     step?.rows.find(({ name }) => name === "twin")?.sentence.startsWith(
-      "192.0.2.1: n1 does not speak to it: it has its session with that router by the BgpPeer tor;",
+      "192.0.2.1: n1 does not speak to it: it has its session with that router by the BgpPeer tor; n2, n3 do not",
     ),
     true,
     JSON.stringify(step),
