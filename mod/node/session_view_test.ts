@@ -71,9 +71,16 @@ function viewOf(
     session: undefined,
     lastNotification,
     lastEnd: undefined,
+    establishedMs: undefined,
     announced: 0,
     withdrawn: 0,
-    received: { "ipv4-unicast": 0, "ipv6-unicast": 0 },
+    received: NO_ROUTES,
+    receivedWithdrawn: NO_ROUTES,
+    treatedAsWithdraw: 0,
+    attributesDiscarded: 0,
+    tooLong: 0,
     notifications: { sent: 1, received: 0 },
-  } as unknown as SpeakerPeerView;
+  };
 }
+
+const NO_ROUTES = { "ipv4-unicast": 0, "ipv6-unicast": 0 } as const;

@@ -4,7 +4,6 @@
  * @module
  */
 
-// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { MAIN, testSandboxed } from "../support/sandboxed.ts";
 import { BIRD } from "../support/bird_router.ts";
