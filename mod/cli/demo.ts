@@ -21,11 +21,14 @@ import {
   outsideGone,
   programOf,
   type RequestStream,
+  type RouterKind,
   runSandboxed,
   type Sample,
 } from "@/lab/mod.ts";
 import { DemoReport, type DemoStep, formatMs } from "./demo_report.ts";
 import { lookAround } from "./demo_look_around.ts";
+import { DemoRouter, ROUTED_VIP } from "./demo_router.ts";
+import { listed } from "./listed.ts";
 
 /** The options of the command, as they were written. */
 export interface DemoOptions {
@@ -35,6 +38,8 @@ export interface DemoOptions {
   readonly json?: boolean;
   /** How many nodes, 2 to 9. */
   readonly nodes: number;
+  /** Who speaks BGP on the router; absent: bird where it is installed. */
+  readonly router?: RouterKind;
 }
 
 /**
@@ -87,6 +92,7 @@ class Demo {
   readonly #report: DemoReport;
   readonly #addresses: DemoAddress[] = [];
   #lab: LabCluster | undefined;
+  #router: DemoRouter | undefined;
 
   constructor(options: DemoOptions, report: DemoReport) {
     this.#options = options;
@@ -98,14 +104,16 @@ class Demo {
     try {
       const count = this.#options.nodes;
       report.title(
-        `Foghorn demo: ${count} nodes and a client on one Ethernet segment`,
+        `Foghorn demo: ${count} nodes, a client and a router on one Ethernet segment`,
       );
       await this.#build();
       await this.#startAgents();
       await this.#createServices();
+      await this.#announceToRouter();
       await this.#losePower();
       if (this.#options.keep === true) return await this.#keep();
       await report.step("Removed", "removing all of it", async () => {
+        await this.#router?.[Symbol.asyncDispose]();
         await this.#cluster()[Symbol.asyncDispose]();
         const left = (await must("ip", ["netns", "list"])).trim();
         if (left !== "") throw new Error(`Namespaces are left: ${left}`);
@@ -239,6 +247,14 @@ class Demo {
     }
   }
 
+  async #announceToRouter(): Promise<void> {
+    const { router: kind } = this.#options;
+    const router = new DemoRouter(this.#cluster(), this.#report);
+    this.#router = router;
+    await router.start(programOf(Deno.mainModule), kind);
+    await router.announce();
+  }
+
   async #losePower(): Promise<void> {
     const lab = this.#cluster();
     const victim = busiest(this.#addresses);
@@ -255,6 +271,7 @@ class Demo {
     );
     const of = `${held.length} of ${this.#addresses.length} addresses`;
     await this.#report.step("Power loss", `on ${victim}`, async () => {
+      await this.#router?.watch();
       await lab.node(victim).powerOff();
       return {
         text: `${victim} is gone, it answered for ${of}`,
@@ -275,6 +292,7 @@ class Demo {
       return await this.#measure(streams, victim);
     });
     await this.#showOutages(streams);
+    await this.#router?.movedFrom(victim);
   }
 
   #countSeconds(victim: string): ReturnType<typeof setInterval> {
@@ -387,15 +405,6 @@ function busiest(addresses: readonly DemoAddress[]): string {
   return first[0];
 }
 
-function listed(names: readonly string[]): string {
-  const [first = "", ...rest] = names;
-  const last = rest.pop();
-  if (last === undefined) return first;
-  return names.length > LISTED_MAX
-    ? `${first} to ${last}`
-    : `${[first, ...rest].join(", ")} and ${last}`;
-}
-
 function write(text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) {
@@ -407,6 +416,7 @@ function flagsOf(options: DemoOptions): readonly string[] {
   return [
     ...(options.keep === true ? ["--keep"] : []),
     ...(options.json === true ? ["--json"] : []),
+    ...(options.router === undefined ? [] : ["--router", options.router]),
     "--nodes",
     String(options.nodes),
   ];
@@ -419,7 +429,7 @@ function rangeOf(addresses: readonly string[]): string {
 const NUMBERS = [91, 92, 93, 94, 95, 96, 97, 98, 99] as const;
 const VIPS_IPV4 = NUMBERS.map((number) => `${DATA_IPV4.prefix}.${number}`);
 const VIPS_IPV6 = NUMBERS.map((number) => `${DATA_IPV6.prefix}${number}`);
-const VIPS = [...VIPS_IPV4, ...VIPS_IPV6];
+const VIPS = [...VIPS_IPV4, ...VIPS_IPV6, ROUTED_VIP];
 
 const SERVICES = [
   { name: "web", families: ["IPv4", "IPv6"] },
@@ -427,8 +437,6 @@ const SERVICES = [
   { name: "mail", families: ["IPv4"] },
 ] as const;
 
-// More would not fit in a line.
-const LISTED_MAX = 4;
 // As a shell reports SIGINT.
 const INTERRUPTED = 130;
 // Far longer than a new Service waits for its first answer.

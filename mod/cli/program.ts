@@ -301,6 +301,12 @@ function addDemo(program: Command): void {
     .option("--keep", "leave it running afterwards and say how to look around")
     .option("--json", "print one JSON object a line")
     .option("--nodes <number>", "nodes, 2 to 9", wholeNumber(2, 9), 3)
+    .addOption(
+      new Option(
+        "--router <speaker>",
+        "who speaks BGP on the router: bird where it is installed, unless told otherwise, else Foghorn's own receiver",
+      ).choices(["bird", "own"]),
+    )
     .action(async (options: DemoOptions) => {
       const { runDemo } = await import("./demo.ts");
       Deno.exit(await runDemo(options));
@@ -316,6 +322,25 @@ function addLabHelpers(program: Command): void {
       const { runBackend } = await import("@/lab/backend.ts");
       await runBackend(options.name, options.port);
     });
+  program.command("lab-receiver", { hidden: true })
+    .requiredOption("--address <address>")
+    .requiredOption("--as <number>", "", wholeNumber(1, 2 ** 32 - 1))
+    .requiredOption("--peer-as <number>", "", wholeNumber(1, 2 ** 32 - 1))
+    .requiredOption("--hold-time <seconds>", "", wholeNumber(3, 65_535))
+    .action(
+      async (
+        { address, as, peerAs, holdTime }: {
+          address: string;
+          as: number;
+          peerAs: number;
+          holdTime: number;
+        },
+      ) => {
+        const { runReceiver } = await import("@/lab/receiver.ts");
+        const holdTimeSeconds = holdTime;
+        await runReceiver({ address, as, peerAs, holdTimeSeconds });
+      },
+    );
   program.command("lab-probe", { hidden: true }).action(async () => {
     const { runProbe } = await import("@/lab/probe.ts");
     await runProbe();

@@ -10,6 +10,7 @@ import type {
   NodeRow,
   ReportProblem,
   ServiceRow,
+  SessionRow,
   StatusReport,
   Verdict,
   WhyReport,
@@ -33,10 +34,11 @@ export interface TextOptions {
  */
 export function statusText(report: StatusReport, options: TextOptions): string {
   const page = new Page(options, report.at);
-  const { problems, nodes, eips, services } = report;
+  const { problems, nodes, eips, sessions = [], services } = report;
   const counts = [
     count(nodes.filter(({ agent }) => agent !== "none").length, "agent"),
     count(eips.length, "Eip"),
+    ...(sessions.length === 0 ? [] : [count(sessions.length, "BGP session")]),
     count(services.length, "Service"),
   ].join(", ");
   const asked = report.askedAgent === undefined
@@ -55,6 +57,7 @@ export function statusText(report: StatusReport, options: TextOptions): string {
   }
   page.table("Nodes", NODE_COLUMNS, nodes.map(nodeCells));
   page.table("Eips", EIP_COLUMNS, eips.map(eipCells));
+  if (sessions.length > 0) sessionTable(sessions, page);
   page.table(
     "Services",
     SERVICE_COLUMNS,
@@ -141,24 +144,61 @@ function eipCells(row: EipRow): Cells {
   };
 }
 
+function sessionTable(sessions: readonly SessionRow[], page: Page): void {
+  page.table(
+    "BGP sessions",
+    SESSION_COLUMNS,
+    [...sessions].sort((a, b) => rank(a.verdict) - rank(b.verdict))
+      .slice(0, SESSIONS_SHOWN_MAX).map((row) => sessionCells(row, page)),
+  );
+  if (sessions.length <= SESSIONS_SHOWN_MAX) return;
+  page.line(
+    `  and ${sessions.length - SESSIONS_SHOWN_MAX} more: -o json has all`,
+  );
+}
+
+function sessionCells(row: SessionRow, page: Page): Cells {
+  const { node, peer, router, verdict, state, since, routes, why = "" } = row;
+  return {
+    verdict,
+    cells: [
+      peer,
+      router,
+      node,
+      state,
+      since === undefined ? "" : page.ago(since),
+      routes === undefined ? "-" : `${routes}`,
+      why,
+    ],
+  };
+}
+
 function serviceCells(row: ServiceRow, page: Page): readonly Cells[] {
   const { service, verdict, addresses, reason = "" } = row;
   if (addresses.length === 0) {
     return [{ verdict, cells: [service, "<pending>", "-", "-", "", reason] }];
   }
-  return addresses.map(({ vip, eip = "-", owner }, i) => ({
+  return addresses.map(({ vip, eip = "-", owner, nextHops }, i) => ({
     verdict,
     cells: [
       i === 0 ? service : "",
       vip,
       eip,
-      owner === undefined ? "nobody" : owner.node,
+      owner === undefined ? ownerless(nextHops) : owner.node,
       owner?.since === undefined
         ? SINCE[owner?.by ?? ""] ?? ""
         : page.ago(owner.since),
       i === 0 ? reason : "",
     ],
   }));
+}
+
+/** What stands for the owner of an address that routers have. */
+function ownerless(nextHops: readonly string[] = []): string {
+  if (nextHops.length === 0) return "nobody";
+  return nextHops.length > NEXT_HOPS_SHOWN_MAX
+    ? `${nextHops.length} next hops`
+    : nextHops.join(",");
 }
 
 interface Cells {
@@ -315,6 +355,19 @@ const SINCE: Readonly<Record<string, string>> = {
   order: "first in line",
   node: "its own",
 };
+const SESSION_COLUMNS = [
+  "BGPPEER",
+  "ROUTER",
+  "NODE",
+  "STATE",
+  "SINCE",
+  "ROUTES",
+  "",
+];
+/** Sessions in the text; the worst come first. */
+const SESSIONS_SHOWN_MAX = 100;
+/** Next hops of an address that are named. */
+const NEXT_HOPS_SHOWN_MAX = 4;
 /** Services in the text; the worst come first. */
 const SERVICES_SHOWN_MAX = 100;
 /** Columns that a sentence gets at least, however narrow the terminal. */

@@ -55,6 +55,58 @@ Deno.test("statusText() of a cluster where nothing is wrong is short", () => {
   );
 });
 
+Deno.test("statusText() shows BGP sessions, those that are down first", () => {
+  const text = statusText({
+    ...STATUS,
+    services: [],
+    sessions: [
+      {
+        node: "n1",
+        peer: "tor",
+        router: "192.0.2.1",
+        verdict: "ok",
+        state: "Established",
+        since: "2026-01-01T11:59:00Z",
+        routes: 2,
+      },
+      {
+        node: "n2",
+        peer: "tor",
+        router: "192.0.2.1",
+        verdict: "warning",
+        state: "Active",
+        why: "Nobody listens",
+      },
+    ],
+  }, { color: false });
+  strictEqual(
+    text.includes(`\
+  BGPPEER  ROUTER     NODE  STATE        SINCE     ROUTES
+! tor      192.0.2.1  n2    Active                 -       Nobody listens
+✓ tor      192.0.2.1  n1    Established  60 s ago  2
+`),
+    true,
+    text,
+  );
+});
+
+Deno.test("statusText() names the next hops of an address, or their number", () => {
+  const lineOf = (nextHops: readonly string[]): string =>
+    statusText({
+      ...STATUS,
+      services: [{
+        service: "shop/web",
+        verdict: "ok",
+        addresses: [{ vip: ip("192.0.2.91"), eip: "office", nextHops }],
+      }],
+    }, { color: false }).split("\n").find((line) =>
+      line.includes("shop/web")
+    ) ?? "";
+  strictEqual(lineOf(["n1", "n2"]).includes("  n1,n2"), true);
+  strictEqual(lineOf(["1", "2", "3", "4", "5"]).includes("5 next hops"), true);
+  strictEqual(lineOf([]).includes("nobody"), true);
+});
+
 Deno.test("statusText() names a hundred Services, the worst first, and counts the others", () => {
   const services = Array.from({ length: 150 }, (_, i) => ({
     service: `shop/s${i}`,

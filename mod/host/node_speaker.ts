@@ -16,7 +16,7 @@ import { sessionView } from "@/node/session_view.ts";
 import type { BgpPort } from "@/port/bgp.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
 import type { TcpPort } from "@/port/tcp.ts";
-import { CEASE, cease } from "@/wire/bgp/mod.ts";
+import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import type { BfdSessions } from "./bgp_bfd.ts";
 import { BgpHost } from "./bgp_host.ts";
 
@@ -246,12 +246,22 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const host = this.#host;
     const view = host?.speaker.viewOf(name);
     if (host === undefined || view === undefined) return undefined;
+    const peer = host.peers.get(name);
     // Who is only waited for fails without our being told.
-    const doubt = host.peers.get(name)?.target === undefined
+    const doubt = peer?.target === undefined
       ? host.doubtOf(name)?.message
       : undefined;
-    const failure = this.#failures.get(name) ?? doubt;
-    return sessionView(view, failure, host.bfdOf(name));
+    const { connection } = peer?.speaker ?? {};
+    return sessionView(view, {
+      dialFailure: this.#failures.get(name) ?? doubt,
+      bfd: host.bfdOf(name),
+      ...(connection === undefined ? {} : {
+        configured: {
+          localAs: asOfOpen(connection.open),
+          peerAs: connection.expectation.peerAs,
+        },
+      }),
+    });
   }
 }
 

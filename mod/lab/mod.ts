@@ -30,5 +30,7 @@ export * from "./outage.ts";
 export * from "./probe.ts";
 export * from "./process.ts";
 export * from "./program.ts";
+export * from "./receiver.ts";
+export * from "./router.ts";
 export * from "./sandbox.ts";
 export * from "./wire_answer.ts";

@@ -261,6 +261,13 @@ export async function removeSegments(hosts: readonly LabHost[]): Promise<void> {
   );
 }
 
+/** Removes one host; call before the segments go. */
+export async function removeHost({ name }: LabHost): Promise<void> {
+  // The link goes at once; those of a namespace that is deleted some time later.
+  await must("ip", ["link", "del", portOf(name, "eth0")]);
+  await must("ip", ["netns", "del", name]);
+}
+
 // Locally administered; the last byte is the host, the one before the segment.
 function macOf(segment: number, number: number): string {
   return [2, 0, 0, 0, segment, number].map((byte) =>

@@ -12,23 +12,37 @@ import {
 } from "@/wire/bgp/mod.ts";
 import type { BfdView } from "./bfd_terms.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
+import { type ConfiguredAs, notificationWords } from "./bgp_words.ts";
+
+/** What is known of a session besides what its speaker has. */
+export interface SessionContext {
+  /** Why the last dial failed, one sentence; undefined: it did not. */
+  readonly dialFailure: string | undefined;
+  /** The AS numbers of both sides, as configured; absent: not known any more. */
+  readonly configured?: ConfiguredAs;
+  /** How BFD with the peer stands; absent: it is not wanted. */
+  readonly bfd?: BfdView | undefined;
+}
 
 /**
  * A session as it is told.
  *
  * @param view What the speaker knows of it.
- * @param dialFailure Why the last dial failed, if it did.
- * @param bfd How BFD with the peer stands, where it is wanted.
+ * @param context Why the last dial failed, if it did; the AS numbers configured; how BFD stands.
  * @returns Plain data.
  */
 export function sessionView(
   view: SpeakerPeerView,
-  dialFailure: string | undefined,
-  bfd?: BfdView,
+  context: SessionContext,
 ): BgpSessionView {
   const { session } = view;
-  const failure = bfd?.blocks === true ? bfdSentence(bfd) : dialFailure;
-  const why = session === undefined ? whyDown(view, failure) : undefined;
+  const { bfd } = context;
+  const dialFailure = bfd?.blocks === true
+    ? bfdSentence(bfd)
+    : context.dialFailure;
+  const why = session === undefined
+    ? whyDown(view, { ...context, dialFailure })
+    : undefined;
   return {
     state: view.state,
     ...(why === undefined ? {} : { why }),
@@ -63,14 +77,18 @@ function bfdSentence({ message }: BfdView): string {
 /** Why there is no session: what was told last, else how the last dial went. */
 function whyDown(
   { lastNotification, lastEnd }: SpeakerPeerView,
-  dialFailure: string | undefined,
+  { dialFailure, configured }: SessionContext,
 ): string | undefined {
   if (dialFailure !== undefined) return dialFailure;
   if (lastNotification !== undefined) {
     const { direction, notification, field } = lastNotification;
     const who = direction === "sent" ? "We told the peer" : "The peer told us";
     const what = field === undefined ? "" : ` (${field})`;
-    return `${who}: ${notificationSentence(notification)}${what}`;
+    const words = configured &&
+      notificationWords({ direction, notification }, configured);
+    return words === undefined
+      ? `${who}: ${notificationSentence(notification)}${what}`
+      : `${who}: ${notificationName(notification)}. ${words}`;
   }
   return lastEnd === undefined ? undefined : endSentence(lastEnd);
 }

@@ -169,7 +169,9 @@ testOnRouter("how a session is reads in status, conditions and metrics", async (
       lab,
       "Bad Peer AS is told",
       (peer) =>
-        /^False SessionsDown n1, n2, n3: .*Bad Peer AS/.test(established(peer)),
+        established(peer) ===
+          "False SessionsDown n1, n2, n3: We told the peer: OPEN Message Error / Bad Peer AS. " +
+            "The peer is in AS 65001 and spec.conf.peerAs is 65009: change one of the two",
     );
     const notified = 'notifications_total{peer="router",direction="sent"}';
     await untilMetrics(lab, { 'session_up{peer="router"}': 0 });

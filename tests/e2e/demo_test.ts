@@ -4,51 +4,69 @@
  * @module
  */
 
-// deno-lint-ignore-file no-await-in-loop -- the steps of a test follow each other
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { MAIN, testSandboxed } from "../support/sandboxed.ts";
+import { BIRD } from "../support/bird_router.ts";
 import { until } from "../support/waiting.ts";
 
-testSandboxed(
-  "the demo shows fail-over in half a minute and leaves nothing",
-  async () => {
-    const [startMs, startStalledMs] = [performance.now(), await stalledMs()];
-    const { code, lines } = await demo(["--json"]);
-    strictEqual(code, 0, lines.join("\n"));
-    const tookMs = performance.now() - startMs;
-    const waitedMs = await stalledMs() - startStalledMs;
-    ok(
-      tookMs - waitedMs < 30_000,
-      `${tookMs} ms, ${waitedMs} ms without a CPU`,
-    );
-    const steps = lines.map((line) => JSON.parse(line));
-    deepStrictEqual(steps.map(({ step }) => step), [
-      "Network",
-      "No agent yet",
-      "Agents",
-      "Eips",
-      "Services",
-      "Power loss",
-      "Fail-over",
-      "Removed",
-      "done",
-    ]);
-    ok(steps.every((step) => step.ok === true));
-    const { addresses } = steps[4];
-    const families = addresses.map((row: { address: string }) =>
-      row.address.includes(":")
-    );
-    deepStrictEqual([...new Set(families)].toSorted(), [false, true]);
-    const { node: victim } = steps[5];
-    const { outages } = steps[6];
-    strictEqual(outages.length, addresses.length);
-    for (const { before, after, failed } of outages) {
-      strictEqual(before === victim, failed > 0);
-      strictEqual(after === before, before !== victim);
-    }
-    deepStrictEqual(await processes(), [], "nothing runs afterwards");
-  },
-);
+for (const router of ["bird", "own"] as const) {
+  testSandboxed(
+    `the demo shows fail-over and ECMP by ${router} in half a minute and leaves nothing`,
+    () => showsFailover(router),
+    router === "bird" ? [BIRD] : [],
+  );
+}
+
+async function showsFailover(router: "bird" | "own"): Promise<void> {
+  const [startMs, startStalledMs] = [performance.now(), await stalledMs()];
+  const { code, lines } = await demo(["--json", "--router", router]);
+  strictEqual(code, 0, lines.join("\n"));
+  const tookMs = performance.now() - startMs;
+  const waitedMs = await stalledMs() - startStalledMs;
+  ok(
+    tookMs - waitedMs < 30_000,
+    `${tookMs} ms, ${waitedMs} ms without a CPU`,
+  );
+  const steps = lines.map((line) => JSON.parse(line));
+  deepStrictEqual(steps.map(({ step }) => step), [
+    "Network",
+    "No agent yet",
+    "Agents",
+    "Eips",
+    "Services",
+    "Router",
+    "ECMP",
+    "Power loss",
+    "Fail-over",
+    "Next hops",
+    "Removed",
+    "done",
+  ]);
+  ok(steps.every((step) => step.ok === true));
+  const { addresses } = steps[4];
+  const families = addresses.map((row: { address: string }) =>
+    row.address.includes(":")
+  );
+  deepStrictEqual([...new Set(families)].toSorted(), [false, true]);
+  const { node: victim } = steps[7];
+  const { outages } = steps[8];
+  strictEqual(outages.length, addresses.length);
+  for (const { before, after, failed } of outages) {
+    strictEqual(before === victim, failed > 0);
+    strictEqual(after === before, before !== victim);
+  }
+  strictEqual(steps[5].router, router);
+  const [{ connections: before, nextHops }, , , moved] = steps.slice(6);
+  deepStrictEqual(Object.keys(before).toSorted(), ["n1", "n2", "n3"]);
+  strictEqual(nextHops.length, 3);
+  deepStrictEqual(
+    Object.keys(moved.connections).toSorted(),
+    ["n1", "n2", "n3"].filter((node) => node !== victim),
+  );
+  strictEqual(moved.nextHops.length, 2);
+  ok(moved.failed > 0 && moved.failed < moved.asked, JSON.stringify(moved));
+  deepStrictEqual(await processes(), [], "nothing runs afterwards");
+}
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   testSandboxed(

@@ -130,8 +130,10 @@ export interface AddressRow {
   readonly vip: IpAddr;
   /** The Eip it is from; absent: none has it any more. */
   readonly eip?: string;
-  /** Who answers; absent: nobody. */
+  /** Who answers; absent: nobody, or routers have it. */
   readonly owner?: OwnerView;
+  /** The nodes that routers are told as its next hops, by the plan; absent: it is not announced to routers. */
+  readonly nextHops?: readonly string[];
 }
 
 /** A Service of ours. */
@@ -182,6 +184,26 @@ export interface NodeRow {
   readonly links: readonly string[];
 }
 
+/** A BGP session of a node with a router. */
+export interface SessionRow {
+  /** The node. */
+  readonly node: string;
+  /** Name of the BgpPeer. */
+  readonly peer: string;
+  /** `spec.conf.neighborAddress`; empty without one. */
+  readonly router: string;
+  /** How it does. */
+  readonly verdict: Verdict;
+  /** State of RFC 4271 §8.2.2: `Idle` to `Established`. */
+  readonly state: string;
+  /** Since when it is up, or down, RFC 3339; absent: not known. */
+  readonly since?: string;
+  /** Addresses that the node announces to it, by the plan; absent: it is not Established. */
+  readonly routes?: number;
+  /** Why it is down, one sentence; absent: it is not. */
+  readonly why?: string;
+}
+
 /** What `foghorn status` tells. */
 export interface StatusReport {
   /** When, RFC 3339. */
@@ -194,6 +216,8 @@ export interface StatusReport {
   readonly nodes: readonly NodeRow[];
   /** The Eips, by name. */
   readonly eips: readonly EipRow[];
+  /** The BGP sessions, by BgpPeer and node; absent: BgpPeers cannot be read. */
+  readonly sessions?: readonly SessionRow[];
   /** The Services of ours, by name. */
   readonly services: readonly ServiceRow[];
 }

@@ -17,6 +17,7 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
+import { isUp, type NoSession, whyNoSession } from "./sessions.ts";
 
 /** Reason of a pool for routers without a speaker. */
 export const NO_BGP_CONF = "NoBgpConf";
@@ -34,10 +35,11 @@ export const SESSIONS_DOWN = "SessionsDown";
  * @returns The step; undefined: BgpPeers could not be read.
  */
 export function routesStep(
-  { bgp }: ReportSource,
+  source: ReportSource,
   vip: IpAddr,
   nodes: readonly string[],
 ): WhyStep | undefined {
+  const { bgp } = source;
   if (bgp === undefined) return undefined;
   const step = { step: "Routes", vip } as const;
   if (!bgp.bgpconf.has(BGP_CONF_NAME)) {
@@ -50,8 +52,8 @@ export function routesStep(
     };
   }
   const peers = [...bgp.bgppeer.values()].sort(byName);
-  const rows = peers.map((peer) => peerRow(peer, nodes));
-  const told = peers.filter((peer) => upOn(peer, nodes).length > 0)
+  const rows = peers.map((peer) => peerRow(source, peer, nodes));
+  const told = peers.filter((peer) => upOn(source, peer, nodes).length > 0)
     .map(({ meta }) => meta.name);
   if (told.length === 0) {
     return {
@@ -101,16 +103,20 @@ export function* routerProblems(
   }
 }
 
-function peerRow(peer: BgpPeer, nodes: readonly string[]): WhyRow {
+function peerRow(
+  source: ReportSource,
+  peer: BgpPeer,
+  nodes: readonly string[],
+): WhyRow {
   const { meta: { name }, spec, status } = peer;
-  const up = upOn(peer, nodes);
+  const up = upOn(source, peer, nodes);
   const address = spec.conf?.neighborAddress ?? "no address";
-  const out = nodes.filter((node) => !up.includes(node)).map((node) => {
-    const entry = status.nodesPeerStatus?.[node];
-    return entry === undefined
-      ? `${node} does not speak to it`
-      : `${node} has no session: ${entry.downReason ?? "not yet"}`;
-  });
+  const out = missing(
+    nodes.filter((node) => !up.includes(node)).map((node) => ({
+      node,
+      ...whyNoSession(source, peer, node),
+    })),
+  );
   const parts = up.length === 0 ? out : [`told by ${up.join(", ")}`, ...out];
   const isDown = nodes.some((node) =>
     !up.includes(node) && status.nodesPeerStatus?.[node] !== undefined
@@ -124,13 +130,29 @@ function peerRow(peer: BgpPeer, nodes: readonly string[]): WhyRow {
   };
 }
 
+/** What keeps nodes from a router; those with the same reason in one part. */
+function missing(
+  nodes: readonly (NoSession & { readonly node: string })[],
+): readonly string[] {
+  const alike = Map.groupBy(nodes, ({ kind, why }) => `${kind} ${why}`);
+  return [...alike.values()].map((group) => {
+    const names = group.map(({ node }) => node).join(", ");
+    const [first] = group;
+    const isOne = group.length === 1;
+    const what = first?.kind === "down"
+      ? `${isOne ? "has" : "have"} no session`
+      : `${isOne ? "does" : "do"} not speak to it`;
+    const why = first?.why === undefined ? "" : `: ${first.why}`;
+    return `${names} ${what}${why}`;
+  });
+}
+
 function upOn(
-  { status }: BgpPeer,
+  source: ReportSource,
+  peer: BgpPeer,
   nodes: readonly string[],
 ): readonly string[] {
-  return nodes.filter((node) =>
-    status.nodesPeerStatus?.[node]?.peerState?.sessionState === "ESTABLISHED"
-  );
+  return nodes.filter((node) => isUp(source, peer, node));
 }
 
 function byName(a: BgpPeer, b: BgpPeer): number {

@@ -30,8 +30,7 @@ Deno.test.each([
     name: "by some, others do not speak to it",
     nodes: { n2: UP },
     step: "ok told to tor",
-    row:
-      "ok 192.0.2.1: told by n2; n1 does not speak to it; n3 does not speak to it",
+    row: "ok 192.0.2.1: told by n2; n1, n3 do not speak to it",
   },
   {
     name: "by none",
@@ -39,7 +38,7 @@ Deno.test.each([
     step:
       "problem No next hop of 192.0.2.91 has a session: no router was told of it",
     row:
-      "warning 192.0.2.1: n1 has no session: Connection refused; n2 does not speak to it; n3 does not speak to it",
+      "warning 192.0.2.1: n1 has no session: Connection refused; n2, n3 do not speak to it",
   },
 ])("whyService() says that a router was told $name", ({ nodes, step, row }) => {
   const world = routed();

@@ -26,7 +26,8 @@ import {
 } from "./candidates.ts";
 import { nodeProxyRows } from "./node_proxy_steps.ts";
 import { ownerOf } from "./owner.ts";
-import { routerProblems } from "./routers.ts";
+import { NO_BGP_CONF, routerProblems, routesStep } from "./routers.ts";
+import { sessionRows } from "./sessions.ts";
 import {
   type AddressRow,
   byVerdict,
@@ -52,7 +53,8 @@ export function statusReport(source: ReportSource): StatusReport {
     ...unreadableProblems(source),
     ...routerProblems(source),
   ];
-  const services = serviceRows(source, problems);
+  const routes = new Map<string, Set<IpAddr>>();
+  const services = serviceRows(source, problems, routes);
   const eips = [...source.cluster.eips.values()].sort(byName)
     .map((eip) => eipRow(source, eip, problems));
   const nodes = nodeRows(source, services, problems);
@@ -62,6 +64,9 @@ export function statusReport(source: ReportSource): StatusReport {
     problems: problems.sort((a, b) => byVerdict(a.verdict, b.verdict)),
     nodes,
     eips,
+    ...(source.bgp === undefined
+      ? {}
+      : { sessions: sessionRows(source, routes) }),
     services,
   };
 }
@@ -108,6 +113,7 @@ export function unreadableSentence(reason: string): string {
 function serviceRows(
   source: ReportSource,
   problems: ReportProblem[],
+  routes: Map<string, Set<IpAddr>>,
 ): readonly ServiceRow[] {
   const rows: ServiceRow[] = [];
   const { services } = source.cluster;
@@ -126,7 +132,7 @@ function serviceRows(
       verdict: worst(found.map(({ verdict }) => verdict)),
       addresses: by === "node-proxy"
         ? nodeProxyRows(service, nodeOf)
-        : addressRows(source, service),
+        : addressRows(source, service, routes),
       ...(first === undefined ? {} : { reason: first.reason }),
     });
   }
@@ -148,20 +154,27 @@ function nodesByAddress(
   };
 }
 
+/** The addresses of a Service; those announced to routers are noted with their next hops. */
 function addressRows(
   source: ReportSource,
   service: Service,
+  routes: Map<string, Set<IpAddr>>,
 ): readonly AddressRow[] {
   return ingressAddresses(service).map((vip): AddressRow => {
     const { announcements, cluster, agents } = source;
     const explanation = announcements.explain(cluster, vip);
     const { inLine } = candidatesOf(explanation, agents);
     const services = announcements.plans.get(vip)?.services ?? [];
-    const owner = isOfRouters(explanation)
+    const isRoute = isOfRouters(explanation);
+    const owner = isRoute
       ? undefined
       : ownerOf(source, vip, { services, inLine });
+    for (const node of isRoute ? inLine : []) {
+      routes.set(node, (routes.get(node) ?? new Set()).add(vip));
+    }
     return {
       vip,
+      ...(isRoute ? { nextHops: inLine.toSorted() } : {}),
       ...(explanation.eip === undefined
         ? {}
         : { eip: explanation.eip.meta.name }),
@@ -219,11 +232,19 @@ export function serviceProblems(
     }
   }
   for (const vip of shown) {
-    const unanswered = whyUnanswered(
-      source.announcements.explain(source.cluster, vip),
-    );
-    if (unanswered === undefined) continue;
-    add("problem", unanswered.reason, unanswered.message);
+    const explanation = source.announcements.explain(source.cluster, vip);
+    const unanswered = whyUnanswered(explanation);
+    if (unanswered !== undefined) {
+      add("problem", unanswered.reason, unanswered.message);
+    } else if (isOfRouters(explanation)) {
+      const { inLine } = candidatesOf(explanation, source.agents);
+      const untold = routesStep(source, vip, inLine.toSorted());
+      // Of a BgpConf that is missing the Eip tells.
+      if (untold?.verdict !== "problem" || untold.reason === NO_BGP_CONF) {
+        continue;
+      }
+      add("problem", untold.reason ?? "", untold.sentence);
+    }
   }
   const degraded = service.conditions.find(({ type }) =>
     type === CONDITION.degraded
