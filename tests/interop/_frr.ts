@@ -35,8 +35,11 @@ export class Frr implements Router {
   /** Begins anew with a configuration of its own. */
   async beginWith(config: string): Promise<void> {
     await this.#bgpd?.stop("SIGKILL");
+    // It would keep the routes of a bgpd under graceful restart as stale.
+    await this.#zebra?.stop();
+    await Deno.remove(`${this.#folder}/run/zserv.api`).catch(() => {});
     await Deno.writeTextFile(`${this.#folder}/bgpd.conf`, config);
-    this.#zebra ??= this.#start("zebra");
+    this.#zebra = this.#start("zebra");
     await until(() => this.#exists("run/zserv.api"), {
       timeoutMs: 10_000,
       what: () => "zebra does not run",

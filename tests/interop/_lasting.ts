@@ -27,6 +27,9 @@ export async function gracefulRestart(stage: Stage): Promise<void> {
   const restart = { enabled: true, restartTime: 20 };
   const lines = [`announce ${V4} med 7`, `announce ${V6} med 7`];
   await stage.session({ gracefulRestart: true }, { gracefulRestart: restart });
+  // What a process of before has left in the kernel would pass for ours, and go later.
+  await notInKernel(V4);
+  await notInKernel(V6);
   await speaker.line(lines.join("\n"));
   await inKernel(V4);
   await inKernel(V6);
@@ -39,7 +42,9 @@ export async function gracefulRestart(stage: Stage): Promise<void> {
   await speaker.line("announce 192.0.2.9/32");
   await pathsAt(router, "192.0.2.9/32", 1);
   await pathsAt(router, V4, 1);
+  await pathsAt(router, V6, 1);
   await inKernel(V4);
+  await inKernel(V6);
   strictEqual(watch.deleted.join("\n"), "");
   await speaker.line("shutdown drained");
   await until(() => watch.deleted.some((line) => line.includes("192.0.2.1")), {
@@ -117,16 +122,24 @@ export async function connections(): Promise<number> {
 
 /** Waits until the router's kernel has a route. */
 export async function inKernel(prefix: string): Promise<void> {
+  await until(() => isInKernel(prefix), {
+    timeoutMs: 10_000,
+    what: () => `The kernel has no route to ${prefix}`,
+  });
+}
+
+/** Waits until the router's kernel has no route of another process. */
+async function notInKernel(prefix: string): Promise<void> {
+  await until(async () => !await isInKernel(prefix), {
+    timeoutMs: 20_000,
+    what: () => `The kernel has a route to ${prefix} of before`,
+  });
+}
+
+async function isInKernel(prefix: string): Promise<boolean> {
   const family = prefix.includes(":") ? "-6" : "-4";
-  await until(
-    async () =>
-      (await must("ip", ["-n", ROUTER, family, "route", "show", prefix])) !==
-        "",
-    {
-      timeoutMs: 10_000,
-      what: () => `The kernel has no route to ${prefix}`,
-    },
-  );
+  const show = ["-n", ROUTER, family, "route", "show", prefix];
+  return (await must("ip", show)) !== "";
 }
 
 /** Takes down what leaves the router's kernel. */

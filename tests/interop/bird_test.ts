@@ -4,7 +4,7 @@
  * @module
  */
 
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { Bird } from "./_bird.ts";
@@ -39,4 +39,4 @@ testSandboxed("our speaker and bird", async (t) => {
   await step("a router that hangs", () => holdExpiry(stage));
   await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await birdCases(step, stage);
-}, [command("ip"), command("bird")]);
+}, [USERS, command("ip"), command("bird")]);

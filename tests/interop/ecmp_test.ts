@@ -11,7 +11,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { ipBatch, LabProcess, must, programOf } from "@/lab/mod.ts";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { MAIN, testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { until } from "../support/waiting.ts";
@@ -69,7 +69,7 @@ testSandboxed("ECMP over two speakers", async (t) => {
       speakers.map((speaker) => speaker[Symbol.asyncDispose]()),
     );
   }
-}, [command("ip"), command("bird"), command("curl")]);
+}, [USERS, command("ip"), command("bird"), command("curl")]);
 
 async function bothAnswer(url: string): Promise<void> {
   const isIpv6 = url.includes("[");

@@ -5,7 +5,7 @@
  */
 
 import { match, strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
@@ -82,6 +82,6 @@ testSandboxed("our speaker and exabgp", async (t) => {
     match(neighbor?.reason ?? "", /\(6,2\)/);
     strictEqual((await speaker.process.status).code, 0);
   });
-}, [command("ip"), command("exabgp")]);
+}, [USERS, command("ip"), command("exabgp")]);
 
 const BIG_AS = 4_200_000_001;

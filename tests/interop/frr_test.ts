@@ -5,7 +5,7 @@
  */
 
 import { match, strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
@@ -64,7 +64,7 @@ testSandboxed("our speaker and frr", async (t) => {
     "a shutdown has a text both ways (RFC 9003)",
     () => shutdownText(stage, frr),
   );
-}, [command("ip"), command("vtysh")]);
+}, [USERS, command("ip"), command("vtysh")]);
 
 async function refresh(stage: Stage, frr: Frr): Promise<void> {
   const { speaker } = stage;

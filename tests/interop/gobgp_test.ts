@@ -5,7 +5,7 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
@@ -58,7 +58,7 @@ testSandboxed("our speaker and gobgpd", async (t) => {
       strictEqual(text, "Rack 7 is moved");
     },
   );
-}, [command("ip"), command("gobgpd")]);
+}, [USERS, command("ip"), command("gobgpd")]);
 
 async function staysStale(stage: Stage, gobgp: Gobgp): Promise<void> {
   const { speaker } = stage;

@@ -5,7 +5,7 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
@@ -75,4 +75,4 @@ testSandboxed("our speaker and openbgpd", async (t) => {
     );
     strictEqual((await speaker.process.status).code, 0);
   });
-}, [command("ip"), command("bgpctl")]);
+}, [USERS, command("ip"), command("bgpctl")]);
