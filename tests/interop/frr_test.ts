@@ -11,7 +11,12 @@ import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
 import { documented } from "./_documented.ts";
 import { Frr } from "./_frr.ts";
-import { gracefulRestart, holdExpiry } from "./_lasting.ts";
+import {
+  gracefulRestart,
+  holdExpiry,
+  longLived,
+  twentyRestarts,
+} from "./_lasting.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
 import { pathsAt, routerUntil } from "./_router.ts";
 import { Stage } from "./_stage.ts";
@@ -26,6 +31,8 @@ testSandboxed("our speaker and frr", async (t) => {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
+    answersRefresh: false,
+    old: false,
     extendedNextHop: true,
     gtsmHops: true,
     dials: true,
@@ -39,7 +46,12 @@ testSandboxed("our speaker and frr", async (t) => {
     "killed and back, the kernel's route never leaves (RFC 4724)",
     () => gracefulRestart(stage),
   );
+  await step(
+    "killed and away, its routes are long-lived stale (RFC 9494)",
+    () => longLived(stage, { hasKernel: true }),
+  );
   await step("a router that hangs", () => holdExpiry(stage));
+  await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await step(
     "routes are refreshed both ways (RFC 2918, RFC 7313)",
     () => refresh(stage, frr),
