@@ -51,32 +51,7 @@ export async function commonCases(
     await withdrawBoth(stage);
   });
   await confinedCases(step, stage, able);
-  await step("a wrong AS is told in words", async () => {
-    const terms = { local: ADDRESS.router4, localAs: 65_003 };
-    await stage.speaker.configure({});
-    await stage.router.begin({
-      ...terms,
-      peer: ADDRESS.us4,
-      peerAs: 65_001,
-    });
-    const from = stage.speaker.mark;
-    await stage.speaker.configure({
-      router: peerSpec({
-        ...terms,
-        localAs: 65_002,
-        peer: ADDRESS.us4,
-        peerAs: 65_001,
-      }),
-    });
-    const { message } = await stage.speaker.told(
-      ({ code, subcode }) => code === 2 && subcode === 2,
-      { from },
-    );
-    match(
-      message ?? "",
-      /^The peer (is in AS 65003 and spec\.conf\.peerAs is 65002|does not expect AS 65001)/,
-    );
-  });
+  await step("a wrong AS is told in words", () => wrongAs(stage));
   await step(
     "an AS number of four octets (RFC 6793)",
     () => bigAs(stage),
@@ -108,6 +83,34 @@ export async function commonCases(
       await pathsAt(stage.router, V4, 0);
     });
   }
+}
+
+/** The router is in another AS than it is to be in. */
+async function wrongAs(stage: Stage): Promise<void> {
+  const terms = { local: ADDRESS.router4, localAs: 65_003 };
+  await stage.speaker.configure({});
+  await stage.router.begin({
+    ...terms,
+    peer: ADDRESS.us4,
+    peerAs: 65_001,
+  });
+  const from = stage.speaker.mark;
+  await stage.speaker.configure({
+    router: peerSpec({
+      ...terms,
+      localAs: 65_002,
+      peer: ADDRESS.us4,
+      peerAs: 65_001,
+    }),
+  });
+  const { message } = await stage.speaker.told(
+    ({ code, subcode }) => code === 2 && subcode === 2,
+    { from },
+  );
+  match(
+    message ?? "",
+    /^The peer (is in AS 65003 and spec\.conf\.peerAs is 65002|does not expect AS 65001)/,
+  );
 }
 
 /** The router knows two-octet AS numbers only, and ours is larger (RFC 6793). */

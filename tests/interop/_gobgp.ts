@@ -92,7 +92,6 @@ export class Gobgp implements Router {
 export function gobgpConfig(terms: Terms): unknown {
   const { families = ["ipv4", "ipv6"], gtsmHops, multihop } = terms;
   const hold = terms.holdTime ?? 9;
-  const on = { config: { enabled: true } };
   return {
     global: {
       config: {
@@ -144,23 +143,27 @@ export function gobgpConfig(terms: Terms): unknown {
           },
         }
         : {}),
-      "afi-safis": families.map((family) => ({
-        "config": { "afi-safi-name": `${family}-unicast` },
-        ...(terms.gracefulRestart === true
-          ? { "mp-graceful-restart": on }
-          : {}),
-        ...(terms.longLived === true
-          ? {
-            "long-lived-graceful-restart": {
-              config: { "enabled": true, "restart-time": 60 },
-            },
-          }
-          : {}),
-        ...(terms.addPath === true
-          ? { "add-paths": { config: { receive: true } } }
-          : {}),
-      })),
+      "afi-safis": families.map((family) => familyConfig(terms, family)),
     }],
+  };
+}
+
+function familyConfig(terms: Terms, family: string): unknown {
+  return {
+    "config": { "afi-safi-name": `${family}-unicast` },
+    ...(terms.gracefulRestart === true
+      ? { "mp-graceful-restart": { config: { enabled: true } } }
+      : {}),
+    ...(terms.longLived === true
+      ? {
+        "long-lived-graceful-restart": {
+          config: { "enabled": true, "restart-time": 60 },
+        },
+      }
+      : {}),
+    ...(terms.addPath === true
+      ? { "add-paths": { config: { receive: true } } }
+      : {}),
   };
 }
 

@@ -50,6 +50,10 @@ testSandboxed("our speaker and frr", async (t) => {
     "killed and away, its routes are long-lived stale (RFC 9494)",
     () => longLived(stage, { hasKernel: true }),
   );
+  await step(
+    "a router without a policy is doubted (RFC 8212)",
+    () => withoutPolicy(stage, frr),
+  );
   await step("a router that hangs", () => holdExpiry(stage));
   await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await step(
@@ -77,6 +81,37 @@ testSandboxed("our speaker and frr", async (t) => {
     () => shutdownText(stage, frr),
   );
 }, [USERS, command("ip"), command("vtysh")]);
+
+/** It takes no route, and announces none, until its operator permits it. */
+async function withoutPolicy(stage: Stage, frr: Frr): Promise<void> {
+  const { speaker } = stage;
+  await stage.session({ policyless: true });
+  await speaker.line(`announce ${V4}`);
+  const hint = async () => (await speaker.peer(ADDRESS.router4))?.hint;
+  await routerUntil(
+    frr,
+    async () => /no policy for us/.test(await hint() ?? ""),
+    "that it is silent",
+  );
+  await pathsAt(frr, V4, 0);
+  await frr.ask(
+    ...["configure terminal", "router bgp 65002"],
+    "no bgp ebgp-requires-policy",
+  );
+  await frr.ask("clear bgp *");
+  await pathsAt(frr, V4, 1);
+  await routerUntil(
+    frr,
+    async () => {
+      const view = await speaker.peer(ADDRESS.router4);
+      return (view?.received["ipv4-unicast"] ?? 0) > 0;
+    },
+    "its route",
+  );
+  strictEqual(await hint(), undefined);
+  await speaker.line(`withdraw ${V4}`);
+  await pathsAt(frr, V4, 0);
+}
 
 async function refresh(stage: Stage, frr: Frr): Promise<void> {
   const { speaker } = stage;
