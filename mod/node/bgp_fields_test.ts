@@ -48,6 +48,13 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "ebgpMultihop.multihopTtl": [3, "terms", { ebgpMultihop: { enabled: true } }],
   "ttlSecurity.hops": [2, "terms"],
   "role": ["customer", "terms"],
+  "authSecretRef.key": ["k", { by: "the tests of references" }],
+  "authSecretRef.name": ["s", { by: "the tests of references" }],
+  "bfd.minRxMs": [50, "terms", { bfd: {} }],
+  "bfd.minTxMs": [50, "terms", { bfd: {} }],
+  "bfd.multihop": [true, "terms", { bfd: {} }],
+  "bfd.multiplier": [5, "terms", { bfd: {} }],
+  "bfd.passive": [true, "terms", { bfd: {} }],
   "timers.config.connectRetry": ["7", "terms"],
   "timers.config.holdTime": ["30", "terms"],
   "timers.config.keepaliveInterval": ["5", "terms"],
@@ -64,8 +71,8 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "gracefulRestart.helperOnly": [true, "terms", GRACEFUL()],
   "gracefulRestart.notificationEnabled": [true, "terms", GRACEFUL()],
   "gracefulRestart.deferralTime": [9, "remark"],
-  "gracefulRestart.longlivedEnabled": [true, "remark"],
-  "gracefulRestart.staleRoutesTime": [9, "remark"],
+  "gracefulRestart.longlivedEnabled": [true, "terms", GRACEFUL()],
+  "gracefulRestart.staleRoutesTime": [9, "terms", LONG_LIVED()],
   "gracefulRestart.peerRestartTime": [9, "remark"],
   "gracefulRestart.peerRestarting": [true, "remark"],
   "gracefulRestart.localRestarting": [true, "remark"],
@@ -103,8 +110,8 @@ const CONF_ROWS: Readonly<Record<string, Row>> = {
   "gracefulRestart.helperOnly": [true, "terms", GRACEFUL()],
   "gracefulRestart.notificationEnabled": [true, "terms", GRACEFUL()],
   "gracefulRestart.deferralTime": [9, "remark"],
-  "gracefulRestart.longlivedEnabled": [true, "remark"],
-  "gracefulRestart.staleRoutesTime": [9, "remark"],
+  "gracefulRestart.longlivedEnabled": [true, "terms", GRACEFUL()],
+  "gracefulRestart.staleRoutesTime": [9, "terms", LONG_LIVED()],
   "gracefulRestart.peerRestartTime": [9, "remark"],
   "gracefulRestart.peerRestarting": [true, "remark"],
   "gracefulRestart.localRestarting": [true, "remark"],
@@ -197,6 +204,10 @@ Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below
   const config = { holdTime: "9", keepaliveInterval: "9" };
   ok(bgpPeerProblem(peerOf({ conf: PLAIN_CONF, timers: { config } })));
 });
+
+function LONG_LIVED(): Raw {
+  return { gracefulRestart: { enabled: true, longlivedEnabled: true } };
+}
 
 function GRACEFUL(): Raw {
   return { gracefulRestart: { enabled: true } };

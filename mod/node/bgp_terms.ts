@@ -402,6 +402,22 @@ function capabilitiesOf(
           .map(({ family }) => ({ family, forwardingPreserved: true })),
     });
   }
+  // RFC 9494 §4.2: without the other capability this one counts for nothing.
+  if (graceful?.enabled === true && graceful.longlivedEnabled === true) {
+    list.push({
+      kind: "long-lived-graceful-restart",
+      families: graceful.helperOnly === true
+        ? []
+        : families.map(({ family }) => ({
+          family,
+          forwardingPreserved: true,
+          staleTimeSeconds: Math.min(
+            graceful.staleRoutesTime || STALE_TIME_SECONDS_DEFAULT,
+            STALE_TIME_SECONDS_MAX,
+          ),
+        })),
+    });
+  }
   list.push({ kind: "four-octet-as", as: localAs });
   const paths = families.flatMap(({ family, sendMax, receive }) => {
     const mode = addPathMode(sendMax > 0, receive);
@@ -450,6 +466,10 @@ const ROLES: readonly BgpRole[] = [
   "rs",
   "rs-client",
 ];
+/** Where nothing else is said, long-lived stale routes are kept for an hour. */
+const STALE_TIME_SECONDS_DEFAULT = 3_600;
+/** RFC 9494 §4.1: 24 bits. */
+const STALE_TIME_SECONDS_MAX = 2 ** 24 - 1;
 /** Restart Time has 12 bits (RFC 4724 §3). */
 const RESTART_TIME_SECONDS_MAX = 0xfff;
 const TTL_MAX = 255;

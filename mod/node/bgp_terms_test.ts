@@ -44,6 +44,25 @@ Deno.test("bgpPeerTerms() tells our role in the OPEN (RFC 9234 §4.1)", () => {
   strictEqual(roleOf({}), undefined);
 });
 
+Deno.test("bgpPeerTerms() offers long-lived graceful restart only beside the other (RFC 9494 §4.2)", () => {
+  const staleOf = (gracefulRestart: BgpPeerSpec["gracefulRestart"]) =>
+    termsOf(gracefulRestart === undefined ? {} : { gracefulRestart })
+      .speaker.connection.open.capabilities.flatMap((capability) =>
+        capability.kind === "long-lived-graceful-restart"
+          ? capability.families.map(({ staleTimeSeconds }) => staleTimeSeconds)
+          : []
+      );
+  const on = { enabled: true, longlivedEnabled: true };
+  deepStrictEqual(staleOf({ ...on, staleRoutesTime: 600 }), [600]);
+  deepStrictEqual(staleOf(on), [3_600]);
+  deepStrictEqual(staleOf({ ...on, staleRoutesTime: 2_000_000_000 }), [
+    16_777_215,
+  ]);
+  deepStrictEqual(staleOf({ ...on, helperOnly: true }), []);
+  deepStrictEqual(staleOf({ longlivedEnabled: true }), []);
+  deepStrictEqual(staleOf({ enabled: true }), []);
+});
+
 Deno.test("bgpPeerTerms() signs dials and accepts with the password, and does not dial a passive peer", () => {
   const signed = termsOf({ conf: { authPassword: "s3cr3t" } });
   strictEqual(signed.md5Key, "s3cr3t");

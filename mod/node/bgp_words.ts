@@ -66,6 +66,36 @@ export function notificationWords(
   }
 }
 
+/** A session that stands, as far as it says whether the peer takes our routes. */
+export interface QuietSession {
+  /** Our AS number towards the peer. */
+  readonly localAs: number;
+  /** The peer's AS number. */
+  readonly peerAs: number;
+  /** For how long it stands. */
+  readonly standsMs: number;
+  /** Prefixes announced to the peer. */
+  readonly announced: number;
+  /** Prefixes received of it. */
+  readonly received: number;
+}
+
+/**
+ * What may be wrong with a session that stands: a router without a policy takes
+ * none of our routes and announces none of its own (RFC 8212 §2). Only the
+ * latter shows here, and it may be what its operator wants.
+ *
+ * @param session The session.
+ * @returns A sentence; `undefined` where nothing points to it.
+ */
+export function policyHint(session: QuietSession): string | undefined {
+  const { localAs, peerAs, standsMs, announced, received } = session;
+  // RFC 8212 is about external peers.
+  if (localAs === peerAs || announced === 0 || received > 0) return undefined;
+  if (standsMs < QUIET_MS) return undefined;
+  return "The peer announces nothing to us. If our routes are missing there, it has no policy for us and takes none (RFC 8212, as frr with ebgp-requires-policy): give it one that permits them";
+}
+
 function openWords(
   sent: boolean,
   { subcode, data }: NotificationMessage,
@@ -123,3 +153,6 @@ function asOf(data: Uint8Array): number | undefined {
   if (data.length === 4) return view.getUint32(0);
   return data.length === 2 ? view.getUint16(0) : undefined;
 }
+
+/** For so long routers may collect before they announce; frr does for a second. */
+const QUIET_MS = 5_000;

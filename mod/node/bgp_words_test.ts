@@ -1,6 +1,6 @@
 import { match, strictEqual } from "node:assert/strict";
 import { shutdownData } from "@/wire/bgp/mod.ts";
-import { notificationWords } from "./bgp_words.ts";
+import { notificationWords, policyHint } from "./bgp_words.ts";
 
 const ROWS = [
   ["sent", 2, 2, "0000fdeb", /in AS 65003 and spec\.conf\.peerAs is 65002/],
@@ -32,6 +32,25 @@ Deno.test("notificationWords() says nothing where the name of the error says it 
   strictEqual(wordsOf("sent", 2, 6, ""), undefined);
   strictEqual(wordsOf("received", 3, 1, ""), undefined);
   strictEqual(wordsOf("received", 6, 8, ""), undefined);
+});
+
+Deno.test("policyHint() doubts an external peer that stays silent while we announce (RFC 8212 §2)", () => {
+  const quiet = {
+    localAs: 65_001,
+    peerAs: 65_002,
+    standsMs: 5_000,
+    announced: 1,
+    received: 0,
+  };
+  match(policyHint(quiet) ?? "", /^The peer announces nothing .* no policy/);
+  for (
+    const other of [
+      { peerAs: 65_001 },
+      { standsMs: 4_999 },
+      { announced: 0 },
+      { received: 1 },
+    ]
+  ) strictEqual(policyHint({ ...quiet, ...other }), undefined);
 });
 
 function wordsOf(

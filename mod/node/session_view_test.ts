@@ -1,4 +1,5 @@
 import { strictEqual } from "node:assert/strict";
+import { initialMessageTally } from "@/bgp/message_tally.ts";
 import type { SpeakerPeerView } from "@/bgp/mod.ts";
 import {
   BGP_ERROR,
@@ -80,6 +81,12 @@ function viewOf(
     attributesDiscarded: 0,
     tooLong: 0,
     notifications: { sent: 1, received: 0 },
+    messages: {
+      sent: initialMessageTally(),
+      received: initialMessageTally(),
+    },
+    prefixes: 0,
+    pending: 0,
   };
 }
 

@@ -70,9 +70,7 @@ function remarkOf(fields: readonly Field[]): Problem | undefined {
 const RESTART_FIELDS = [
   "deferralTime",
   "localRestarting",
-  "longlivedEnabled",
   "mode",
   "peerRestartTime",
   "peerRestarting",
-  "staleRoutesTime",
 ] as const;

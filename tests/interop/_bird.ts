@@ -119,11 +119,13 @@ export function birdConfig(folder: string, terms: Terms): string {
       ? ""
       : `multihop ${terms.gtsmHops ?? terms.multihop};`,
     terms.gracefulRestart === true
-      ? "graceful restart on; graceful restart time 20; long lived graceful restart off;"
+      ? "graceful restart on; graceful restart time 20; " +
+        `long lived graceful restart ${
+          terms.longLived === true ? "on" : "off"
+        };`
       : "graceful restart off; long lived graceful restart off;",
     terms.extendedMessages === true ? "enable extended messages on;" : "",
     terms.role === undefined ? "" : `local role ${terms.role};`,
-    terms.old === true ? "enable as4 off;" : "",
     terms.passive === true ? "passive on;" : "",
     terms.extra ?? "",
     ...channels,

@@ -15,6 +15,10 @@ export interface Abilities {
   /** It reads our communities of all three kinds. */
   readonly extendedCommunities: boolean;
   readonly addPath: boolean;
+  /** It can be one that never heard of AS numbers of four octets; others read that capability although they are not to send it. */
+  readonly old: boolean;
+  /** It sends its routes again when it is asked to; some have a case of their own. */
+  readonly answersRefresh: boolean;
   readonly extendedNextHop: boolean;
   /** It confines peers over more than one hop by GTSM. */
   readonly gtsmHops: boolean;
@@ -47,32 +51,23 @@ export async function commonCases(
     await withdrawBoth(stage);
   });
   await confinedCases(step, stage, able);
-  await step("a wrong AS is told in words", async () => {
-    const terms = { local: ADDRESS.router4, localAs: 65_003 };
-    await stage.speaker.configure({});
-    await stage.router.begin({
-      ...terms,
-      peer: ADDRESS.us4,
-      peerAs: 65_001,
-    });
-    const from = stage.speaker.mark;
-    await stage.speaker.configure({
-      router: peerSpec({
-        ...terms,
-        localAs: 65_002,
-        peer: ADDRESS.us4,
-        peerAs: 65_001,
-      }),
-    });
-    const { message } = await stage.speaker.told(
-      ({ code, subcode }) => code === 2 && subcode === 2,
-      { from },
+  await step("a wrong AS is told in words", () => wrongAs(stage));
+  await step(
+    "an AS number of four octets (RFC 6793)",
+    () => bigAs(stage),
+  );
+  if (able.old) {
+    await step(
+      "an old speaker: AS_TRANS, and AS4_PATH beside it (RFC 6793)",
+      () => oldSpeaker(stage),
     );
-    match(
-      message ?? "",
-      /^The peer (is in AS 65003 and spec\.conf\.peerAs is 65002|does not expect AS 65001)/,
+  }
+  if (able.answersRefresh) {
+    await step(
+      "we ask for its routes again (RFC 2918)",
+      () => refreshByUs(stage),
     );
-  });
+  }
   if (able.addPath) await step("ADD-PATH, with a limit", () => addPath(stage));
   if (able.extendedNextHop) {
     await step("IPv4 routes with IPv6 next hops (RFC 8950)", async () => {
@@ -90,6 +85,74 @@ export async function commonCases(
   }
 }
 
+/** The router is in another AS than it is to be in. */
+async function wrongAs(stage: Stage): Promise<void> {
+  const terms = { local: ADDRESS.router4, localAs: 65_003 };
+  await stage.speaker.configure({});
+  await stage.router.begin({
+    ...terms,
+    peer: ADDRESS.us4,
+    peerAs: 65_001,
+  });
+  const from = stage.speaker.mark;
+  await stage.speaker.configure({
+    router: peerSpec({
+      ...terms,
+      localAs: 65_002,
+      peer: ADDRESS.us4,
+      peerAs: 65_001,
+    }),
+  });
+  const { message } = await stage.speaker.told(
+    ({ code, subcode }) => code === 2 && subcode === 2,
+    { from },
+  );
+  match(
+    message ?? "",
+    /^The peer (is in AS 65003 and spec\.conf\.peerAs is 65002|does not expect AS 65001)/,
+  );
+}
+
+/** The router knows two-octet AS numbers only, and ours is larger (RFC 6793). */
+async function oldSpeaker(stage: Stage): Promise<void> {
+  // Without capabilities there is one family.
+  await stage.session({ old: true, peerAs: AS_TRANS, families: ["ipv4"] }, {
+    conf: { localAs: BIG_AS },
+  });
+  await stage.speaker.line(`announce ${V4}`);
+  const [path] = await pathsAt(stage.router, V4, 1);
+  // Some show AS4_PATH in its place.
+  match(path?.asPath ?? "", /^(23456|4200000001|64086\.59905)$/);
+  await stage.speaker.line(`withdraw ${V4}`);
+  await pathsAt(stage.router, V4, 0);
+}
+
+/** An AS number of four octets, from a speaker that knows them (RFC 6793). */
+async function bigAs(stage: Stage): Promise<void> {
+  await stage.session({ peerAs: BIG_AS }, { conf: { localAs: BIG_AS } });
+  await stage.speaker.line(`announce ${V4}`);
+  const [path] = await pathsAt(stage.router, V4, 1);
+  match(path?.asPath ?? "", /^(4200000001|64086\.59905)$/);
+  await stage.speaker.line(`withdraw ${V4}`);
+  await pathsAt(stage.router, V4, 0);
+}
+
+/** We ask for its routes again, and it answers (RFC 2918). */
+async function refreshByUs(stage: Stage): Promise<void> {
+  const { speaker, router } = stage;
+  await stage.session();
+  const received = async () =>
+    (await speaker.peer(ADDRESS.router4))?.received["ipv4-unicast"] ?? 0;
+  await routerUntil(router, async () => (await received()) > 0, "its route");
+  const before = await received();
+  await speaker.line(`refresh ${ADDRESS.router4}`);
+  await routerUntil(
+    router,
+    async () => (await received()) > before,
+    "an answer",
+  );
+}
+
 async function confinedCases(
   step: StepFunction,
   stage: Stage,
@@ -99,6 +162,9 @@ async function confinedCases(
   await step("TCP MD5, and a wrong password is told in words", async () => {
     await stage.session(signed);
     await wrongPassword(stage, able.dials);
+  });
+  await step("GTSM", async () => {
+    await stage.session({ gtsmHops: 1 }, { ttlSecurity: {} });
   });
   await step("GTSM with TCP MD5", async () => {
     await stage.session({ gtsmHops: 1, ...signed }, { ttlSecurity: {} });
@@ -237,5 +303,7 @@ async function addPath(stage: Stage): Promise<void> {
   await pathsAt(router, V4, 0);
 }
 
+const AS_TRANS = 23_456;
+const BIG_AS = 4_200_000_001;
 const V4 = "192.0.2.1/32";
 const V6 = "2001:db8:a::1/128";

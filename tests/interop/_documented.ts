@@ -25,7 +25,8 @@ export async function documented(
   await speaker.configure({});
   await router.beginWith(blockOf(page, language));
   const from = speaker.mark;
-  await speaker.configure({ router: peerOf(blockOf(page, "yaml")) });
+  const tried = page.slice(page.indexOf(TRIED));
+  await speaker.configure({ router: peerOf(blockOf(tried, "yaml")) });
   await speaker.up(ADDRESS.router4, from);
   await speaker.line("announce 192.0.2.1/32\nannounce 2001:db8:a::1/128");
   if (router.name !== "exabgp") {
@@ -34,6 +35,11 @@ export async function documented(
   }
   await speaker.line("withdraw 192.0.2.1/32\nwithdraw 2001:db8:a::1/128");
   await speaker.obeyed();
+  // Killed before it has heard of it, frr would leave them to its zebra as stale.
+  if (router.name !== "exabgp") {
+    await pathsAt(router, "192.0.2.1/32", 0);
+    await pathsAt(router, "2001:db8:a::1/128", 0);
+  }
 }
 
 function blockOf(page: string, language: string): string {
@@ -52,4 +58,6 @@ function peerOf(file: string): BgpPeerSpec {
   throw new Error("There is no BgpPeer in the example");
 }
 
+/** Below it is the file that the routers' configurations are written for. */
+const TRIED = "\n## A router is tried: `foghorn speaker`\n";
 const PAGE = new URL("../../docs/bgp.md", import.meta.url);

@@ -14,6 +14,7 @@ import type { Router, RouterPath, Terms } from "./_router.ts";
 export class Exabgp implements Router {
   readonly name = "exabgp";
   readonly #folder: string;
+  #local: string = ADDRESS.router4;
   #process: LabProcess | undefined;
 
   private constructor(folder: string) {
@@ -36,12 +37,18 @@ export class Exabgp implements Router {
     local: string = ADDRESS.router4,
   ): Promise<void> {
     await this.end();
+    await Deno.writeTextFile(`${this.#folder}/exabgp.conf`, config);
+    this.#local = local;
+    await this.resume();
+  }
+
+  /** Starts again with the same configuration. */
+  async resume(): Promise<void> {
     await Deno.writeTextFile(`${this.#folder}/told`, "");
     await Deno.writeTextFile(`${this.#folder}/say`, "");
-    await Deno.writeTextFile(`${this.#folder}/exabgp.conf`, config);
     const settings = [
       ...["daemon.user=root", "daemon.drop=false", "api.cli=false"],
-      ...["log.destination=stdout", `tcp.bind=${local}`, "tcp.port=179"],
+      ...["log.destination=stdout", `tcp.bind=${this.#local}`, "tcp.port=179"],
     ].map((setting) => `exabgp.${setting}`);
     this.#process = new LabProcess(ROUTER, [
       ...["env", ...settings, "exabgp", `${this.#folder}/exabgp.conf`],
@@ -67,7 +74,7 @@ export class Exabgp implements Router {
   /** What it told so far. */
   async told(): Promise<readonly ExabgpMessage[]> {
     const text = await Deno.readTextFile(`${this.#folder}/told`);
-    return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    return text.split("\n").slice(0, -1).flatMap((line) => readJson(line));
   }
 
   async paths(prefix: string): Promise<readonly RouterPath[]> {
@@ -148,7 +155,10 @@ export function exabgpConfig(folder: string, terms: Terms): string {
     "    receive { parsed; update; open; notification; refresh; } }",
     "  static {",
     `    route 203.0.113.2/32 next-hop ${isIpv6 ? "10.0.0.2" : "self"};`,
-    `    route 2001:db8:203::2/128 next-hop 2001:db8::2;`,
+    ...when(
+      families.includes("ipv6"),
+      "    route 2001:db8:203::2/128 next-hop 2001:db8::2;",
+    ),
     "  }",
     "}",
     "",
@@ -184,6 +194,16 @@ export interface ExabgpMessage {
       };
     };
   };
+}
+
+/** Answers to commands are words, and what it tells of a refresh is no JSON. */
+function readJson(line: string): readonly ExabgpMessage[] {
+  try {
+    return [JSON.parse(line)];
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return [];
+  }
 }
 
 function idOf(nlri: ExabgpNlri): string {

@@ -36,8 +36,11 @@ export class Frr implements Router {
   /** Begins anew with a configuration of its own. */
   async beginWith(config: string): Promise<void> {
     await this.#bgpd?.stop("SIGKILL");
+    // It would keep the routes of a bgpd under graceful restart as stale.
+    await this.#zebra?.stop();
+    await Deno.remove(`${this.#folder}/run/zserv.api`).catch(() => {});
     await Deno.writeTextFile(`${this.#folder}/bgpd.conf`, config);
-    this.#zebra ??= this.#start("zebra");
+    this.#zebra = this.#start("zebra");
     await until(() => this.#exists("run/zserv.api"), {
       timeoutMs: 10_000,
       what: () => "zebra does not run",
@@ -167,13 +170,17 @@ export function frrConfig(terms: Terms): string {
   return [
     `router bgp ${terms.localAs}`,
     " bgp router-id 10.0.0.2",
-    " no bgp ebgp-requires-policy",
+    ...when(terms.policyless !== true, " no bgp ebgp-requires-policy"),
     " no bgp default ipv4-unicast",
     " no bgp network import-check",
     // An answer to a refresh would be suppressed, too.
     " no bgp suppress-duplicates",
     ` timers bgp ${Math.max(1, Math.floor(hold / 3))} ${hold}`,
     ...when(terms.gracefulRestart, " bgp graceful-restart"),
+    ...when(
+      terms.longLived,
+      " bgp long-lived-graceful-restart stale-time 60",
+    ),
     of(`remote-as ${terms.peerAs}`),
     of("timers connect 2"),
     of("advertisement-interval 0"),
@@ -217,4 +224,5 @@ function words(text = ""): readonly string[] {
 
 const WELL_KNOWN: Readonly<Record<string, string>> = {
   "no-export": "65535:65281",
+  "llgr-stale": "65535:6",
 };

@@ -31,13 +31,13 @@ export class Gobgp implements Router {
   /** Begins anew with a configuration of its own. */
   async beginWith(config: string): Promise<void> {
     await this.#process?.stop("SIGKILL");
-    await Deno.remove(`${this.#folder}/api.sock`).catch(() => {});
     await Deno.writeTextFile(`${this.#folder}/gobgpd.yaml`, config);
     await this.resume();
   }
 
   /** Starts again with the same configuration. */
   async resume(): Promise<void> {
+    await Deno.remove(`${this.#folder}/api.sock`).catch(() => {});
     const process = new LabProcess(ROUTER, [
       ...["gobgpd", "-t", "yaml", "-f", `${this.#folder}/gobgpd.yaml`],
       ...["--api-hosts", this.#api, "--pprof-disable", "--log-plain"],
@@ -92,7 +92,6 @@ export class Gobgp implements Router {
 export function gobgpConfig(terms: Terms): unknown {
   const { families = ["ipv4", "ipv6"], gtsmHops, multihop } = terms;
   const hold = terms.holdTime ?? 9;
-  const on = { config: { enabled: true } };
   return {
     global: {
       config: {
@@ -136,20 +135,35 @@ export function gobgpConfig(terms: Terms): unknown {
       ...(terms.gracefulRestart === true
         ? {
           "graceful-restart": {
-            config: { "enabled": true, "restart-time": 20 },
+            config: {
+              "enabled": true,
+              "restart-time": 20,
+              "long-lived-enabled": terms.longLived === true,
+            },
           },
         }
         : {}),
-      "afi-safis": families.map((family) => ({
-        "config": { "afi-safi-name": `${family}-unicast` },
-        ...(terms.gracefulRestart === true
-          ? { "mp-graceful-restart": on }
-          : {}),
-        ...(terms.addPath === true
-          ? { "add-paths": { config: { receive: true } } }
-          : {}),
-      })),
+      "afi-safis": families.map((family) => familyConfig(terms, family)),
     }],
+  };
+}
+
+function familyConfig(terms: Terms, family: string): unknown {
+  return {
+    "config": { "afi-safi-name": `${family}-unicast` },
+    ...(terms.gracefulRestart === true
+      ? { "mp-graceful-restart": { config: { enabled: true } } }
+      : {}),
+    ...(terms.longLived === true
+      ? {
+        "long-lived-graceful-restart": {
+          config: { "enabled": true, "restart-time": 60 },
+        },
+      }
+      : {}),
+    ...(terms.addPath === true
+      ? { "add-paths": { config: { receive: true } } }
+      : {}),
   };
 }
 

@@ -9,7 +9,7 @@ import { LabProcess, must } from "@/lab/mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { until } from "../support/waiting.ts";
 import { ADDRESS, ROUTER } from "./_network.ts";
-import { pathsAt, type Router } from "./_router.ts";
+import { pathsAt, type Router, routerUntil, type Terms } from "./_router.ts";
 import type { Stage } from "./_stage.ts";
 
 /** A router whose process can be ended hard, and begun again as it was. */
@@ -27,6 +27,9 @@ export async function gracefulRestart(stage: Stage): Promise<void> {
   const restart = { enabled: true, restartTime: 20 };
   const lines = [`announce ${V4} med 7`, `announce ${V6} med 7`];
   await stage.session({ gracefulRestart: true }, { gracefulRestart: restart });
+  // What a process of before has left in the kernel would pass for ours, and go later.
+  await notInKernel(V4);
+  await notInKernel(V6);
   await speaker.line(lines.join("\n"));
   await inKernel(V4);
   await inKernel(V6);
@@ -39,7 +42,9 @@ export async function gracefulRestart(stage: Stage): Promise<void> {
   await speaker.line("announce 192.0.2.9/32");
   await pathsAt(router, "192.0.2.9/32", 1);
   await pathsAt(router, V4, 1);
+  await pathsAt(router, V6, 1);
   await inKernel(V4);
+  await inKernel(V6);
   strictEqual(watch.deleted.join("\n"), "");
   await speaker.line("shutdown drained");
   await until(() => watch.deleted.some((line) => line.includes("192.0.2.1")), {
@@ -57,7 +62,9 @@ export async function holdExpiry(stage: Stage): Promise<void> {
   });
   const from = speaker.mark;
   const { process } = router as Resumable;
-  process.kill("SIGSTOP");
+  // openbgpd is several processes, and its parent speaks no BGP.
+  const pids = withChildren(process.pid);
+  pids.forEach((pid) => Deno.kill(pid, "SIGSTOP"));
   try {
     const { message } = await speaker.told(
       ({ kind, code }) => kind === "notification-sent" && code === 4,
@@ -65,16 +72,71 @@ export async function holdExpiry(stage: Stage): Promise<void> {
     );
     match(message ?? "", /^Nothing came from the peer/);
   } finally {
-    process.kill("SIGCONT");
+    pids.forEach((pid) => Deno.kill(pid, "SIGCONT"));
   }
   await stage.again(terms, from);
 }
 
+/**
+ * Our process is killed and stays away for longer than the Restart Time: its
+ * routes are long-lived stale then, and in use (RFC 9494 §4.2); it comes back,
+ * and they are not stale.
+ */
+export async function longLived(
+  stage: Stage,
+  { hasKernel }: { readonly hasKernel: boolean },
+): Promise<void> {
+  const { speaker, router } = stage;
+  await stage.session({ gracefulRestart: true, longLived: true }, {
+    gracefulRestart: {
+      enabled: true,
+      restartTime: 1,
+      longlivedEnabled: true,
+      staleRoutesTime: 60,
+    },
+  });
+  if (hasKernel) await notInKernel(V4);
+  await speaker.line(`announce ${V4} med 7`);
+  await pathsAt(router, V4, 1);
+  if (hasKernel) await inKernel(V4);
+  await using watch = new KernelWatch();
+  await watch.ready();
+  const isStale = async () => {
+    const [path, ...more] = await router.paths(V4);
+    strictEqual(more.length, 0);
+    return path?.communities.includes(LLGR_STALE);
+  };
+  strictEqual(await isStale(), false);
+  await speaker.kill();
+  await routerUntil(
+    router,
+    async () => await isStale() === true,
+    "a long-lived stale route",
+  );
+  if (hasKernel) await inKernel(V4);
+  await speaker.begin([`announce ${V4} med 7`]);
+  await speaker.up(ADDRESS.router4);
+  await routerUntil(
+    router,
+    async () => await isStale() === false,
+    "a fresh route",
+  );
+  if (hasKernel) {
+    await inKernel(V4);
+    strictEqual(watch.deleted.join("\n"), "");
+  }
+  await speaker.line(`withdraw ${V4}`);
+  await pathsAt(router, V4, 0);
+}
+
 /** The router restarts 20 times: we hold as much as before. */
-export async function twentyRestarts(stage: Stage): Promise<void> {
+export async function twentyRestarts(
+  stage: Stage,
+  more: Partial<Terms> = {},
+): Promise<void> {
   const { speaker } = stage;
   const router = stage.router as Resumable;
-  const terms = await stage.session();
+  const terms = await stage.session(more);
   await speaker.line(`announce ${V4}`);
   let before: readonly string[] = [];
   let beforeMiB = 0;
@@ -117,16 +179,24 @@ export async function connections(): Promise<number> {
 
 /** Waits until the router's kernel has a route. */
 export async function inKernel(prefix: string): Promise<void> {
+  await until(() => isInKernel(prefix), {
+    timeoutMs: 10_000,
+    what: () => `The kernel has no route to ${prefix}`,
+  });
+}
+
+/** Waits until the router's kernel has no route of another process. */
+async function notInKernel(prefix: string): Promise<void> {
+  await until(async () => !await isInKernel(prefix), {
+    timeoutMs: 20_000,
+    what: () => `The kernel has a route to ${prefix} of before`,
+  });
+}
+
+async function isInKernel(prefix: string): Promise<boolean> {
   const family = prefix.includes(":") ? "-6" : "-4";
-  await until(
-    async () =>
-      (await must("ip", ["-n", ROUTER, family, "route", "show", prefix])) !==
-        "",
-    {
-      timeoutMs: 10_000,
-      what: () => `The kernel has no route to ${prefix}`,
-    },
-  );
+  const show = ["-n", ROUTER, family, "route", "show", prefix];
+  return (await must("ip", show)) !== "";
 }
 
 /** Takes down what leaves the router's kernel. */
@@ -156,10 +226,19 @@ class KernelWatch implements AsyncDisposable {
   }
 }
 
+/** A process and all that it has started. */
+function withChildren(pid: number): readonly number[] {
+  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+  const children = text.split(" ").filter((one) => one !== "").map(Number);
+  return [pid, ...children.flatMap(withChildren)];
+}
+
 function descriptorsOf(pid: number): readonly string[] {
   return [...openDescriptors(pid).values()];
 }
 
+/** LLGR_STALE, RFC 9494 §4.6. */
+const LLGR_STALE = "65535:6";
 const MARK_ADDRESS = "198.51.100.77";
 const MARK = ["blackhole", MARK_ADDRESS];
 const V4 = "192.0.2.1/32";

@@ -114,7 +114,7 @@ export function openbgpdConfig(terms: Terms): string {
     ...(gtsmHops === undefined ? [] : ["ttl-security yes"]),
     ...(multihop === undefined ? [] : [`multihop ${multihop}`]),
     ...(terms.addPath === true ? ["announce add-path recv yes"] : []),
-    ...(terms.role === undefined ? [] : [`role ${terms.role}`]),
+    ...(terms.role === undefined ? [] : [`announce policy ${terms.role}`]),
     ...(terms.passive === true ? ["passive"] : []),
     ...(terms.extra === undefined ? [] : [terms.extra]),
   ];

@@ -26,6 +26,10 @@ export interface Terms {
   readonly addPath?: boolean;
   readonly extendedNextHop?: boolean;
   readonly gracefulRestart?: boolean;
+  /** Stale routes are kept for longer, at a lower preference (RFC 9494). */
+  readonly longLived?: boolean;
+  /** It has no policy for us (RFC 8212). */
+  readonly policyless?: boolean;
   readonly extendedMessages?: boolean;
   /** What it is to us. */
   readonly role?: "provider" | "customer" | "peer";

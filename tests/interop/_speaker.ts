@@ -35,6 +35,10 @@ export interface PeerView {
   readonly families?: readonly string[];
   readonly addPathSend?: readonly string[];
   readonly doubt?: string;
+  /** What may be wrong although the session stands. */
+  readonly hint?: string;
+  readonly establishedMs?: number;
+  readonly receivedWithdrawn?: Readonly<Record<string, number>>;
   readonly lastError?: { readonly message?: string };
   readonly lastEnd?: { readonly state: string; readonly reason: string };
   readonly bfd?: {

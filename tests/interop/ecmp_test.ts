@@ -11,12 +11,14 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { ipBatch, LabProcess, must, programOf } from "@/lab/mod.ts";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { MAIN, testSandboxed } from "../support/sandboxed.ts";
-import { stepsOf } from "../support/steps.ts";
+import { type StepFunction, stepsOf } from "../support/steps.ts";
 import { until } from "../support/waiting.ts";
 import { Bird } from "./_bird.ts";
+import { Frr } from "./_frr.ts";
 import { addNamespace, cable, ROUTER } from "./_network.ts";
+import type { Router } from "./_router.ts";
 import { peerSpec } from "./_stage.ts";
 import { Speaker } from "./_speaker.ts";
 
@@ -25,14 +27,33 @@ const NODES = [1, 2] as const;
 testSandboxed("ECMP over two speakers", async (t) => {
   const step = stepsOf(t);
   await build();
-  await using bird = await Bird.make();
-  await bird.beginWith(CONFIG);
   const servers = NODES.map((n) =>
     new LabProcess(`n${n}`, [
       ...programOf(MAIN).helper,
       ...["lab-backend", "--name", `n${n}`, "--port", "80"],
     ], { name: `backend n${n}` })
   );
+  try {
+    await Promise.all(
+      servers.map((server) =>
+        server.line((line) => line === "ready", { timeoutMs: 20_000 })
+      ),
+    );
+    {
+      await using bird = await Bird.make();
+      await bird.beginWith(BIRD_CONFIG);
+      await shares(step, bird);
+    }
+    await using frr = await Frr.make();
+    await frr.beginWith(FRR_CONFIG);
+    await shares(step, frr);
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}, [USERS, command("ip"), command("bird"), command("vtysh"), command("curl")]);
+
+/** A router shares connections out among the nodes. */
+async function shares(step: StepFunction, { name }: Router): Promise<void> {
   const speakers = await Promise.all(
     NODES.map((n) =>
       Speaker.start(`n${n}`, { as: 65_001, routerId: `10.1.${n}.1` }, {
@@ -46,30 +67,27 @@ testSandboxed("ECMP over two speakers", async (t) => {
     ),
   );
   try {
-    await Promise.all(
-      servers.map((server) =>
-        server.line((line) => line === "ready", { timeoutMs: 20_000 })
-      ),
-    );
     for (const url of ["http://192.0.2.80/", "http://[2001:db8:a::80]/"]) {
       // deno-lint-ignore no-await-in-loop -- one family after the other
-      await step(`both answer ${url}`, () => bothAnswer(url));
+      await step(`${name}: both answer ${url}`, () => bothAnswer(url));
     }
-    await step("a node that shuts down takes no more connections", async () => {
-      await speakers[0]?.line("shutdown");
-      strictEqual((await speakers[0]?.process.status)?.code, 0);
-      await nextHops("-4", "192.0.2.80", 1);
-      deepStrictEqual([...(await answers("http://192.0.2.80/")).keys()], [
-        "n2",
-      ]);
-    });
+    await step(
+      `${name}: a node that shuts down takes no more connections`,
+      async () => {
+        await speakers[0]?.line("shutdown");
+        strictEqual((await speakers[0]?.process.status)?.code, 0);
+        await nextHops("-4", "192.0.2.80", 1);
+        deepStrictEqual([...(await answers("http://192.0.2.80/")).keys()], [
+          "n2",
+        ]);
+      },
+    );
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
     await Promise.all(
       speakers.map((speaker) => speaker[Symbol.asyncDispose]()),
     );
   }
-}, [command("ip"), command("bird"), command("curl")]);
+}
 
 async function bothAnswer(url: string): Promise<void> {
   const isIpv6 = url.includes("[");
@@ -147,7 +165,7 @@ async function build(): Promise<void> {
   }
 }
 
-const CONFIG = [
+const BIRD_CONFIG = [
   "router id 10.9.0.254;",
   "protocol device { scan time 1; }",
   "protocol kernel k4 { merge paths on; ipv4 { export all; }; }",
@@ -156,5 +174,22 @@ const CONFIG = [
     `protocol bgp n${n} { local 10.1.${n}.254 as 65002; neighbor 10.1.${n}.1 as 65001; ` +
     "ipv4 { import all; export none; }; ipv6 { import all; export none; }; }"
   ),
+  "",
+].join("\n");
+
+const FRR_CONFIG = [
+  "router bgp 65002",
+  " bgp router-id 10.9.0.254",
+  " no bgp ebgp-requires-policy",
+  ...NODES.flatMap((n) => [
+    ` neighbor 10.1.${n}.1 remote-as 65001`,
+    ` neighbor 10.1.${n}.1 timers connect 2`,
+  ]),
+  ...["ipv4", "ipv6"].flatMap((family) => [
+    ` address-family ${family} unicast`,
+    ...NODES.map((n) => `  neighbor 10.1.${n}.1 activate`),
+    "  maximum-paths 8",
+    " exit-address-family",
+  ]),
   "",
 ].join("\n");

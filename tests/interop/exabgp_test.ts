@@ -5,13 +5,13 @@
  */
 
 import { match, strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
 import { documented } from "./_documented.ts";
 import { Exabgp, exabgpTold } from "./_exabgp.ts";
-import { holdExpiry } from "./_lasting.ts";
+import { holdExpiry, twentyRestarts } from "./_lasting.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
 import { pathsAt, routerUntil } from "./_router.ts";
 import { Stage } from "./_stage.ts";
@@ -27,6 +27,8 @@ testSandboxed("our speaker and exabgp", async (t) => {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
+    answersRefresh: false,
+    old: true,
     extendedNextHop: true,
     gtsmHops: false,
     dials: true,
@@ -36,26 +38,10 @@ testSandboxed("our speaker and exabgp", async (t) => {
     "the configuration of docs/bgp.md",
     () => documented(stage, exabgp, "exabgp"),
   );
-  await step(
-    "an old speaker: AS_TRANS, and AS4_PATH beside it (RFC 6793)",
-    async () => {
-      await stage.session({ old: true, peerAs: 23_456 }, {
-        conf: { localAs: BIG_AS },
-      });
-      await speaker.line(`announce ${V4}`);
-      const [path] = await pathsAt(exabgp, V4, 1);
-      match(path?.asPath ?? "", /^(23456|4200000001)$/);
-      await speaker.line(`withdraw ${V4}`);
-      await pathsAt(exabgp, V4, 0);
-    },
-  );
-  await step("an AS number of four octets (RFC 6793)", async () => {
-    await stage.session({ peerAs: BIG_AS }, { conf: { localAs: BIG_AS } });
-    await speaker.line(`announce ${V4}`);
-    const [path] = await pathsAt(exabgp, V4, 1);
-    strictEqual(path?.asPath, "4200000001");
-  });
   await step("it asks for all routes again (RFC 2918)", async () => {
+    await stage.session();
+    await speaker.line(`announce ${V4}`);
+    await pathsAt(exabgp, V4, 1);
     const announced = async () =>
       (await speaker.peer(ADDRESS.router4))?.announced ?? 0;
     const before = await announced();
@@ -68,8 +54,20 @@ testSandboxed("our speaker and exabgp", async (t) => {
       "a refresh",
     );
     await speaker.line(`withdraw ${V4}`);
+    await pathsAt(exabgp, V4, 0);
+  });
+  await step("extended messages (RFC 8654)", async () => {
+    const large = Array.from({ length: 700 }, (_, i) => `65001:${i}:1`);
+    await speaker.line(`announce ${V4} large-community ${large.join(" ")}`);
+    const [path] = await pathsAt(exabgp, V4, 1);
+    strictEqual(path?.large.length, 700);
+    await speaker.line(`withdraw ${V4}`);
   });
   await step("a router that hangs", () => holdExpiry(stage));
+  await step("20 restarts leave nothing behind", async () => {
+    // Of two connections that collide it may close both.
+    await twentyRestarts(stage, { passive: true });
+  });
   await step("it is told that we shut down", async () => {
     await stage.session();
     await speaker.line(`announce ${V4}`);
@@ -82,6 +80,4 @@ testSandboxed("our speaker and exabgp", async (t) => {
     match(neighbor?.reason ?? "", /\(6,2\)/);
     strictEqual((await speaker.process.status).code, 0);
   });
-}, [command("ip"), command("exabgp")]);
-
-const BIG_AS = 4_200_000_001;
+}, [USERS, command("ip"), command("exabgp")]);

@@ -5,13 +5,18 @@
  */
 
 import { match, strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
 import { documented } from "./_documented.ts";
 import { Frr } from "./_frr.ts";
-import { gracefulRestart, holdExpiry } from "./_lasting.ts";
+import {
+  gracefulRestart,
+  holdExpiry,
+  longLived,
+  twentyRestarts,
+} from "./_lasting.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
 import { pathsAt, routerUntil } from "./_router.ts";
 import { Stage } from "./_stage.ts";
@@ -26,6 +31,8 @@ testSandboxed("our speaker and frr", async (t) => {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
+    answersRefresh: false,
+    old: false,
     extendedNextHop: true,
     gtsmHops: true,
     dials: true,
@@ -39,7 +46,16 @@ testSandboxed("our speaker and frr", async (t) => {
     "killed and back, the kernel's route never leaves (RFC 4724)",
     () => gracefulRestart(stage),
   );
+  await step(
+    "killed and away, its routes are long-lived stale (RFC 9494)",
+    () => longLived(stage, { hasKernel: true }),
+  );
+  await step(
+    "a router without a policy is doubted (RFC 8212)",
+    () => withoutPolicy(stage, frr),
+  );
   await step("a router that hangs", () => holdExpiry(stage));
+  await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await step(
     "routes are refreshed both ways (RFC 2918, RFC 7313)",
     () => refresh(stage, frr),
@@ -64,7 +80,38 @@ testSandboxed("our speaker and frr", async (t) => {
     "a shutdown has a text both ways (RFC 9003)",
     () => shutdownText(stage, frr),
   );
-}, [command("ip"), command("vtysh")]);
+}, [USERS, command("ip"), command("vtysh")]);
+
+/** It takes no route, and announces none, until its operator permits it. */
+async function withoutPolicy(stage: Stage, frr: Frr): Promise<void> {
+  const { speaker } = stage;
+  await stage.session({ policyless: true });
+  await speaker.line(`announce ${V4}`);
+  const hint = async () => (await speaker.peer(ADDRESS.router4))?.hint;
+  await routerUntil(
+    frr,
+    async () => /no policy for us/.test(await hint() ?? ""),
+    "that it is silent",
+  );
+  await pathsAt(frr, V4, 0);
+  await frr.ask(
+    ...["configure terminal", "router bgp 65002"],
+    "no bgp ebgp-requires-policy",
+  );
+  await frr.ask("clear bgp *");
+  await pathsAt(frr, V4, 1);
+  await routerUntil(
+    frr,
+    async () => {
+      const view = await speaker.peer(ADDRESS.router4);
+      return (view?.received["ipv4-unicast"] ?? 0) > 0;
+    },
+    "its route",
+  );
+  strictEqual(await hint(), undefined);
+  await speaker.line(`withdraw ${V4}`);
+  await pathsAt(frr, V4, 0);
+}
 
 async function refresh(stage: Stage, frr: Frr): Promise<void> {
   const { speaker } = stage;

@@ -5,13 +5,13 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
 import { documented } from "./_documented.ts";
 import { Gobgp } from "./_gobgp.ts";
-import { holdExpiry } from "./_lasting.ts";
+import { holdExpiry, longLived, twentyRestarts } from "./_lasting.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
 import { pathsAt, routerUntil } from "./_router.ts";
 import { Stage } from "./_stage.ts";
@@ -27,6 +27,8 @@ testSandboxed("our speaker and gobgpd", async (t) => {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
+    answersRefresh: true,
+    old: false,
     extendedNextHop: true,
     gtsmHops: true,
     dials: false,
@@ -36,7 +38,12 @@ testSandboxed("our speaker and gobgpd", async (t) => {
     "the configuration of docs/bgp.md",
     () => documented(stage, gobgp, "gobgp"),
   );
+  await step(
+    "killed and away, its routes are long-lived stale (RFC 9494)",
+    () => longLived(stage, { hasKernel: false }),
+  );
   await step("a router that hangs", () => holdExpiry(stage));
+  await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await step(
     "killed and back, its route is stale meanwhile and stays (RFC 4724)",
     () => staysStale(stage, gobgp),
@@ -58,7 +65,7 @@ testSandboxed("our speaker and gobgpd", async (t) => {
       strictEqual(text, "Rack 7 is moved");
     },
   );
-}, [command("ip"), command("gobgpd")]);
+}, [USERS, command("ip"), command("gobgpd")]);
 
 async function staysStale(stage: Stage, gobgp: Gobgp): Promise<void> {
   const { speaker } = stage;

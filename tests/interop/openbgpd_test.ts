@@ -4,16 +4,17 @@
  * @module
  */
 
-import { strictEqual } from "node:assert/strict";
-import { command } from "../support/needs.ts";
+import { match, strictEqual } from "node:assert/strict";
+import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
 import { stepsOf } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
 import { documented } from "./_documented.ts";
+import { holdExpiry, twentyRestarts } from "./_lasting.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
 import { Openbgpd } from "./_openbgpd.ts";
-import { pathsAt, routerUntil } from "./_router.ts";
-import { Stage } from "./_stage.ts";
+import { pathsAt, routerUntil, TERMS } from "./_router.ts";
+import { peerSpec, Stage } from "./_stage.ts";
 
 const V4 = "192.0.2.1/32";
 
@@ -26,6 +27,8 @@ testSandboxed("our speaker and openbgpd", async (t) => {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
+    old: false,
+    answersRefresh: false,
     extendedNextHop: false,
     gtsmHops: false,
     dials: false,
@@ -35,6 +38,12 @@ testSandboxed("our speaker and openbgpd", async (t) => {
     "the configuration of docs/bgp.md",
     () => documented(stage, openbgpd, "openbgpd"),
   );
+  await step("a router that hangs", () => holdExpiry(stage));
+  await step("20 restarts leave nothing behind", async () => {
+    // Its OPEN to a connection of its own that was refused goes out again on ours, as a second one.
+    await twentyRestarts(stage, { passive: true });
+  });
+  await step("roles (RFC 9234)", () => roles(stage));
   await step("it asks for all routes again (RFC 2918, RFC 7313)", async () => {
     await stage.session();
     await speaker.line(`announce ${V4}`);
@@ -75,4 +84,17 @@ testSandboxed("our speaker and openbgpd", async (t) => {
     );
     strictEqual((await speaker.process.status).code, 0);
   });
-}, [command("ip"), command("bgpctl")]);
+}, [USERS, command("ip"), command("bgpctl")]);
+
+/** It has no field for OTC; what it thinks of our role shows. */
+async function roles(stage: Stage): Promise<void> {
+  const { speaker } = stage;
+  await stage.session({ role: "customer" }, { role: "provider" });
+  const from = speaker.mark;
+  await speaker.configure({ router: peerSpec(TERMS, { role: "peer" }) });
+  const { message } = await speaker.told(
+    ({ code, subcode }) => code === 2 && subcode === 11,
+    { from },
+  );
+  match(message ?? "", /^The roles do not fit/);
+}

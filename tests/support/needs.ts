@@ -10,6 +10,7 @@
 export type Need =
   | { readonly kind: "command"; readonly command: string }
   | { readonly kind: "namespaces" }
+  | { readonly kind: "users" }
   | { readonly kind: "link-type"; readonly linkType: string }
   | {
     readonly kind: "told";
@@ -27,6 +28,9 @@ export interface CommandPackage {
 
 /** Network and mount namespaces, as root or as an ordinary user who may. */
 export const NAMESPACES: Need = { kind: "namespaces" };
+
+/** Users that programs may become, which only root's sandbox has. */
+export const USERS: Need = { kind: "users" };
 
 /** Begins the reason in the name of a skipped test. */
 export const SKIPPED_MARK = " (skipped: ";
@@ -105,6 +109,10 @@ function probe(need: Need): string | undefined {
         ? undefined
         : "network namespaces cannot be made: run as root, or allow user namespaces" +
           " (Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0)";
+    case "users":
+      return hasUsers(Deno.readTextFileSync("/proc/self/uid_map"))
+        ? undefined
+        : "daemons of others become users of their own: run as root";
     case "link-type": {
       const add = "ip link add foghorn0 type veth peer name foghorn1 && " +
         `ip link add link foghorn0 name foghorn2 type ${need.linkType}`;
@@ -113,6 +121,18 @@ function probe(need: Need): string | undefined {
         : `the kernel makes no link of type ${need.linkType}: load its module`;
     }
   }
+}
+
+/**
+ * Whether there are other users than root.
+ *
+ * @param uidMap The text of `/proc/self/uid_map`.
+ */
+export function hasUsers(uidMap: string): boolean {
+  const counts = uidMap.trim().split("\n").map((line) =>
+    Number(line.trim().split(/\s+/)[2])
+  );
+  return counts.reduce((sum, count) => sum + count, 0) > 1;
 }
 
 function probeCommand(name: string): string | undefined {

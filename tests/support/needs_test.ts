@@ -1,6 +1,7 @@
 import { match, strictEqual, throws } from "node:assert/strict";
 import {
   command,
+  hasUsers,
   lackOf,
   linkType,
   NAMESPACES,
@@ -22,6 +23,12 @@ Deno.test("lackOf() finds a command that is there", () => {
 
 Deno.test("lackOf() refuses a command that no list tells how to get", () => {
   throws(() => lackOf(command("foghorn-no-such-command")), /packages\.txt/);
+});
+
+Deno.test("hasUsers() tells root's sandbox from that of an ordinary user", () => {
+  strictEqual(hasUsers("         0          0 4294967295\n"), true);
+  strictEqual(hasUsers("         0       1000          1\n"), false);
+  strictEqual(hasUsers("  0  1000  1\n  1  100000  65536\n"), true);
 });
 
 testNeeding(
