@@ -50,6 +50,8 @@ export interface SpeakerPeer {
   readonly policy?: ExportPolicy;
   /** How many paths of a prefix it is told under ADD-PATH; at least 1. */
   readonly pathsMax: number;
+  /** Next hops besides ourselves that it may be told of, under ADD-PATH only; absent: all, also without. */
+  readonly thirdParties?: ReadonlySet<IpAddr>;
   /** Without it the session is kept down (adminDown). */
   readonly enabled: boolean;
   /** What else makes a session another one when it changes: how it is dialled. */
@@ -166,7 +168,10 @@ export class BgpSpeaker {
     entry.terms = terms;
     entry.core.config = terms.connection;
     const effects: SpeakerEffect[] = [];
-    if (before.policy !== terms.policy || before.pathsMax !== terms.pathsMax) {
+    if (
+      before.policy !== terms.policy || before.pathsMax !== terms.pathsMax ||
+      before.thirdParties !== terms.thirdParties
+    ) {
       this.#applyTerms(name, entry, effects);
     }
     if (before.enabled && !terms.enabled) {
@@ -480,11 +485,12 @@ export class BgpSpeaker {
     entry: Entry,
     connection: number,
   ): ConstructorParameters<typeof AdjRibOut>[2] {
-    const { policy, pathsMax, address } = entry.terms;
+    const { policy, pathsMax, address, thirdParties } = entry.terms;
     return {
       nextHops: entry.nextHops.get(connection) ?? {},
       peerAddress: address,
       pathsMax,
+      ...(thirdParties === undefined ? {} : { thirdParties }),
       ...(policy === undefined ? {} : { policy }),
       gracefulShutdown: this.#leaving,
     };

@@ -6,6 +6,8 @@
 
 import type { BgpEnd, SpeakerPeerView } from "@/bgp/mod.ts";
 import {
+  BGP_ERROR,
+  CEASE,
   type NotificationMessage,
   notificationName,
   shutdownText,
@@ -28,6 +30,7 @@ export function sessionView(
   return {
     state: view.state,
     ...(why === undefined ? {} : { why }),
+    ...(session === undefined && isLost(view) ? { isLost: true } : {}),
     ...(session === undefined ? {} : {
       agreed: {
         peerAs: session.peerAs,
@@ -42,6 +45,14 @@ export function sessionView(
     received: view.received["ipv4-unicast"] + view.received["ipv6-unicast"],
     notifications: view.notifications,
   };
+}
+
+/** Whether the last thing said was that the peer is silent. */
+function isLost({ lastNotification }: SpeakerPeerView): boolean {
+  if (lastNotification?.direction !== "sent") return false;
+  const { code, subcode } = lastNotification.notification;
+  return code === BGP_ERROR.holdTimerExpired ||
+    code === BGP_ERROR.cease && subcode === CEASE.bfdDown;
 }
 
 /** Why there is no session: what was told last, else how the last dial went. */

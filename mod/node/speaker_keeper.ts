@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import type { Node } from "@/api/mod.ts";
+import { bgpRouterName, type Node } from "@/api/mod.ts";
 import {
   type BgpTables,
   type ClusterState,
@@ -19,8 +19,13 @@ import {
 } from "@/reconcile/mod.ts";
 import type { BgpCommand, BgpReport, BgpSessionView } from "./bgp_commands.ts";
 import type { Instant } from "./main_events.ts";
-import { SpeakerFeed, type SpeakerRefusal } from "./speaker_feed.ts";
+import {
+  type FellowAgent,
+  SpeakerFeed,
+  type SpeakerRefusal,
+} from "./speaker_feed.ts";
 import { type DatedSession, SpeakerStatus } from "./speaker_status.ts";
+import type { NodeView } from "./wire_messages.ts";
 
 /** A line for the log. */
 export interface SpeakerNews {
@@ -40,6 +45,9 @@ export class SpeakerKeeper {
   readonly #feed: SpeakerFeed;
   readonly #sessions = new Map<string, DatedSession>();
   readonly #status: SpeakerStatus;
+  /** What routers said of themselves last, by name of the BgpPeer. */
+  readonly #routerNames = new Map<string, string>();
+  #agents: readonly FellowAgent[] = [];
   #failures: readonly string[] = [];
   #toldRefusals = "[]";
   #isAdmitted = false;
@@ -115,12 +123,16 @@ export class SpeakerKeeper {
    *
    * @param cluster The tables.
    * @param change What is new of the routes.
-   * @param isAdmitted Whether no other agent runs under this node's name.
+   * @param agents The agents by their Leases, and whether no other one runs
+   * under this node's name.
    */
   commands(
     cluster: ClusterState,
     change: RouteChange,
-    isAdmitted: boolean,
+    { isAdmitted, views }: {
+      readonly isAdmitted: boolean;
+      readonly views: readonly NodeView[];
+    },
   ): readonly BgpCommand[] {
     if (isAdmitted !== this.#isAdmitted) this.#feed.note();
     this.#isAdmitted = isAdmitted;
@@ -130,9 +142,15 @@ export class SpeakerKeeper {
       node: isAdmitted ? node : undefined,
       routes: this.#routes.plans,
       change,
+      nodes: cluster.nodes,
+      agents: this.#agentsOf(cluster, views),
+      routerNames: this.#routerNames,
     });
     for (const command of commands) {
-      if (command.kind === "remove-peer") this.#sessions.delete(command.name);
+      if (command.kind === "remove-peer") {
+        this.#sessions.delete(command.name);
+        this.#routerNames.delete(command.name);
+      }
       if (command.kind === "listen") this.#failures = [];
     }
     if (commands.length > 0) {
@@ -140,6 +158,48 @@ export class SpeakerKeeper {
       this.#isUnwritten = true;
     }
     return commands;
+  }
+
+  /**
+   * Names of the routers that this node has sessions with, sorted. One that was
+   * lost by silence still counts: the way from it to this node may be broken, and
+   * then nobody else is to send it here.
+   */
+  get routers(): readonly string[] {
+    const names = new Set<string>();
+    for (const [name, { view, upAt }] of this.#sessions) {
+      const isOurs = view.state === "Established" ||
+        (upAt !== undefined && view.isLost === true);
+      if (!isOurs) continue;
+      const address = this.#feed.addressOf(name);
+      const told = this.#routerNames.get(name);
+      if (address !== undefined) names.add(address);
+      if (told !== undefined) names.add(told);
+    }
+    return [...names].sort();
+  }
+
+  /** The other agents; the same list while nothing of them changed. */
+  #agentsOf(
+    { agents }: ClusterState,
+    views: readonly NodeView[],
+  ): readonly FellowAgent[] {
+    const found = views.filter(({ node }) => node !== this.#node).map((
+      { node, live, leaving },
+    ) => ({
+      node,
+      live,
+      leaving,
+      routers: agents.get(node)?.bgpRouters ?? NO_ROUTERS,
+    }));
+    const isSame = found.length === this.#agents.length &&
+      found.every(({ node, live, leaving, routers }, i) => {
+        const before = this.#agents[i];
+        return before?.node === node && before.live === live &&
+          before.leaving === leaving && before.routers === routers;
+      });
+    if (!isSame) this.#agents = found;
+    return this.#agents;
   }
 
   /** What of the objects newly cannot be used. */
@@ -217,7 +277,11 @@ export class SpeakerKeeper {
     if (!isKnown) return undefined;
     const dated = this.#sessions.get(name);
     const before = dated?.view;
-    const { state, why } = session;
+    const { state, why, agreed } = session;
+    if (agreed !== undefined) {
+      const { peerAs, routerId } = agreed;
+      this.#routerNames.set(name, bgpRouterName(peerAs, routerId));
+    }
     const wasUp = before?.state === "Established";
     const isUp = state === "Established";
     const now = at.nowIso.replace(/\.\d+Z$/, "Z");
@@ -243,3 +307,5 @@ export class SpeakerKeeper {
     return { level: "warning", message, fields: { ...fields, why } };
   }
 }
+
+const NO_ROUTERS: readonly string[] = [];

@@ -31,6 +31,8 @@ export interface RouterOptions {
   readonly peerAs: number;
   /** Further lines for each peer. */
   readonly perPeer?: string;
+  /** Further lines for each family of a peer. */
+  readonly perFamily?: string;
 }
 
 /** A router. */
@@ -127,7 +129,7 @@ export class Router implements AsyncDisposable {
 }
 
 function configuration(
-  { host, peers, peerAs, perPeer = "" }: RouterOptions,
+  { host, peers, peerAs, perPeer = "", perFamily = "" }: RouterOptions,
 ): string {
   return `
 log stderr all;
@@ -148,8 +150,8 @@ template bgp node {
   connect retry time 1;
   error wait time 1, 2;
   # One route, as routers have some to tell.
-  ipv4 { import all; export where source = RTS_STATIC; };
-  ipv6 { import all; export none; };
+  ipv4 { import all; export where source = RTS_STATIC; ${perFamily} };
+  ipv6 { import all; export none; ${perFamily} };
   ${perPeer}
 }
 ${
