@@ -48,17 +48,27 @@ export class Router implements AsyncDisposable {
   }
 
   /** Starts it. */
-  static async start(options: RouterOptions): Promise<Router> {
-    const { name } = options.host;
+  static start(options: RouterOptions): Promise<Router> {
+    return Router.configured(options.host, configuration(options));
+  }
+
+  /**
+   * Starts one that is configured otherwise.
+   *
+   * @param host The host it runs on.
+   * @param text All of its configuration.
+   */
+  static async configured(host: LabHost, text: string): Promise<Router> {
+    const { name } = host;
     const file = `${LAB_FOLDER}/${name}.bird.conf`;
     const socket = `${LAB_FOLDER}/${name}.bird.ctl`;
-    await Deno.writeTextFile(file, configuration(options));
+    await Deno.writeTextFile(file, text);
     const bird = new LabProcess(
       name,
       ["bird", "-f", "-c", file, "-s", socket],
       { name: `bird of ${name}`, logFile: `${LAB_FOLDER}/${name}.bird.log` },
     );
-    const router = new Router(options.host, bird, socket);
+    const router = new Router(host, bird, socket);
     await until(async () => (await router.ask("show status")) !== "", {
       timeoutMs: ROUTE_MS_MAX,
       what: () => `bird does not run: ${bird.lines.join("\n")}`,
