@@ -39,6 +39,7 @@ export * from "./links_annotation.ts";
 export * from "./names.ts";
 export * from "./namespace.ts";
 export * from "./node.ts";
+export * from "./bgp_routers_annotation.ts";
 export * from "./node_proxy.ts";
 export type { ObjectMeta } from "./object_meta.ts";
 export * from "./service.ts";

@@ -218,6 +218,9 @@ export const LEASE_UNFIT_ANNOTATION = "foghorn.openelb.io/unfit";
 /** Node Lease annotation: how kube-proxy forwards and which wanted ports the host listens on, see {@linkcode encodeNodeProxy}; absent while no Service wants NodeProxy. */
 export const LEASE_NODE_PROXY_ANNOTATION = "foghorn.openelb.io/node-proxy";
 
+/** Node Lease annotation: the routers that the agent has BGP sessions with, see {@linkcode encodeBgpRouters}; absent while it has none. */
+export const LEASE_BGP_ROUTERS_ANNOTATION = "foghorn.openelb.io/bgp-routers";
+
 /** Label on every node Lease; its value is the prefix of the name, without the hyphen. */
 export const LEASE_COMPONENT_LABEL = "app.kubernetes.io/component";
 

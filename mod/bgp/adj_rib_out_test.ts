@@ -107,6 +107,27 @@ Deno.test("AdjRibOut announces one path without ADD-PATH, ourselves first", () =
   deepStrictEqual(router.table(), ["192.0.2.1/32 via 10.0.0.3"]);
 });
 
+Deno.test("AdjRibOut announces next hops besides ourselves to whom may know them, under ADD-PATH only (RFC 7911 §3)", () => {
+  const own = "192.0.2.1/32 #1 via 10.0.0.1";
+  const other = "192.0.2.1/32 #3 via 10.0.0.4";
+  const thirdParties = ["10.0.0.4"];
+  const { rib, out, router, terms } = stage({ addPath: true, thirdParties });
+  for (const hop of [undefined, addr("10.0.0.3"), addr("10.0.0.4")]) {
+    rib.announce(prefix("192.0.2.1/32"), hop, PLAIN);
+  }
+  router.drain(out);
+  deepStrictEqual(router.table(), [own, other]);
+  out.change({ ...terms, thirdParties: new Set() });
+  router.drain(out);
+  deepStrictEqual(router.table(), [own]);
+  const plain = stage({ thirdParties });
+  for (const hop of [addr("10.0.0.3"), addr("10.0.0.4")]) {
+    plain.rib.announce(prefix("192.0.2.1/32"), hop, PLAIN);
+  }
+  plain.router.drain(plain.out);
+  deepStrictEqual(plain.router.table(), []);
+});
+
 Deno.test("AdjRibOut announces up to so many paths under ADD-PATH, and withdraws by identifier (RFC 7911 §3)", () => {
   const { rib, out, router } = stage({ addPath: true, pathsMax: 2 });
   for (const hop of [undefined, addr("10.0.0.3"), addr("10.0.0.4")]) {
@@ -327,6 +348,7 @@ interface StageOptions {
   readonly enhanced?: boolean;
   readonly pathsMax?: number;
   readonly peerRole?: BgpRole;
+  readonly thirdParties?: readonly string[];
 }
 
 interface Stage {
@@ -364,6 +386,9 @@ function stage(options: StageOptions = {}): Stage {
     },
     peerAddress: addr("10.0.0.2"),
     pathsMax,
+    ...(options.thirdParties === undefined
+      ? {}
+      : { thirdParties: new Set(options.thirdParties.map(addr)) }),
     gracefulShutdown: false,
   };
   const rib = new LocRib();

@@ -42,6 +42,8 @@ export interface ExportTerms {
   readonly peerAddress: IpAddr | undefined;
   /** How many paths of a prefix are announced under ADD-PATH; at least 1. */
   readonly pathsMax: number;
+  /** Next hops besides ourselves that the peer may be told of, under ADD-PATH only; absent: all, also without. */
+  readonly thirdParties?: ReadonlySet<IpAddr>;
   /** What is announced, and how; everything as it is where absent. */
   readonly policy?: ExportPolicy;
   /** What becomes of AS numbers behind our own; nothing where absent. */
@@ -160,11 +162,15 @@ export class Exporter {
     route: Route | undefined,
   ): readonly Variant[] {
     if (route === undefined) return NO_VARIANTS;
-    const pathsMax = this.#session.addPathSend.includes(family)
-      ? this.#terms.pathsMax
-      : 1;
+    const isAddPath = this.#session.addPathSend.includes(family);
+    const pathsMax = isAddPath ? this.#terms.pathsMax : 1;
+    const { thirdParties } = this.#terms;
     const variants: Variant[] = [];
     for (const path of pathsOf(route)) {
+      if (
+        path.nextHop !== undefined && thirdParties !== undefined &&
+        !(isAddPath && thirdParties.has(path.nextHop))
+      ) continue;
       const variant = this.#variantOf(family, key, path);
       if (variant === undefined) continue;
       variants.push(variant);

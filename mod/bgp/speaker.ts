@@ -53,6 +53,8 @@ export interface SpeakerPeer {
   readonly asPath?: AsPathTerms;
   /** How many paths of a prefix it is told under ADD-PATH; at least 1. */
   readonly pathsMax: number;
+  /** Next hops besides ourselves that it may be told of, under ADD-PATH only; absent: all, also without. */
+  readonly thirdParties?: ReadonlySet<IpAddr>;
   /** Without it the session is kept down (adminDown). */
   readonly enabled: boolean;
   /** What else makes a session another one when it changes: how it is dialled. */
@@ -180,6 +182,7 @@ export class BgpSpeaker {
     const effects: SpeakerEffect[] = [];
     if (
       before.policy !== terms.policy || before.pathsMax !== terms.pathsMax ||
+      before.thirdParties !== terms.thirdParties ||
       JSON.stringify(before.asPath) !== JSON.stringify(terms.asPath)
     ) {
       this.#applyTerms(name, entry, effects);
@@ -502,11 +505,12 @@ export class BgpSpeaker {
     entry: Entry,
     connection: number,
   ): ConstructorParameters<typeof AdjRibOut>[2] {
-    const { policy, pathsMax, address, asPath } = entry.terms;
+    const { policy, pathsMax, address, asPath, thirdParties } = entry.terms;
     return {
       nextHops: entry.nextHops.get(connection) ?? {},
       peerAddress: address,
       pathsMax,
+      ...(thirdParties === undefined ? {} : { thirdParties }),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
       gracefulShutdown: this.#leaving,

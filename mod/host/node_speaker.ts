@@ -9,8 +9,18 @@
 
 import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
-import type { OwnAttributes, SpeakerEffect } from "@/bgp/mod.ts";
-import type { BgpCommand, BgpReport, BgpSessionView } from "@/node/mod.ts";
+import {
+  GRACEFUL_SHUTDOWN,
+  type OwnAttributes,
+  prefixOf,
+  type SpeakerEffect,
+} from "@/bgp/mod.ts";
+import type {
+  BgpCommand,
+  BgpPeerTerms,
+  BgpReport,
+  BgpSessionView,
+} from "@/node/mod.ts";
 import { type NextHopLink, sessionNextHops } from "@/node/session_next_hops.ts";
 import { sessionView } from "@/node/session_view.ts";
 import type { BgpPort } from "@/port/bgp.ts";
@@ -49,7 +59,12 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   readonly #told = new Map<string, string>();
   /** Peers whose session may be another than told. */
   readonly #changed = new Set<string>();
-  readonly #announced = new Set<IpAddr>();
+  /** Terms of the peers, and which next hops besides us they may be told of. */
+  readonly #peers = new Map<string, BgpPeerTerms>();
+  readonly #thirdParties = new Map<string, ReadonlySet<IpAddr>>();
+  /** What is marked as going, by address and next hop, and what will withdraw it. */
+  readonly #retiring = new Map<string, Timer>();
+  readonly #retirements = new Set<Timer>();
   #links: readonly NextHopLink[] = [];
   #host: BgpHost | undefined;
   #sink: (report: BgpReport) => void = () => {};
@@ -87,25 +102,28 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
         return host.ignore();
       case "set-peer":
         this.#changed.add(command.name);
-        this.#tellFailures(host.setPeer(command.name, command.terms));
+        this.#peers.set(command.name, command.terms);
+        this.#tellFailures(this.#setPeer(host, command.name));
         // Also the failure of a dial that was given up for this one.
         this.#failures.delete(command.name);
         return this.#tellSoon();
       case "remove-peer":
         host.removePeer(command.name, cease(CEASE.peerDeconfigured));
+        this.#peers.delete(command.name);
+        this.#thirdParties.delete(command.name);
         this.#failures.delete(command.name);
         this.#told.delete(command.name);
         return;
       case "announce":
-        for (const vip of command.vips) this.#announced.add(vip);
-        // Together, so that they are packed into few UPDATEs.
-        return host.run(
-          command.vips.flatMap((vip) =>
-            host.speaker.announce(hostRoute(vip), undefined, PLAIN)
-          ),
-        );
+        return this.#announce(host, command, PLAIN);
       case "withdraw":
-        return host.run(this.#withdraw(host, command.vips));
+        return host.run(this.#withdraw(host, command));
+      case "retire":
+        return this.#retire(host, command);
+      case "set-third-parties":
+        this.#thirdParties.set(command.name, new Set(command.nextHops));
+        if (this.#peers.has(command.name)) this.#setPeer(host, command.name);
+        return;
       case "leave":
         return this.#leave(host, command.text);
     }
@@ -116,6 +134,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     this.#telling?.cancel();
     this.#counting?.cancel();
     this.#leaving?.cancel();
+    for (const timer of this.#retirements) timer.cancel();
     this.#host?.close();
     this.#host = undefined;
     this.#ports.tcp.close();
@@ -154,14 +173,61 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     return host;
   }
 
+  #setPeer(host: BgpHost, name: string): ReturnType<BgpHost["setPeer"]> {
+    const terms = this.#peers.get(name);
+    if (terms === undefined) return [];
+    const thirdParties = this.#thirdParties.get(name) ?? NOBODY;
+    return host.setPeer(name, {
+      ...terms,
+      speaker: { ...terms.speaker, thirdParties },
+    });
+  }
+
+  /** All together, so that they are packed into few UPDATEs. */
+  #announce(
+    host: BgpHost,
+    { vips, nextHop }: Ways,
+    attributes: OwnAttributes,
+  ): void {
+    host.run(vips.flatMap((vip) => {
+      this.#retiring.delete(`${vip} ${nextHop}`);
+      return host.speaker.announce(hostRoute(vip), nextHop, attributes);
+    }));
+  }
+
   #withdraw(
     { speaker }: BgpHost,
-    vips: readonly IpAddr[],
+    { vips, nextHop }: Ways,
   ): readonly SpeakerEffect[] {
     return vips.flatMap((vip) => {
-      this.#announced.delete(vip);
-      return speaker.withdraw(hostRoute(vip)) ?? [];
+      this.#retiring.delete(`${vip} ${nextHop}`);
+      return speaker.withdraw(hostRoute(vip), { nextHop }) ?? [];
     });
+  }
+
+  /** RFC 8326 §4: routers find other ways before these go. */
+  #retire(host: BgpHost, ways: Ways): void {
+    const { vips, nextHop } = ways;
+    this.#announce(host, ways, GOING);
+    const { clock } = this.#ports;
+    const timer = clock.setTimer(clock.nowMs() + LEAVE_PAUSE_MS, () => {
+      this.#retirements.delete(timer);
+      // Those that were announced again meanwhile stay.
+      const due = vips.filter((vip) =>
+        this.#retiring.get(`${vip} ${nextHop}`) === timer
+      );
+      host.run(this.#withdraw(host, { ...ways, vips: due }));
+    });
+    this.#retirements.add(timer);
+    for (const vip of vips) this.#retiring.set(`${vip} ${nextHop}`, timer);
+  }
+
+  #withdrawAll({ speaker }: BgpHost): readonly SpeakerEffect[] {
+    return (["ipv4-unicast", "ipv6-unicast"] as const).flatMap((family) =>
+      [...speaker.rib.routes(family).keys()].flatMap((key) =>
+        speaker.withdraw(prefixOf(family, key)) ?? []
+      )
+    );
   }
 
   #leave(host: BgpHost, text: string): void {
@@ -172,7 +238,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     host.run(host.speaker.leave());
     const pauseMs = isHeard ? LEAVE_PAUSE_MS : 0;
     this.#leaving = clock.setTimer(clock.nowMs() + pauseMs, () => {
-      host.run(this.#withdraw(host, [...this.#announced]));
+      host.run(this.#withdrawAll(host));
       this.#await(() => host.isQuiet, () => {
         host.run(host.speaker.stop(text, clock.nowMs()));
         host.endBfd();
@@ -265,6 +331,12 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   }
 }
 
+/** Addresses, and the next hop they are reached by; this node where absent. */
+interface Ways {
+  readonly vips: readonly IpAddr[];
+  readonly nextHop?: IpAddr;
+}
+
 function hostRoute(addr: IpAddr): Prefix {
   return { addr, lengthBits: isIpv4(addr) ? 32 : 128 };
 }
@@ -274,4 +346,11 @@ const PLAIN: OwnAttributes = {
   extendedCommunities: [],
   largeCommunities: [],
 };
+/** GRACEFUL_SHUTDOWN, and for iBGP the preference that goes with it (RFC 8326 §4). */
+const GOING: OwnAttributes = {
+  ...PLAIN,
+  communities: [GRACEFUL_SHUTDOWN],
+  localPref: 0,
+};
+const NOBODY: ReadonlySet<IpAddr> = new Set();
 const FLUSH_LOOK_MS = 5;

@@ -6,11 +6,13 @@
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
 import {
+  decodeBgpRouters,
   decodeCanReach,
   decodeHeld,
   decodeLinks,
   decodeNodeProxy,
   decodeProblems,
+  LEASE_BGP_ROUTERS_ANNOTATION,
   LEASE_CAN_REACH_ANNOTATION,
   LEASE_HELD_ANNOTATION,
   LEASE_LINKS_ANNOTATION,
@@ -40,6 +42,7 @@ export function agentRecordOf(
   const canReach = decodeCanReach(textOf(LEASE_CAN_REACH_ANNOTATION));
   const problems = decodeProblems(textOf(LEASE_PROBLEMS_ANNOTATION));
   const held = decodeHeld(textOf(LEASE_HELD_ANNOTATION));
+  const routers = decodeBgpRouters(textOf(LEASE_BGP_ROUTERS_ANNOTATION));
   const nodeProxy = decodeNodeProxy(
     annotations[LEASE_NODE_PROXY_ANNOTATION] ?? "",
   );
@@ -50,6 +53,9 @@ export function agentRecordOf(
     canReach: canReach.ok ? canReach.value : new Map<IpAddr, string>(),
     problems: problems.ok ? problems.value : [],
     ...(held.ok && held.value.length > 0 ? { held: held.value } : {}),
+    ...(routers.ok && routers.value.length > 0
+      ? { bgpRouters: routers.value }
+      : {}),
     ...(nodeProxy.ok ? { nodeProxy: nodeProxy.value } : {}),
   };
 }

@@ -29,9 +29,31 @@ export type BgpCommand =
     readonly terms: BgpPeerTerms;
   }
   | { readonly kind: "remove-peer"; readonly name: string }
-  /** Announce addresses, each alone, with this node as their next hop. */
-  | { readonly kind: "announce"; readonly vips: readonly IpAddr[] }
-  | { readonly kind: "withdraw"; readonly vips: readonly IpAddr[] }
+  | {
+    /** Announce addresses, each alone. */
+    readonly kind: "announce";
+    readonly vips: readonly IpAddr[];
+    /** Their next hop; absent: this node. */
+    readonly nextHop?: IpAddr;
+  }
+  | {
+    /** Withdraw addresses by that next hop; what is marked as going, at once. */
+    readonly kind: "withdraw";
+    readonly vips: readonly IpAddr[];
+    readonly nextHop?: IpAddr;
+  }
+  | {
+    /** Mark addresses by that next hop as going (RFC 8326), wait a little, withdraw them, unless they are announced meanwhile. */
+    readonly kind: "retire";
+    readonly vips: readonly IpAddr[];
+    readonly nextHop?: IpAddr;
+  }
+  | {
+    /** Tell a peer, known yet or not, of these next hops besides this node; of none before that. */
+    readonly kind: "set-third-parties";
+    readonly name: string;
+    readonly nextHops: readonly IpAddr[];
+  }
   | {
     /** Mark all routes as going, wait a little, withdraw them, end all sessions; answered by `left`. */
     readonly kind: "leave";
@@ -60,6 +82,8 @@ export interface BgpSessionView {
   readonly state: FsmState;
   /** Why it is not Established, one sentence; absent: it is, or nothing was heard yet. */
   readonly why?: string;
+  /** Whether it was lost by silence, and the peer was not heard since: it may not be reached from here. */
+  readonly isLost?: true;
   /** What was agreed on; absent: it is not Established. */
   readonly agreed?: {
     /** The peer's AS number. */

@@ -60,6 +60,8 @@ export interface LocalPublication {
   readonly unfit?: string;
   /** What it tells for NodeProxy; absent: no Service wants that. */
   readonly nodeProxy?: PublishedNodeProxy;
+  /** Names of the routers it has BGP sessions with, sorted; absent: none. */
+  readonly bgpRouters?: readonly string[];
 }
 
 /** This node's own interfaces and settings. */
@@ -80,6 +82,7 @@ export class LocalView {
   /** What the health port of kube-proxy says while it is not healthy. */
   #unfit: string | undefined;
   #nodeProxy: PublishedNodeProxy | undefined;
+  #bgpRouters: readonly string[] = [];
   #unheard: readonly UnheardFellow[] = [];
   #conflicts: readonly Conflict[] = [];
   #foreign: readonly ForeignAddress[] = [];
@@ -150,6 +153,13 @@ export class LocalView {
   setNodeProxy(told: PublishedNodeProxy | undefined): void {
     if (told === this.#nodeProxy) return;
     this.#nodeProxy = told;
+    this.#version++;
+  }
+
+  /** Takes the names of the routers that this node has BGP sessions with, sorted. */
+  setBgpRouters(names: readonly string[]): void {
+    if (names.join() === this.#bgpRouters.join()) return;
+    this.#bgpRouters = names;
     this.#version++;
   }
 
@@ -304,6 +314,9 @@ export class LocalView {
         ...(this.#nodeProxy === undefined
           ? {}
           : { nodeProxy: this.#nodeProxy }),
+        ...(this.#bgpRouters.length === 0
+          ? {}
+          : { bgpRouters: this.#bgpRouters }),
       },
     };
     this.#derived = derived;

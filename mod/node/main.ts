@@ -520,7 +520,7 @@ export class MainCore {
     const change = isListed ? this.#announce(at) : undefined;
     if (isListed) this.#publish(at);
     const routes = isListed ? this.#speaker.plan(this.#cluster) : undefined;
-    if (routes !== undefined) this.#speak(routes);
+    if (routes !== undefined) this.#speak(routes, at);
     this.#controls = false;
     const isStaying = this.#hold.state === "stays";
     if (this.#phase.kind === "running" && isStaying) this.#control(at);
@@ -769,12 +769,15 @@ export class MainCore {
   }
 
   /** Tells the BGP speaker what it has to do. */
-  #speak(routes: RouteChange): void {
+  #speak(routes: RouteChange, at: Instant): void {
     const isSilent = this.#config.role === "controller" ||
       this.#phase.kind !== "running";
     if (isSilent) return;
     const { isAdmitted } = this.#membership;
-    const commands = this.#speaker.commands(this.#cluster, routes, isAdmitted);
+    const commands = this.#speaker.commands(this.#cluster, routes, {
+      isAdmitted,
+      views: this.#membership.nodeViews(at),
+    });
     for (const command of commands) {
       this.#effects.push({ kind: "bgp", command });
     }
@@ -812,6 +815,7 @@ export class MainCore {
       this.#ports.want(this.#demand.ports, at);
     }
     this.#local.setNodeProxy(this.#ports.told);
+    this.#local.setBgpRouters(this.#speaker.routers);
     const ports = this.#ports.takeAsk(at);
     if (ports !== undefined) {
       this.#effects.push({ kind: "look-at-host", ports });

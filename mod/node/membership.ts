@@ -8,6 +8,7 @@
 import type { MacAddr } from "@/addr/mac_addr.ts";
 import {
   CONTROLLER_LEASE_NAME,
+  encodeBgpRouters,
   encodeCanReach,
   encodeHeld,
   encodeLinks,
@@ -15,6 +16,7 @@ import {
   encodeProblems,
   type Lease,
   LEASE_ANNOTATION_PREFIX,
+  LEASE_BGP_ROUTERS_ANNOTATION,
   LEASE_CAN_REACH_ANNOTATION,
   LEASE_COMPONENT_LABEL,
   LEASE_COMPONENT_VALUE,
@@ -112,6 +114,7 @@ interface Published {
   readonly unfit: string;
   readonly held: string;
   readonly nodeProxy: string;
+  readonly bgpRouters: string;
   readonly record: AgentRecord;
 }
 
@@ -526,11 +529,13 @@ export class Membership {
     const unfit = annotations[LEASE_UNFIT_ANNOTATION] ?? "";
     const held = annotations[LEASE_HELD_ANNOTATION] ?? "";
     const nodeProxy = annotations[LEASE_NODE_PROXY_ANNOTATION] ?? "";
+    const bgpRouters = annotations[LEASE_BGP_ROUTERS_ANNOTATION] ?? "";
     const known = this.#known.get(node);
     if (
       known?.links === links && known.canReach === canReach &&
       known.problems === problems && known.unfit === unfit &&
-      known.held === held && known.nodeProxy === nodeProxy
+      known.held === held && known.nodeProxy === nodeProxy &&
+      known.bgpRouters === bgpRouters
     ) return;
     this.#known.set(node, {
       links,
@@ -539,6 +544,7 @@ export class Membership {
       unfit,
       held,
       nodeProxy,
+      bgpRouters,
       record: agentRecordOf(node, annotations),
     });
     this.#changed.add(node);
@@ -548,6 +554,7 @@ export class Membership {
     const publication = this.#published;
     if (publication === undefined) return;
     const { links, canReach, problems, unfit, held, nodeProxy } = publication;
+    const { bgpRouters } = publication;
     this.#annotations = {
       [LEASE_LINKS_ANNOTATION]: encodeLinks(links),
       ...(canReach.size === 0
@@ -563,6 +570,9 @@ export class Membership {
       ...(nodeProxy === undefined
         ? {}
         : { [LEASE_NODE_PROXY_ANNOTATION]: encodeNodeProxy(nodeProxy) }),
+      ...(bgpRouters === undefined
+        ? {}
+        : { [LEASE_BGP_ROUTERS_ANNOTATION]: encodeBgpRouters(bgpRouters) }),
       ...(this.#leaving ? { [LEASE_LEAVING_ANNOTATION]: "true" } : {}),
     };
     this.#stepOwn({

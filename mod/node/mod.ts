@@ -30,6 +30,7 @@ export * from "./session_next_hops.ts";
 export * from "./speaker_feed.ts";
 export * from "./speaker_keeper.ts";
 export * from "./speaker_status.ts";
+export * from "./third_parties.ts";
 export * from "./unheard.ts";
 export * from "./unreadable.ts";
 export * from "./watches.ts";

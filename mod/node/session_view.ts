@@ -6,6 +6,8 @@
 
 import type { BgpEnd, SpeakerPeerView } from "@/bgp/mod.ts";
 import {
+  BGP_ERROR,
+  CEASE,
   type NotificationMessage,
   notificationName,
   shutdownText,
@@ -46,6 +48,7 @@ export function sessionView(
   return {
     state: view.state,
     ...(why === undefined ? {} : { why }),
+    ...(session === undefined && isLost(view) ? { isLost: true } : {}),
     ...(session === undefined ? {} : {
       agreed: {
         peerAs: session.peerAs,
@@ -72,6 +75,14 @@ export function sessionView(
 /** Why BGP waits for BFD. */
 function bfdSentence({ message }: BfdView): string {
   return `BFD found that the path to the peer had failed, and BGP waits until BFD is up: ${message}`;
+}
+
+/** Whether the last thing said was that the peer is silent. */
+function isLost({ lastNotification }: SpeakerPeerView): boolean {
+  if (lastNotification?.direction !== "sent") return false;
+  const { code, subcode } = lastNotification.notification;
+  return code === BGP_ERROR.holdTimerExpired ||
+    code === BGP_ERROR.cease && subcode === CEASE.bfdDown;
 }
 
 /** Why there is no session: what was told last, else how the last dial went. */

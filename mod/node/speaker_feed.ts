@@ -19,6 +19,7 @@ import {
   type BgpTables,
   byAgeOf,
   duplicatePeerProblem,
+  isTakenOut,
   type RouteChange,
   type RoutePlan,
 } from "@/reconcile/mod.ts";
@@ -28,7 +29,23 @@ import {
   bgpIdentityOf,
   type BgpNode,
   bgpPeerTerms,
+  RACK_LABEL,
 } from "./bgp_terms.ts";
+
+import { isLinkLocal } from "./session_next_hops.ts";
+import { type Fellow, ThirdParties } from "./third_parties.ts";
+
+/** Another agent, as its Lease tells. */
+export interface FellowAgent {
+  /** Its node. */
+  readonly node: string;
+  /** Whether its Lease has not run out. */
+  readonly live: boolean;
+  /** Whether it is about to stop. */
+  readonly leaving: boolean;
+  /** Names of the routers that it has sessions with. */
+  readonly routers: readonly string[];
+}
 
 /** What the speaker is fed from. */
 export interface SpeakerInput {
@@ -42,6 +59,12 @@ export interface SpeakerInput {
   readonly change: RouteChange;
   /** What the objects name; absent: nothing is named. */
   readonly named?: SpeakerReferences;
+  /** All Nodes. */
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** All other agents; the same list while nothing of them changed. */
+  readonly agents: readonly FellowAgent[];
+  /** What routers say of themselves, by name of the BgpPeer. */
+  readonly routerNames: ReadonlyMap<string, string>;
 }
 
 /** What BgpConf and BgpPeers name. */
@@ -83,6 +106,8 @@ interface WantedPeer {
   readonly policy: ExportPolicy | undefined;
   /** Absent: it stays as it is. */
   readonly command?: BgpCommand;
+  /** Its address, where it tells it from other routers. */
+  readonly address: IpAddr | undefined;
 }
 
 /** What the speaker of one node was told. */
@@ -91,6 +116,13 @@ export class SpeakerFeed {
   readonly #announced = new Set<IpAddr>();
   /** Peers by name, as they were set, to tell what is another. */
   readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
+  /** The address that each peer is configured with, where it tells routers apart. */
+  readonly #addresses = new Map<string, IpAddr>();
+  readonly #thirdParties = new ThirdParties();
+  /** The rack whose nodes alone are next hops; undefined: all are. */
+  #rack: string | undefined;
+  #agents: readonly FellowAgent[] = [];
+  #fellows: readonly Fellow[] = [];
   /** Where it listens; undefined: nowhere. */
   #listens: string | undefined;
   /** Who we are; undefined: there is no speaker. */
@@ -120,6 +152,11 @@ export class SpeakerFeed {
     return this.#peers.keys();
   }
 
+  /** The address that a peer is configured with; undefined: it tells no router from others. */
+  addressOf(peer: string): IpAddr | undefined {
+    return this.#addresses.get(peer);
+  }
+
   /** The addresses that it announces. */
   get announced(): ReadonlySet<IpAddr> {
     return this.#announced;
@@ -141,19 +178,31 @@ export class SpeakerFeed {
     const isUp = isDirty ? found !== undefined : had;
     // Routes first: a new session begins with all of them.
     if (isUp) {
-      this.#route(
-        had ? change : { upserts: [...routes.values()], removes: [] },
-        commands,
-      );
+      const due = had ? change : { upserts: [...routes.values()], removes: [] };
+      const isGoing = node !== undefined && isTakenOut(node);
+      this.#route(due, isGoing, commands);
     } else if (had) this.#takeAllBack(commands);
-    if (!isDirty) return commands;
+    if (!isDirty) {
+      if (isUp) commands.push(...this.#third(input, isDirty));
+      return commands;
+    }
     if (found === undefined) {
       this.#setPeers(new Map(), commands);
       this.#listen(undefined, commands);
       return commands;
     }
+    const wanted = this.#peersOf(input, found);
+    this.#addresses.clear();
+    for (const [name, { address }] of wanted) {
+      if (address !== undefined) this.#addresses.set(name, address);
+    }
+    const { asPerRack = {} } = found.conf.spec;
+    this.#rack = Object.keys(asPerRack).length > 0
+      ? found.node.labels[RACK_LABEL]
+      : undefined;
+    commands.push(...this.#third(input, isDirty, [...wanted.keys()]));
     this.#listen(found.conf, commands);
-    this.#setPeers(this.#peersOf(input, found), commands);
+    this.#setPeers(wanted, commands);
     return commands;
   }
 
@@ -178,22 +227,53 @@ export class SpeakerFeed {
     return { conf, node: own };
   }
 
-  #route({ upserts, removes }: RouteChange, commands: BgpCommand[]): void {
+  #third(
+    { agents, nodes, routes, change, routerNames }: SpeakerInput,
+    isDirty: boolean,
+    names: readonly string[] = [...this.#peers.keys()],
+  ): readonly BgpCommand[] {
+    if (isDirty || agents !== this.#agents) {
+      this.#agents = agents;
+      this.#fellows = agents.map((agent) =>
+        fellowOf(agent, nodes.get(agent.node), this.#rack)
+      );
+    }
+    const peers = new Map(names.map((name) => [
+      name,
+      [this.#addresses.get(name), routerNames.get(name)].filter((one) =>
+        one !== undefined
+      ),
+    ]));
+    return this.#thirdParties.commands({
+      fellows: this.#fellows,
+      peers,
+      routes,
+      change,
+    });
+  }
+
+  #route(
+    { upserts, removes }: RouteChange,
+    isGoing: boolean,
+    commands: BgpCommand[],
+  ): void {
+    const retire: IpAddr[] = [];
     const announce: IpAddr[] = [];
     const withdraw: IpAddr[] = [];
     for (const { vip, nodes } of upserts) {
       const isOurs = nodes.includes(this.#node);
       if (isOurs === this.#announced.has(vip)) continue;
-      (isOurs ? announce : withdraw).push(vip);
+      (isOurs ? announce : isGoing ? retire : withdraw).push(vip);
     }
     for (const vip of removes) {
       if (this.#announced.has(vip)) withdraw.push(vip);
     }
     for (const vip of announce) this.#announced.add(vip);
-    for (const vip of withdraw) this.#announced.delete(vip);
+    for (const vip of [...retire, ...withdraw]) this.#announced.delete(vip);
     if (announce.length > 0) {
       commands.push({ kind: "announce", vips: announce });
     }
+    if (retire.length > 0) commands.push({ kind: "retire", vips: retire });
     if (withdraw.length > 0) {
       commands.push({ kind: "withdraw", vips: withdraw });
     }
@@ -203,6 +283,7 @@ export class SpeakerFeed {
     const vips = [...this.#announced];
     this.#announced.clear();
     if (vips.length > 0) commands.push({ kind: "withdraw", vips });
+    commands.push(...this.#thirdParties.takeBack());
   }
 
   #listen(conf: BgpConf | undefined, commands: BgpCommand[]): void {
@@ -249,6 +330,8 @@ export class SpeakerFeed {
       used.push(peer);
       // What routes carry is in a function of the terms, which has no text.
       const { advertisement } = peer.spec;
+      const { address } = terms.value.speaker;
+      const isOfLink = address === undefined || isLinkLocal(address);
       wanted.set(name, {
         text: JSON.stringify([
           terms.value,
@@ -257,6 +340,7 @@ export class SpeakerFeed {
         ]),
         policy: terms.value.speaker.policy,
         command: { kind: "set-peer", name, terms: terms.value },
+        address: isOfLink ? undefined : address,
       });
     }
     this.#refusals = refusals;
@@ -272,11 +356,11 @@ export class SpeakerFeed {
       this.#peers.delete(name);
       commands.push({ kind: "remove-peer", name });
     }
-    for (const [name, { text, policy, command }] of wanted) {
+    for (const [name, { text, policy, address, command }] of wanted) {
       const known = this.#peers.get(name);
       if (command === undefined) continue;
       if (known?.text === text && known.policy === policy) continue;
-      this.#peers.set(name, { text, policy });
+      this.#peers.set(name, { text, policy, address });
       commands.push(command);
     }
   }
@@ -306,6 +390,21 @@ function withPassword(spec: BgpPeerSpec, look: PasswordLook): BgpPeerSpec {
 function isAway({ meta }: BgpConf | BgpPeer): boolean {
   return meta.deletionTimestamp !== undefined ||
     meta.labels[CNI_LABEL] !== undefined;
+}
+
+function fellowOf(
+  { node, live, leaving, routers }: FellowAgent,
+  object: Node | undefined,
+  rack: string | undefined,
+): Fellow {
+  const isNear = rack === undefined || object?.meta.labels[RACK_LABEL] === rack;
+  return {
+    node,
+    addresses: object === undefined ? [] : bgpNodeOf(object).addresses,
+    isCandidate: live && !leaving && isNear,
+    isGoing: leaving || object !== undefined && isTakenOut(object),
+    routers,
+  };
 }
 
 function bgpNodeOf({ meta, addresses }: Node): BgpNode {

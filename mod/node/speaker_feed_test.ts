@@ -1,10 +1,19 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import { projectBgpConf, projectBgpPeer, projectNode } from "@/api/mod.ts";
+import {
+  type Node,
+  projectBgpConf,
+  projectBgpPeer,
+  projectNode,
+} from "@/api/mod.ts";
 import { PolicyInForce } from "@/bgp/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpTables, RouteChange, RoutePlan } from "@/reconcile/mod.ts";
-import { type PasswordLook, SpeakerFeed } from "./speaker_feed.ts";
+import {
+  type FellowAgent,
+  type PasswordLook,
+  SpeakerFeed,
+} from "./speaker_feed.ts";
 
 type Raw = { [key: string]: unknown };
 
@@ -201,6 +210,58 @@ Deno.test("SpeakerFeed takes the AS number of the node's rack", () => {
   strictEqual(world.feed.identity?.as, 65_010);
 });
 
+Deno.test("SpeakerFeed marks what a node announces that is taken out, and withdraws it at once from one that is not Ready", () => {
+  const world = new World().conf({ as: 65_000 }).route(ONE, "n1", "n2");
+  world.told();
+  world.spec = { taints: [{ key: "ToBeDeletedByClusterAutoscaler" }] };
+  world.route(ONE, "n2");
+  deepStrictEqual(world.told(), ["retire 192.0.2.91"]);
+  world.spec = {};
+  world.route(ONE, "n1", "n2");
+  deepStrictEqual(world.told(), ["announce 192.0.2.91"]);
+  world.route(ONE, "n2");
+  deepStrictEqual(world.told(), ["withdraw 192.0.2.91"]);
+});
+
+Deno.test("SpeakerFeed has third parties announced before the peer is set, so that its first table has them", () => {
+  const world = new World().conf({ as: 65_000 }).peer("tor", {})
+    .route(ONE, "n2").agent("n2", {});
+  deepStrictEqual(world.told(), [
+    "announce 192.0.2.91 by 192.0.2.12",
+    "set-third-parties tor 192.0.2.12",
+    "listen 179",
+    "set-peer tor",
+  ]);
+  world.conf(undefined);
+  deepStrictEqual(world.told(), [
+    "withdraw 192.0.2.91 by 192.0.2.12",
+    "remove-peer tor",
+    "ignore",
+  ]);
+});
+
+Deno.test("SpeakerFeed knows a router by its address", () => {
+  const world = new World().conf({ as: 65_000 }).peer("tor", {})
+    .route(ONE, "n2").agent("n2", {}, "192.0.2.1");
+  deepStrictEqual(world.told(), ["listen 179", "set-peer tor"]);
+  world.agent("n2", {}, "192.0.2.2");
+  strictEqual(world.told()[0], "announce 192.0.2.91 by 192.0.2.12");
+});
+
+Deno.test("SpeakerFeed of a node in a rack takes nodes of that rack only, under asPerRack (openelb.md §5.6)", () => {
+  const rack = (name: string) => ({ "openelb.kubesphere.io/rack": name });
+  const world = new World().conf({ as: 65_000 }).peer("tor", {})
+    .route(ONE, "n2", "n3").agent("n2", rack("a")).agent("n3", rack("b"));
+  world.node(rack("a"));
+  const announced = () => world.told().filter((text) => text.includes(" by "));
+  deepStrictEqual(announced(), [
+    "announce 192.0.2.91 by 192.0.2.12",
+    "announce 192.0.2.91 by 192.0.2.13",
+  ]);
+  world.conf({ as: 65_000, asPerRack: { a: 65_010 } });
+  deepStrictEqual(announced(), ["withdraw 192.0.2.91 by 192.0.2.13"]);
+});
+
 class World {
   readonly feed: SpeakerFeed = new SpeakerFeed("n1");
   readonly tables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
@@ -212,6 +273,10 @@ class World {
   readonly passwords = new Map<string, PasswordLook>();
   /** The key of TCP MD5 of each peer, as it was set last. */
   readonly keys = new Map<string, string | undefined>();
+  /** Of this node. */
+  spec: Raw = {};
+  readonly #nodes = new Map<string, Node>();
+  #agents: readonly FellowAgent[] = [];
 
   conf(spec: Raw | undefined): this {
     this.feed.note();
@@ -252,6 +317,23 @@ class World {
     return this;
   }
 
+  /** Another node, and the names of routers that its agent speaks to. */
+  agent(name: string, labels: Raw, ...routers: readonly string[]): this {
+    this.feed.note();
+    const address = `192.0.2.1${name.slice(1)}`;
+    this.#nodes.set(
+      name,
+      value(projectNode({
+        metadata: { name, labels },
+        status: { addresses: [{ type: "InternalIP", address }] },
+      })),
+    );
+    const others = this.#agents.filter(({ node }) => node !== name);
+    const agent = { node: name, live: true, leaving: false, routers };
+    this.#agents = [...others, agent];
+    return this;
+  }
+
   node(labels: Raw): this {
     this.feed.note();
     this.#labels = labels;
@@ -282,6 +364,7 @@ class World {
       tables: this.tables,
       node: value(projectNode({
         metadata: { name: "n1", labels: this.#labels },
+        spec: this.spec,
         status: {
           addresses: [{ type: "InternalIP", address: "192.0.2.11" }],
         },
@@ -293,14 +376,23 @@ class World {
         passwordOf: ({ meta }) =>
           this.passwords.get(meta.name) ?? { kind: "none" },
       },
+      nodes: this.#nodes,
+      agents: this.#agents,
+      routerNames: new Map(),
     }).map((command) => {
       if (command.kind === "set-peer") {
         this.keys.set(command.name, command.terms.md5Key);
       }
       switch (command.kind) {
         case "announce":
-        case "withdraw":
-          return [command.kind, ...command.vips].join(" ");
+        case "retire":
+        case "withdraw": {
+          const { kind, vips, nextHop } = command;
+          const by = nextHop === undefined ? [] : ["by", nextHop];
+          return [kind, ...vips, ...by].join(" ");
+        }
+        case "set-third-parties":
+          return [command.kind, command.name, ...command.nextHops].join(" ");
         case "listen":
           return [command.kind, command.port, ...command.addresses].join(" ");
         case "set-peer":

@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import type { Node } from "@/api/mod.ts";
+import { bgpRouterName, type Node } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
   BGP_PEER_KIND,
@@ -28,11 +28,13 @@ import {
 import type { BgpCommand, BgpReport, BgpSessionView } from "./bgp_commands.ts";
 import type { Instant } from "./main_events.ts";
 import {
+  type FellowAgent,
   SpeakerFeed,
   type SpeakerReferences,
   type SpeakerRefusal,
 } from "./speaker_feed.ts";
 import { type DatedSession, SpeakerStatus } from "./speaker_status.ts";
+import type { NodeView } from "./wire_messages.ts";
 
 /** A line for the log. */
 export interface SpeakerNews {
@@ -56,6 +58,9 @@ export class SpeakerKeeper {
   readonly #sessions = new Map<string, DatedSession>();
   readonly #status: SpeakerStatus;
   readonly #events: EventLog;
+  /** What routers said of themselves last, by name of the BgpPeer. */
+  readonly #routerNames = new Map<string, string>();
+  #agents: readonly FellowAgent[] = [];
   #failures: readonly string[] = [];
   #toldRefusals = "[]";
   #isAdmitted = false;
@@ -134,12 +139,16 @@ export class SpeakerKeeper {
    *
    * @param cluster The tables.
    * @param change What is new of the routes.
-   * @param isAdmitted Whether no other agent runs under this node's name.
+   * @param agents The agents by their Leases, and whether no other one runs
+   * under this node's name.
    */
   commands(
     cluster: ClusterState,
     change: RouteChange,
-    isAdmitted: boolean,
+    { isAdmitted, views }: {
+      readonly isAdmitted: boolean;
+      readonly views: readonly NodeView[];
+    },
   ): readonly BgpCommand[] {
     if (isAdmitted !== this.#isAdmitted) this.#feed.note();
     this.#isAdmitted = isAdmitted;
@@ -150,9 +159,15 @@ export class SpeakerKeeper {
       routes: this.#routes.plans,
       change,
       ...(this.#named === undefined ? {} : { named: this.#named }),
+      nodes: cluster.nodes,
+      agents: this.#agentsOf(cluster, views),
+      routerNames: this.#routerNames,
     });
     for (const command of commands) {
-      if (command.kind === "remove-peer") this.#sessions.delete(command.name);
+      if (command.kind === "remove-peer") {
+        this.#sessions.delete(command.name);
+        this.#routerNames.delete(command.name);
+      }
       if (command.kind === "listen") this.#failures = [];
     }
     if (commands.length > 0) {
@@ -160,6 +175,48 @@ export class SpeakerKeeper {
       this.#isUnwritten = true;
     }
     return commands;
+  }
+
+  /**
+   * Names of the routers that this node has sessions with, sorted. One that was
+   * lost by silence still counts: the way from it to this node may be broken, and
+   * then nobody else is to send it here.
+   */
+  get routers(): readonly string[] {
+    const names = new Set<string>();
+    for (const [name, { view, upAt }] of this.#sessions) {
+      const isOurs = view.state === "Established" ||
+        (upAt !== undefined && view.isLost === true);
+      if (!isOurs) continue;
+      const address = this.#feed.addressOf(name);
+      const told = this.#routerNames.get(name);
+      if (address !== undefined) names.add(address);
+      if (told !== undefined) names.add(told);
+    }
+    return [...names].sort();
+  }
+
+  /** The other agents; the same list while nothing of them changed. */
+  #agentsOf(
+    { agents }: ClusterState,
+    views: readonly NodeView[],
+  ): readonly FellowAgent[] {
+    const found = views.filter(({ node }) => node !== this.#node).map((
+      { node, live, leaving },
+    ) => ({
+      node,
+      live,
+      leaving,
+      routers: agents.get(node)?.bgpRouters ?? NO_ROUTERS,
+    }));
+    const isSame = found.length === this.#agents.length &&
+      found.every(({ node, live, leaving, routers }, i) => {
+        const before = this.#agents[i];
+        return before?.node === node && before.live === live &&
+          before.leaving === leaving && before.routers === routers;
+      });
+    if (!isSame) this.#agents = found;
+    return this.#agents;
   }
 
   /** What of the objects newly cannot be used. */
@@ -237,7 +294,11 @@ export class SpeakerKeeper {
     if (!isKnown) return undefined;
     const dated = this.#sessions.get(name);
     const before = dated?.view;
-    const { state, why } = session;
+    const { state, why, agreed } = session;
+    if (agreed !== undefined) {
+      const { peerAs, routerId } = agreed;
+      this.#routerNames.set(name, bgpRouterName(peerAs, routerId));
+    }
     const wasUp = before?.state === "Established";
     const isUp = state === "Established";
     const now = at.nowIso.replace(/\.\d+Z$/, "Z");
@@ -298,3 +359,4 @@ export class SpeakerKeeper {
 
 /** A session that comes and goes is told of so often. */
 const SESSION_REPEAT_MS = 60_000;
+const NO_ROUTERS: readonly string[] = [];

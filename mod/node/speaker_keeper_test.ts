@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import {
   projectBgpConf,
   projectBgpPeer,
@@ -11,6 +11,7 @@ import type { Result } from "@/lang/result.ts";
 import { type BgpTables, ClusterState, VipIndex } from "@/reconcile/mod.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
 import { SpeakerKeeper } from "./speaker_keeper.ts";
+import type { NodeView } from "./wire_messages.ts";
 
 const AT = { nowMs: 0, nowIso: "2026-01-01T00:00:00.000Z" };
 const DOWN: BgpSessionView = {
@@ -138,6 +139,44 @@ Deno.test("SpeakerKeeper tells once what of the objects cannot be used", () => {
   deepStrictEqual(stage.keeper.takeRefusals(), []);
 });
 
+Deno.test("SpeakerKeeper names the routers that it has sessions with, by address and by what they say of themselves", () => {
+  const stage = new Stage();
+  stage.kinds();
+  deepStrictEqual(stage.keeper.routers, []);
+  stage.keeper.take({ kind: "peer", name: "tor", session: UP }, AT);
+  const names = ["192.0.2.1", "65001/192.0.2.1"];
+  deepStrictEqual(stage.keeper.routers, names);
+  // What was lost by silence may be unreachable from the router, too.
+  const lost = { ...DOWN, isLost: true } as const;
+  stage.keeper.take({ kind: "peer", name: "tor", session: lost }, AT);
+  deepStrictEqual(stage.keeper.routers, names);
+  stage.keeper.take({ kind: "peer", name: "tor", session: DOWN }, AT);
+  deepStrictEqual(stage.keeper.routers, []);
+});
+
+Deno.test("SpeakerKeeper does not count a router that it never had a session with", () => {
+  const stage = new Stage();
+  stage.kinds();
+  const session = { ...DOWN, isLost: true } as const;
+  stage.keeper.take({ kind: "peer", name: "tor", session }, AT);
+  deepStrictEqual(stage.keeper.routers, []);
+});
+
+Deno.test("SpeakerKeeper tells routers of a node whose agent lives and does not leave", () => {
+  const stage = new Stage();
+  stage.second();
+  const second = { node: "n2", live: true, leaving: false, macs: [] };
+  stage.views = [second];
+  ok(stage.kinds().includes("set-third-parties"));
+  deepStrictEqual(stage.kinds(), []);
+  stage.views = [{ ...second, leaving: true }];
+  deepStrictEqual(stage.kinds(), ["retire"]);
+  stage.views = [second];
+  deepStrictEqual(stage.kinds(), ["announce"]);
+  stage.views = [{ ...second, live: false }];
+  deepStrictEqual(stage.kinds(), ["withdraw"]);
+});
+
 /** One node with a Service of a bgp Eip, a BgpConf and a BgpPeer. */
 class Stage {
   readonly #cluster = new ClusterState();
@@ -151,6 +190,9 @@ class Stage {
     tables: this.#tables,
     seed: 1,
   });
+
+  /** The agents by their Leases. */
+  views: readonly NodeView[] = [];
 
   constructor() {
     this.#cluster.putNode(value(projectNode({
@@ -188,6 +230,24 @@ class Stage {
     this.peer("192.0.2.1");
   }
 
+  /** Another node, with an agent. */
+  second(): void {
+    this.#cluster.putNode(value(projectNode({
+      metadata: { name: "n2" },
+      status: {
+        conditions: [{ type: "Ready", status: "True" }],
+        addresses: [{ type: "InternalIP", address: "192.0.2.12" }],
+      },
+    })));
+    this.#cluster.putAgent({
+      node: "n2",
+      links: [],
+      canReach: new Map(),
+      problems: [],
+    });
+    this.keeper.note();
+  }
+
   peer(neighborAddress: string, status = {}): void {
     const metadata = { name: "tor", uid: "u" };
     const spec = { conf: { neighborAddress, peerAs: 65_001 } };
@@ -205,7 +265,10 @@ class Stage {
   kinds(isAdmitted = true): readonly string[] {
     this.#index.note(this.#cluster, this.#cluster.takeChanges());
     const change = this.keeper.plan(this.#cluster);
-    return this.keeper.commands(this.#cluster, change, isAdmitted).map((
+    return this.keeper.commands(this.#cluster, change, {
+      isAdmitted,
+      views: this.views,
+    }).map((
       { kind },
     ) => kind);
   }

@@ -41,6 +41,8 @@ export interface AgentRecord {
   readonly unfit?: string;
   /** What it tells for NodeProxy; absent: nothing. */
   readonly nodeProxy?: PublishedNodeProxy;
+  /** Names of the routers it has BGP sessions with; absent: none. */
+  readonly bgpRouters?: readonly string[];
 }
 
 /** The kinds that are watched. */

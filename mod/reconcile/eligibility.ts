@@ -48,8 +48,13 @@ export function unfitnessOf(node: Node): NodeExclusion | undefined {
     : undefined;
 }
 
+/** Whether somebody took the node out of load balancing: excluded it, or said that it goes. */
+export function isTakenOut(node: Node): boolean {
+  return isTaking(unfitnessOf(node));
+}
+
 /** Whether the node was taken out of load balancing, however well it does. */
-function isTakenOut(unfitness: NodeExclusion | undefined): boolean {
+function isTaking(unfitness: NodeExclusion | undefined): boolean {
   return unfitness === CONDITION_REASON.nodeExcluded ||
     unfitness === CONDITION_REASON.nodeGoing;
 }
@@ -67,7 +72,7 @@ export function fitNodes(nodes: Iterable<Node>): ReadonlySet<string> {
   const notExcluded = new Set<string>();
   for (const node of nodes) {
     const unfitness = unfitnessOf(node);
-    if (!isTakenOut(unfitness)) notExcluded.add(node.meta.name);
+    if (!isTaking(unfitness)) notExcluded.add(node.meta.name);
     if (unfitness === undefined) fit.add(node.meta.name);
   }
   return fit.size > 0 ? fit : notExcluded;

@@ -73,6 +73,10 @@ testOnRouter("Services are routes with the nodes as next hops", async (
           }],
         },
       });
+      await until(
+        async () => (await router.route(`${FOUR}/32`)).includes("(65535,0)"),
+        { timeoutMs: MOVE_MS_MAX, what: () => "No route is marked" },
+      );
       await router.hasNextHops(FOUR, [hosts[0], hosts[1]].flatMap(ipv4Of));
       lab.api.patch("/api/v1/nodes/n3", { spec: { taints: null } });
       await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));

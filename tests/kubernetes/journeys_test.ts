@@ -3,7 +3,8 @@
  * commands and YAML, and what the page says is seen then.
  *
  * Each is looked at without an agent first, where it must not hold. Those of
- * BGP, VIP mode, KubeSphere's console and NodeProxy are not among them.
+ * BGP are in `journeys_bgp_test.ts`; those of VIP mode, KubeSphere's console and
+ * NodeProxy are not among them.
  *
  * @module
  */

@@ -33,6 +33,8 @@ export interface RouterOptions {
   readonly perPeer?: string;
   /** Further protocols. */
   readonly more?: string;
+  /** Further lines for each family of a peer. */
+  readonly perFamily?: string;
 }
 
 /** A router. */
@@ -48,17 +50,27 @@ export class Router implements AsyncDisposable {
   }
 
   /** Starts it. */
-  static async start(options: RouterOptions): Promise<Router> {
-    const { name } = options.host;
+  static start(options: RouterOptions): Promise<Router> {
+    return Router.configured(options.host, configuration(options));
+  }
+
+  /**
+   * Starts one that is configured otherwise.
+   *
+   * @param host The host it runs on.
+   * @param text All of its configuration.
+   */
+  static async configured(host: LabHost, text: string): Promise<Router> {
+    const { name } = host;
     const file = `${LAB_FOLDER}/${name}.bird.conf`;
     const socket = `${LAB_FOLDER}/${name}.bird.ctl`;
-    await Deno.writeTextFile(file, configuration(options));
+    await Deno.writeTextFile(file, text);
     const bird = new LabProcess(
       name,
       ["bird", "-f", "-c", file, "-s", socket],
       { name: `bird of ${name}`, logFile: `${LAB_FOLDER}/${name}.bird.log` },
     );
-    const router = new Router(options.host, bird, socket);
+    const router = new Router(host, bird, socket);
     await until(async () => (await router.ask("show status")) !== "", {
       timeoutMs: ROUTE_MS_MAX,
       what: () => `bird does not run: ${bird.lines.join("\n")}`,
@@ -134,7 +146,8 @@ export class Router implements AsyncDisposable {
 }
 
 function configuration(
-  { host, peers, peerAs, perPeer = "", more = "" }: RouterOptions,
+  { host, peers, peerAs, perPeer = "", perFamily = "", more = "" }:
+    RouterOptions,
 ): string {
   return `
 log stderr all;
@@ -156,8 +169,8 @@ template bgp node {
   connect retry time 1;
   error wait time 1, 2;
   # One route, as routers have some to tell.
-  ipv4 { import all; export where source = RTS_STATIC; };
-  ipv6 { import all; export none; };
+  ipv4 { import all; export where source = RTS_STATIC; ${perFamily} };
+  ipv6 { import all; export none; ${perFamily} };
   ${perPeer}
 }
 ${
