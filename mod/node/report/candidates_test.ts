@@ -240,57 +240,60 @@ Deno.test("an explanation names as eligible whom the plan names", () => {
     hasEndpoint: mostly,
   });
   let eligible = 0;
-  fc.assert(fc.property(
-    fc.array(NODE, { minLength: 3, maxLength: 3 }),
-    fc.constantFrom("Local", "Cluster"),
-    fc.constantFrom("layer2", "layer2", "bgp", "vip"),
-    (nodes, policy, protocol) => {
-      const world = new ReportStage()
-        .eip("office", {
-          address: "192.0.2.91",
-          interface: "eth0",
-          protocol,
-          nodeSelector: { matchLabels: { rack: "r1" } },
-        })
-        .service("web", {
-          vips: ["192.0.2.91"],
-          spec: { externalTrafficPolicy: policy },
-        });
-      const ends: string[] = [];
-      for (const [i, shape] of nodes.entries()) {
-        const name = `n${i + 1}`;
-        world.node(name, {
-          ready: shape.ready,
-          labels: shape.isSelected ? { rack: "r1" } : {},
-          taints: shape.isOut
-            ? [{ key: "node.kubernetes.io/out-of-service" }]
-            : [],
-        });
-        if (!shape.hasAgent) world.cluster.removeAgent(name);
-        else {
-          world.agent(name, {
-            ...(shape.hasLink ? {} : { links: [] }),
-            ...(shape.unfit === "" ? {} : { unfit: shape.unfit }),
+  fc.assert(
+    fc.property(
+      fc.array(NODE, { minLength: 3, maxLength: 3 }),
+      fc.constantFrom("Local", "Cluster"),
+      fc.constantFrom("layer2", "layer2", "bgp", "vip"),
+      (nodes, policy, protocol) => {
+        const world = new ReportStage()
+          .eip("office", {
+            address: "192.0.2.91",
+            interface: "eth0",
+            protocol,
+            nodeSelector: { matchLabels: { rack: "r1" } },
+          })
+          .service("web", {
+            vips: ["192.0.2.91"],
+            spec: { externalTrafficPolicy: policy },
           });
+        const ends: string[] = [];
+        for (const [i, shape] of nodes.entries()) {
+          const name = `n${i + 1}`;
+          world.node(name, {
+            ready: shape.ready,
+            labels: shape.isSelected ? { rack: "r1" } : {},
+            taints: shape.isOut
+              ? [{ key: "node.kubernetes.io/out-of-service" }]
+              : [],
+          });
+          if (!shape.hasAgent) world.cluster.removeAgent(name);
+          else {
+            world.agent(name, {
+              ...(shape.hasLink ? {} : { links: [] }),
+              ...(shape.unfit === "" ? {} : { unfit: shape.unfit }),
+            });
+          }
+          if (shape.hasEndpoint) ends.push(name);
         }
-        if (shape.hasEndpoint) ends.push(name);
-      }
-      world.endpoints("web", ...ends);
-      const { announcements, cluster } = world.source();
-      const routes = new Routes(announcements.index);
-      routes.plan(cluster);
-      const route = routes.plans.get(VIP);
-      const plan = announcements.plans.get(VIP);
-      const explained = announcements.explain(cluster, VIP);
-      const named = [...explained.nodes].filter(([, { kind }]) =>
-        kind === "eligible"
-      ).map(([node]) => node);
-      deepStrictEqual(named, plan?.eligible ?? route?.nodes ?? []);
-      const isPlanned = plan !== undefined || route !== undefined;
-      strictEqual(explained.isServed, isPlanned);
-      strictEqual(whyUnanswered(explained) === undefined, named.length > 0);
-      eligible += named.length;
-    },
-  ));
+        world.endpoints("web", ...ends);
+        const { announcements, cluster } = world.source();
+        const routes = new Routes(announcements.index);
+        routes.plan(cluster);
+        const route = routes.plans.get(VIP);
+        const plan = announcements.plans.get(VIP);
+        const explained = announcements.explain(cluster, VIP);
+        const named = [...explained.nodes].filter(([, { kind }]) =>
+          kind === "eligible"
+        ).map(([node]) => node);
+        deepStrictEqual(named, plan?.eligible ?? route?.nodes ?? []);
+        const isPlanned = plan !== undefined || route !== undefined;
+        strictEqual(explained.isServed, isPlanned);
+        strictEqual(whyUnanswered(explained) === undefined, named.length > 0);
+        eligible += named.length;
+      },
+    ),
+    { numRuns: 400 },
+  );
   strictEqual(eligible > 30, true);
 });
