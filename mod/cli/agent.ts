@@ -28,6 +28,7 @@ import {
   Reactor,
   trimNativeHeap,
 } from "@/io/ffi/mod.ts";
+import { KernelRouterDiscovery } from "@/io/router_discovery.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
 import {
@@ -238,7 +239,8 @@ async function buildAgent(
   const links = new KernelLinkTable(reactor);
   const wire = new WorkerWireIsolate(wireConfig(start));
   const tcp = new KernelTcp(reactor, clock);
-  const speaker = new NodeSpeaker({ clock, tcp }, config);
+  const discovery = new KernelRouterDiscovery(reactor);
+  const speaker = new NodeSpeaker({ clock, tcp, discovery }, config);
   const host = new MainHost(core, {
     clock,
     cluster: api,

@@ -11,13 +11,16 @@ import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import type { Prefix } from "@/addr/prefix.ts";
 import type { OwnAttributes, SpeakerEffect } from "@/bgp/mod.ts";
 import type { BgpCommand, BgpReport, BgpSessionView } from "@/node/mod.ts";
-import { type NextHopLink, sessionNextHops } from "@/node/session_next_hops.ts";
-import { sessionView } from "@/node/session_view.ts";
+import { sessionNextHops } from "@/node/session_next_hops.ts";
+import { missingView, sessionView } from "@/node/session_view.ts";
 import type { BgpPort } from "@/port/bgp.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
+import type { LinkInfo } from "@/port/link.ts";
+import type { RouterDiscoveryPort } from "@/port/router_discovery.ts";
 import type { TcpPort } from "@/port/tcp.ts";
 import { CEASE, cease } from "@/wire/bgp/mod.ts";
 import { BgpHost } from "./bgp_host.ts";
+import { UnnumberedPeers } from "./unnumbered_peers.ts";
 
 /** What it stands on. */
 export interface NodeSpeakerPorts {
@@ -25,6 +28,8 @@ export interface NodeSpeakerPorts {
   readonly clock: Clock;
   /** TCP; closed with it. */
   readonly tcp: TcpPort;
+  /** Hears routers; absent: unnumbered peers are not found. */
+  readonly discovery?: RouterDiscoveryPort;
 }
 
 /** How long routes are marked as going before they are withdrawn (RFC 8326 §4). */
@@ -47,7 +52,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** Peers whose session may be another than told. */
   readonly #changed = new Set<string>();
   readonly #announced = new Set<IpAddr>();
-  #links: readonly NextHopLink[] = [];
+  readonly #unnumbered: UnnumberedPeers;
+  #links: readonly LinkInfo[] = [];
   #host: BgpHost | undefined;
   #sink: (report: BgpReport) => void = () => {};
   #telling: Timer | undefined;
@@ -58,6 +64,24 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   constructor(ports: NodeSpeakerPorts, options: { readonly seed: number }) {
     this.#ports = ports;
     this.#seed = options.seed;
+    this.#unnumbered = new UnnumberedPeers({
+      clock: ports.clock,
+      discovery: ports.discovery,
+      setPeer: (name, terms) => {
+        if (this.#host === undefined) return;
+        this.#tellFailures(this.#host.setPeer(name, terms));
+        this.#failures.delete(name);
+      },
+      removePeer: (name) => {
+        this.#host?.removePeer(name, cease(CEASE.peerDeconfigured));
+        this.#failures.delete(name);
+      },
+      isUp: (name) => this.#host?.speaker.viewOf(name)?.state === "Established",
+      changed: (name) => {
+        this.#changed.add(name);
+        this.#tellSoon();
+      },
+    }, options);
   }
 
   /** Calls back with each report. */
@@ -66,8 +90,9 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   }
 
   /** Tells which interfaces this machine has. */
-  setLinks(links: readonly NextHopLink[]): void {
+  setLinks(links: readonly LinkInfo[]): void {
     this.#links = links;
+    this.#unnumbered.setLinks(links);
   }
 
   /** Does what is wanted. */
@@ -83,11 +108,12 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
         return host.ignore();
       case "set-peer":
         this.#changed.add(command.name);
-        this.#tellFailures(host.setPeer(command.name, command.terms));
+        this.#setPeer(host, command);
         // Also the failure of a dial that was given up for this one.
         this.#failures.delete(command.name);
         return this.#tellSoon();
       case "remove-peer":
+        this.#unnumbered.remove(command.name);
         host.removePeer(command.name, cease(CEASE.peerDeconfigured));
         this.#failures.delete(command.name);
         this.#told.delete(command.name);
@@ -112,9 +138,27 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     this.#telling?.cancel();
     this.#counting?.cancel();
     this.#leaving?.cancel();
+    this.#unnumbered.close();
     this.#host?.close();
     this.#host = undefined;
     this.#ports.tcp.close();
+  }
+
+  #setPeer(
+    host: BgpHost,
+    { name, terms }: BgpCommand & { readonly kind: "set-peer" },
+  ): void {
+    const { unnumbered } = terms;
+    if (unnumbered !== undefined) {
+      if (!this.#unnumbered.has(name)) {
+        // It had an address of its own.
+        host.removePeer(name, cease(CEASE.peerDeconfigured));
+      }
+      this.#unnumbered.set(name, terms, unnumbered);
+    } else {
+      this.#unnumbered.remove(name);
+      this.#tellFailures(host.setPeer(name, terms));
+    }
   }
 
   #start(): BgpHost {
@@ -158,6 +202,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const { clock } = this.#ports;
     const isHeard = host.speaker.rib.size > 0 && this.#hasSession(host);
     host.ignore();
+    this.#unnumbered.close();
     host.run(host.speaker.leave());
     const pauseMs = isHeard ? LEAVE_PAUSE_MS : 0;
     this.#leaving = clock.setTimer(clock.nowMs() + pauseMs, () => {
@@ -213,6 +258,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       for (const name of this.#host?.speaker.peers ?? []) {
         this.#changed.add(name);
       }
+      for (const name of this.#unnumbered.names) this.#changed.add(name);
       this.#tellChanged();
       this.#countLater();
     });
@@ -233,12 +279,17 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   #viewOf(name: string): BgpSessionView | undefined {
     const host = this.#host;
     const view = host?.speaker.viewOf(name);
+    const lack = this.#unnumbered.lackOf(name);
+    if (view === undefined && lack !== undefined) return missingView(lack);
     if (host === undefined || view === undefined) return undefined;
     // Who is only waited for fails without our being told.
     const doubt = host.peers.get(name)?.target === undefined
       ? host.doubtOf(name)?.message
       : undefined;
-    return sessionView(view, this.#failures.get(name) ?? doubt);
+    return {
+      ...sessionView(view, this.#failures.get(name) ?? doubt ?? lack),
+      ...this.#unnumbered.addressOf(name),
+    };
   }
 }
 

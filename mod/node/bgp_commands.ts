@@ -57,6 +57,8 @@ export type BgpReport =
 export interface BgpSessionView {
   /** Its state. */
   readonly state: FsmState;
+  /** The address that was found of an unnumbered peer. */
+  readonly neighbor?: string;
   /** Why it is not Established, one sentence; absent: it is, or nothing was heard yet. */
   readonly why?: string;
   /** What was agreed on; absent: it is not Established. */

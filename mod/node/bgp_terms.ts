@@ -40,6 +40,7 @@ import {
   sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
+import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
 
 /** The node a speaker runs on. */
 export interface BgpNode {
@@ -67,6 +68,10 @@ export interface BgpPeerTerms {
   };
   /** From where it may connect. */
   readonly source: Prefix;
+  /** The interface that it has to connect over; absent: any. */
+  readonly zone?: string;
+  /** The interface whose router it is, by whatever address: see `unnumbered_terms.ts`. */
+  readonly unnumbered?: string;
   /** How far its packets may travel. */
   readonly hops: BgpHops;
   /** The key of TCP MD5. */
@@ -150,7 +155,10 @@ export function bgpPeerTerms(
   if (!identity.ok) return identity;
   const { spec } = peer;
   const { neighborAddress = "", authPassword = "" } = spec.conf ?? {};
-  const [text = "", zone] = neighborAddress.split("%");
+  const { neighborInterface = "" } = spec.conf ?? {};
+  const isUnnumbered = neighborAddress === "" && neighborInterface !== "";
+  const [text = "", zone = neighborInterface || undefined] =
+    (isUnnumbered ? UNNUMBERED_SOURCE.addr : neighborAddress).split("%");
   const address = parseIpAddr(text);
   if (address === undefined) {
     return err(
@@ -158,7 +166,9 @@ export function bgpPeerTerms(
     );
   }
   const localAs = spec.conf?.localAs || identity.value.as;
-  const families = familiesOf(spec.afiSafis, address);
+  const families = isUnnumbered && !spec.afiSafis?.length
+    ? BOTH_FAMILIES
+    : familiesOf(spec.afiSafis, address);
   if (families.length === 0) {
     return err(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST`,
@@ -189,7 +199,11 @@ export function bgpPeerTerms(
     ...(transport?.passiveMode === true
       ? {}
       : { target: { peer: at, hops, ...md5 } }),
-    source: { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
+    source: isUnnumbered
+      ? UNNUMBERED_SOURCE
+      : { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
+    ...(zone === undefined ? {} : { zone }),
+    ...(isUnnumbered ? { unnumbered: neighborInterface } : {}),
     hops,
     ...md5,
   });
@@ -253,6 +267,14 @@ function familiesOf(
   }
   return [...spoken.values()];
 }
+
+/** What OpenELB speaks with an unnumbered peer where `afiSafis` says nothing. */
+const BOTH_FAMILIES: readonly SpokenFamily[] = ["ipv4-unicast", "ipv6-unicast"]
+  .map((family) => ({
+    family: family as UnicastFamily,
+    sendMax: SEND_MAX_DEFAULT,
+    receive: false,
+  }));
 
 const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP: "ipv4-unicast",

@@ -44,6 +44,23 @@ export function sessionView(
   };
 }
 
+/**
+ * A session that cannot begin: its peer was not found.
+ *
+ * @param why One sentence.
+ * @returns Plain data.
+ */
+export function missingView(why: string): BgpSessionView {
+  return {
+    state: "Idle",
+    why,
+    announced: 0,
+    withdrawn: 0,
+    received: 0,
+    notifications: { sent: 0, received: 0 },
+  };
+}
+
 /** Why there is no session: what was told last, else how the last dial went. */
 function whyDown(
   { lastNotification, lastEnd }: SpeakerPeerView,

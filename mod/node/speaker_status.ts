@@ -216,10 +216,9 @@ function nodeStatus(
     ...countOf("received", notifications.received),
     ...countOf("sent", notifications.sent),
   };
+  const neighborAddress = view.neighbor ?? spec.conf?.neighborAddress;
   const peerState: BgpPeerState = {
-    ...(spec.conf?.neighborAddress === undefined
-      ? {}
-      : { neighborAddress: spec.conf.neighborAddress }),
+    ...(neighborAddress === undefined ? {} : { neighborAddress }),
     ...(peerAs === undefined ? {} : { peerAs }),
     sessionState: state.toUpperCase(),
     ...(spec.conf?.adminDown === true ? { adminState: "DOWN" } : {}),

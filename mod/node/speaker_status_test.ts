@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { projectBgpConf, projectBgpPeer } from "@/api/mod.ts";
 import type { Result } from "@/lang/result.ts";
@@ -71,6 +71,15 @@ Deno.test("SpeakerStatus writes a session under the node's own name, in OpenELB'
       },
     },
   });
+});
+
+Deno.test("SpeakerStatus writes the address that was found of an unnumbered peer", () => {
+  const stage = new Stage();
+  stage.session({ ...DOWN, neighbor: "fe80::2%eth1" }, {});
+  match(
+    JSON.stringify(stage.plan()),
+    /"peerState":{"neighborAddress":"fe80::2%eth1"/,
+  );
 });
 
 Deno.test("SpeakerStatus takes away what no longer holds, and leaves other nodes' entries alone", () => {

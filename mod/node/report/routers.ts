@@ -104,7 +104,8 @@ export function* routerProblems(
 function peerRow(peer: BgpPeer, nodes: readonly string[]): WhyRow {
   const { meta: { name }, spec, status } = peer;
   const up = upOn(peer, nodes);
-  const address = spec.conf?.neighborAddress ?? "no address";
+  const { neighborAddress, neighborInterface } = spec.conf ?? {};
+  const address = neighborAddress || neighborInterface || "no address";
   const out = nodes.filter((node) => !up.includes(node)).map((node) => {
     const entry = status.nodesPeerStatus?.[node];
     return entry === undefined
