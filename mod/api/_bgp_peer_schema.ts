@@ -57,7 +57,9 @@ const CONF_SCHEMA: z.ZodType<BgpPeerConf> = z.object({
   removePrivateAs: text(
     "NONE, ALL or REPLACE: what becomes of private numbers in the AS path; external peers only.",
   ),
-  neighborInterface: text("Interface of an unnumbered peer."),
+  neighborInterface: text(
+    "Interface of an unnumbered peer: the router there, found by its router advertisements. Without neighborAddress, or with a link-local one.",
+  ),
   peerGroup: text("Refused: no peer group can be defined."),
   vrf: text("Refused: no VRF can be defined."),
   routeFlapDamping: flag("Accepted for compatibility; without effect."),

@@ -28,6 +28,7 @@ import {
   Reactor,
   trimNativeHeap,
 } from "@/io/ffi/mod.ts";
+import { KernelRouterDiscovery } from "@/io/router_discovery.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
 import { KubeApi, loadClusterAccess } from "@/io/kube/mod.ts";
 import {
@@ -239,7 +240,8 @@ async function buildAgent(
   const wire = new WorkerWireIsolate(wireConfig(start));
   const tcp = new KernelTcp(reactor, clock);
   const { bfd, wire: ofMain } = partBfd(wire);
-  const speaker = new NodeSpeaker({ clock, tcp, bfd }, config);
+  const discovery = new KernelRouterDiscovery(reactor);
+  const speaker = new NodeSpeaker({ clock, tcp, bfd, discovery }, config);
   const host = new MainHost(
     core,
     {

@@ -18,11 +18,18 @@ import {
   type ToldNotification,
 } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
+import { UnnumberedPeers } from "@/host/unnumbered_peers.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
+import { KernelRouterDiscovery } from "@/io/router_discovery.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
 import { notificationWords } from "@/node/bgp_words.ts";
-import { BGP_PORT, type BgpNode, bgpPeerTerms } from "@/node/bgp_terms.ts";
+import {
+  BGP_PORT,
+  type BgpNode,
+  type BgpPeerTerms,
+  bgpPeerTerms,
+} from "@/node/bgp_terms.ts";
 import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
@@ -74,7 +81,12 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
   using links = new KernelLinkTable(reactor);
   using tcp = new KernelTcp(reactor, new SystemClock());
   const bfd = new SpeakerBfd();
-  const runner = new SpeakerRunner(options.config, file.value, { tcp, bfd });
+  const discovery = new KernelRouterDiscovery(reactor);
+  const runner = new SpeakerRunner(options.config, file.value, {
+    tcp,
+    bfd,
+    discovery,
+  });
   await new Promise<void>((resolve) =>
     links.watch((all) => {
       runner.setLinks(all);
@@ -114,12 +126,15 @@ class SpeakerRunner {
   #rest = "";
   readonly #decoder = new TextDecoder();
   readonly #policy = new PolicyInForce();
+  readonly #unnumbered: UnnumberedPeers;
+  /** What was told to be missing of unnumbered peers. */
+  readonly #lacks = new Map<string, string | undefined>();
 
-  constructor(
-    path: string,
-    file: SpeakerFile,
-    { tcp, bfd }: { readonly tcp: KernelTcp; readonly bfd: SpeakerBfd },
-  ) {
+  constructor(path: string, file: SpeakerFile, { tcp, bfd, discovery }: {
+    readonly tcp: KernelTcp;
+    readonly bfd: SpeakerBfd;
+    readonly discovery: KernelRouterDiscovery;
+  }) {
     this.#path = path;
     this.#tcp = tcp;
     this.#file = file;
@@ -145,12 +160,31 @@ class SpeakerRunner {
       // A process cannot know whether one before it was killed; see docs/bgp.md.
       restarting: true,
     });
+    this.#unnumbered = new UnnumberedPeers({
+      clock: this.#clock,
+      discovery,
+      setPeer: (name, terms) => this.#setPeer(name, terms),
+      removePeer: (name) =>
+        this.#host.removePeer(name, cease(CEASE.peerDeconfigured)),
+      isUp: (name) => this.#host.speaker.viewOf(name)?.state === "Established",
+      changed: (name) => this.#tellLack(name),
+    }, { seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 1 });
   }
 
-  /** Takes our interfaces. */
+  /** Tells which interfaces this machine has. */
   setLinks(links: readonly LinkInfo[]): void {
     this.#links = links;
     this.#host.setLinks(links);
+    this.#unnumbered.setLinks(links);
+  }
+
+  /** Tells once what is missing of an unnumbered peer. */
+  #tellLack(name: string): void {
+    const message = this.#unnumbered.lackOf(name);
+    if (this.#lacks.get(name) === message) return;
+    this.#lacks.set(name, message);
+    if (message === undefined) return;
+    tell({ kind: "peer-missing", peer: this.#labelOf(name), message });
   }
 
   /** Loads what waits, listens, dials, obeys. */
@@ -179,6 +213,7 @@ class SpeakerRunner {
       Deno.removeSignalListener("SIGTERM", stop);
       Deno.removeSignalListener("SIGINT", stop);
       Deno.removeSignalListener("SIGHUP", reload);
+      this.#unnumbered.close();
       this.#host.close();
       await Promise.race([reading, Promise.resolve()]);
     }
@@ -213,9 +248,23 @@ class SpeakerRunner {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
         continue;
       }
-      for (const { message } of this.#host.setPeer(meta.name, terms.value)) {
-        tell({ kind: "peer-failed", peer: meta.name, message });
+      const { unnumbered } = terms.value;
+      if (unnumbered === undefined) {
+        this.#unnumbered.remove(meta.name);
+        this.#setPeer(meta.name, terms.value);
+      } else {
+        if (!this.#unnumbered.has(meta.name)) {
+          // It had an address of its own.
+          this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
+        }
+        this.#unnumbered.set(meta.name, terms.value, unnumbered);
       }
+    }
+  }
+
+  #setPeer(name: string, terms: BgpPeerTerms): void {
+    for (const { message } of this.#host.setPeer(name, terms)) {
+      tell({ kind: "peer-failed", peer: name, message });
     }
   }
 
@@ -238,6 +287,8 @@ class SpeakerRunner {
     const names = new Set(file.value.peers.map(({ meta }) => meta.name));
     for (const { meta } of before.peers) {
       if (!names.has(meta.name)) {
+        this.#unnumbered.remove(meta.name);
+        this.#lacks.delete(meta.name);
         this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
       }
     }
@@ -348,6 +399,7 @@ class SpeakerRunner {
     this.#host.run(speaker.leave());
     if (busy) await pass(SHUTDOWN_PAUSE_MS);
     await this.#flush();
+    this.#unnumbered.close();
     this.#host.run(speaker.stop(text, this.#clock.nowMs()));
     this.#host.endBfd();
     await this.#flush();
@@ -382,13 +434,24 @@ class SpeakerRunner {
   #peerViews(): readonly unknown[] {
     const { speaker } = this.#host;
     const nowMs = this.#clock.nowMs();
-    return speaker.peers.flatMap((name) => {
+    const missing = [...this.#unnumbered.names].flatMap((name) =>
+      speaker.viewOf(name) === undefined
+        ? [{
+          peer: this.#labelOf(name),
+          name,
+          state: "Idle",
+          missing: this.#unnumbered.lackOf(name),
+        }]
+        : []
+    );
+    const known = speaker.peers.flatMap((name) => {
       const view = speaker.viewOf(name);
       const last = view?.lastNotification;
       return view === undefined ? [] : [{
         peer: this.#labelOf(name),
         name,
         ...peerView(view, nowMs),
+        ...this.#unnumbered.addressOf(name),
         lastError: last === undefined ? undefined : {
           direction: last.direction,
           ...describeNotification(last.notification),
@@ -398,6 +461,7 @@ class SpeakerRunner {
         bfd: this.#host.bfdOf(name),
       }];
     });
+    return [...known, ...missing];
   }
 
   #tell(peer: string, effect: BgpPeerEffect): void {
@@ -454,12 +518,14 @@ class SpeakerRunner {
 
   #labelOf(name: string): string {
     const peer = this.#file.peers.find(({ meta }) => meta.name === name);
-    return peer?.spec.conf?.neighborAddress ?? name;
+    const { neighborAddress, neighborInterface } = peer?.spec.conf ?? {};
+    return neighborAddress || neighborInterface || name;
   }
 
   #nameOf(label: string): string | undefined {
     return this.#file.peers.find(({ meta, spec }) =>
-      meta.name === label || spec.conf?.neighborAddress === label
+      meta.name === label || spec.conf?.neighborAddress === label ||
+      spec.conf?.neighborInterface === label
     )?.meta.name;
   }
 }

@@ -221,16 +221,26 @@ function checkPeers(peers: readonly BgpPeer[], problems: string[]): void {
     if (before.some(({ meta }) => meta.name === name)) {
       problems.push(`There are two BgpPeers named ${name}: rename one of them`);
     }
-    const address = peer.spec.conf?.neighborAddress;
-    const twin = before.find(({ spec }) =>
-      address !== undefined && spec.conf?.neighborAddress === address
-    );
+    const address = peerKey(peer);
+    const twin = before.find((one) => peerKey(one).join() === address.join());
     if (twin !== undefined) {
       problems.push(
-        `The BgpPeers ${twin.meta.name} and ${name} have the same spec.conf.neighborAddress ${address}: leave one of them out`,
+        `The BgpPeers ${twin.meta.name} and ${name} have the same ${
+          address.join(" ")
+        }: leave one of them out`,
       );
     }
   }
+}
+
+/** Who a peer is: a field and what it says. */
+function peerKey({ spec }: BgpPeer): readonly string[] {
+  const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  if (neighborAddress === "") {
+    return ["spec.conf.neighborInterface", neighborInterface];
+  }
+  const on = neighborInterface === "" ? "" : `%${neighborInterface}`;
+  return ["spec.conf.neighborAddress", `${neighborAddress}${on}`];
 }
 
 function firstLine(text: string): string {

@@ -16,6 +16,13 @@ spec: {conf: {neighborAddress: ${address}, peerAs: 65002}}
 `;
 }
 
+function unnumbered(name: string): string {
+  return peer(name, "10.0.0.2").replace(
+    "neighborAddress: 10.0.0.2",
+    "neighborInterface: eth1",
+  );
+}
+
 Deno.test("parseSpeakerFile() reads a BgpConf and its peers", () => {
   const file = parseSpeakerFile(
     CONF + peer("a", "10.0.0.2") + peer("b", "10.0.0.3"),
@@ -158,7 +165,12 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   [
     "two peers of one address",
     CONF + peer("a", "10.0.0.2") + peer("b", "10.0.0.2"),
-    "same spec.conf.neighborAddress",
+    "same spec.conf.neighborAddress 10.0.0.2",
+  ],
+  [
+    "two peers of one interface",
+    CONF + unnumbered("a") + unnumbered("b"),
+    "same spec.conf.neighborInterface eth1",
   ],
 ];
 

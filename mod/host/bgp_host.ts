@@ -8,7 +8,6 @@
  * @module
  */
 
-import type { IpAddr } from "@/addr/ip_addr.ts";
 import { type Prefix, prefixContains } from "@/addr/prefix.ts";
 import {
   type BgpPeerEffect,
@@ -49,6 +48,8 @@ export interface BgpHostPeer {
   readonly target?: Omit<TcpTarget, "timeoutMs">;
   /** From where it may connect: its address, or a network. */
   readonly source: Prefix;
+  /** The interface that it has to connect over; absent: any. */
+  readonly zone?: string;
   /** How far its packets may travel. */
   readonly hops: TcpHops;
   /** The key of TCP MD5 its connections are signed with. */
@@ -412,7 +413,7 @@ export class BgpHost {
   }
 
   #accept(connection: TcpConnection): void {
-    const found = this.#peerOf(connection.peer.address);
+    const found = this.#peerOf(connection.peer);
     if (found === undefined || this.#lines.size >= LINES_MAX) {
       // RFC 4271 §8.2.1.4: who is not configured gets nothing.
       connection.close("reset");
@@ -434,9 +435,13 @@ export class BgpHost {
     this.#step(line, { kind: "accepted", connection: id });
   }
 
-  #peerOf(address: IpAddr): readonly [string, BgpHostPeer] | undefined {
+  #peerOf(
+    { address, zone }: TcpEndpoint,
+  ): readonly [string, BgpHostPeer] | undefined {
     for (const entry of this.#peers) {
-      if (prefixContains(entry[1].source, address)) return entry;
+      const [, peer] = entry;
+      const isThere = peer.zone === undefined || peer.zone === zone;
+      if (isThere && prefixContains(peer.source, address)) return entry;
     }
     return undefined;
   }

@@ -74,6 +74,29 @@ Deno.test("BgpHost says R in its first OPEN when it is restarting (RFC 4724 §3)
   }
 });
 
+Deno.test("BgpHost takes a link-local peer over its interface only (RFC 4007 §6)", () => {
+  const { host, tcp } = stage();
+  const address = parseIpAddr("fe80::2");
+  assert(address !== undefined, "It is an address");
+  const { target: _, ...waited } = peer();
+  host.listen({ port: 179, addresses: [] });
+  host.setPeer("router", {
+    ...waited,
+    source: { addr: address, lengthBits: 128 },
+    zone: "eth1",
+  });
+  for (const zone of ["eth2", "eth1"]) {
+    const closed: string[] = [];
+    tcp.accept({
+      ...tcp.connection,
+      peer: { address, zone, port: 40_000 },
+      close: (how = "finish") => closed.push(how),
+    });
+    deepStrictEqual(closed, zone === "eth1" ? [] : ["reset"]);
+  }
+  host.close();
+});
+
 class FakeTcp implements TcpPort {
   openCount = 0;
   readonly dials: {
@@ -109,7 +132,12 @@ class FakeTcp implements TcpPort {
     return { cancel: () => {}, droppedSegments: () => this.dropped };
   }
 
-  listen(): ReturnType<TcpPort["listen"]> {
+  accept: (connection: TcpConnection) => void = () => {};
+
+  listen(
+    ...[, onConnection]: Parameters<TcpPort["listen"]>
+  ): ReturnType<TcpPort["listen"]> {
+    this.accept = onConnection;
     return {
       endpoints: [],
       failures: [],

@@ -21,14 +21,17 @@ import type {
   BgpReport,
   BgpSessionView,
 } from "@/node/mod.ts";
-import { type NextHopLink, sessionNextHops } from "@/node/session_next_hops.ts";
-import { sessionView } from "@/node/session_view.ts";
+import { sessionNextHops } from "@/node/session_next_hops.ts";
+import { missingView, sessionView } from "@/node/session_view.ts";
 import type { BgpPort } from "@/port/bgp.ts";
 import type { Clock, Timer } from "@/port/clock.ts";
+import type { LinkInfo } from "@/port/link.ts";
+import type { RouterDiscoveryPort } from "@/port/router_discovery.ts";
 import type { TcpPort } from "@/port/tcp.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import type { BfdSessions } from "./bgp_bfd.ts";
 import { BgpHost } from "./bgp_host.ts";
+import { UnnumberedPeers } from "./unnumbered_peers.ts";
 
 /** What it stands on. */
 export interface NodeSpeakerPorts {
@@ -38,6 +41,8 @@ export interface NodeSpeakerPorts {
   readonly tcp: TcpPort;
   /** Where BFD sessions run; absent: nowhere. */
   readonly bfd?: BfdSessions;
+  /** Hears routers; absent: unnumbered peers are not found. */
+  readonly discovery?: RouterDiscoveryPort;
 }
 
 /** How long routes are marked as going before they are withdrawn (RFC 8326 §4). */
@@ -65,7 +70,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** What is marked as going, by address and next hop, and what will withdraw it. */
   readonly #retiring = new Map<string, Timer>();
   readonly #retirements = new Set<Timer>();
-  #links: readonly NextHopLink[] = [];
+  readonly #unnumbered: UnnumberedPeers;
+  #links: readonly LinkInfo[] = [];
   #host: BgpHost | undefined;
   #sink: (report: BgpReport) => void = () => {};
   #telling: Timer | undefined;
@@ -76,6 +82,26 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   constructor(ports: NodeSpeakerPorts, options: { readonly seed: number }) {
     this.#ports = ports;
     this.#seed = options.seed;
+    this.#unnumbered = new UnnumberedPeers({
+      clock: ports.clock,
+      discovery: ports.discovery,
+      setPeer: (name, terms) => {
+        if (this.#host === undefined) return;
+        this.#peers.set(name, terms);
+        this.#tellFailures(this.#setPeer(this.#host, name));
+        this.#failures.delete(name);
+      },
+      removePeer: (name) => {
+        this.#peers.delete(name);
+        this.#host?.removePeer(name, cease(CEASE.peerDeconfigured));
+        this.#failures.delete(name);
+      },
+      isUp: (name) => this.#host?.speaker.viewOf(name)?.state === "Established",
+      changed: (name) => {
+        this.#changed.add(name);
+        this.#tellSoon();
+      },
+    }, options);
   }
 
   /** Calls back with each report. */
@@ -84,9 +110,10 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   }
 
   /** Tells which interfaces this machine has. */
-  setLinks(links: readonly NextHopLink[]): void {
+  setLinks(links: readonly LinkInfo[]): void {
     this.#links = links;
     this.#host?.setLinks(links);
+    this.#unnumbered.setLinks(links);
   }
 
   /** Does what is wanted. */
@@ -102,12 +129,12 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
         return host.ignore();
       case "set-peer":
         this.#changed.add(command.name);
-        this.#peers.set(command.name, command.terms);
-        this.#tellFailures(this.#setPeer(host, command.name));
+        this.#setPeerAsTold(host, command);
         // Also the failure of a dial that was given up for this one.
         this.#failures.delete(command.name);
         return this.#tellSoon();
       case "remove-peer":
+        this.#unnumbered.remove(command.name);
         host.removePeer(command.name, cease(CEASE.peerDeconfigured));
         this.#peers.delete(command.name);
         this.#thirdParties.delete(command.name);
@@ -135,9 +162,29 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     this.#counting?.cancel();
     this.#leaving?.cancel();
     for (const timer of this.#retirements) timer.cancel();
+    this.#unnumbered.close();
     this.#host?.close();
     this.#host = undefined;
     this.#ports.tcp.close();
+  }
+
+  #setPeerAsTold(
+    host: BgpHost,
+    { name, terms }: BgpCommand & { readonly kind: "set-peer" },
+  ): void {
+    const { unnumbered } = terms;
+    if (unnumbered === undefined) {
+      this.#unnumbered.remove(name);
+      this.#peers.set(name, terms);
+      this.#tellFailures(this.#setPeer(host, name));
+      return;
+    }
+    if (!this.#unnumbered.has(name)) {
+      // It had an address of its own.
+      this.#peers.delete(name);
+      host.removePeer(name, cease(CEASE.peerDeconfigured));
+    }
+    this.#unnumbered.set(name, terms, unnumbered);
   }
 
   #start(): BgpHost {
@@ -235,6 +282,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const { clock } = this.#ports;
     const isHeard = host.speaker.rib.size > 0 && this.#hasSession(host);
     host.ignore();
+    this.#unnumbered.close();
     host.run(host.speaker.leave());
     const pauseMs = isHeard ? LEAVE_PAUSE_MS : 0;
     this.#leaving = clock.setTimer(clock.nowMs() + pauseMs, () => {
@@ -291,6 +339,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       for (const name of this.#host?.speaker.peers ?? []) {
         this.#changed.add(name);
       }
+      for (const name of this.#unnumbered.names) this.#changed.add(name);
       this.#tellChanged();
       this.#countLater();
     });
@@ -311,6 +360,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   #viewOf(name: string): BgpSessionView | undefined {
     const host = this.#host;
     const view = host?.speaker.viewOf(name);
+    const lack = this.#unnumbered.lackOf(name);
+    if (view === undefined && lack !== undefined) return missingView(lack);
     if (host === undefined || view === undefined) return undefined;
     const peer = host.peers.get(name);
     // Who is only waited for fails without our being told.
@@ -318,16 +369,19 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       ? host.doubtOf(name)?.message
       : undefined;
     const { connection } = peer?.speaker ?? {};
-    return sessionView(view, {
-      dialFailure: this.#failures.get(name) ?? doubt,
-      bfd: host.bfdOf(name),
-      ...(connection === undefined ? {} : {
-        configured: {
-          localAs: asOfOpen(connection.open),
-          peerAs: connection.expectation.peerAs,
-        },
+    return {
+      ...sessionView(view, {
+        dialFailure: this.#failures.get(name) ?? doubt ?? lack,
+        bfd: host.bfdOf(name),
+        ...(connection === undefined ? {} : {
+          configured: {
+            localAs: asOfOpen(connection.open),
+            peerAs: connection.expectation.peerAs,
+          },
+        }),
       }),
-    });
+      ...this.#unnumbered.addressOf(name),
+    };
   }
 }
 

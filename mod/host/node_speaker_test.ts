@@ -1,10 +1,13 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { Result } from "@/lang/result.ts";
-import type { BgpCommand, BgpReport } from "@/node/mod.ts";
+import type { BgpCommand, BgpReport, BgpSessionView } from "@/node/mod.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
+import type { LinkInfo } from "@/port/link.ts";
+import type { RouterDiscoveryPort } from "@/port/router_discovery.ts";
 import type { TcpDialFailure, TcpDropCounts, TcpPort } from "@/port/tcp.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { addr, mac, routerAdvertisement } from "./_router_frame_test.ts";
 import {
   COUNTS_INTERVAL_MS,
   LEAVE_FLUSH_MS,
@@ -106,6 +109,37 @@ Deno.test("NodeSpeaker has left once its last words were taken, or the time for 
   }
 });
 
+Deno.test("NodeSpeaker finds an unnumbered peer, dials it over its interface, and says what is missing before", () => {
+  const world = new World();
+  world.setPeer("", {}, { neighborInterface: "eth1" });
+  world.clock.advance(0);
+  match(world.why() ?? "", /^There is no interface eth1/);
+  world.speaker.setLinks([LINK]);
+  world.clock.advance(0);
+  match(world.why() ?? "", /^No router advertisement heard on eth1/);
+  deepStrictEqual(world.tcp.calls, []);
+  world.hear(routerAdvertisement("fe80::2"));
+  world.clock.advance(0);
+  deepStrictEqual(world.tcp.calls, ["dial fe80::2"]);
+  strictEqual(world.session()?.neighbor, "fe80::2%eth1");
+  strictEqual(world.session()?.state, "Connect");
+  // The same BgpPeer with an address is another peer, and back.
+  world.setPeer("");
+  deepStrictEqual(world.tcp.calls.slice(1), ["dial 192.0.2.1"]);
+  world.setPeer("", {}, { neighborInterface: "eth1" });
+  world.clock.advance(0);
+  match(world.why() ?? "", /^No router advertisement heard on eth1/);
+  world.obey({ kind: "remove-peer", name: "tor" });
+  const told = world.reports.length;
+  world.clock.advance(60_000);
+  deepStrictEqual([world.reports.length, world.tcp.calls.length], [told, 2]);
+});
+
+/** Who a peer is. */
+type BgpPeerConf = NonNullable<
+  Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]
+>;
+
 /** What a BgpPeer says besides `conf`. */
 type PeerSpec = Omit<Parameters<typeof bgpPeerTerms>[1]["spec"], "conf">;
 
@@ -114,20 +148,31 @@ class World {
   readonly clock: VirtualClock = new VirtualClock();
   readonly tcp: FakeTcp = new FakeTcp();
   readonly reports: BgpReport[] = [];
-  readonly #speaker: NodeSpeaker;
+  readonly speaker: NodeSpeaker;
+  hear: (frame: Uint8Array) => void = () => {};
 
   constructor() {
     const { clock, tcp } = this;
-    this.#speaker = new NodeSpeaker({ clock, tcp }, { seed: 1 });
-    this.#speaker.onReport((report) => this.reports.push(report));
+    const discovery: RouterDiscoveryPort = {
+      open: (_link, _filter, onFrame) => {
+        this.hear = onFrame;
+        return { send: () => true, close: () => {} };
+      },
+    };
+    this.speaker = new NodeSpeaker({ clock, tcp, discovery }, { seed: 1 });
+    this.speaker.onReport((report) => this.reports.push(report));
   }
 
   obey(command: BgpCommand): void {
-    this.#speaker.obey(command);
+    this.speaker.obey(command);
   }
 
-  setPeer(authPassword: string, more: PeerSpec = {}): void {
-    const conf = { neighborAddress: "192.0.2.1", peerAs: 65_001, authPassword };
+  setPeer(
+    authPassword: string,
+    more: PeerSpec = {},
+    who: BgpPeerConf = { neighborAddress: "192.0.2.1" },
+  ): void {
+    const conf = { ...who, peerAs: 65_001, authPassword };
     const terms = value(
       bgpPeerTerms({ as: 65_000 }, { name: "tor", spec: { conf, ...more } }, {
         name: "n1",
@@ -148,8 +193,12 @@ class World {
   }
 
   why(): string | undefined {
+    return this.session()?.why;
+  }
+
+  session(): BgpSessionView | undefined {
     const last = this.reports.findLast(({ kind }) => kind === "peer");
-    return last?.kind === "peer" ? last.session.why : undefined;
+    return last?.kind === "peer" ? last.session : undefined;
   }
 }
 
@@ -201,3 +250,16 @@ function value<T>(result: Result<T, string>): T {
   if (!result.ok) throw new Error(result.error);
   return result.value;
 }
+
+const LINK: LinkInfo = {
+  index: 7,
+  name: "eth1",
+  kind: "veth",
+  mac: mac("02:00:00:00:00:01"),
+  up: true,
+  running: true,
+  mtu: 1_500,
+  masterIndex: undefined,
+  prefixes: [{ addr: addr("fe80::1"), lengthBits: 64 }],
+  gateways: [],
+};

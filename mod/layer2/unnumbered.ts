@@ -77,8 +77,8 @@ export interface UnnumberedState {
   readonly config: UnnumberedConfig;
   /** Chance. */
   readonly random: Random;
-  /** Link-local addresses that advertised themselves. */
-  readonly heard: Set<Ipv6Addr>;
+  /** Link-local addresses that advertised themselves, and when they last did. */
+  readonly heard: Map<Ipv6Addr, number>;
   /** Advertisements that still come quickly. */
   initialLeft: number;
   /** When we advertised last. */
@@ -86,6 +86,9 @@ export interface UnnumberedState {
   /** When to advertise next; never while the link is lost. */
   nextMs: number | undefined;
 }
+
+/** A router that was not heard for so long gives way to one that was: three intervals of bird and frr. */
+export const SILENCE_MS_MAX = 30_000;
 
 /** Routers of one link that are remembered; further ones are not. */
 export const UNNUMBERED_PEERS_MAX = 16;
@@ -95,7 +98,7 @@ export function initialUnnumbered(config: UnnumberedConfig): UnnumberedState {
   return {
     config,
     random: new Random(config.seed),
-    heard: new Set(),
+    heard: new Map(),
     initialLeft: INITIAL_ADVERTISEMENTS,
     lastMs: -Infinity,
     nextMs: undefined,
@@ -136,6 +139,32 @@ export function unnumberedDeadlineMs(
   return state.nextMs;
 }
 
+/**
+ * Which router of a link to speak to. A cable has one; where another one was put
+ * on it, the old one falls silent, and the new one is it.
+ *
+ * @param state What was heard.
+ * @param current Who is spoken to.
+ * @param nowMs The time.
+ * @returns The current one while it is heard, else the one heard last; `undefined`: nobody was heard.
+ */
+export function unnumberedNeighbor(
+  state: UnnumberedState,
+  current: Ipv6Addr | undefined,
+  nowMs: number,
+): Ipv6Addr | undefined {
+  const lastMs = current === undefined ? undefined : state.heard.get(current);
+  if (lastMs !== undefined && nowMs - lastMs < SILENCE_MS_MAX) return current;
+  let latest = lastMs === undefined ? undefined : current;
+  let latestMs = lastMs ?? -Infinity;
+  for (const [address, heardMs] of state.heard) {
+    if (heardMs <= latestMs) continue;
+    latest = address;
+    latestMs = heardMs;
+  }
+  return latest;
+}
+
 function begin(
   state: UnnumberedState,
   nowMs: number,
@@ -173,11 +202,12 @@ function hear(
     return [];
   }
   const { source } = packet.value;
-  if (
-    state.heard.has(source) || state.heard.size >= UNNUMBERED_PEERS_MAX
-  ) return [];
-  state.heard.add(source);
-  return [{ kind: "peers", addresses: [...state.heard].toSorted() }];
+  const isKnown = state.heard.has(source);
+  if (!isKnown && state.heard.size >= UNNUMBERED_PEERS_MAX) return [];
+  state.heard.set(source, nowMs);
+  return isKnown
+    ? []
+    : [{ kind: "peers", addresses: [...state.heard.keys()].toSorted() }];
 }
 
 function advertise(

@@ -14,11 +14,13 @@ import {
 } from "@/wire/router_discovery.ts";
 import {
   initialUnnumbered,
+  SILENCE_MS_MAX,
   stepUnnumbered,
   UNNUMBERED_PEERS_MAX,
   type UnnumberedConfig,
   unnumberedDeadlineMs,
   type UnnumberedEffect,
+  unnumberedNeighbor,
   type UnnumberedState,
 } from "./unnumbered.ts";
 
@@ -117,6 +119,21 @@ Deno.test("stepUnnumbered() tells who is heard, once, and forgets them with the 
   equal(unnumberedDeadlineMs(state), undefined);
   equal(stepUnnumbered(state, { ...lost, running: true }).length, 1);
   equal(hear(state, 6, "router-advertisement", "fe80::2").length, 1);
+});
+
+Deno.test("unnumberedNeighbor() stays with a router that is heard, and follows another one once it is not", () => {
+  const state = initialUnnumbered(CONFIG);
+  start(state);
+  equal(unnumberedNeighbor(state, undefined, 0), undefined);
+  hear(state, 1, "router-advertisement", "fe80::2");
+  equal(unnumberedNeighbor(state, undefined, 1), "fe80::2");
+  hear(state, 5_000, "router-advertisement", "fe80::3");
+  const current = addr("fe80::2");
+  equal(unnumberedNeighbor(state, current, SILENCE_MS_MAX), "fe80::2");
+  equal(unnumberedNeighbor(state, current, SILENCE_MS_MAX + 1), "fe80::3");
+  // One that advertises seldom is it while there is nobody else.
+  hear(state, 6_000, "router-advertisement", "fe80::2");
+  equal(unnumberedNeighbor(state, current, 1e9), "fe80::2");
 });
 
 Deno.test("stepUnnumbered() remembers a bounded number of routers", () => {

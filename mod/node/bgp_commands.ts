@@ -80,6 +80,8 @@ export type BgpReport =
 export interface BgpSessionView {
   /** Its state. */
   readonly state: FsmState;
+  /** The address that was found of an unnumbered peer. */
+  readonly neighbor?: string;
   /** Why it is not Established, one sentence; absent: it is, or nothing was heard yet. */
   readonly why?: string;
   /** Whether it was lost by silence, and the peer was not heard since: it may not be reached from here. */

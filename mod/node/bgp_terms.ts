@@ -42,6 +42,7 @@ import {
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
+import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
 
 /** The node a speaker runs on. */
 export interface BgpNode {
@@ -73,6 +74,10 @@ export interface BgpPeerTerms {
   };
   /** From where it may connect. */
   readonly source: Prefix;
+  /** The interface that it has to connect over; absent: any. */
+  readonly zone?: string;
+  /** The interface whose router it is, by whatever address: see `unnumbered_terms.ts`. */
+  readonly unnumbered?: string;
   /** How far its packets may travel. */
   readonly hops: BgpHops;
   /** The key of TCP MD5. */
@@ -158,7 +163,10 @@ export function bgpPeerTerms(
   if (!identity.ok) return identity;
   const { spec } = peer;
   const { neighborAddress = "", authPassword = "" } = spec.conf ?? {};
-  const [text = "", zone] = neighborAddress.split("%");
+  const { neighborInterface = "" } = spec.conf ?? {};
+  const isUnnumbered = neighborAddress === "" && neighborInterface !== "";
+  const [text = "", zone = neighborInterface || undefined] =
+    (isUnnumbered ? UNNUMBERED_SOURCE.addr : neighborAddress).split("%");
   const address = parseIpAddr(text);
   if (address === undefined) {
     return err(
@@ -166,9 +174,8 @@ export function bgpPeerTerms(
     );
   }
   const localAs = spec.conf?.localAs || identity.value.as;
-  const families = familiesOf(spec.afiSafis, address).filter(({ family }) =>
-    isInTables(conf, family)
-  );
+  const families = familiesOf(spec.afiSafis, isUnnumbered ? undefined : address)
+    .filter(({ family }) => isInTables(conf, family));
   if (families.length === 0) {
     return err(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST, one that spec.families of the BgpConf has, too`,
@@ -202,7 +209,11 @@ export function bgpPeerTerms(
     ...(transport?.passiveMode === true
       ? {}
       : { target: { peer: at, hops, ...md5, ...originOf(spec) } }),
-    source: { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
+    source: isUnnumbered
+      ? UNNUMBERED_SOURCE
+      : { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
+    ...(zone === undefined ? {} : { zone }),
+    ...(isUnnumbered ? { unnumbered: neighborInterface } : {}),
     hops,
     ...md5,
     ...(bfd === undefined ? {} : { bfd }),
@@ -284,10 +295,12 @@ interface SpokenFamily {
 
 function familiesOf(
   afiSafis: readonly BgpAfiSafi[] | undefined,
-  address: IpAddr,
+  address: IpAddr | undefined,
 ): readonly SpokenFamily[] {
-  const own: UnicastFamily = isIpv6(address) ? "ipv6-unicast" : "ipv4-unicast";
+  const isSix = address === undefined || isIpv6(address);
+  const own: UnicastFamily = isSix ? "ipv6-unicast" : "ipv4-unicast";
   if (afiSafis === undefined || afiSafis.length === 0) {
+    if (address === undefined) return BOTH_FAMILIES;
     return [{
       family: own,
       sendMax: SEND_MAX_DEFAULT,
@@ -311,6 +324,15 @@ function familiesOf(
   }
   return [...spoken.values()];
 }
+
+/** What OpenELB speaks with an unnumbered peer where `afiSafis` says nothing. */
+const BOTH_FAMILIES: readonly SpokenFamily[] = ["ipv4-unicast", "ipv6-unicast"]
+  .map((family) => ({
+    family: family as UnicastFamily,
+    sendMax: SEND_MAX_DEFAULT,
+    receive: false,
+    graceful: true,
+  }));
 
 const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP: "ipv4-unicast",

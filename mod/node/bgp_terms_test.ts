@@ -70,6 +70,31 @@ Deno.test("bgpPeerTerms() signs dials and accepts with the password, and does no
   strictEqual(termsOf({ transport: { passiveMode: true } }).target, undefined);
 });
 
+Deno.test("bgpPeerTerms() knows an unnumbered peer by its interface, and speaks both families with it", () => {
+  const unnumbered = (spec: BgpPeerSpec) =>
+    termsOf({
+      ...spec,
+      conf: { neighborAddress: "", neighborInterface: "eth1", ...spec.conf },
+    });
+  const terms = unnumbered({});
+  strictEqual(terms.unnumbered, "eth1");
+  strictEqual(terms.zone, "eth1");
+  deepStrictEqual(terms.source, { addr: "fe80::", lengthBits: 10 });
+  const familiesOf = ({ speaker }: BgpPeerTerms) =>
+    speaker.connection.open.capabilities.flatMap((one) =>
+      one.kind === "multiprotocol" ? [one.family] : []
+    );
+  deepStrictEqual(familiesOf(terms), ["ipv4-unicast", "ipv6-unicast"]);
+  const config = { family: { afi: "AFI_IP6", safi: "SAFI_UNICAST" } };
+  const only6 = unnumbered({ afiSafis: [{ config }] });
+  deepStrictEqual(familiesOf(only6), ["ipv6-unicast"]);
+  // Link-local, and known: it is dialled over the interface.
+  const known = unnumbered({ conf: { neighborAddress: "fe80::2" } });
+  strictEqual(known.unnumbered, undefined);
+  strictEqual(known.target?.peer.zone, "eth1");
+  strictEqual(known.zone, "eth1");
+});
+
 function termsOf(spec: BgpPeerSpec): BgpPeerTerms {
   const address = parseIpAddr("10.0.0.1");
   assert(address !== undefined, "It is an address");

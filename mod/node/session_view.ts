@@ -85,6 +85,23 @@ function isLost({ lastNotification }: SpeakerPeerView): boolean {
     code === BGP_ERROR.cease && subcode === CEASE.bfdDown;
 }
 
+/**
+ * A session that cannot begin: its peer was not found.
+ *
+ * @param why One sentence.
+ * @returns Plain data.
+ */
+export function missingView(why: string): BgpSessionView {
+  return {
+    state: "Idle",
+    why,
+    announced: 0,
+    withdrawn: 0,
+    received: 0,
+    notifications: { sent: 0, received: 0 },
+  };
+}
+
 /** Why there is no session: what was told last, else how the last dial went. */
 function whyDown(
   { lastNotification, lastEnd }: SpeakerPeerView,

@@ -224,10 +224,9 @@ function nodeStatus(
     }),
     ...countsOf("sent", { ...counts?.sent }),
   };
+  const neighborAddress = view.neighbor ?? spec.conf?.neighborAddress;
   const peerState: BgpPeerState = {
-    ...(spec.conf?.neighborAddress === undefined
-      ? {}
-      : { neighborAddress: spec.conf.neighborAddress }),
+    ...(neighborAddress === undefined ? {} : { neighborAddress }),
     ...(peerAs === undefined ? {} : { peerAs }),
     ...(description === "" ? {} : { description }),
     sessionState: state.toUpperCase(),

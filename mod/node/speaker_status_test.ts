@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import {
   type BgpPeerNodeStatus,
@@ -133,6 +133,15 @@ Deno.test("SpeakerStatus tells messages by type, and what was agreed on of the c
   stage.nowMs += STATUS_INTERVAL_MS;
   stage.session({ ...UP, agreed }, {});
   strictEqual(stage.entry().keepaliveInterval, "3", "the peer lowered it");
+});
+
+Deno.test("SpeakerStatus writes the address that was found of an unnumbered peer", () => {
+  const stage = new Stage();
+  stage.session({ ...DOWN, neighbor: "fe80::2%eth1" }, {});
+  match(
+    JSON.stringify(stage.plan()),
+    /"peerState":{"neighborAddress":"fe80::2%eth1"/,
+  );
 });
 
 Deno.test("SpeakerStatus takes away what no longer holds, and leaves other nodes' entries alone", () => {

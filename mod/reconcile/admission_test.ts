@@ -344,6 +344,16 @@ const BGP_MISTAKES: readonly {
       /field Spec\.Conf\.NeighborAddress invalid/,
     ],
     [
+      "an interface no kernel would have",
+      { conf: { neighborInterface: "eth1/0" } },
+      /neighborInterface cannot be "eth1\/0": write the name of an interface/,
+    ],
+    [
+      "an interface and an address that is not of it",
+      { conf: { ...PEER.conf, neighborInterface: "eth1" } },
+      /neighborInterface cannot be "eth1": the peer is 192\.0\.2\.254 already/,
+    ],
+    [
       "a TTL beyond all",
       { ...PEER, ebgpMultihop: { multihopTtl: 256 } },
       /multihopTtl/,

@@ -15,6 +15,7 @@ import type {
   BgpConf,
   BgpGracefulRestart,
   BgpPeer,
+  BgpPeerConf,
   LabelSelector,
   Node,
 } from "@/api/mod.ts";
@@ -121,6 +122,8 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
       "field Spec.Conf.NeighborAddress invalid, write an IPv4 or IPv6 address",
     );
   }
+  const interfaceMistake = interfaceProblem(conf);
+  if (interfaceMistake !== undefined) return interfaceMistake;
   return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
@@ -154,15 +157,45 @@ export function duplicatePeerProblem(
     if (other === undefined) continue;
     return {
       reason: CONDITION_REASON.duplicatePeer,
-      message:
-        `The BgpPeer ${other.meta.name} has the same spec.conf.neighborAddress ${address} and peers on the node ${meta.name} too: change one of the two, or let spec.nodeSelector tell them apart`,
+      message: `The BgpPeer ${other.meta.name} has the same ${
+        fieldOf(peer)
+      } ${address} and peers on the node ${meta.name} too: change one of the two, or let spec.nodeSelector tell them apart`,
     };
   }
   return undefined;
 }
 
+/** What tells a peer from others of a node: its address, its interface, or both for a link-local one. */
 function peerAddress({ spec }: BgpPeer): string | undefined {
-  return parseIpAddr(spec.conf?.neighborAddress ?? "");
+  const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  const address = parseIpAddr(neighborAddress);
+  if (neighborInterface === "") return address;
+  return neighborAddress === "" || address === undefined
+    ? neighborInterface
+    : `${address}%${neighborInterface}`;
+}
+
+function fieldOf({ spec }: BgpPeer): string {
+  const isUnnumbered = (spec.conf?.neighborAddress ?? "") === "";
+  return `spec.conf.${isUnnumbered ? "neighborInterface" : "neighborAddress"}`;
+}
+
+function interfaceProblem(
+  { neighborAddress = "", neighborInterface = "" }: BgpPeerConf,
+): Problem | undefined {
+  if (neighborInterface === "") return undefined;
+  const at = "spec.conf.neighborInterface";
+  const found = `"${neighborInterface}"`;
+  // The kernel's own rule, IFNAMSIZ among it.
+  if (!INTERFACE.test(neighborInterface)) {
+    return invalid(at, found, "write the name of an interface, such as eth1");
+  }
+  const isLinkLocal = /^fe[89ab]/i.test(neighborAddress);
+  return neighborAddress === "" || isLinkLocal ? undefined : invalid(
+    at,
+    found,
+    `the peer is ${neighborAddress} already: leave one of the two out; only a link-local address has an interface`,
+  );
 }
 
 function numbersProblem({ spec }: BgpPeer): Problem | undefined {
@@ -303,11 +336,13 @@ function originProblem({ spec }: BgpPeer): Problem | undefined {
       );
     }
   }
-  return INTERFACE_NAME.test(bindInterface) ? undefined : invalid(
-    "spec.transport.bindInterface",
-    `"${bindInterface}"`,
-    "write the name of an interface, at most 15 characters",
-  );
+  return (bindInterface === "" || INTERFACE.test(bindInterface))
+    ? undefined
+    : invalid(
+      "spec.transport.bindInterface",
+      `"${bindInterface}"`,
+      "write the name of an interface, at most 15 characters",
+    );
 }
 
 function advertisementProblem({ spec }: BgpPeer): Problem | undefined {
@@ -359,7 +394,7 @@ const RESTART_TIME_MAX = 4_095;
 const FAMILY_INDEX_MAX = 23;
 // IPv4 and IPv6 unicast.
 const UNICAST_INDEX_MAX = 1;
-const INTERFACE_NAME = /^[^\s/]{0,15}$/;
+const INTERFACE = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];
 // A DNS subdomain name: nothing else is a name of a Secret.

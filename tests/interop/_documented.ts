@@ -42,6 +42,13 @@ export async function documented(
   }
 }
 
+/** The configuration of a router without addresses on its cable. */
+export async function documentedUnnumbered(
+  language: "bird" | "frr",
+): Promise<string> {
+  return blockOf(await Deno.readTextFile(PAGE), `${language} unnumbered`);
+}
+
 function blockOf(page: string, language: string): string {
   const block = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, "m")
     .exec(page)?.[1];

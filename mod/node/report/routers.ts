@@ -110,7 +110,8 @@ function peerRow(
 ): WhyRow {
   const { meta: { name }, spec, status } = peer;
   const up = upOn(source, peer, nodes);
-  const address = spec.conf?.neighborAddress ?? "no address";
+  const { neighborAddress, neighborInterface } = spec.conf ?? {};
+  const address = neighborAddress || neighborInterface || "no address";
   const out = missing(
     nodes.filter((node) => !up.includes(node)).map((node) => ({
       node,
