@@ -87,4 +87,14 @@ async function withFrr(step: StepFunction): Promise<void> {
     await speaker.told(isBfd(ADDRESS.router4, "up"), { from });
     strictEqual(tellsOfState(stage, from), false);
   });
+  await step("a shutdown ends both, and tells the router so", async () => {
+    await stage.speaker.line("shutdown");
+    strictEqual((await stage.speaker.process.status).code, 0);
+    await routerUntil(frr, async () => {
+      const [peer] = JSON.parse(await frr.askBfd("show bfd peers json"));
+      // RFC 5880 §4.1: 3, Neighbor Signaled Session Down.
+      return peer?.status === "down" &&
+        /neighbor signaled/i.test(`${peer.diagnostic}`);
+    }, "that BFD was switched off, not lost");
+  });
 }
