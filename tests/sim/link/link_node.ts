@@ -228,16 +228,16 @@ export class LinkNode {
       return;
     }
     this.#isWatchDue = false;
-    this.main.watch(this.monoMs);
-    this.turn();
+    this.#learn((main) => main.watch(this.monoMs));
   }
 
   /** The API server is reached again. */
   relist(): void {
     if (!this.isInformed || this.main === undefined) return;
-    this.main.list(this.monoMs);
-    this.post({ kind: "synced" });
-    this.turn();
+    this.#learn((main) => {
+      main.list(this.monoMs);
+      this.post({ kind: "synced" });
+    });
   }
 
   /** Lets time pass for the main isolate. */
@@ -264,6 +264,17 @@ export class LinkNode {
   /** Whether the view it was told gives it a right to a VIP. */
   mayClaim(vip: IpAddr): boolean {
     return this.main?.toldOf(vip, this.monoMs)?.includes(this.name) ?? false;
+  }
+
+  /** What came back while it was not told may be claimed from now on, not before. */
+  #learn(how: (main: ScriptedMain) => void): void {
+    const { main } = this;
+    if (main === undefined) return;
+    const { api, rules } = this.#world;
+    const unknown = api.vips.filter(({ vip }) => !this.mayClaim(vip));
+    how(main);
+    this.turn();
+    for (const { vip } of unknown) if (this.mayClaim(vip)) rules.freed(vip);
   }
 
   #hear(link: string, frame: Uint8Array): void {
