@@ -4,7 +4,6 @@
  * @module
  */
 
-import { pass } from "../../support/waiting.ts";
 import { Bird } from "./bird.ts";
 import { ANNOUNCER, peakMemory, RECEIVER, spawnAt } from "./cable.ts";
 
@@ -120,61 +119,6 @@ protocol bgp up { passive on; local ${ANNOUNCER.address} as ${ANNOUNCER.as}; nei
   },
 };
 
-/** ExaBGP, its routes given over its pipe. */
-export const EXABGP: AnnouncerKind = {
-  name: "ExaBGP",
-  async start(load) {
-    const folder = await Deno.makeTempDir({ prefix: "foghorn-exabgp-" });
-    const many = Array.from(
-      { length: load.routes },
-      (_, i) =>
-        `route ${prefixAt(i)} next-hop self${
-          load.sets > 1 ? ` community [${ANNOUNCER.as}:${i % load.sets}]` : ""
-        };`,
-    );
-    await Deno.mkdir(`${folder}/run`);
-    const pipe = `${folder}/lines`;
-    await new Deno.Command("mkfifo", { args: [pipe] }).output();
-    await Deno.writeTextFile(
-      `${folder}/exabgp.conf`,
-      `process lines { run /bin/cat ${pipe}; encoder text; }
-neighbor ${RECEIVER.address} { router-id ${ANNOUNCER.address}; local-address ${ANNOUNCER.address};
-  local-as ${ANNOUNCER.as}; peer-as ${RECEIVER.as}; hold-time 90; passive true;
-  family { ipv4 unicast; } api { processes [ lines ]; }
-  static { ${many.join("\n")} } }
-`,
-    );
-    const process = spawnAt(
-      ANNOUNCER,
-      ["exabgp", `${folder}/exabgp.conf`],
-      {
-        env: {
-          "exabgp.daemon.user": "root",
-          "exabgp.daemon.drop": "false",
-          "exabgp.api.cli": "false",
-          "exabgp.log.enable": "false",
-          "exabgp.tcp.bind": ANNOUNCER.address,
-        },
-      },
-    );
-    const lines = await Deno.open(pipe, { write: true });
-    const write = async (text: string): Promise<void> => {
-      await lines.write(new TextEncoder().encode(text));
-    };
-    return {
-      announce: (prefix) => write(`announce route ${prefix} next-hop self\n`),
-      withdraw: (prefix) => write(`withdraw route ${prefix} next-hop self\n`),
-      memory: () => peakMemory(process.pid),
-      async [Symbol.asyncDispose]() {
-        process.kill("SIGKILL");
-        await process.status;
-        lines.close();
-        await Deno.remove(folder, { recursive: true });
-      },
-    };
-  },
-};
-
 /** The manifests of a speaker with these peers. */
 export function speakerFile(
   peers: readonly string[],
@@ -258,9 +202,6 @@ export async function drain(
   // deno-lint-ignore no-await-in-loop -- until the program has ended
   while (!(await lines.read().catch(() => ({ done: true }))).done);
 }
-
-/** Waits a moment. */
-export const moment = (): Promise<void> => pass(2);
 
 const FOGHORN_MAIN =
   new URL("../../../dist/bundle/foghorn.js", import.meta.url).pathname;

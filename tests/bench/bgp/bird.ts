@@ -111,8 +111,7 @@ export class Bird implements AsyncDisposable {
 export function receiverConfig(
   self: End,
   peer: End,
-  options: { readonly passive?: boolean; readonly names?: readonly string[] } =
-    {},
+  options: { readonly passive?: boolean } = {},
 ): string {
   const passive = options.passive === true ? "passive on;" : "disabled;";
   return `log "/dev/null" all; router id ${self.address};

@@ -1,5 +1,5 @@
 /**
- * `deno task bench:bgp`: the speaker beside BIRD and ExaBGP, into one receiver.
+ * `deno task bench:bgp`: the speaker beside BIRD, into one receiver.
  *
  * Parts, `--write` and `--judge` are those of `deno task bench`. The speaker
  * runs from the bundle, which is made first.
@@ -16,7 +16,7 @@ const ROOT = new URL("../../../", import.meta.url);
 
 async function lack(): Promise<string | undefined> {
   return await Promise.resolve(
-    ["bird", "exabgp", "ip"].map((name) => lackOf(command(name)))
+    ["bird", "ip", "tcpdump"].map((name) => lackOf(command(name)))
       .find((why) => why !== undefined),
   );
 }
