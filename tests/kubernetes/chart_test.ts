@@ -173,10 +173,7 @@ testNeeding(
       "foghorn-admission",
       ...["lb", "lb", "me"],
     ]);
-    deepStrictEqual(named("Role"), [
-      ...["foghorn-wire-key", "foghorn-admission-certificate"],
-      "foghorn-admission-certificate",
-    ]);
+    deepStrictEqual(named("Role"), ["foghorn-admission-certificate"]);
     const daemonSet = objects.find(({ kind }) => kind === "DaemonSet");
     const [container] = arrayAt(
       daemonSet,
