@@ -64,6 +64,11 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
       ...["status", "nodesPeerStatus", "n1", "downReason"],
     );
     match(`${reason}`, /^BFD found that the path to the peer had failed/);
+    const metrics = await lab.node("n1").metrics();
+    ok(metrics.get('foghorn_bfd_session_up{peer="router"}') === 0);
+    ok(
+      (metrics.get('foghorn_bfd_path_failures_total{peer="router"}') ?? 0) > 0,
+    );
     router.signal("SIGCONT");
     await router.hasNextHops(VIP, [n1, n2, n3]);
   });

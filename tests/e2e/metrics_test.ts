@@ -75,9 +75,9 @@ testSandboxed("every metric changes with what it counts", async (t) => {
   await filters(lab, series, step);
   await agents(lab, series, step);
   await step("no metric is left that has not changed", () => {
-    // Those of BGP need a router: tests/e2e/bgp_test.ts has each change.
+    // Those of BGP need a router: bgp_test.ts and bgp_bfd_test.ts have each change.
     const unchanged = Object.keys(METRICS).filter((name) =>
-      !series.changed.has(name) && !name.startsWith("foghorn_bgp_")
+      !series.changed.has(name) && !/^foghorn_(bgp|bfd)_/.test(name)
     );
     deepStrictEqual(unchanged, []);
     return Promise.resolve();
