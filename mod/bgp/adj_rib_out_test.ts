@@ -128,6 +128,19 @@ Deno.test("AdjRibOut announces next hops besides ourselves to whom may know them
   deepStrictEqual(plain.router.table(), []);
 });
 
+Deno.test("AdjRibOut counts a prefix once, however many paths it has", () => {
+  const { rib, out, router } = stage({ addPath: true, pathsMax: 2 });
+  for (const hop of [undefined, addr("10.0.0.3")]) {
+    out.note(rib.announce(prefix("192.0.2.1/32"), hop, PLAIN) ?? none());
+  }
+  router.drain(out);
+  strictEqual(out.prefixes, 1);
+  const gone = { nextHop: addr("10.0.0.3") };
+  out.note(rib.withdraw(prefix("192.0.2.1/32"), gone) ?? none());
+  router.drain(out);
+  strictEqual(out.prefixes, 1);
+});
+
 Deno.test("AdjRibOut announces up to so many paths under ADD-PATH, and withdraws by identifier (RFC 7911 §3)", () => {
   const { rib, out, router } = stage({ addPath: true, pathsMax: 2 });
   for (const hop of [undefined, addr("10.0.0.3"), addr("10.0.0.4")]) {

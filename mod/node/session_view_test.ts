@@ -1,4 +1,4 @@
-import { strictEqual } from "node:assert/strict";
+import { match, strictEqual } from "node:assert/strict";
 import { initialMessageTally } from "@/bgp/message_tally.ts";
 import type { SpeakerPeerView } from "@/bgp/mod.ts";
 import {
@@ -10,6 +10,12 @@ import {
 } from "@/wire/bgp/mod.ts";
 import { sessionView } from "./session_view.ts";
 
+const HOLD_EXPIRED = {
+  kind: "notification",
+  code: BGP_ERROR.holdTimerExpired,
+  subcode: 0,
+  data: new Uint8Array(),
+} as const;
 const CONFIGURED = { localAs: 65_000, peerAs: 65_009 };
 const BAD_AS = {
   direction: "sent",
@@ -63,6 +69,59 @@ Deno.test("sessionView() takes how the last dial went for news", () => {
   const context = { dialFailure: "Nobody listens", configured: CONFIGURED };
   strictEqual(sessionView(viewOf(BAD_AS), context).why, "Nobody listens");
 });
+
+Deno.test("sessionView() says that BGP waits for BFD, whatever the last dial came to", () => {
+  const bfd = {
+    state: "down",
+    message: "nothing is heard",
+    blocks: true,
+    failures: 1,
+  } as const;
+  const context = { dialFailure: "Nobody listens", bfd };
+  match(
+    sessionView(viewOf(BAD_AS), context).why ?? "",
+    /^BFD found that the path to the peer had failed, .*: nothing is heard$/,
+  );
+  const idle = { ...context, bfd: { ...bfd, blocks: false } };
+  strictEqual(sessionView(viewOf(BAD_AS), idle).why, "Nobody listens");
+});
+
+Deno.test.each(
+  [
+    {
+      name: "the Hold Time passed",
+      told: { direction: "sent", notification: HOLD_EXPIRED },
+      isLost: true,
+    },
+    {
+      name: "BFD found the path broken",
+      told: { direction: "sent", notification: cease(CEASE.bfdDown) },
+      isLost: true,
+    },
+    {
+      name: "the peer's Hold Time passed",
+      told: { direction: "received", notification: HOLD_EXPIRED },
+      isLost: false,
+    },
+    {
+      name: "it was shut down",
+      told: {
+        direction: "sent",
+        notification: cease(CEASE.administrativeShutdown),
+      },
+      isLost: false,
+    },
+  ] as const,
+)(
+  "sessionView() tells whether the peer fell silent: $name",
+  ({ told, isLost }) => {
+    const view = viewOf({ ...told, state: "Established" });
+    strictEqual(
+      sessionView(view, { dialFailure: undefined }).isLost === true,
+      isLost,
+    );
+  },
+);
 
 function viewOf(
   lastNotification: SpeakerPeerView["lastNotification"],

@@ -55,6 +55,10 @@ Deno.test("8538-1c what ends for good is a Hard Reset, so that no routes stay (R
     talk.step({ kind: "stop", notification: cease(subcode) });
     deepStrictEqual(talk.told, [`6/9 060${subcode}`]);
   }
+  // Nothing gets through any more (RFC 5882 §4.1, RFC 9384).
+  const broken = Talk.up(BOTH);
+  broken.step({ kind: "hold", notification: cease(10) });
+  deepStrictEqual(broken.told, ["6/9 060a"]);
   const talk = Talk.up(BOTH);
   talk.run(talk.speaker.stop("bye", 0));
   const inner = talk.notifications[0] && hardResetInner(talk.notifications[0]);
