@@ -8,13 +8,12 @@
 import { match, ok } from "node:assert/strict";
 import { valueAt } from "@/lab/apiserver/json.ts";
 import type { LabCluster } from "@/lab/mod.ts";
-import { Router, ROUTER_AS } from "../support/bird_router.ts";
+import { Router } from "../support/bird_router.ts";
 import { command } from "../support/needs.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { MOVE_MS_MAX, stepsOf, until } from "./_stage.ts";
+import { createConf, createPeer, NODES_AS, PEER, serve } from "./_bgp.ts";
 
-const NODES_AS = 65_000;
-const GROUP = "network.kubesphere.io/v1alpha2";
 const VIP = "10.99.0.1";
 /** Longer than any step here may take. */
 const HOLD_SECONDS = 240;
@@ -38,7 +37,7 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
   const bfdState = (node: string): string =>
     `${
       valueAt(
-        lab.api.read(`/apis/${GROUP}/bgppeers/router`),
+        lab.api.read(PEER),
         ...["status", "nodesPeerStatus", node, "bfdState"],
       )
     }`;
@@ -60,7 +59,7 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
     });
     match(bfdState("n1"), /^down: Nothing came from the peer by BFD/);
     const reason = valueAt(
-      lab.api.read(`/apis/${GROUP}/bgppeers/router`),
+      lab.api.read(PEER),
       ...["status", "nodesPeerStatus", "n1", "downReason"],
     );
     match(`${reason}`, /^BFD found that the path to the peer had failed/);
@@ -80,23 +79,10 @@ testSandboxed("a node that BFD does not hear is no next hop", async (t) => {
 
 /** A Service, and who is told of it. */
 function speakTo(lab: LabCluster): void {
-  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
-    apiVersion: GROUP,
-    kind: "BgpConf",
-    metadata: { name: "default" },
-    spec: { as: NODES_AS },
+  createConf(lab);
+  createPeer(lab, {
+    timers: { config: { holdTime: `${HOLD_SECONDS}` } },
+    bfd: { minTxMs: 200, minRxMs: 200 },
   });
-  lab.api.create(`/apis/${GROUP}/bgppeers`, {
-    apiVersion: GROUP,
-    kind: "BgpPeer",
-    metadata: { name: "router" },
-    spec: {
-      conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
-      timers: { config: { holdTime: `${HOLD_SECONDS}` } },
-      bfd: { minTxMs: 200, minRxMs: 200 },
-    },
-  });
-  const spec = { protocol: "bgp", interface: "" };
-  lab.api.createEip({ name: "four", address: VIP, spec });
-  lab.createService({ name: "cluster", eip: "four" });
+  serve(lab, VIP);
 }

@@ -13,14 +13,12 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { EXCLUDE_NODE_LABEL } from "@/api/names.ts";
 import type { LabCluster } from "@/lab/mod.ts";
 import { setSysctl } from "@/lab/network.ts";
-import { BIRD, Router, ROUTER_AS } from "../support/bird_router.ts";
+import { BIRD, Router } from "../support/bird_router.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
 import { pass } from "../support/waiting.ts";
 import { MOVE_MS_MAX, stepsOf, until } from "./_stage.ts";
+import { createConf, createPeer, NODES_AS, PEER, serve } from "./_bgp.ts";
 
-const NODES_AS = 65_000;
-const GROUP = "network.kubesphere.io/v1alpha2";
-const PEER = `/apis/${GROUP}/bgppeers/router`;
 const VIP = "10.99.0.1";
 const ROUNDS = Number(Deno.env.get("FOGHORN_DRAIN_ROUNDS") ?? "2");
 
@@ -196,26 +194,9 @@ async function untilTold(
 }
 
 function configure(lab: LabCluster): void {
-  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
-    apiVersion: GROUP,
-    kind: "BgpConf",
-    metadata: { name: "default" },
-    spec: { as: NODES_AS },
-  });
-  lab.api.create(`/apis/${GROUP}/bgppeers`, {
-    apiVersion: GROUP,
-    kind: "BgpPeer",
-    metadata: { name: "router" },
-    spec: {
-      conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
-    },
-  });
-  lab.api.createEip({
-    name: "pool",
-    address: VIP,
-    spec: { protocol: "bgp", interface: "" },
-  });
-  lab.createService({ name: "web", eip: "pool" });
+  createConf(lab);
+  createPeer(lab);
+  serve(lab, VIP);
 }
 
 /** A hundred times a second. */

@@ -22,9 +22,8 @@ import {
   ROUTER_HOLD_SECONDS,
 } from "../support/bird_router.ts";
 import { MOVE_MS_MAX, type StepFunction, stepsOf, until } from "./_stage.ts";
+import { createConf, createPeer, GROUP, NODES_AS, PEER } from "./_bgp.ts";
 
-const NODES_AS = 65_000;
-const GROUP = "network.kubesphere.io/v1alpha2";
 const FOUR = "10.99.0.1";
 const SIX = "2001:db8:99::1";
 const LOCAL = "10.99.0.2";
@@ -96,7 +95,7 @@ testOnRouter("a BgpPeer that changes touches its own sessions", async (
   lab.createService({ name: "cluster", eip: "four,six", families: FAMILIES });
   await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
   await step("nodeSelector follows the labels of nodes", async () => {
-    lab.api.patch(`/apis/${GROUP}/bgppeers/router`, {
+    lab.api.patch(PEER, {
       spec: { nodeSelector: { matchLabels: { rack: "a" } } },
     });
     await router.hasNextHops(FOUR, []);
@@ -110,7 +109,7 @@ testOnRouter("a BgpPeer that changes touches its own sessions", async (
           objectAt(peer, "status", "nodesPeerStatus"),
         ).join() === "n2",
     );
-    lab.api.patch(`/apis/${GROUP}/bgppeers/router`, {
+    lab.api.patch(PEER, {
       spec: { nodeSelector: null },
     });
     await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
@@ -167,8 +166,7 @@ testOnRouter("how a session is reads in status, conditions and metrics", async (
     },
   );
   await step("a wrong AS number reads so in the condition", async () => {
-    const path = `/apis/${GROUP}/bgppeers/router`;
-    lab.api.patch(path, { spec: { conf: { peerAs: 65_009 } } });
+    lab.api.patch(PEER, { spec: { conf: { peerAs: 65_009 } } });
     await untilPeer(
       lab,
       "Bad Peer AS is told",
@@ -181,7 +179,7 @@ testOnRouter("how a session is reads in status, conditions and metrics", async (
     await untilMetrics(lab, { 'session_up{peer="router"}': 0 });
     const { [notified]: count = 0 } = await bgpMetrics(lab);
     ok(count > 0, "No NOTIFICATION is counted");
-    lab.api.patch(path, { spec: { conf: { peerAs: ROUTER_AS } } });
+    lab.api.patch(PEER, { spec: { conf: { peerAs: ROUTER_AS } } });
     await untilPeer(
       lab,
       "the sessions are up again",
@@ -237,7 +235,7 @@ async function untilPeer(
 ): Promise<void> {
   let peer: JsonObject = {};
   await until(() => {
-    peer = lab.api.read(`/apis/${GROUP}/bgppeers/router`);
+    peer = lab.api.read(PEER);
     return isSo(peer);
   }, {
     timeoutMs: MOVE_MS_MAX,
@@ -306,15 +304,7 @@ function testOnRouter(
       peerAs: NODES_AS,
     });
     createConf(lab);
-    lab.api.create(`/apis/${GROUP}/bgppeers`, {
-      apiVersion: GROUP,
-      kind: "BgpPeer",
-      metadata: { name: "router" },
-      spec: {
-        conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
-        afiSafis: BOTH_FAMILIES,
-      },
-    });
+    createPeer(lab, { afiSafis: BOTH_FAMILIES });
     const eips = { four: FOUR, six: SIX, local: LOCAL };
     for (const [name, address] of Object.entries(eips)) {
       lab.api.createEip({
@@ -326,15 +316,6 @@ function testOnRouter(
     await lab.startAgents();
     await run({ lab, router, step: stepsOf(t), hosts });
   }, [BIRD]);
-}
-
-function createConf(lab: LabCluster): void {
-  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
-    apiVersion: GROUP,
-    kind: "BgpConf",
-    metadata: { name: "default" },
-    spec: { as: NODES_AS },
-  });
 }
 
 function ipv4Of(host: LabHost | undefined): readonly string[] {

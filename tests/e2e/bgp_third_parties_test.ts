@@ -11,13 +11,11 @@ import { LEAVE_PAUSE_MS } from "@/host/node_speaker.ts";
 import type { LabCluster, LabHost } from "@/lab/mod.ts";
 import { pass } from "../support/waiting.ts";
 import { buildLab, testSandboxed } from "../support/sandboxed.ts";
-import { BIRD, Router, ROUTER_AS } from "../support/bird_router.ts";
+import { BIRD, Router } from "../support/bird_router.ts";
 import { MOVE_MS_MAX, stepsOf, until } from "./_stage.ts";
+import { createConf, createPeer, NODES_AS, PEER, serve } from "./_bgp.ts";
 
-const NODES_AS = 65_000;
-const GROUP = "network.kubesphere.io/v1alpha2";
 const VIP = "10.99.0.1";
-const PEER = `/apis/${GROUP}/bgppeers/router`;
 
 testSandboxed("a router that knows one node has three next hops", async (t) => {
   await using lab = await buildLab({ vips: [VIP] });
@@ -96,26 +94,9 @@ async function isMarked(router: Router): Promise<void> {
 }
 
 function begin(lab: LabCluster): void {
-  lab.api.create(`/apis/${GROUP}/bgpconfs`, {
-    apiVersion: GROUP,
-    kind: "BgpConf",
-    metadata: { name: "default" },
-    spec: { as: NODES_AS },
-  });
-  lab.api.create(`/apis/${GROUP}/bgppeers`, {
-    apiVersion: GROUP,
-    kind: "BgpPeer",
-    metadata: { name: "router" },
-    spec: {
-      conf: { neighborAddress: lab.client.host.ipv4, peerAs: ROUTER_AS },
-    },
-  });
-  lab.api.createEip({
-    name: "pool",
-    address: VIP,
-    spec: { protocol: "bgp", interface: "" },
-  });
-  lab.createService({ name: "web", eip: "pool" });
+  createConf(lab);
+  createPeer(lab);
+  serve(lab, VIP);
 }
 
 /** GRACEFUL_SHUTDOWN as bird writes it. */
