@@ -129,39 +129,28 @@ Deno.test("every field of a BgpConf is in the table", () => {
 
 Deno.test.each(rowsOf(PEER_ROWS))(
   "BgpPeer.spec.$path: $how",
-  ({ path, value, shown, beside }) => {
-    const plain = { conf: PLAIN_CONF };
-    const before = merged(plain, beside);
-    const after = merged(before, at(path, value));
-    if (shown === "remark") {
-      ok(bgpPeerRemark(peerOf(after))?.message.includes(leafOf(path)));
-      deepStrictEqual(outcome(CONF, after), outcome(CONF, before));
-    } else if (shown === "refused") {
-      ok(refused(CONF, after), `${path} is refused`);
-    } else if (shown === "terms") {
-      deepStrictEqual(refused(CONF, after), undefined);
-      notDeepStrictEqual(outcome(CONF, after), outcome(CONF, before));
-      deepStrictEqual(bgpPeerRemark(peerOf(after)), undefined);
-    }
+  (row) => {
+    const before: Objects = [CONF, merged({ conf: PLAIN_CONF }, row.beside)];
+    const after: Objects = [CONF, merged(before[1], at(row.path, row.value))];
+    shows(row, {
+      before,
+      after,
+      remark: () => bgpPeerRemark(peerOf(after[1])),
+    });
   },
 );
 
 Deno.test.each(rowsOf(CONF_ROWS))(
   "BgpConf.spec.$path: $how",
-  ({ path, value, shown, beside }) => {
+  (row) => {
     const peer = { conf: PLAIN_CONF };
-    const before = merged(CONF, beside);
-    const after = merged(before, at(path, value));
-    if (shown === "remark") {
-      ok(bgpConfRemark(confOf(after))?.message.includes(leafOf(path)));
-      deepStrictEqual(outcome(after, peer), outcome(before, peer));
-    } else if (shown === "refused") {
-      ok(refused(after, peer), `${path} is refused`);
-    } else if (shown === "terms") {
-      deepStrictEqual(refused(after, peer), undefined);
-      notDeepStrictEqual(outcome(after, peer), outcome(before, peer));
-      deepStrictEqual(bgpConfRemark(confOf(after)), undefined);
-    }
+    const before: Objects = [merged(CONF, row.beside), peer];
+    const after: Objects = [merged(before[0], at(row.path, row.value)), peer];
+    shows(row, {
+      before,
+      after,
+      remark: () => bgpConfRemark(confOf(after[0])),
+    });
   },
 );
 
@@ -211,6 +200,30 @@ function LONG_LIVED(): Raw {
 
 function GRACEFUL(): Raw {
   return { gracefulRestart: { enabled: true } };
+}
+
+/** Specs of a BgpConf and of a BgpPeer. */
+type Objects = readonly [conf: Raw, peer: Raw];
+
+/** Whether a field shows as its row says. */
+function shows(
+  { path, shown }: { readonly path: string; readonly shown: Shown },
+  { before, after, remark }: {
+    readonly before: Objects;
+    readonly after: Objects;
+    readonly remark: () => { readonly message: string } | undefined;
+  },
+): void {
+  if (shown === "remark") {
+    ok(remark()?.message.includes(leafOf(path)));
+    deepStrictEqual(outcome(...after), outcome(...before));
+  } else if (shown === "refused") {
+    ok(refused(...after), `${path} is refused`);
+  } else if (shown === "terms") {
+    deepStrictEqual(refused(...after), undefined);
+    notDeepStrictEqual(outcome(...after), outcome(...before));
+    deepStrictEqual(remark(), undefined);
+  }
 }
 
 function missing(kind: string, rows: Readonly<Record<string, Row>>): void {

@@ -67,6 +67,7 @@ export class ThirdParties {
     );
     const batches = new Batches();
     for (const vip of vips) this.#look(vip, { routes, going }, batches);
+    if (isChanged) this.#forget(input.fellows);
     return [
       ...batches.commands("announce"),
       ...peers,
@@ -142,6 +143,15 @@ export class ThirdParties {
     }
     if (wanted.length === 0) this.#told.delete(vip);
     else this.#told.set(vip, wanted);
+  }
+
+  /** Forgets the nodes of addresses that nobody has, and nobody was told of. */
+  #forget(fellows: readonly Fellow[]): void {
+    const known = new Set(fellows.flatMap(({ addresses }) => addresses));
+    const told = new Set([...this.#told.values()].flat());
+    for (const addr of this.#nodes.keys()) {
+      if (!known.has(addr) && !told.has(addr)) this.#nodes.delete(addr);
+    }
   }
 }
 
