@@ -112,6 +112,21 @@ export class KubeObjects {
     await this.gone(path);
   }
 
+  /** Deletes an object that no finalizer holds, though an agent may put its own back before. */
+  async wipe(path: string): Promise<void> {
+    await this.patch(path, NO_FINALIZERS);
+    await this.delete(path);
+    await until(async () => {
+      if (await this.read(path) === undefined) return true;
+      try {
+        await this.patch(path, NO_FINALIZERS);
+      } catch (error) {
+        if (await this.read(path) !== undefined) throw error;
+      }
+      return false;
+    }, { timeoutMs: WAIT_MS_MAX, what: () => `${path} is still there` });
+  }
+
   /** Waits until an object is gone. */
   async gone(path: string): Promise<void> {
     await until(async () => await this.read(path) === undefined, {
@@ -343,3 +358,5 @@ const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 // Kinds answer 404, then 429, for some hundred milliseconds after they were made.
 const SETTLE_MS_MAX = 30_000;
 const SETTLE_INTERVAL_MS = 50;
+
+const NO_FINALIZERS = { metadata: { finalizers: null } };

@@ -115,8 +115,7 @@ async function remakesEip(lab: KubernetesLab): Promise<void> {
   const wanted = await threeOfFive(lab);
   await using history = await AddressHistory.begin(lab);
   // As by hand, or by a restored backup: not even the finalizer holds it.
-  await lab.objects.patch(eipPath("pool"), { metadata: { finalizers: null } });
-  await lab.objects.remove(eipPath("pool"));
+  await lab.objects.wipe(eipPath("pool"));
   await lab.objects.createEip({ name: "pool", address: POOL });
   await remembers(lab, wanted);
   for (const vip of Object.values(wanted)) await isOwned(lab, vip);
@@ -130,9 +129,7 @@ async function remakesServices(lab: KubernetesLab): Promise<void> {
   const wanted = await threeOfFive(lab);
   for (const node of lab.nodes) await node.stopAgent();
   for (const name of Object.keys(wanted)) {
-    const path = servicePath(name);
-    await lab.objects.patch(path, { metadata: { finalizers: null } });
-    await lab.objects.remove(path);
+    await lab.objects.wipe(servicePath(name));
   }
   await remembers(lab, wanted);
   // Youngest first, so that an allocation from nothing would give other addresses.
