@@ -35,6 +35,8 @@ export interface OwnAttributes {
   readonly multiExitDisc?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); {@linkcode LOCAL_PREF_DEFAULT} towards iBGP peers where absent. */
   readonly localPref?: number;
+  /** How much of the traffic it should get, above 0; goes out as link bandwidth to peers that are to know it (RFC 10005). */
+  readonly weight?: number;
 }
 
 /** LOCAL_PREF where none is configured (as all speakers have it). */
@@ -116,7 +118,7 @@ export class LocRib {
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
   ): RouteChange | undefined {
-    const path = this.#intern(nextHop, attributes);
+    const path = this.pathOf(nextHop, attributes);
     const { family, key } = keyOf(prefix);
     const routes = this.#routes[family];
     const before = routes.get(key);
@@ -188,7 +190,14 @@ export class LocRib {
     return this.#routes[family];
   }
 
-  #intern(nextHop: IpAddr | undefined, attributes: OwnAttributes): Path {
+  /**
+   * The path by a next hop with attributes; the same object each time.
+   *
+   * @param nextHop The next hop; absent: ourselves.
+   * @param attributes What it carries.
+   * @returns The path, announced or not.
+   */
+  pathOf(nextHop: IpAddr | undefined, attributes: OwnAttributes): Path {
     let pathId = this.#pathIds.get(nextHop);
     if (pathId === undefined) {
       pathId = this.#pathIds.size + 1;
@@ -228,7 +237,7 @@ export function attributesKey(attributes: OwnAttributes): string {
   );
   return `${communities.join()}|${extendedCommunities.join()}|${large.join()}|${
     attributes.multiExitDisc ?? ""
-  }|${attributes.localPref ?? ""}`;
+  }|${attributes.localPref ?? ""}|${attributes.weight ?? ""}`;
 }
 
 /**

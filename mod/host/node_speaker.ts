@@ -233,9 +233,10 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** All together, so that they are packed into few UPDATEs. */
   #announce(
     host: BgpHost,
-    { vips, nextHop }: Ways,
-    attributes: OwnAttributes,
+    { vips, nextHop, weight }: Ways,
+    plain: OwnAttributes,
   ): void {
+    const attributes = weight === undefined ? plain : { ...plain, weight };
     host.run(vips.flatMap((vip) => {
       this.#retiring.delete(`${vip} ${nextHop}`);
       return host.speaker.announce(hostRoute(vip), nextHop, attributes);
@@ -389,6 +390,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
 interface Ways {
   readonly vips: readonly IpAddr[];
   readonly nextHop?: IpAddr;
+  readonly weight?: number;
 }
 
 function hostRoute(addr: IpAddr): Prefix {

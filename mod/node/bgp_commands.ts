@@ -35,6 +35,8 @@ export type BgpCommand =
     readonly vips: readonly IpAddr[];
     /** Their next hop; absent: this node. */
     readonly nextHop?: IpAddr;
+    /** How much of their traffic it should get; absent: as much as any other. */
+    readonly weight?: number;
   }
   | {
     /** Withdraw addresses by that next hop; what is marked as going, at once. */
@@ -47,6 +49,7 @@ export type BgpCommand =
     readonly kind: "retire";
     readonly vips: readonly IpAddr[];
     readonly nextHop?: IpAddr;
+    readonly weight?: number;
   }
   | {
     /** Tell a peer, known yet or not, of these next hops besides this node; of none before that. */

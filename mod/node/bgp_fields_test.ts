@@ -93,6 +93,7 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.localPref": [7, "terms"],
   "advertisement.aggregationLength": [24, "terms"],
   "advertisement.aggregationLengthV6": [64, "terms"],
+  "advertisement.linkBandwidth": ["PerEndpoint", "terms"],
   "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
   "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],

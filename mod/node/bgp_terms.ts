@@ -44,6 +44,7 @@ import {
 } from "@/wire/bgp/mod.ts";
 import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
+import { linkBandwidthTerms } from "./link_bandwidth_terms.ts";
 import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
 
 /** The node a speaker runs on. */
@@ -215,6 +216,7 @@ export function bgpPeerTerms(
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
       ...aggregationTerms(peer),
+      ...linkBandwidthTerms(spec),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(transport?.passiveMode === true

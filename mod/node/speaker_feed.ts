@@ -118,6 +118,8 @@ interface WantedPeer {
 export class SpeakerFeed {
   readonly #node: string;
   readonly #announced = new Set<IpAddr>();
+  /** Weights of those that have one. */
+  readonly #weights = new Map<IpAddr, number>();
   /** Peers by name, as they were set, to tell what is another. */
   readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
   /** The address that each peer is configured with, where it tells routers apart. */
@@ -270,23 +272,33 @@ export class SpeakerFeed {
     isGoing: boolean,
     commands: BgpCommand[],
   ): void {
-    const retire: IpAddr[] = [];
-    const announce: IpAddr[] = [];
+    const retire = new WeighedVips();
+    const announce = new WeighedVips();
     const withdraw: IpAddr[] = [];
-    for (const { vip, nodes } of upserts) {
+    for (const { vip, nodes, weights } of upserts) {
       const isOurs = nodes.includes(this.#node);
-      if (isOurs === this.#announced.has(vip)) continue;
-      (isOurs ? announce : isGoing ? retire : withdraw).push(vip);
+      const weight = weights?.[this.#node];
+      const before = this.#weights.get(vip);
+      const isKnown = this.#announced.has(vip);
+      if (isOurs === isKnown && (!isOurs || weight === before)) continue;
+      if (isOurs) announce.add(vip, weight);
+      else if (isGoing) retire.add(vip, before);
+      else withdraw.push(vip);
     }
     for (const vip of removes) {
       if (this.#announced.has(vip)) withdraw.push(vip);
     }
-    for (const vip of announce) this.#announced.add(vip);
-    for (const vip of [...retire, ...withdraw]) this.#announced.delete(vip);
-    if (announce.length > 0) {
-      commands.push({ kind: "announce", vips: announce });
+    for (const [vip, weight] of announce.all) {
+      this.#announced.add(vip);
+      if (weight === undefined) this.#weights.delete(vip);
+      else this.#weights.set(vip, weight);
     }
-    if (retire.length > 0) commands.push({ kind: "retire", vips: retire });
+    for (const vip of [...retire.all.keys(), ...withdraw]) {
+      this.#announced.delete(vip);
+      this.#weights.delete(vip);
+    }
+    commands.push(...announce.commands("announce"));
+    commands.push(...retire.commands("retire"));
     if (withdraw.length > 0) {
       commands.push({ kind: "withdraw", vips: withdraw });
     }
@@ -295,6 +307,7 @@ export class SpeakerFeed {
   #takeAllBack(commands: BgpCommand[]): void {
     const vips = [...this.#announced];
     this.#announced.clear();
+    this.#weights.clear();
     if (vips.length > 0) commands.push({ kind: "withdraw", vips });
     commands.push(...this.#thirdParties.takeBack());
   }
@@ -381,6 +394,25 @@ export class SpeakerFeed {
       this.#peers.set(name, { text, policy, address });
       commands.push(command);
     }
+  }
+}
+
+/** Addresses, and how much of their traffic this node should get. */
+class WeighedVips {
+  readonly all = new Map<IpAddr, number | undefined>();
+
+  add(vip: IpAddr, weight: number | undefined): void {
+    this.all.set(vip, weight);
+  }
+
+  /** Those of one weight together. */
+  commands(kind: "announce" | "retire"): readonly BgpCommand[] {
+    const byWeight = Map.groupBy(this.all.keys(), (vip) => this.all.get(vip));
+    return [...byWeight].map(([weight, vips]) => ({
+      kind,
+      vips,
+      ...(weight === undefined ? {} : { weight }),
+    }));
   }
 }
 

@@ -43,7 +43,7 @@ export interface ThirdPartyInput {
 /** Which next hops besides itself a node's speaker was told of. */
 export class ThirdParties {
   /** Next hops by address of a Service. */
-  readonly #told = new Map<IpAddr, readonly IpAddr[]>();
+  readonly #told = new Map<IpAddr, readonly Hop[]>();
   /** What each peer is told of, as text; a peer without entry of none. */
   readonly #peers = new Map<string, string>();
   #parties: ReadonlyMap<string, Fellow> = new Map();
@@ -129,17 +129,24 @@ export class ThirdParties {
     batches: Batches,
   ): void {
     const told = this.#told.get(vip) ?? [];
-    const wanted = (routes.get(vip)?.nodes ?? []).flatMap((node) =>
-      nextHopOf(this.#parties.get(node), vip) ?? []
-    );
+    const { nodes = [], weights } = routes.get(vip) ?? {};
+    const wanted: Hop[] = nodes.flatMap((node) => {
+      const nextHop = nextHopOf(this.#parties.get(node), vip);
+      const weight = weights?.[node];
+      return nextHop === undefined ? [] : { nextHop, weight };
+    });
     for (const hop of wanted) {
-      if (!told.includes(hop)) batches.add("announce", hop, vip);
+      const isTold = told.some(({ nextHop, weight }) =>
+        nextHop === hop.nextHop && weight === hop.weight
+      );
+      if (!isTold) batches.add("announce", hop, vip);
     }
     for (const hop of told) {
-      if (wanted.includes(hop)) continue;
+      if (wanted.some(({ nextHop }) => nextHop === hop.nextHop)) continue;
       const isGoing = routes.has(vip) &&
-        going.has(this.#nodes.get(hop) ?? "");
-      batches.add(isGoing ? "retire" : "withdraw", hop, vip);
+        going.has(this.#nodes.get(hop.nextHop) ?? "");
+      if (isGoing) batches.add("retire", hop, vip);
+      else batches.add("withdraw", { nextHop: hop.nextHop }, vip);
     }
     if (wanted.length === 0) this.#told.delete(vip);
     else this.#told.set(vip, wanted);
@@ -148,38 +155,54 @@ export class ThirdParties {
   /** Forgets the nodes of addresses that nobody has, and nobody was told of. */
   #forget(fellows: readonly Fellow[]): void {
     const known = new Set(fellows.flatMap(({ addresses }) => addresses));
-    const told = new Set([...this.#told.values()].flat());
+    const told = new Set(
+      [...this.#told.values()].flat().map(({ nextHop }) => nextHop),
+    );
     for (const addr of this.#nodes.keys()) {
       if (!known.has(addr) && !told.has(addr)) this.#nodes.delete(addr);
     }
   }
 }
 
-/** Addresses of Services by what is to be done with them and their next hop. */
+/** A next hop, and how much traffic it should get; absent: as much as any other. */
+interface Hop {
+  readonly nextHop: IpAddr;
+  readonly weight?: number | undefined;
+}
+
+/** Addresses of Services by what is to be done with them, their next hop and its weight. */
 class Batches {
   readonly #vips = {
-    announce: new Map<IpAddr, IpAddr[]>(),
-    retire: new Map<IpAddr, IpAddr[]>(),
-    withdraw: new Map<IpAddr, IpAddr[]>(),
+    announce: new Map<string, Batch>(),
+    retire: new Map<string, Batch>(),
+    withdraw: new Map<string, Batch>(),
   };
 
   add(
     kind: "announce" | "retire" | "withdraw",
-    hop: IpAddr,
+    hop: Hop,
     vip: IpAddr,
   ): void {
-    const vips = this.#vips[kind].get(hop);
-    if (vips === undefined) this.#vips[kind].set(hop, [vip]);
-    else vips.push(vip);
+    const { nextHop, weight } = hop;
+    const key = `${nextHop} ${weight ?? ""}`;
+    const batch = this.#vips[kind].get(key);
+    if (batch === undefined) this.#vips[kind].set(key, { hop, vips: [vip] });
+    else batch.vips.push(vip);
   }
 
   commands(kind: "announce" | "retire" | "withdraw"): readonly BgpCommand[] {
-    return [...this.#vips[kind]].map(([nextHop, vips]) => ({
+    return [...this.#vips[kind].values()].map(({ hop, vips }) => ({
       kind,
-      nextHop,
+      nextHop: hop.nextHop,
       vips,
+      ...(hop.weight === undefined ? {} : { weight: hop.weight }),
     }));
   }
+}
+
+interface Batch {
+  readonly hop: Hop;
+  readonly vips: IpAddr[];
 }
 
 function speaksTo({ routers }: Fellow, names: readonly string[]): boolean {

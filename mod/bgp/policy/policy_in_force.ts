@@ -142,6 +142,7 @@ function withAttributes(path: Path, more: PeerAttributes): Path {
     ]),
     ...(multiExitDisc === undefined ? {} : { multiExitDisc }),
     ...(localPref === undefined ? {} : { localPref }),
+    ...(own.weight === undefined ? {} : { weight: own.weight }),
   };
   return { ...path, attributes };
 }
