@@ -108,6 +108,10 @@ const AFI_SAFI_SCHEMA: z.ZodType<BgpAfiSafi> = z.object({
   ),
 }).describe("One address family.");
 
+const EIP_SELECTOR_SCHEMA = labelSelector(
+  "Which Eips the peer is told the addresses of, by their labels. Absent or empty: all; one that names BgpPeers in spec.bgp.peers has to name this one, too.",
+);
+
 const NODE_SELECTOR_SCHEMA = labelSelector("Which nodes peer. Absent: all.");
 
 /** Schema of `BgpPeer.spec` in v1alpha2. */
@@ -196,6 +200,7 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       "What all routes carry towards the peer, before a policy sees them.",
     ),
   ),
+  eipSelector: optional(EIP_SELECTOR_SCHEMA),
   nodeSelector: optional(NODE_SELECTOR_SCHEMA),
 }).describe("A router and who peers with it.");
 

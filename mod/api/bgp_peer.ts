@@ -197,6 +197,8 @@ export interface BgpPeerSpec {
   readonly afiSafis?: readonly BgpAfiSafi[];
   /** What all routes carry towards it. */
   readonly advertisement?: BgpAdvertisement;
+  /** Which Eips it is told the addresses of; all when absent or empty. */
+  readonly eipSelector?: LabelSelector;
   /** Which nodes peer; all when absent. */
   readonly nodeSelector?: LabelSelector;
 }

@@ -3,6 +3,8 @@ import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
+import { projectEip } from "@/api/mod.ts";
+import { BgpSelection } from "@/node/bgp_selection.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { TcpConnection, TcpPort, TcpSink } from "@/port/tcp.ts";
 import { bgpMessageType, encodeKeepalive } from "@/wire/bgp/header.ts";
@@ -15,6 +17,7 @@ import { addr, mac, routerAdvertisement } from "./_router_frame_test.ts";
 import { LEAVE_PAUSE_MS, NodeSpeaker } from "./node_speaker.ts";
 
 const VIP = ip("192.0.2.91");
+const VIP_OF_NONE = ip("192.0.2.92");
 const OTHER = ip("10.0.0.12");
 
 Deno.test("NodeSpeaker marks what goes, and withdraws it after the pause (RFC 8326 §4)", () => {
@@ -75,6 +78,28 @@ Deno.test("NodeSpeaker ends the session of a peer that loses its address for an 
   strictEqual(world.isClosed, true);
 });
 
+Deno.test("NodeSpeaker tells a peer nothing of an Eip that leaves it out, also while it goes, and the difference when that changes", () => {
+  const world = new World();
+  world.select({ peers: ["other"], communities: ["65535:666"] });
+  world.speaker.obey({ kind: "announce", vips: [VIP], eip: "pool" });
+  world.speaker.obey({ kind: "announce", vips: [VIP_OF_NONE] });
+  world.establish();
+  deepStrictEqual(world.told(), ["192.0.2.92/32 by 10.0.0.11"]);
+  world.speaker.obey({ kind: "retire", vips: [VIP], eip: "pool" });
+  deepStrictEqual(world.told(), []);
+  world.select({ peers: ["tor"], communities: ["65535:666"] });
+  deepStrictEqual(world.told(), [
+    "192.0.2.91/32 by 10.0.0.11, marked, blackhole",
+  ]);
+  world.speaker.obey({ kind: "announce", vips: [VIP], eip: "pool" });
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11, blackhole"]);
+  world.select({});
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11"]);
+  world.select({ peers: ["other"] });
+  deepStrictEqual(world.told(), ["no 192.0.2.91/32"]);
+  strictEqual(world.isClosed, false);
+});
+
 type PeerConf = NonNullable<Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]>;
 
 /** A speaker, and a router that it dials. */
@@ -83,6 +108,7 @@ class World {
   readonly speaker: NodeSpeaker;
   hear: (frame: Uint8Array) => void = () => {};
   isClosed = false;
+  readonly #selection = new BgpSelection();
   #sink: TcpSink | undefined;
   #connect: (() => void) | undefined;
   #messages: Uint8Array[] = [];
@@ -102,10 +128,22 @@ class World {
     this.setPeer(who);
   }
 
+  /** What the Eip of the addresses says of BGP, and that the peer is to know. */
+  select(bgp: { readonly [key: string]: unknown }): void {
+    const eip = projectEip({
+      metadata: { name: "pool" },
+      spec: { address: "192.0.2.0/24", bgp },
+    });
+    assert(eip.ok, "It is an Eip");
+    this.#selection.setEips([eip.value]);
+    this.setPeer({ neighborAddress: "10.0.0.1" });
+  }
+
   setPeer(who: PeerConf): void {
     const terms = bgpPeerTerms({ as: 65_000 }, {
       name: "tor",
       spec: { conf: { ...who, peerAs: 65_001 } },
+      selection: this.#selection,
     }, { name: "n1", labels: {}, addresses: [ip("10.0.0.11")] });
     assert(terms.ok, "The terms are right");
     this.speaker.obey({ kind: "set-peer", name: "tor", terms: terms.value });
@@ -193,10 +231,12 @@ function words(message: Uint8Array): readonly string[] {
   assert(reading.ok, "An UPDATE is right");
   const { nlri, withdrawn, attributes } = reading.value.update;
   const hop = attributes.find(({ kind }) => kind === "next-hop");
-  const isMarked = attributes.some((one) =>
-    one.kind === "communities" && one.communities.includes(0xffff_0000)
+  const marks = attributes.flatMap((one) =>
+    one.kind === "communities"
+      ? one.communities.map((community) => MARKS.get(community) ?? "unknown")
+      : []
   );
-  const mark = isMarked ? ", marked" : "";
+  const mark = ["", ...marks].join(", ");
   return [
     ...nlri.map((prefix) =>
       `${formatPrefix(prefix)} by ${
@@ -213,6 +253,10 @@ function ip(text: string): IpAddr {
   return parsed;
 }
 
+const MARKS = new Map([
+  [0xffff_0000, "marked"],
+  [0xffff_029a, "blackhole"],
+]);
 const SESSION: UpdateSession = {
   external: true,
   fourOctetAs: true,

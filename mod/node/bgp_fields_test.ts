@@ -91,6 +91,10 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.largeCommunities[]": ["65001:1:2", "terms"],
   "advertisement.med": [7, "terms"],
   "advertisement.localPref": [7, "terms"],
+  "eipSelector.matchLabels": [{ a: "b" }, "terms"],
+  "eipSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
+  "eipSelector.matchExpressions[].operator": ["In", { by: "as above" }],
+  "eipSelector.matchExpressions[].values[]": ["b", { by: "as above" }],
   "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
   "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],
@@ -319,7 +323,7 @@ function outcome(conf: Raw, peer: Raw): unknown {
   const terms = termsOf(conf, peer);
   if (!terms.ok) return terms.error;
   const { policy } = terms.value.speaker;
-  const told = policy?.apply(PATH, {
+  const told = policy === undefined ? "as it is" : policy.apply(PATH, {
     family: "ipv4-unicast",
     prefix: undefined,
     localAs: 65_001,

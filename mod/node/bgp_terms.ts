@@ -35,13 +35,10 @@ import {
   type BgpCapability,
   type BgpRole,
   myAsField,
-  parseCommunity,
-  parseLargeCommunity,
-  sortedCommunities,
-  sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
+import { advertisedAttributes, BgpSelection } from "./bgp_selection.ts";
 import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
 
 /** The node a speaker runs on. */
@@ -146,7 +143,8 @@ export function bgpIdentityOf(
  * What the speaker of a node knows of a peer.
  *
  * @param conf The BgpConf's spec.
- * @param peer The BgpPeer's name and spec, the password among it, and the policy in force.
+ * @param peer The BgpPeer's name and spec, the password among it, the policy in
+ * force, and which Eips there are; absent: none matters.
  * @param node The node.
  * @returns The terms, or one sentence that says what cannot be used.
  */
@@ -156,6 +154,7 @@ export function bgpPeerTerms(
     readonly name: string;
     readonly spec: BgpPeerSpec;
     readonly policy?: PolicyInForce;
+    readonly selection?: BgpSelection;
   },
   node: BgpNode,
 ): Result<BgpPeerTerms, string> {
@@ -184,7 +183,11 @@ export function bgpPeerTerms(
   const attributes = peerAttributes(peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
   const { policy: inForce = NO_POLICY } = peer;
-  const policy = inForce.towards(address, attributes.value);
+  const { selection = new BgpSelection() } = peer;
+  const policy = selection.towards(
+    { name: peer.name, eipSelector: spec.eipSelector },
+    inForce.towards(address, attributes.value),
+  );
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
   const hops = hopsOf(spec, external);
@@ -261,23 +264,12 @@ function peerAttributes(
   name: string,
   advertisement: BgpAdvertisement = {},
 ): Result<PeerAttributes, string> {
-  const { communities = [], largeCommunities = [] } = advertisement;
-  const { med, localPref } = advertisement;
-  const own = communities.map(parseCommunity);
-  const large = largeCommunities.map(parseLargeCommunity);
-  if (own.includes(undefined) || large.includes(undefined)) {
-    return err(
+  const attributes = advertisedAttributes(advertisement);
+  return attributes === undefined
+    ? err(
       `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
-    );
-  }
-  return ok({
-    communities: sortedCommunities(own.filter((one) => one !== undefined)),
-    largeCommunities: sortedLargeCommunities(
-      large.filter((one) => one !== undefined),
-    ),
-    ...(med === undefined ? {} : { multiExitDisc: med }),
-    ...(localPref === undefined ? {} : { localPref }),
-  });
+    )
+    : ok(attributes);
 }
 
 /** Of peers that no policy is for; it keeps what they are told, so that nothing changes by asking again. */

@@ -506,6 +506,7 @@ export class MainCore {
     const changes = this.#cluster.takeChanges();
     if (changes.some(({ kind }) => kind === "eip")) {
       this.#local.setEips(this.#cluster.eips.values());
+      this.#speaker.setEips(this.#cluster.eips.values());
     }
     this.#local.setNodeAddress(
       nodeAddressOf(this.#cluster.nodes.get(this.#config.node)),

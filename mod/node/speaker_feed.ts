@@ -9,7 +9,7 @@
  */
 
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpConf, BgpPeer, BgpPeerSpec, Node } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, BgpPeerSpec, Eip, Node } from "@/api/mod.ts";
 import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
 import { type ExportPolicy, PolicyInForce } from "@/bgp/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
@@ -24,6 +24,7 @@ import {
   type RoutePlan,
 } from "@/reconcile/mod.ts";
 import type { BgpCommand } from "./bgp_commands.ts";
+import { BgpSelection } from "./bgp_selection.ts";
 import {
   BGP_PORT,
   bgpIdentityOf,
@@ -110,10 +111,39 @@ interface WantedPeer {
   readonly address: IpAddr | undefined;
 }
 
+/** Addresses by what is to be done with them and their Eip. */
+class EipBatches {
+  readonly #vips = {
+    announce: new Map<string, IpAddr[]>(),
+    retire: new Map<string, IpAddr[]>(),
+  };
+
+  add(kind: "announce" | "retire", eip: string, vip: IpAddr): void {
+    const vips = this.#vips[kind].get(eip);
+    if (vips === undefined) this.#vips[kind].set(eip, [vip]);
+    else vips.push(vip);
+  }
+
+  all(
+    kind: "announce" | "retire",
+  ): readonly { readonly vip: IpAddr; readonly eip: string }[] {
+    return [...this.#vips[kind]].flatMap(([eip, vips]) =>
+      vips.map((vip) => ({ vip, eip }))
+    );
+  }
+
+  commands(kind: "announce" | "retire"): readonly BgpCommand[] {
+    return [...this.#vips[kind]].map(([eip, vips]) => ({ kind, vips, eip }));
+  }
+}
+
 /** What the speaker of one node was told. */
 export class SpeakerFeed {
   readonly #node: string;
   readonly #announced = new Set<IpAddr>();
+  /** The Eip of each address that is announced. */
+  readonly #eips = new Map<IpAddr, string>();
+  readonly #selection = new BgpSelection();
   /** Peers by name, as they were set, to tell what is another. */
   readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
   /** The address that each peer is configured with, where it tells routers apart. */
@@ -138,6 +168,11 @@ export class SpeakerFeed {
   /** Notes that a BgpConf, a BgpPeer or this node changed. */
   note(): void {
     this.#isDirty = true;
+  }
+
+  /** Takes all Eips: by them peers are told of addresses. */
+  setEips(eips: Iterable<Eip>): void {
+    if (this.#selection.setEips(eips)) this.#isDirty = true;
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */
@@ -176,7 +211,10 @@ export class SpeakerFeed {
     this.#isDirty = false;
     const found = isDirty ? this.#conf(tables, node) : undefined;
     const isUp = isDirty ? found !== undefined : had;
-    // Routes first: a new session begins with all of them.
+    const wanted = found && this.#peersOf(input, found);
+    // Peers that are left out of an Eip are not to see a route of it.
+    if (wanted !== undefined) this.#renewPeers(wanted, commands);
+    // Routes before new peers: a new session begins with all of them.
     if (isUp) {
       const due = had ? change : { upserts: [...routes.values()], removes: [] };
       const isGoing = node !== undefined && isTakenOut(node);
@@ -186,12 +224,11 @@ export class SpeakerFeed {
       if (isUp) commands.push(...this.#third(input, isDirty));
       return commands;
     }
-    if (found === undefined) {
+    if (found === undefined || wanted === undefined) {
       this.#setPeers(new Map(), commands);
       this.#listen(undefined, commands);
       return commands;
     }
-    const wanted = this.#peersOf(input, found);
     this.#addresses.clear();
     for (const [name, { address }] of wanted) {
       if (address !== undefined) this.#addresses.set(name, address);
@@ -257,23 +294,33 @@ export class SpeakerFeed {
     isGoing: boolean,
     commands: BgpCommand[],
   ): void {
-    const retire: IpAddr[] = [];
-    const announce: IpAddr[] = [];
+    const batches = new EipBatches();
     const withdraw: IpAddr[] = [];
-    for (const { vip, nodes } of upserts) {
+    for (const { vip, nodes, eip } of upserts) {
       const isOurs = nodes.includes(this.#node);
-      if (isOurs === this.#announced.has(vip)) continue;
-      (isOurs ? announce : isGoing ? retire : withdraw).push(vip);
+      const before = this.#eips.get(vip);
+      if (isOurs) {
+        if (before !== eip) batches.add("announce", eip, vip);
+      } else if (before === undefined) continue;
+      else if (isGoing) batches.add("retire", before, vip);
+      else withdraw.push(vip);
     }
     for (const vip of removes) {
       if (this.#announced.has(vip)) withdraw.push(vip);
     }
-    for (const vip of announce) this.#announced.add(vip);
-    for (const vip of [...retire, ...withdraw]) this.#announced.delete(vip);
-    if (announce.length > 0) {
-      commands.push({ kind: "announce", vips: announce });
+    for (const { vip, eip } of batches.all("announce")) {
+      this.#announced.add(vip);
+      this.#eips.set(vip, eip);
     }
-    if (retire.length > 0) commands.push({ kind: "retire", vips: retire });
+    const gone = batches.all("retire").map(({ vip }) => vip);
+    for (const vip of [...gone, ...withdraw]) {
+      this.#announced.delete(vip);
+      this.#eips.delete(vip);
+    }
+    commands.push(
+      ...batches.commands("announce"),
+      ...batches.commands("retire"),
+    );
     if (withdraw.length > 0) {
       commands.push({ kind: "withdraw", vips: withdraw });
     }
@@ -282,6 +329,7 @@ export class SpeakerFeed {
   #takeAllBack(commands: BgpCommand[]): void {
     const vips = [...this.#announced];
     this.#announced.clear();
+    this.#eips.clear();
     if (vips.length > 0) commands.push({ kind: "withdraw", vips });
     commands.push(...this.#thirdParties.takeBack());
   }
@@ -316,7 +364,12 @@ export class SpeakerFeed {
         continue;
       }
       const spec = withPassword(peer.spec, password);
-      const terms = bgpPeerTerms(conf.spec, { name, spec, policy }, node);
+      const selection = this.#selection;
+      const terms = bgpPeerTerms(
+        conf.spec,
+        { name, spec, policy, selection },
+        node,
+      );
       const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
         peer,
         used,
@@ -344,7 +397,22 @@ export class SpeakerFeed {
       });
     }
     this.#refusals = refusals;
+    this.#selection.keep(new Set(wanted.keys()));
     return wanted;
+  }
+
+  /** Sets the peers that are known and to be other ones. */
+  #renewPeers(
+    wanted: ReadonlyMap<string, WantedPeer>,
+    commands: BgpCommand[],
+  ): void {
+    for (const [name, { text, policy, address, command }] of wanted) {
+      const known = this.#peers.get(name);
+      if (command === undefined || known === undefined) continue;
+      if (known.text === text && known.policy === policy) continue;
+      this.#peers.set(name, { text, policy, address });
+      commands.push(command);
+    }
   }
 
   #setPeers(
@@ -357,9 +425,7 @@ export class SpeakerFeed {
       commands.push({ kind: "remove-peer", name });
     }
     for (const [name, { text, policy, address, command }] of wanted) {
-      const known = this.#peers.get(name);
-      if (command === undefined) continue;
-      if (known?.text === text && known.policy === policy) continue;
+      if (command === undefined || this.#peers.has(name)) continue;
       this.#peers.set(name, { text, policy, address });
       commands.push(command);
     }

@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { bgpRouterName, type Node } from "@/api/mod.ts";
+import { bgpRouterName, type Eip, type Node } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
   BGP_PEER_KIND,
@@ -97,6 +97,11 @@ export class SpeakerKeeper {
   note(): void {
     this.#feed.note();
     this.#isUnwritten = true;
+  }
+
+  /** Takes all Eips. */
+  setEips(eips: Iterable<Eip>): void {
+    this.#feed.setEips(eips);
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */

@@ -49,7 +49,9 @@ import {
   type Problem,
   strandedProblem,
 } from "./eip_checks.ts";
+import { eipBgpNote } from "./eip_selection.ts";
 import { interfaceProblem } from "./interface_selection.ts";
+import { isRouted } from "./routes.ts";
 
 /** What there is, as this agent knows it. */
 export interface AdmissionTables {
@@ -162,6 +164,8 @@ function eipProblems(
   pushIf(problems, interfaceProblem(after.spec.interface));
   const notes: Problem[] = [];
   if (parsed.ok) pushIf(notes, poolNote(parsed.value));
+  const { bgpPeers: peers } = tables;
+  pushIf(notes, eipBgpNote(after, { isRouted: isRouted(after), peers }));
   return { problems, notes };
 }
 

@@ -128,7 +128,8 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
     advertisementProblem(peer) ??
-    selectorProblem(peer.spec.nodeSelector);
+    selectorProblem("eipSelector", peer.spec.eipSelector) ??
+    selectorProblem("nodeSelector", peer.spec.nodeSelector);
 }
 
 /**
@@ -365,12 +366,13 @@ function restartProblem(
 }
 
 function selectorProblem(
+  name: string,
   selector: LabelSelector | undefined,
 ): Problem | undefined {
   const mistake = selectorMistake(selector);
   if (mistake === undefined) return undefined;
   const { field, found, advice } = mistake;
-  return invalid(`spec.nodeSelector.${field}`, found, advice);
+  return invalid(`spec.${name}.${field}`, found, advice);
 }
 
 function invalid(field: string, found: string, advice: string): Problem {

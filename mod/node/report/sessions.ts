@@ -6,20 +6,22 @@
  */
 
 import { familyOf, type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpPeer, BgpPeerNodeStatus } from "@/api/mod.ts";
+import type { BgpPeer, BgpPeerNodeStatus, Eip } from "@/api/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
+import { selectingPeer, whyUntold } from "@/reconcile/mod.ts";
 import type { ReportSource, SessionRow, Verdict } from "./report.ts";
 
 /**
  * The sessions, and the nodes that should have one and told of none.
  *
  * @param source What is known.
- * @param routes The addresses that each node is a next hop of, by the plan.
+ * @param routes The addresses that each node is a next hop of, by the plan, and
+ * the Eip of each.
  * @returns By BgpPeer, then by node.
  */
 export function sessionRows(
   source: ReportSource,
-  routes: ReadonlyMap<string, ReadonlySet<IpAddr>>,
+  routes: ReadonlyMap<string, ReadonlyMap<IpAddr, Eip | undefined>>,
 ): readonly SessionRow[] {
   const { bgp, cluster } = source;
   if (bgp === undefined) return [];
@@ -31,9 +33,29 @@ export function sessionRows(
       .filter(([node]) => cluster.nodes.has(node))
       .sort(([a], [b]) => a < b ? -1 : 1)
       .map(([node, status]) =>
-        sessionRow(source, { peer, node, status, routes: routes.get(node) })
+        sessionRow(source, {
+          peer,
+          node,
+          status,
+          routes: selected(peer, routes.get(node)),
+        })
       )
   );
+}
+
+/** The addresses of a node that a router is to be told of. */
+function selected(
+  peer: BgpPeer,
+  vips: ReadonlyMap<IpAddr, Eip | undefined> = new Map(),
+): ReadonlySet<IpAddr> {
+  const by = selectingPeer(peer);
+  const isUntold = new Map<Eip | undefined, boolean>();
+  return new Set([...vips].flatMap(([vip, eip]) => {
+    const known = isUntold.get(eip) ??
+      (eip !== undefined && whyUntold(by, eip) !== undefined);
+    isUntold.set(eip, known);
+    return known ? [] : vip;
+  }));
 }
 
 /** Why a node has no session with a router: whether it is to have one at all, and what is in the way. */
