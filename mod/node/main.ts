@@ -516,6 +516,9 @@ export class MainCore {
     this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     if (changes.some(({ kind }) => kind === "node")) this.#noteBgp();
+    if (changes.some(({ kind }) => kind === "eip" || kind === "service")) {
+      this.#bgp?.noteCluster();
+    }
     this.#lookAtNamed();
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
@@ -596,6 +599,7 @@ export class MainCore {
         this.#cluster.nodes,
         this.#config.seed,
         this.#named,
+        this.#cluster,
       );
       this.#isNamedDirty = true;
       this.#lookAtNamed();

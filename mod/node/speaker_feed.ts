@@ -11,7 +11,11 @@
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { BgpConf, BgpPeer, BgpPeerSpec, Eip, Node } from "@/api/mod.ts";
 import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
-import { type ExportPolicy, PolicyInForce } from "@/bgp/mod.ts";
+import {
+  type AddressPool,
+  type ExportPolicy,
+  PolicyInForce,
+} from "@/bgp/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
 import {
   bgpConfProblem,
@@ -158,6 +162,8 @@ export class SpeakerFeed {
   /** Who we are; undefined: there is no speaker. */
   #identity: { readonly as: number; readonly routerId: string } | undefined;
   #refusals: readonly SpeakerRefusal[] = [];
+  /** What may be announced as a whole. */
+  #pools: readonly AddressPool[] = [];
   #isDirty = true;
 
   /** A speaker that was told nothing. */
@@ -173,6 +179,13 @@ export class SpeakerFeed {
   /** Takes all Eips: by them peers are told of addresses. */
   setEips(eips: Iterable<Eip>): void {
     if (this.#selection.setEips(eips)) this.#isDirty = true;
+  }
+
+  /** Takes what may be announced as a whole, for peers that have addresses put together. */
+  setPools(pools: readonly AddressPool[]): void {
+    if (JSON.stringify(pools) === JSON.stringify(this.#pools)) return;
+    this.#pools = pools;
+    this.#isDirty = true;
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */
@@ -364,10 +377,10 @@ export class SpeakerFeed {
         continue;
       }
       const spec = withPassword(peer.spec, password);
-      const selection = this.#selection;
+      const [selection, pools] = [this.#selection, this.#pools];
       const terms = bgpPeerTerms(
         conf.spec,
-        { name, spec, policy, selection },
+        { name, spec, policy, pools, selection },
         node,
       );
       const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(

@@ -14,6 +14,7 @@ import {
   EVENT_REASON,
 } from "@/api/names.ts";
 import {
+  aggregationPools,
   type BgpTables,
   type ClusterState,
   EventLog,
@@ -99,9 +100,11 @@ export class SpeakerKeeper {
     this.#isUnwritten = true;
   }
 
-  /** Takes all Eips. */
+  /** Takes all Eips: by them peers are told of addresses, and prefixes are announced within them. */
   setEips(eips: Iterable<Eip>): void {
-    this.#feed.setEips(eips);
+    const all = [...eips];
+    this.#feed.setEips(all);
+    this.#feed.setPools(aggregationPools(all));
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */

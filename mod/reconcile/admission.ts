@@ -31,6 +31,7 @@ import {
   EIP_NAME_LABEL,
   SECOND_EIP_LABEL,
 } from "@/api/names.ts";
+import { aggregationRemarks, misfitRemark } from "./aggregation.ts";
 import {
   bgpConfNote,
   bgpConfProblem,
@@ -166,6 +167,9 @@ function eipProblems(
   if (parsed.ok) pushIf(notes, poolNote(parsed.value));
   const { bgpPeers: peers } = tables;
   pushIf(notes, eipBgpNote(after, { isRouted: isRouted(after), peers }));
+  for (const peer of tables.bgpPeers.values()) {
+    pushIf(notes, misfitRemark(peer, after));
+  }
   return { problems, notes };
 }
 
@@ -224,14 +228,16 @@ function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
 
 function bgpPeerProblems(
   { after }: Edit<BgpPeer>,
-  { bgpPeers, nodes }: AdmissionTables,
+  tables: AdmissionTables,
 ): Findings {
+  const { bgpPeers, nodes } = tables;
   const problems: Problem[] = [];
   pushIf(problems, bgpPeerProblem(after));
   const others = [...bgpPeers.values()].sort(byAgeOf);
   pushIf(problems, duplicatePeerProblem(after, others, nodes.values()));
   const notes: Problem[] = [];
   pushIf(notes, bgpPeerRemark(after));
+  notes.push(...aggregationRemarks(after, tables));
   return { problems, notes };
 }
 
