@@ -3,7 +3,6 @@ import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
-import { projectEip } from "@/api/mod.ts";
 import { BgpSelection } from "@/node/bgp_selection.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { TcpConnection, TcpPort, TcpSink } from "@/port/tcp.ts";
@@ -100,6 +99,8 @@ Deno.test("NodeSpeaker tells a peer nothing of an Eip that leaves it out, also w
   strictEqual(world.isClosed, false);
 });
 
+type AnnouncedEip = Parameters<BgpSelection["setEips"]>[0] extends
+  Iterable<infer One> ? One : never;
 type PeerConf = NonNullable<Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]>;
 
 /** A speaker, and a router that it dials. */
@@ -129,13 +130,9 @@ class World {
   }
 
   /** What the Eip of the addresses says of BGP, and that the peer is to know. */
-  select(bgp: { readonly [key: string]: unknown }): void {
-    const eip = projectEip({
-      metadata: { name: "pool" },
-      spec: { address: "192.0.2.0/24", bgp },
-    });
-    assert(eip.ok, "It is an Eip");
-    this.#selection.setEips([eip.value]);
+  select(bgp: NonNullable<AnnouncedEip["spec"]["bgp"]>): void {
+    const meta = { name: "pool", labels: {} };
+    this.#selection.setEips([{ meta, spec: { bgp } }]);
     this.setPeer({ neighborAddress: "10.0.0.1" });
   }
 

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { BgpAdvertisement, Eip } from "@/api/mod.ts";
+import type { BgpAdvertisement } from "@/api/mod.ts";
 import {
   attributesKey,
   carryingMore,
@@ -49,7 +49,7 @@ export class BgpSelection {
    * @param eips The Eips.
    * @returns Whether anything that counts here is another.
    */
-  setEips(eips: Iterable<Eip>): boolean {
+  setEips(eips: Iterable<AnnouncedEip>): boolean {
     const known: readonly AnnouncedEip[] = [...eips].map(({ meta, spec }) => ({
       meta: { name: meta.name, labels: meta.labels },
       spec: spec.bgp === undefined ? {} : { bgp: spec.bgp },
