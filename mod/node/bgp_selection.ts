@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { BgpAdvertisement } from "@/api/mod.ts";
 import {
   attributesKey,
@@ -33,14 +34,17 @@ import {
 /** Eips that are gone and whose routes may still be on their way out. */
 export const GONE_EIPS_MAX = 1_024;
 
+/** Routers of one BgpPeer whose policies are kept; beyond that they are made anew. */
+export const ROUTERS_KEPT_MAX = 1_024;
+
 /** The policies by which peers are told of Eips. */
 export class BgpSelection {
   /** By name, those that are gone first. */
   readonly #eips = new Map<string, AnnouncedEip>();
   /** All that counts of those that are there. */
   #text = "[]";
-  /** Of each peer: the same object until it is to be another. */
-  readonly #policies = new Map<string, KnownPolicy>();
+  /** Of each peer, and each of its routers: the same object until it is to be another. */
+  readonly #policies = new Map<string, Map<string, KnownPolicy>>();
 
   /**
    * Takes all Eips. One that is gone counts on as it was: its routes may be in
@@ -71,15 +75,15 @@ export class BgpSelection {
   /**
    * What routes to a peer go through.
    *
-   * @param peer The BgpPeer.
+   * @param peer The BgpPeer, and the router's address, where it is one of several.
    * @param inner What they go through besides, behind this; absent: nothing.
    * @returns The policy; the inner one where no Eip matters.
    */
   towards(
-    peer: SelectingPeer,
+    peer: SelectingPeer & { readonly neighbor?: IpAddr },
     inner: ExportPolicy | undefined,
   ): ExportPolicy | undefined {
-    const { name, eipSelector } = peer;
+    const { name, eipSelector, neighbor = "" } = peer;
     const pools = new Map<string, PeerAttributes | "untold">();
     for (const eip of this.#eips.values()) {
       const { bgp } = eip.spec;
@@ -105,10 +109,12 @@ export class BgpSelection {
       ]).sort(),
       told === undefined ? undefined : [...told].sort(),
     ]);
-    const known = this.#policies.get(name);
+    const policies = this.#policies.get(name) ?? new Map<string, KnownPolicy>();
+    const known = policies.get(neighbor);
     if (known?.key === key && known.inner === inner) return known.policy;
     const policy = selecting({ pools, told }, inner);
-    this.#policies.set(name, { key, inner, policy });
+    if (policies.size >= ROUTERS_KEPT_MAX) policies.clear();
+    this.#policies.set(name, policies.set(neighbor, { key, inner, policy }));
     return policy;
   }
 

@@ -8,6 +8,7 @@ import {
   notStrictEqual,
   strictEqual,
 } from "node:assert/strict";
+import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { crdDocuments, projectEip } from "@/api/mod.ts";
 import { type ExportPolicy, type Path, PolicyInForce } from "@/bgp/mod.ts";
 import { assert } from "@/lang/assert.ts";
@@ -108,6 +109,18 @@ Deno.test("BgpSelection gives a peer the same policy until what it is told is an
   notStrictEqual(selection.towards(ZONE_A, inner.towards(undefined)), behind);
 });
 
+Deno.test("BgpSelection gives each router of a BgpPeer a policy of its own", () => {
+  const selection = selectionOf({ a: { zone: "a" } });
+  const inForce = new PolicyInForce();
+  inForce.take(SET_MED);
+  const [one, two] = [ip("10.0.0.1"), ip("10.0.0.2")];
+  const towards = (neighbor: IpAddr) =>
+    selection.towards({ ...ZONE_A, neighbor }, inForce.towards(neighbor));
+  const first = towards(one);
+  notStrictEqual(towards(two), first);
+  strictEqual(towards(one), first);
+});
+
 Deno.test("BgpSelection has an Eip that is gone count as it did: routes of it may be on their way out", () => {
   const selection = new BgpSelection();
   selection.setEips([eipOf("pool", { bgp: { peers: ["other"] } })]);
@@ -142,6 +155,12 @@ interface Crd {
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
+}
+
+function ip(text: string): IpAddr {
+  const addr = parseIpAddr(text);
+  assert(addr !== undefined, `${text} is an address`);
+  return addr;
 }
 
 function selectionOf(labels: Readonly<Record<string, Raw>>): BgpSelection {

@@ -15,6 +15,7 @@ export * from "./bgp_commands.ts";
 export * from "./bgp_feed.ts";
 export * from "./bgp_selection.ts";
 export * from "./bgp_terms.ts";
+export type { RangeTerms } from "./dynamic_terms.ts";
 export * from "./cluster_feed.ts";
 export * from "./install_hold.ts";
 export * from "./local_view.ts";

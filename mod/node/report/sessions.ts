@@ -93,9 +93,9 @@ export function whyNoSession(
   if (agents.get(node)?.live === false) {
     return { kind: "mute", why: "its agent is silent" };
   }
+  const router = routerOf(peer);
   const rival = [...bgp?.bgppeer.values() ?? []].find((other) =>
-    other.meta.name !== meta.name &&
-    other.spec.conf?.neighborAddress === spec.conf?.neighborAddress &&
+    other.meta.name !== meta.name && routerOf(other) === router &&
     other.status.nodesPeerStatus?.[node] !== undefined
   );
   return rival === undefined ? { kind: "mute" } : {
@@ -103,6 +103,13 @@ export function whyNoSession(
     why:
       `it has its session with that router by the BgpPeer ${rival.meta.name}`,
   };
+}
+
+/** What a BgpPeer calls its router by: an address, an interface, or a prefix of many; "" without any. */
+export function routerOf({ spec }: BgpPeer): string {
+  const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  const { prefix = "" } = spec.dynamicNeighbors ?? {};
+  return prefix || (neighborAddress || neighborInterface);
 }
 
 /** Whether a node has a session with a router, by what it told last. */
@@ -146,7 +153,7 @@ function sessionRow(
   return {
     node,
     peer: peer.meta.name,
-    router: peer.spec.conf?.neighborAddress ?? "",
+    router: routerOf(peer),
     verdict,
     state: stateName(peerState?.sessionState ?? ""),
     ...(since === undefined ? {} : { since }),
@@ -172,7 +179,10 @@ function downReasonOf(
 
 /** The IP versions whose routes a BgpPeer is told; that of its own address where nothing is said. */
 function familiesOf({ spec }: BgpPeer): ReadonlySet<number> {
-  const address = parseIpAddr(spec.conf?.neighborAddress ?? "");
+  const { dynamicNeighbors: { prefix = "" } = {}, conf } = spec;
+  const address = parseIpAddr(
+    prefix.split("/")[0] || (conf?.neighborAddress ?? ""),
+  );
   const own = address === undefined ? [] : [familyOf(address)];
   const { afiSafis = [] } = spec;
   if (afiSafis.length === 0) return new Set(own);
