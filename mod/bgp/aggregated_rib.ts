@@ -289,9 +289,11 @@ function jointRoute(
     const added = weight === undefined ? undefined : weight * number;
     const known = byId.get(path.pathId);
     if (known === undefined) byId.set(path.pathId, { path, weight: added });
-    else if (attributesKey(rest) !== attributesKey(unweighted(known.path))) {
-      return "differs";
-    } else if (added === undefined || known.weight === undefined) {
+    else if (
+      path.pool !== known.path.pool ||
+      attributesKey(rest) !== attributesKey(unweighted(known.path))
+    ) return "differs";
+    else if (added === undefined || known.weight === undefined) {
       known.weight = undefined;
     } else known.weight += added;
   }
@@ -314,6 +316,7 @@ function weighted({ path, weight }: Share, source: LocRib): Path {
   return source.pathOf(
     path.nextHop,
     weight === undefined ? rest : { ...rest, weight: roundedWeight(weight) },
+    path.pool,
   );
 }
 

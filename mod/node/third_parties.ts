@@ -43,7 +43,7 @@ export interface ThirdPartyInput {
 /** Which next hops besides itself a node's speaker was told of. */
 export class ThirdParties {
   /** Next hops by address of a Service. */
-  readonly #told = new Map<IpAddr, readonly Hop[]>();
+  readonly #told = new Map<IpAddr, Told>();
   /** What each peer is told of, as text; a peer without entry of none. */
   readonly #peers = new Map<string, string>();
   #parties: ReadonlyMap<string, Fellow> = new Map();
@@ -128,40 +128,53 @@ export class ThirdParties {
     },
     batches: Batches,
   ): void {
-    const told = this.#told.get(vip) ?? [];
-    const { nodes = [], weights } = routes.get(vip) ?? {};
-    const wanted: Hop[] = nodes.flatMap((node) => {
+    const { hops: told, eip: before } = this.#told.get(vip) ?? NOT_TOLD;
+    const route = routes.get(vip);
+    const wanted: Hop[] = (route?.nodes ?? []).flatMap((node) => {
       const nextHop = nextHopOf(this.#parties.get(node), vip);
-      const weight = weights?.[node];
+      const weight = route?.weights?.[node];
       return nextHop === undefined ? [] : { nextHop, weight };
     });
+    const eip = route?.eip ?? before;
     for (const hop of wanted) {
       const isTold = told.some(({ nextHop, weight }) =>
         nextHop === hop.nextHop && weight === hop.weight
       );
-      if (!isTold) batches.add("announce", hop, vip);
+      if (isTold && eip === before) continue;
+      batches.add("announce", { ...hop, eip }, vip);
     }
     for (const hop of told) {
-      if (wanted.some(({ nextHop }) => nextHop === hop.nextHop)) continue;
-      const isGoing = routes.has(vip) &&
-        going.has(this.#nodes.get(hop.nextHop) ?? "");
-      if (isGoing) batches.add("retire", hop, vip);
-      else batches.add("withdraw", { nextHop: hop.nextHop }, vip);
+      const { nextHop } = hop;
+      if (wanted.some((one) => one.nextHop === nextHop)) continue;
+      const isGoing = route !== undefined &&
+        going.has(this.#nodes.get(nextHop) ?? "");
+      if (isGoing) batches.add("retire", { ...hop, eip: before }, vip);
+      else batches.add("withdraw", { nextHop }, vip);
     }
     if (wanted.length === 0) this.#told.delete(vip);
-    else this.#told.set(vip, wanted);
+    else this.#told.set(vip, { hops: wanted, eip });
   }
 
   /** Forgets the nodes of addresses that nobody has, and nobody was told of. */
   #forget(fellows: readonly Fellow[]): void {
     const known = new Set(fellows.flatMap(({ addresses }) => addresses));
     const told = new Set(
-      [...this.#told.values()].flat().map(({ nextHop }) => nextHop),
+      [...this.#told.values()].flatMap(({ hops }) =>
+        hops.map(({ nextHop }) => nextHop)
+      ),
     );
     for (const addr of this.#nodes.keys()) {
       if (!known.has(addr) && !told.has(addr)) this.#nodes.delete(addr);
     }
   }
+}
+
+/** What the speaker was told of an address. */
+interface Told {
+  /** Next hops. */
+  readonly hops: readonly Hop[];
+  /** The Eip it is from. */
+  readonly eip: string;
 }
 
 /** A next hop, and how much traffic it should get; absent: as much as any other. */
@@ -170,9 +183,14 @@ interface Hop {
   readonly weight?: number | undefined;
 }
 
-/** Addresses of Services by what is to be done with them, their next hop and its weight. */
+/** How addresses are reached, and the Eip they are from, where that counts. */
+interface Way extends Hop {
+  readonly eip?: string;
+}
+
+/** Addresses of Services by what is to be done with them, their next hop, its weight, and their Eip. */
 class Batches {
-  readonly #vips = {
+  readonly #ways = {
     announce: new Map<string, Batch>(),
     retire: new Map<string, Batch>(),
     withdraw: new Map<string, Batch>(),
@@ -180,28 +198,30 @@ class Batches {
 
   add(
     kind: "announce" | "retire" | "withdraw",
-    hop: Hop,
+    { nextHop, weight, eip }: Way,
     vip: IpAddr,
   ): void {
-    const { nextHop, weight } = hop;
-    const key = `${nextHop} ${weight ?? ""}`;
-    const batch = this.#vips[kind].get(key);
-    if (batch === undefined) this.#vips[kind].set(key, { hop, vips: [vip] });
-    else batch.vips.push(vip);
+    const key = `${nextHop} ${weight} ${eip}`;
+    const batch = this.#ways[kind].get(key);
+    if (batch !== undefined) batch.vips.push(vip);
+    else {
+      const of = {
+        ...(weight === undefined ? {} : { weight }),
+        ...(eip === undefined ? {} : { eip }),
+      };
+      this.#ways[kind].set(key, { nextHop, ...of, vips: [vip] });
+    }
   }
 
   commands(kind: "announce" | "retire" | "withdraw"): readonly BgpCommand[] {
-    return [...this.#vips[kind].values()].map(({ hop, vips }) => ({
-      kind,
-      nextHop: hop.nextHop,
-      vips,
-      ...(hop.weight === undefined ? {} : { weight: hop.weight }),
-    }));
+    return [...this.#ways[kind].values()].map((batch) => ({ kind, ...batch }));
   }
 }
 
 interface Batch {
-  readonly hop: Hop;
+  readonly nextHop: IpAddr;
+  readonly weight?: number;
+  readonly eip?: string;
   readonly vips: IpAddr[];
 }
 
@@ -218,3 +238,5 @@ function nextHopOf(
   return addresses.find((addr) => familyOf(addr) === familyOf(vip)) ??
     addresses[0];
 }
+
+const NOT_TOLD: Told = { hops: [], eip: "" };
