@@ -25,6 +25,7 @@ import {
   type AddressPool,
   type AsPathTerms,
   type BgpPeerConfig,
+  type PathsMax,
   type PeerAttributes,
   PolicyInForce,
   type SpeakerPeer,
@@ -217,7 +218,7 @@ export function bgpPeerTerms(
         isPassive,
       }),
       address,
-      pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
+      pathsMax: pathsMaxOf(families),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
       ...aggregationTerms(peer),
@@ -365,6 +366,16 @@ const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP: "ipv4-unicast",
   AFI_IP6: "ipv6-unicast",
 };
+
+/** Paths of a prefix by family; one where ADD-PATH is not wanted. */
+function pathsMaxOf(families: readonly SpokenFamily[]): PathsMax {
+  const of = (family: UnicastFamily) =>
+    families.find((one) => one.family === family)?.sendMax || 1;
+  return {
+    "ipv4-unicast": of("ipv4-unicast"),
+    "ipv6-unicast": of("ipv6-unicast"),
+  };
+}
 
 function connectionOf(
   conf: BgpConfSpec,
