@@ -192,11 +192,16 @@ export function bgpPeerTerms(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST, one that spec.families of the BgpConf has, too`,
     );
   }
-  const attributes = peerAttributes(peer.name, spec.advertisement);
+  const attributes = peerAttributes(conf, peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
   const { policy: inForce = NO_POLICY } = peer;
   const { selection = new BgpSelection() } = peer;
-  const selecting = { name: peer.name, eipSelector: spec.eipSelector };
+  const { communityAliases: aliases = {} } = conf;
+  const selecting = {
+    name: peer.name,
+    eipSelector: spec.eipSelector,
+    aliases,
+  };
   const policyTowards = (neighbor: IpAddr) =>
     selection.towards(
       { ...selecting, neighbor },
@@ -297,13 +302,14 @@ const PRIVATE_AS: Readonly<Record<string, AsPathTerms["privateAs"]>> = {
 
 /** What all routes carry towards a peer. */
 function peerAttributes(
+  { communityAliases = {} }: BgpConfSpec,
   name: string,
   advertisement: BgpAdvertisement = {},
 ): Result<PeerAttributes, string> {
-  const attributes = advertisedAttributes(advertisement);
+  const attributes = advertisedAttributes(advertisement, communityAliases);
   return attributes === undefined
     ? err(
-      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
+      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, 65001:1:2 for a large one, or a name that spec.communityAliases of the BgpConf has`,
     )
     : ok(attributes);
 }
