@@ -25,6 +25,7 @@ import {
   type AddressPool,
   type AsPathTerms,
   type BgpPeerConfig,
+  type ExportPolicy,
   type PathsMax,
   type PeerAttributes,
   PolicyInForce,
@@ -194,19 +195,7 @@ export function bgpPeerTerms(
   }
   const attributes = peerAttributes(conf, peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
-  const { policy: inForce = NO_POLICY } = peer;
-  const { selection = new BgpSelection() } = peer;
-  const { communityAliases: aliases = {} } = conf;
-  const selecting = {
-    name: peer.name,
-    eipSelector: spec.eipSelector,
-    aliases,
-  };
-  const policyTowards = (neighbor: IpAddr) =>
-    selection.towards(
-      { ...selecting, neighbor },
-      inForce.towards(neighbor, attributes.value),
-    );
+  const policyTowards = policiesOf(conf, peer, attributes.value);
   const policy = policyTowards(address);
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
@@ -372,6 +361,20 @@ const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP: "ipv4-unicast",
   AFI_IP6: "ipv6-unicast",
 };
+
+/** What routes go through, by the router that is told of them. */
+function policiesOf(
+  { communityAliases: aliases = {} }: BgpConfSpec,
+  { name, spec: { eipSelector }, ...rest }: NamedPeer,
+  attributes: PeerAttributes,
+): (neighbor: IpAddr) => ExportPolicy | undefined {
+  const { policy = NO_POLICY, selection = new BgpSelection() } = rest;
+  return (neighbor) =>
+    selection.towards(
+      { name, eipSelector, aliases, neighbor },
+      policy.towards(neighbor, attributes),
+    );
+}
 
 /** Paths of a prefix by family; one where ADD-PATH is not wanted. */
 function pathsMaxOf(families: readonly SpokenFamily[]): PathsMax {

@@ -24,7 +24,10 @@ export type CommunityAliases = Readonly<Record<string, string>>;
 export const COMMUNITY_ALIASES_MAX = 256;
 
 /** What names communities. */
-type Advertised = Pick<BgpAdvertisement, "communities" | "largeCommunities">;
+export type AdvertisedCommunities = Pick<
+  BgpAdvertisement,
+  "communities" | "largeCommunities"
+>;
 
 /**
  * The aliases there are.
@@ -87,7 +90,7 @@ export function wrongAliases(
  * @param aliases The aliases there are; undefined: not known, any may be right.
  */
 export function wrongAlias(
-  advertised: Advertised | undefined,
+  advertised: AdvertisedCommunities | undefined,
   at: string,
   aliases: CommunityAliases | undefined,
 ): WrongField | undefined {
@@ -115,7 +118,7 @@ export function wrongAlias(
  * @param advertised What names communities.
  * @param aliases The aliases.
  */
-export function withoutAliases<T extends Advertised>(
+export function withoutAliases<T extends AdvertisedCommunities>(
   advertised: T,
   aliases: CommunityAliases | undefined,
 ): T {
