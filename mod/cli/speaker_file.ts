@@ -25,6 +25,7 @@ import {
 import { formatPolicyProblem, parsePolicy } from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
+import { missingAlias } from "@/reconcile/community_aliases.ts";
 import { eipPool } from "@/reconcile/eip_checks.ts";
 
 /** What a file holds. */
@@ -85,6 +86,8 @@ export function parseSpeakerFile(
     );
   }
   checkPeers(peers, problems);
+  const alias = conf && missingAlias(conf, { peers, eips });
+  if (alias !== undefined) problems.push(alias.message);
   const policy = choosePolicy(conf?.spec.policy ?? "", maps, problems);
   const signed = withPasswords(peers, secrets, problems);
   if (conf === undefined || problems.length > 0) return err(problems);

@@ -178,7 +178,7 @@ const WRONG: readonly (readonly [string, string, string])[] = [
       "spec: {",
       "spec: {advertisement: {communities: [red]}, ",
     ),
-    'BgpPeer a: spec.advertisement.communities[0] cannot be "red": write two numbers up to 65535',
+    'BgpPeer a: spec.advertisement.communities[0] cannot be "red": spec.communityAliases of the BgpConf has no such name',
   ],
   [
     "an Eip without addresses",

@@ -65,7 +65,9 @@ export function routesStep(
   const peers = [...bgp.bgppeer.values()].sort(byName);
   const untold = new Map(peers.map((peer) => [
     peer,
-    eip === undefined ? undefined : whyUntold(selectingPeer(peer), eip),
+    eip === undefined
+      ? undefined
+      : whyUntold(selectingPeer(peer, bgp.bgpconf), eip),
   ]));
   const rows = peers.map((peer) =>
     untoldRow(peer, untold.get(peer)) ?? peerRow(source, peer, nodes)

@@ -8,7 +8,7 @@
 import { familyOf, type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { BgpPeer, BgpPeerNodeStatus, Eip } from "@/api/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
-import { selectingPeer, whyUntold } from "@/reconcile/mod.ts";
+import { type BgpTables, selectingPeer, whyUntold } from "@/reconcile/mod.ts";
 import type { ReportSource, SessionRow, Verdict } from "./report.ts";
 
 /**
@@ -37,7 +37,7 @@ export function sessionRows(
           peer,
           node,
           status,
-          routes: selected(peer, routes.get(node)),
+          routes: selected(peer, bgp.bgpconf, routes.get(node)),
         })
       )
   );
@@ -46,9 +46,10 @@ export function sessionRows(
 /** The addresses of a node that a router is to be told of. */
 function selected(
   peer: BgpPeer,
+  confs: BgpTables["bgpconf"],
   vips: ReadonlyMap<IpAddr, Eip | undefined> = new Map(),
 ): ReadonlySet<IpAddr> {
-  const by = selectingPeer(peer);
+  const by = selectingPeer(peer, confs);
   const isUntold = new Map<Eip | undefined, boolean>();
   return new Set([...vips].flatMap(([vip, eip]) => {
     const known = isUntold.get(eip) ??
