@@ -142,7 +142,12 @@ class SpeakerRunner {
     this.#tcp = tcp;
     this.#file = file;
     this.#host = new BgpHost({
-      admit: (address) => this.#dynamic.admit(address),
+      admit: (connection) => this.#dynamic.admit(connection),
+      tellRefused: (name, { address, message }) => {
+        this.#dynamic.noteRefused(name, { address, message });
+        const peer = this.#labelOf(name);
+        tell({ kind: "connection-refused", peer, from: address, message });
+      },
       clock: this.#clock,
       tcp,
       bfd,

@@ -14,9 +14,9 @@ import { dynamicSessionView, termsOfMember } from "@/node/dynamic_terms.ts";
 import { isLinkLocal } from "@/node/session_next_hops.ts";
 import { type SessionContext, sessionView } from "@/node/session_view.ts";
 import type { Clock } from "@/port/clock.ts";
-import type { TcpListenFailure } from "@/port/tcp.ts";
+import type { TcpConnection, TcpListenFailure } from "@/port/tcp.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
-import type { BgpHost } from "./bgp_host.ts";
+import type { BgpHost, RefusedConnection } from "./bgp_host.ts";
 
 /** One prefix. */
 interface Range {
@@ -84,9 +84,10 @@ export class DynamicPeers {
    * Makes a peer of whoever connects from a prefix; of several, the longest.
    * Link-local addresses are of an interface, which no prefix names.
    *
-   * @param address From where.
+   * @param connection The connection.
    */
-  admit(address: IpAddr): void {
+  admit(connection: Pick<TcpConnection, "peer" | "synTtl">): void {
+    const { address } = connection.peer;
     if (isLinkLocal(address)) return;
     let best: readonly [string, Range] | undefined;
     for (const entry of this.#ranges) {
@@ -98,15 +99,26 @@ export class DynamicPeers {
     if (best === undefined) return;
     const [name, range] = best;
     const limit = range.terms.dynamic?.limit ?? 0;
+    if (this.#host.refusesFar(name, connection, range.terms.hops)) return;
     if (this.#membersOf(name).length >= limit) {
-      range.last =
-        `${address} was refused: ${limit} routers have connections already, as spec.dynamicNeighbors.limit has it`;
+      this.#host.tellRefused(name, {
+        address,
+        message: `Connections are refused: ${limit} ${
+          limit === 1 ? "router has" : "routers have"
+        } one already, as many as spec.dynamicNeighbors.limit permits`,
+      });
       return;
     }
     this.#host.setPeer(
       memberName(name, address),
       termsOfMember(range.terms, address),
     );
+  }
+
+  /** Takes note of a connection that was refused. */
+  noteRefused(name: string, { address, message }: RefusedConnection): void {
+    const range = this.#ranges.get(name);
+    if (range !== undefined) range.last = `${address}: ${message}`;
   }
 
   /** Takes note of what happens to a peer: who has no connection any more is forgotten. */
