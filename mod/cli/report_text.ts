@@ -158,7 +158,9 @@ function sessionTable(sessions: readonly SessionRow[], page: Page): void {
 }
 
 function sessionCells(row: SessionRow, page: Page): Cells {
-  const { node, peer, router, verdict, state, since, routes, why = "" } = row;
+  const { node, peer, router, verdict, state, since, routes, hint } = row;
+  // The sentence stands above, once for all nodes.
+  const { why = hint === undefined ? "" : "announces nothing to us" } = row;
   return {
     verdict,
     cells: [

@@ -77,12 +77,22 @@ Deno.test("statusText() shows BGP sessions, those that are down first", () => {
         state: "Active",
         why: "Nobody listens",
       },
+      {
+        node: "n3",
+        peer: "tor",
+        router: "192.0.2.1",
+        verdict: "note",
+        state: "Established",
+        routes: 2,
+        hint: "The peer announces nothing to us. If our routes …",
+      },
     ],
   }, { color: false });
   strictEqual(
     text.includes(`\
   BGPPEER  ROUTER     NODE  STATE        SINCE     ROUTES
 ! tor      192.0.2.1  n2    Active                 -       Nobody listens
+· tor      192.0.2.1  n3    Established            2       announces nothing to us
 ✓ tor      192.0.2.1  n1    Established  60 s ago  2
 `),
     true,
