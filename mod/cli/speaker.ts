@@ -37,6 +37,7 @@ import { SpeakerBfd } from "./speaker_bfd.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses } from "./speaker_links.ts";
+import { readWaiting } from "./speaker_stdin.ts";
 import { describeNotification, peerView, routesView } from "./speaker_views.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -75,6 +76,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     const policy = new PolicyInForce();
     policy.take(file.value.policy);
     tellRemarks(policy);
+    tellFileRemarks(file.value);
     return 0;
   }
   using reactor = new Reactor();
@@ -127,6 +129,8 @@ class SpeakerRunner {
   readonly #decoder = new TextDecoder();
   readonly #policy = new PolicyInForce();
   readonly #unnumbered: UnnumberedPeers;
+  /** What was told of the file that has no effect. */
+  #remarks = "";
   /** What was told to be missing of unnumbered peers. */
   readonly #lacks = new Map<string, string | undefined>();
 
@@ -189,9 +193,8 @@ class SpeakerRunner {
 
   /** Loads what waits, listens, dials, obeys. */
   async run(): Promise<number> {
-    const begun = Promise.withResolvers<void>();
-    const reading = this.#read(begun.resolve);
-    await begun.promise;
+    const isEnded = readWaiting(STDIN_PAUSE_MS, (bytes) => this.#read(bytes));
+    if (isEnded) this.#endInput();
     this.#listen();
     this.#setPeers(this.#file);
     const ports = this.#host.endpoints.map(({ address, port }) =>
@@ -207,6 +210,7 @@ class SpeakerRunner {
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     Deno.addSignalListener("SIGHUP", reload);
+    if (!isEnded) void this.#obeyInput();
     try {
       return await this.#done.promise;
     } finally {
@@ -215,7 +219,6 @@ class SpeakerRunner {
       Deno.removeSignalListener("SIGHUP", reload);
       this.#unnumbered.close();
       this.#host.close();
-      await Promise.race([reading, Promise.resolve()]);
     }
   }
 
@@ -234,13 +237,16 @@ class SpeakerRunner {
     }
   }
 
-  #setPeers({ conf, peers, policy: text }: SpeakerFile): void {
+  #setPeers({ conf, peers, policy: text, remarks }: SpeakerFile): void {
     const node = this.#node();
     const policy = this.#policy;
     // The file was checked: the policy is right.
     const before = policy.remarks;
     policy.take(text);
     if (policy.remarks !== before) tellRemarks(policy);
+    const told = remarks.join("\n");
+    if (told !== this.#remarks) tellFileRemarks({ remarks });
+    this.#remarks = told;
     for (const { meta, spec } of peers) {
       const peer = { name: meta.name, spec, policy };
       const terms = bgpPeerTerms(conf.spec, peer, node);
@@ -299,16 +305,19 @@ class SpeakerRunner {
     tell({ kind: "reloaded", peers: names.size });
   }
 
-  async #read(onPause: () => void): Promise<void> {
-    let timer = setTimeout(onPause, STDIN_PAUSE_MS);
-    for await (const chunk of Deno.stdin.readable) {
-      clearTimeout(timer);
-      this.#take(this.#decoder.decode(chunk, { stream: true }));
-      timer = setTimeout(onPause, STDIN_PAUSE_MS);
-    }
-    clearTimeout(timer);
+  /** Obeys what comes on stdin from now on. */
+  async #obeyInput(): Promise<void> {
+    for await (const chunk of Deno.stdin.readable) this.#read(chunk);
+    this.#endInput();
+  }
+
+  #read(bytes: Uint8Array): void {
+    this.#take(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  /** The last line may have no line break. */
+  #endInput(): void {
     if (this.#rest !== "") this.#take("\n");
-    onPause();
   }
 
   #take(text: string): void {
@@ -528,6 +537,11 @@ class SpeakerRunner {
       spec.conf?.neighborInterface === label
     )?.meta.name;
   }
+}
+
+/** What of the objects has no effect. */
+function tellFileRemarks({ remarks }: Pick<SpeakerFile, "remarks">): void {
+  for (const message of remarks) tell({ kind: "remark", message });
 }
 
 /** What of a policy has no effect. */
