@@ -193,6 +193,7 @@ class SpeakerRunner {
 
   /** Loads what waits, listens, dials, obeys. */
   async run(): Promise<number> {
+    held = [];
     const isEnded = readWaiting(STDIN_PAUSE_MS, (bytes) => this.#read(bytes));
     if (isEnded) this.#endInput();
     this.#listen();
@@ -200,11 +201,11 @@ class SpeakerRunner {
     const ports = this.#host.endpoints.map(({ address, port }) =>
       isIpv4(address) ? `${address}:${port}` : `[${address}]:${port}`
     );
-    tell({
-      kind: "ready",
-      listening: ports,
-      routes: this.#host.speaker.rib.size,
-    });
+    const before = held;
+    held = undefined;
+    const routes = this.#host.speaker.rib.size;
+    tell({ kind: "ready", listening: ports, routes });
+    for (const event of before) tell(event);
     const stop = (): void => void this.#shutDown("");
     const reload = (): void => void this.#reload();
     Deno.addSignalListener("SIGTERM", stop);
@@ -551,11 +552,21 @@ function tellRemarks({ remarks }: PolicyInForce): void {
   }
 }
 
+/** A line of output. */
+type Told = Readonly<Record<string, unknown>>;
+
+/** What is told until it is told that the speaker is ready; undefined: it was, or is not said. */
+let held: Told[] | undefined;
+
 function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function tell(event: Readonly<Record<string, unknown>>): void {
+function tell(event: Told): void {
+  if (held !== undefined) {
+    held.push(event);
+    return;
+  }
   const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
   for (let at = 0; at < bytes.length;) {
     at += Deno.stdout.writeSync(bytes.subarray(at));

@@ -99,6 +99,49 @@ Deno.test("foghorn speaker loads the lines that wait before it dials, and answer
   }]);
 });
 
+Deno.test("foghorn speaker tells first that it is ready, whatever waits and fails", async () => {
+  using router = new ScriptedPeer();
+  await using file = await ConfigFile.make(
+    conf("useMultiplePaths: true") + peer(router.port) +
+      peer(1, "127.0.0.9"),
+  );
+  await using speaker = await Speaker.start(file, ["nonsense", "routes"]);
+  await router.open();
+  await speaker.told("dial-failed");
+  const [first, ...more] = speaker.kinds;
+  strictEqual(first, "ready");
+  for (const kind of ["remark", "refused", "routes", "peer-state"]) {
+    ok(more.includes(kind), `${kind} is not among ${more}`);
+  }
+});
+
+Deno.test("foghorn speaker tells no peer what another one announces", async () => {
+  using router = new ScriptedPeer();
+  using other = new ScriptedPeer("127.0.0.2");
+  await using file = await ConfigFile.make(
+    conf() + peer(router.port) + peer(other.port, "127.0.0.2"),
+  );
+  await using speaker = await Speaker.start(file);
+  await Promise.all([router.open(), other.open()]);
+  await router.send(
+    update("400101 00 40020402 01fdea 400304 0a000002", "18cb0071"),
+  );
+  await speaker.peer(({ received }) =>
+    (received as Readonly<Record<string, number>>)["ipv4-unicast"] === 1
+  );
+  await speaker.write("announce 192.0.2.1/32");
+  // End-of-RIB, and the route of our own.
+  strictEqual((await other.receives(UPDATE)).length, 23);
+  const told = await other.receives(UPDATE);
+  strictEqual(told.toHex().endsWith("20c0000201"), true, told.toHex());
+  await router.send(message(2, "0004 18cb0071 0000"));
+  await speaker.write("withdraw 192.0.2.1/32");
+  strictEqual(
+    (await other.receives(UPDATE)).toHex().endsWith("000520c00002010000"),
+    true,
+  );
+});
+
 Deno.test("foghorn speaker counts of each peer what came, what was wrong with it, and notifications both ways", async () => {
   using router = new ScriptedPeer();
   await using file = await ConfigFile.make(conf() + peer(router.port));
@@ -224,6 +267,11 @@ class Speaker implements AsyncDisposable {
     return this.#child.status.then(({ code }) => code);
   }
 
+  /** The kinds of all that it told, in their order. */
+  get kinds(): readonly unknown[] {
+    return this.#told.map(({ kind }) => kind);
+  }
+
   async write(...lines: readonly string[]): Promise<void> {
     const text = lines.map((line) => `${line}\n`).join("");
     await this.#input.write(new TextEncoder().encode(text));
@@ -296,9 +344,13 @@ class Speaker implements AsyncDisposable {
 
 /** A peer in AS 65002 on loopback, one connection at a time. */
 class ScriptedPeer implements Disposable {
-  readonly #listener = Deno.listen({ hostname: PEER, port: 0 });
+  readonly #listener: Deno.TcpListener;
   #connection: Deno.TcpConn | undefined;
   #bytes = new Uint8Array(0);
+
+  constructor(address: string = PEER) {
+    this.#listener = Deno.listen({ hostname: address, port: 0 });
+  }
 
   get port(): number {
     return this.#listener.addr.port;
@@ -375,12 +427,12 @@ spec: {${spec}${more === "" ? "" : `, ${more}`}}
 `;
 }
 
-function peer(port: number): string {
+function peer(port: number, address: string = PEER): string {
   return `---
 apiVersion: network.kubesphere.io/v1alpha2
 kind: BgpPeer
-metadata: {name: a}
-spec: {conf: {neighborAddress: ${PEER}, peerAs: 65002}, transport: {remotePort: ${port}}}
+metadata: {name: ${address === PEER ? "a" : "b"}}
+spec: {conf: {neighborAddress: ${address}, peerAs: 65002}, transport: {remotePort: ${port}}}
 `;
 }
 
@@ -442,4 +494,5 @@ function pass(ms: number): Promise<void> {
 
 const ROUTE_REFRESH = 5;
 const NOTIFICATION = 3;
+const UPDATE = 2;
 const WAIT_MS_MAX = 20_000;
