@@ -23,6 +23,8 @@ interface Range {
   terms: BgpPeerTerms;
   /** Why the last session that ended did, or why somebody was refused. */
   last: string | undefined;
+  /** The last who was refused, while that may go on. */
+  refused: RefusedConnection | undefined;
 }
 
 /** The peers of prefixes of a speaker. */
@@ -55,8 +57,9 @@ export class DynamicPeers {
       formatPrefix(known.terms.source) !== formatPrefix(terms.source)
     ) this.remove(name);
     const range = this.#ranges.get(name) ??
-      { terms, last: undefined };
+      { terms, last: undefined, refused: undefined };
     range.terms = terms;
+    range.refused = undefined;
     this.#ranges.set(name, range);
     const failures = this.#host.setRange(name, terms);
     for (const address of this.#membersOf(name)) {
@@ -109,6 +112,7 @@ export class DynamicPeers {
       });
       return;
     }
+    if (range.refused?.address === address) range.refused = undefined;
     this.#host.setPeer(
       memberName(name, address),
       termsOfMember(range.terms, address),
@@ -116,9 +120,11 @@ export class DynamicPeers {
   }
 
   /** Takes note of a connection that was refused. */
-  noteRefused(name: string, { address, message }: RefusedConnection): void {
+  noteRefused(name: string, refused: RefusedConnection): void {
     const range = this.#ranges.get(name);
-    if (range !== undefined) range.last = `${address}: ${message}`;
+    if (range === undefined) return;
+    range.last = `${refused.address}: ${refused.message}`;
+    range.refused = refused;
   }
 
   /** Takes note of what happens to a peer: who has no connection any more is forgotten. */
@@ -145,6 +151,7 @@ export class DynamicPeers {
     const nobody = `No router of ${prefix} has connected`;
     return dynamicSessionView(sessions, {
       isWaiting: range.terms.speaker.enabled,
+      refused: range.refused?.message,
       why: this.#host.doubtOf(name)?.message ?? range.last ?? nobody,
     });
   }
@@ -165,6 +172,7 @@ export class DynamicPeers {
     return {
       dialFailure: undefined,
       bfd: this.#host.bfdOf(peer),
+      nowMs: this.#clock.nowMs(),
       ...(connection === undefined ? {} : {
         configured: {
           localAs: asOfOpen(connection.open),
@@ -181,6 +189,8 @@ export class DynamicPeers {
     if (range === undefined || view === undefined) return;
     if (!isWaiting(view.state)) return;
     const { why } = sessionView(view, this.#contextOf(peer));
+    // There is room again.
+    range.refused = undefined;
     if (why !== undefined) range.last = `${address}: ${why}`;
     this.#host.removePeer(peer, cease(CEASE.peerDeconfigured));
     this.#host.countAnew(name);

@@ -403,6 +403,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       ...sessionView(view, {
         dialFailure: this.#failures.get(name) ?? doubt ?? lack,
         bfd: host.bfdOf(name),
+        nowMs: this.#ports.clock.nowMs(),
         ...(connection === undefined ? {} : {
           configured: {
             localAs: asOfOpen(connection.open),

@@ -33,6 +33,12 @@ Deno.test.each([
     row: "ok 192.0.2.1: told by n2; n1, n3 do not speak to it",
   },
   {
+    name: "that may have no policy for us",
+    nodes: { n1: { ...UP, hint: "Maybe" }, n2: { ...UP, hint: "Maybe" } },
+    step: "note told to tor",
+    row: "note 192.0.2.1: told by n1, n2; n3 does not speak to it. Maybe",
+  },
+  {
     name: "by none",
     nodes: { n1: REFUSED },
     step:
