@@ -157,6 +157,10 @@ export interface BgpAdvertisement {
   readonly med?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); told to iBGP peers only. */
   readonly localPref?: number;
+  /** Prefix length that IPv4 addresses are announced by, 1 to 32; 32 when absent, each by itself. */
+  readonly aggregationLength?: number;
+  /** Prefix length that IPv6 addresses are announced by, 1 to 128; 128 when absent. */
+  readonly aggregationLengthV6?: number;
 }
 
 /** BFD with the peer (RFC 5880 to 5883). */

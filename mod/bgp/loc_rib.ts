@@ -74,10 +74,23 @@ export class LocRib {
     "ipv4-unicast": new Map(),
     "ipv6-unicast": new Map(),
   };
-  readonly #paths: Path[] = [];
+  readonly #paths: Path[];
   /** Paths by path identifier and attributes. */
-  readonly #interned = new Map<string, Path>();
-  readonly #pathIds = new Map<IpAddr | undefined, number>([[undefined, 1]]);
+  readonly #interned: Map<string, Path>;
+  readonly #pathIds: Map<IpAddr | undefined, number>;
+
+  /**
+   * A table without routes.
+   *
+   * @param shared A table whose paths it is to have in common, with their identifiers.
+   */
+  constructor(shared?: LocRib) {
+    this.#paths = shared === undefined ? [] : shared.#paths;
+    this.#interned = shared === undefined ? new Map() : shared.#interned;
+    this.#pathIds = shared === undefined
+      ? new Map([[undefined, 1]])
+      : shared.#pathIds;
+  }
 
   /** How many prefixes there are. */
   get size(): number {
@@ -141,6 +154,27 @@ export class LocRib {
     if (left.length === paths.length) return undefined;
     if (left.length === 0) routes.delete(key);
     else routes.set(key, toRoute(left));
+    return { family, key, before };
+  }
+
+  /**
+   * Gives a prefix the paths that it has in a table with the same ones.
+   *
+   * @param family Its family.
+   * @param key Its key.
+   * @param route The paths; `undefined` to withdraw it.
+   * @returns What became of it; `undefined` when it already was so.
+   */
+  replace(
+    family: UnicastFamily,
+    key: RouteKey,
+    route: Route | undefined,
+  ): RouteChange | undefined {
+    const routes = this.#routes[family];
+    const before = routes.get(key);
+    if (isSameRoute(before, route)) return undefined;
+    if (route === undefined) routes.delete(key);
+    else routes.set(key, route);
     return { family, key, before };
   }
 
@@ -247,6 +281,13 @@ export function ipv4OfKey(
 ): { readonly address: number; readonly lengthBits: number } {
   const lengthBits = key % KEY_LENGTHS;
   return { address: (key - lengthBits) / KEY_LENGTHS, lengthBits };
+}
+
+function isSameRoute(a: Route | undefined, b: Route | undefined): boolean {
+  if (a === b) return true;
+  const [before, after] = [pathsOf(a), pathsOf(b)];
+  return before.length === after.length &&
+    before.every((path, i) => path === after[i]);
 }
 
 function toRoute(paths: readonly Path[]): Route {

@@ -32,6 +32,7 @@ import {
 } from "@/node/bgp_terms.ts";
 import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
+import { aggregationPools, misfitRemark } from "@/reconcile/mod.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { SpeakerBfd } from "./speaker_bfd.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
@@ -75,6 +76,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     const policy = new PolicyInForce();
     policy.take(file.value.policy);
     tellRemarks(policy);
+    tellMisfits(file.value);
     return 0;
   }
   using reactor = new Reactor();
@@ -234,7 +236,11 @@ class SpeakerRunner {
     }
   }
 
-  #setPeers({ conf, peers, policy: text }: SpeakerFile): void {
+  #setPeers(file: SpeakerFile): void {
+    const { conf, peers, policy: text, eips } = file;
+    tellMisfits(file);
+    // Without Eips whoever wrote the lines knows what they put together.
+    const pools = eips.length === 0 ? {} : { pools: aggregationPools(eips) };
     const node = this.#node();
     const policy = this.#policy;
     // The file was checked: the policy is right.
@@ -242,7 +248,7 @@ class SpeakerRunner {
     policy.take(text);
     if (policy.remarks !== before) tellRemarks(policy);
     for (const { meta, spec } of peers) {
-      const peer = { name: meta.name, spec, policy };
+      const peer = { name: meta.name, spec, policy, ...pools };
       const terms = bgpPeerTerms(conf.spec, peer, node);
       if (!terms.ok) {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
@@ -527,6 +533,17 @@ class SpeakerRunner {
       meta.name === label || spec.conf?.neighborAddress === label ||
       spec.conf?.neighborInterface === label
     )?.meta.name;
+  }
+}
+
+/** Which addresses are announced each by itself although a peer has a shorter prefix for them. */
+function tellMisfits({ peers, eips }: SpeakerFile): void {
+  for (const peer of peers) {
+    for (const eip of eips) {
+      const remark = misfitRemark(peer, eip);
+      if (remark === undefined) continue;
+      tell({ kind: "aggregation-remark", message: remark.message });
+    }
   }
 }
 

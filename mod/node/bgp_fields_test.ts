@@ -91,6 +91,8 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.largeCommunities[]": ["65001:1:2", "terms"],
   "advertisement.med": [7, "terms"],
   "advertisement.localPref": [7, "terms"],
+  "advertisement.aggregationLength": [24, "terms"],
+  "advertisement.aggregationLengthV6": [64, "terms"],
   "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
   "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],

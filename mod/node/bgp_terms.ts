@@ -22,6 +22,7 @@ import type {
   BgpPeerSpec,
 } from "@/api/mod.ts";
 import {
+  type AddressPool,
   type AsPathTerms,
   type BgpPeerConfig,
   type PeerAttributes,
@@ -41,6 +42,7 @@ import {
   sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
+import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
 import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
 
@@ -84,6 +86,18 @@ export interface BgpPeerTerms {
   readonly md5Key?: string;
   /** BFD with it; absent: none. */
   readonly bfd?: BfdTerms;
+}
+
+/** A BgpPeer, and what it rests on beside the BgpConf. */
+export interface NamedPeer {
+  /** Its name. */
+  readonly name: string;
+  /** Its spec, the password among it. */
+  readonly spec: BgpPeerSpec;
+  /** The policy in force; absent: none. */
+  readonly policy?: PolicyInForce;
+  /** What may be announced as a whole; absent: everything. */
+  readonly pools?: readonly AddressPool[];
 }
 
 /** How far packets may travel. */
@@ -146,17 +160,13 @@ export function bgpIdentityOf(
  * What the speaker of a node knows of a peer.
  *
  * @param conf The BgpConf's spec.
- * @param peer The BgpPeer's name and spec, the password among it, and the policy in force.
+ * @param peer The BgpPeer, and what it rests on.
  * @param node The node.
  * @returns The terms, or one sentence that says what cannot be used.
  */
 export function bgpPeerTerms(
   conf: BgpConfSpec,
-  peer: {
-    readonly name: string;
-    readonly spec: BgpPeerSpec;
-    readonly policy?: PolicyInForce;
-  },
+  peer: NamedPeer,
   node: BgpNode,
 ): Result<BgpPeerTerms, string> {
   const identity = bgpIdentityOf(conf, node);
@@ -204,6 +214,7 @@ export function bgpPeerTerms(
       pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
+      ...aggregationTerms(peer),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(transport?.passiveMode === true

@@ -506,6 +506,7 @@ export class MainCore {
     const changes = this.#cluster.takeChanges();
     if (changes.some(({ kind }) => kind === "eip")) {
       this.#local.setEips(this.#cluster.eips.values());
+      this.#speaker.setEips(this.#cluster.eips.values());
     }
     this.#local.setNodeAddress(
       nodeAddressOf(this.#cluster.nodes.get(this.#config.node)),
@@ -515,6 +516,9 @@ export class MainCore {
     this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     if (changes.some(({ kind }) => kind === "node")) this.#noteBgp();
+    if (changes.some(({ kind }) => kind === "eip" || kind === "service")) {
+      this.#bgp?.noteCluster();
+    }
     this.#lookAtNamed();
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
@@ -595,6 +599,7 @@ export class MainCore {
         this.#cluster.nodes,
         this.#config.seed,
         this.#named,
+        this.#cluster,
       );
       this.#isNamedDirty = true;
       this.#lookAtNamed();

@@ -11,7 +11,11 @@
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { BgpConf, BgpPeer, BgpPeerSpec, Node } from "@/api/mod.ts";
 import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
-import { type ExportPolicy, PolicyInForce } from "@/bgp/mod.ts";
+import {
+  type AddressPool,
+  type ExportPolicy,
+  PolicyInForce,
+} from "@/bgp/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
 import {
   bgpConfProblem,
@@ -128,6 +132,8 @@ export class SpeakerFeed {
   /** Who we are; undefined: there is no speaker. */
   #identity: { readonly as: number; readonly routerId: string } | undefined;
   #refusals: readonly SpeakerRefusal[] = [];
+  /** What may be announced as a whole. */
+  #pools: readonly AddressPool[] = [];
   #isDirty = true;
 
   /** A speaker that was told nothing. */
@@ -137,6 +143,13 @@ export class SpeakerFeed {
 
   /** Notes that a BgpConf, a BgpPeer or this node changed. */
   note(): void {
+    this.#isDirty = true;
+  }
+
+  /** Takes what may be announced as a whole, for peers that have addresses put together. */
+  setPools(pools: readonly AddressPool[]): void {
+    if (JSON.stringify(pools) === JSON.stringify(this.#pools)) return;
+    this.#pools = pools;
     this.#isDirty = true;
   }
 
@@ -316,7 +329,12 @@ export class SpeakerFeed {
         continue;
       }
       const spec = withPassword(peer.spec, password);
-      const terms = bgpPeerTerms(conf.spec, { name, spec, policy }, node);
+      const pools = this.#pools;
+      const terms = bgpPeerTerms(
+        conf.spec,
+        { name, spec, policy, pools },
+        node,
+      );
       const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
         peer,
         used,

@@ -55,6 +55,18 @@ Deno.test("SpeakerFeed announces what has this node among its next hops, and wit
   deepStrictEqual(world.told(), ["withdraw 192.0.2.91"]);
 });
 
+Deno.test("SpeakerFeed lets peers that put addresses together know of the pools, and no others", () => {
+  const advertisement = { aggregationLength: 24 };
+  const world = new World().conf({ as: 65_000 }).peer("one", {})
+    .peer("two", { port: 180, advertisement });
+  world.told();
+  const pools = [{ first: ip("192.0.2.0"), last: ip("192.0.2.255") }];
+  world.feed.setPools(pools);
+  deepStrictEqual(world.told(), ["set-peer two"]);
+  world.feed.setPools(structuredClone(pools));
+  deepStrictEqual(world.told(), []);
+});
+
 Deno.test("SpeakerFeed speaks to the BgpPeers that select the node, by its labels", () => {
   const nodeSelector = { matchLabels: { rack: "a" } };
   const world = new World().conf({ as: 65_000 }).peer("tor", { nodeSelector });

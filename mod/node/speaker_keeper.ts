@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { bgpRouterName, type Node } from "@/api/mod.ts";
+import { bgpRouterName, type Eip, type Node } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
   BGP_PEER_KIND,
@@ -14,6 +14,7 @@ import {
   EVENT_REASON,
 } from "@/api/names.ts";
 import {
+  aggregationPools,
   type BgpTables,
   type ClusterState,
   EventLog,
@@ -97,6 +98,11 @@ export class SpeakerKeeper {
   note(): void {
     this.#feed.note();
     this.#isUnwritten = true;
+  }
+
+  /** Takes the Eips: prefixes are announced within them. */
+  setEips(eips: Iterable<Eip>): void {
+    this.#feed.setPools(aggregationPools(eips));
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */

@@ -31,6 +31,7 @@ import {
   EIP_NAME_LABEL,
   SECOND_EIP_LABEL,
 } from "@/api/names.ts";
+import { aggregationRemarks, misfitRemark } from "./aggregation.ts";
 import {
   bgpConfNote,
   bgpConfProblem,
@@ -162,6 +163,9 @@ function eipProblems(
   pushIf(problems, interfaceProblem(after.spec.interface));
   const notes: Problem[] = [];
   if (parsed.ok) pushIf(notes, poolNote(parsed.value));
+  for (const peer of tables.bgpPeers.values()) {
+    pushIf(notes, misfitRemark(peer, after));
+  }
   return { problems, notes };
 }
 
@@ -220,14 +224,16 @@ function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
 
 function bgpPeerProblems(
   { after }: Edit<BgpPeer>,
-  { bgpPeers, nodes }: AdmissionTables,
+  tables: AdmissionTables,
 ): Findings {
+  const { bgpPeers, nodes } = tables;
   const problems: Problem[] = [];
   pushIf(problems, bgpPeerProblem(after));
   const others = [...bgpPeers.values()].sort(byAgeOf);
   pushIf(problems, duplicatePeerProblem(after, others, nodes.values()));
   const notes: Problem[] = [];
   pushIf(notes, bgpPeerRemark(after));
+  notes.push(...aggregationRemarks(after, tables));
   return { problems, notes };
 }
 

@@ -6,6 +6,12 @@
 
 import type { BgpAdvertisement } from "@/api/mod.ts";
 
+/** Prefix length of IPv4 at which each address stands for itself. */
+export const HOST_BITS_IPV4 = 32;
+
+/** Prefix length of IPv6 at which each address stands for itself. */
+export const HOST_BITS_IPV6 = 128;
+
 /** A field that cannot be what it is. */
 export interface WrongField {
   /** Its path. */
@@ -45,13 +51,30 @@ export function wrongAdvertisement(
   advertisement: BgpAdvertisement | undefined,
 ): WrongField | undefined {
   const { communities = [], largeCommunities = [] } = advertisement ?? {};
-  return wrongList("communities", communities, isCommunity, COMMUNITY_ADVICE) ??
+  return wrongLength(advertisement) ??
+    wrongList("communities", communities, isCommunity, COMMUNITY_ADVICE) ??
     wrongList(
       "largeCommunities",
       largeCommunities,
       (text) => areNumbers(text, 3, UINT32_MAX),
       "write three numbers up to 4294967295, as 65001:1:2",
     );
+}
+
+function wrongLength(
+  advertisement: BgpAdvertisement | undefined,
+): WrongField | undefined {
+  for (const [name, hostBits] of HOST_BITS) {
+    const bits = advertisement?.[name];
+    if (bits === undefined || (bits >= 1 && bits <= hostBits)) continue;
+    return {
+      field: `spec.advertisement.${name}`,
+      found: `${bits}`,
+      advice:
+        `write a prefix length of 1 to ${hostBits}, ${hostBits} for each address by itself`,
+    };
+  }
+  return undefined;
 }
 
 function wrongList(
@@ -86,6 +109,10 @@ function areNumbers(text: string, count: number, max: number): boolean {
     parts.every((part) => DECIMAL.test(part) && Number(part) <= max);
 }
 
+const HOST_BITS = [
+  ["aggregationLength", HOST_BITS_IPV4],
+  ["aggregationLengthV6", HOST_BITS_IPV6],
+] as const;
 const COMMUNITY_ADVICE =
   "write two numbers up to 65535, as 65001:100, or a well-known name such as no-export";
 const UINT16_MAX = 0xffff;

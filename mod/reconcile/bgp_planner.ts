@@ -35,6 +35,7 @@ import {
 } from "@/api/names.ts";
 import { Random } from "@/lang/random.ts";
 import { byAgeOf } from "./admission.ts";
+import { aggregationRemarks, isAggregating } from "./aggregation.ts";
 import {
   bgpConfNote,
   bgpConfProblem,
@@ -74,11 +75,15 @@ export interface BgpReferences {
   peerProblem(peer: BgpPeer): Problem | undefined;
 }
 
+/** Tables that remarks rest on. */
+export type RemarkTables = Pick<ClusterState, "eips" | "services">;
+
 /** Plans the writes about BgpConfs and BgpPeers. */
 export class BgpPlanner {
   readonly #tables: BgpTables;
   readonly #nodes: ClusterState["nodes"];
   readonly #references: BgpReferences | undefined;
+  readonly #cluster: RemarkTables | undefined;
   readonly #queue: WriteQueue;
   /** What was written last, and the version it led to, by id. */
   readonly #last = new Map<string, LastWrite>();
@@ -93,22 +98,31 @@ export class BgpPlanner {
    * @param nodes The Nodes of the cluster.
    * @param seed Where its jitter starts.
    * @param references What is known of what the objects name; absent: nothing.
+   * @param cluster Eips and Services, which BgpPeers are remarked on for; absent: none.
    */
   constructor(
     tables: BgpTables,
     nodes: ClusterState["nodes"],
     seed: number,
     references?: BgpReferences,
+    cluster?: RemarkTables,
   ) {
     this.#tables = tables;
     this.#nodes = nodes;
     this.#references = references;
+    this.#cluster = cluster;
     this.#queue = new WriteQueue(new Random(seed));
   }
 
   /** Notes that something of what is judged changed. */
   note(): void {
     this.#isDirty = true;
+  }
+
+  /** Notes that Eips or Services changed. */
+  noteCluster(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = [...this.#tables.bgppeer.values()].some(isAggregating);
   }
 
   /** Takes how the agents do by their Leases. */
@@ -167,7 +181,7 @@ export class BgpPlanner {
         duplicatePeerProblem(peer, older, this.#nodes.values());
       const established = establishedClaim(peer, isThere, isSilent);
       add("bgppeer", peer, [
-        readyClaim(problem, bgpPeerRemark(peer)),
+        readyClaim(problem, this.#remarkOn(peer)),
         ...degradedClaims(
           problem === undefined
             ? this.#references?.peerProblem(peer)
@@ -197,6 +211,20 @@ export class BgpPlanner {
       const peer = projectBgpPeer(outcome.object);
       if (peer.ok) this.#take(this.#tables.bgppeer, peer.value, write);
     }
+  }
+
+  /** All that an operator should know of a BgpPeer, in one. */
+  #remarkOn(peer: BgpPeer): Problem | undefined {
+    const cluster = this.#cluster;
+    const remarks = [
+      bgpPeerRemark(peer),
+      ...(cluster === undefined ? [] : aggregationRemarks(peer, cluster)),
+    ].filter((one) => one !== undefined);
+    const [first] = remarks;
+    return first && {
+      ...first,
+      message: remarks.map(({ message }) => message).join(". "),
+    };
   }
 
   #forgetGone(): void {

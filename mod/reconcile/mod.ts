@@ -16,7 +16,9 @@
  */
 export * from "./admission.ts";
 export * from "./adoption.ts";
+export * from "./aggregation.ts";
 export * from "./announcements.ts";
+export * from "./bgp_advertisement_checks.ts";
 export * from "./bgp_checks.ts";
 export * from "./bgp_notes.ts";
 export * from "./bgp_planner.ts";
