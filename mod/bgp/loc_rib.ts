@@ -50,6 +50,8 @@ export interface Path {
   readonly nextHop: IpAddr | undefined;
   /** What it carries. */
   readonly attributes: OwnAttributes;
+  /** Name of the pool that the prefix is from, for policies; absent: of none. */
+  readonly pool?: string;
 }
 
 /** The paths of a prefix, ourselves first, then by path identifier; never none. */
@@ -109,14 +111,16 @@ export class LocRib {
    * @param prefix The prefix; bits beyond its length do not count.
    * @param nextHop The next hop; absent: ourselves.
    * @param attributes What it carries.
+   * @param pool The pool that it is from; absent: none.
    * @returns What became of the prefix; `undefined` when it already was so.
    */
   announce(
     prefix: Prefix,
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
+    pool?: string,
   ): RouteChange | undefined {
-    const path = this.#intern(nextHop, attributes);
+    const path = this.#intern(nextHop, attributes, pool);
     const { family, key } = keyOf(prefix);
     const routes = this.#routes[family];
     const before = routes.get(key);
@@ -188,16 +192,27 @@ export class LocRib {
     return this.#routes[family];
   }
 
-  #intern(nextHop: IpAddr | undefined, attributes: OwnAttributes): Path {
+  #intern(
+    nextHop: IpAddr | undefined,
+    attributes: OwnAttributes,
+    pool: string | undefined,
+  ): Path {
     let pathId = this.#pathIds.get(nextHop);
     if (pathId === undefined) {
       pathId = this.#pathIds.size + 1;
       this.#pathIds.set(nextHop, pathId);
     }
-    const key = `${pathId} ${attributesKey(attributes)}`;
+    const of = pool === undefined ? "" : ` ${pool}`;
+    const key = `${pathId} ${attributesKey(attributes)}${of}`;
     const known = this.#interned.get(key);
     if (known !== undefined) return known;
-    const path = { number: this.#paths.length, pathId, nextHop, attributes };
+    const path: Path = {
+      number: this.#paths.length,
+      pathId,
+      nextHop,
+      attributes,
+      ...(pool === undefined ? {} : { pool }),
+    };
     this.#paths.push(path);
     this.#interned.set(key, path);
     return path;

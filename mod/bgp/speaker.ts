@@ -266,14 +266,16 @@ export class BgpSpeaker {
    * @param prefix The prefix.
    * @param nextHop The next hop; absent: ourselves.
    * @param attributes What it carries.
+   * @param pool The pool that it is from; absent: none.
    * @returns What follows.
    */
   announce(
     prefix: Prefix,
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
+    pool?: string,
   ): readonly SpeakerEffect[] {
-    return this.#changed(this.rib.announce(prefix, nextHop, attributes));
+    return this.#changed(this.rib.announce(prefix, nextHop, attributes, pool));
   }
 
   /**

@@ -36,15 +36,13 @@ import {
   type BgpCapability,
   type BgpRole,
   myAsField,
-  parseCommunity,
-  parseLargeCommunity,
-  sortedCommunities,
-  sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
 import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
-import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
+import { advertisedAttributes, BgpSelection } from "./bgp_selection.ts";
+import { type RangeTerms, rangeTerms } from "./dynamic_terms.ts";
+import { type PeerPlace, placeOf } from "./peer_place.ts";
 
 /** The node a speaker runs on. */
 export interface BgpNode {
@@ -80,6 +78,8 @@ export interface BgpPeerTerms {
   readonly zone?: string;
   /** The interface whose router it is, by whatever address: see `unnumbered_terms.ts`. */
   readonly unnumbered?: string;
+  /** Whoever connects from `source` is a peer: see `dynamic_terms.ts`. */
+  readonly dynamic?: RangeTerms;
   /** How far its packets may travel. */
   readonly hops: BgpHops;
   /** The key of TCP MD5. */
@@ -98,6 +98,8 @@ export interface NamedPeer {
   readonly policy?: PolicyInForce;
   /** What may be announced as a whole; absent: everything. */
   readonly pools?: readonly AddressPool[];
+  /** Which Eips there are; absent: none. */
+  readonly selection?: BgpSelection;
 }
 
 /** How far packets may travel. */
@@ -173,18 +175,16 @@ export function bgpPeerTerms(
   if (!identity.ok) return identity;
   const { spec } = peer;
   const { neighborAddress = "", authPassword = "" } = spec.conf ?? {};
-  const { neighborInterface = "" } = spec.conf ?? {};
-  const isUnnumbered = neighborAddress === "" && neighborInterface !== "";
-  const [text = "", zone = neighborInterface || undefined] =
-    (isUnnumbered ? UNNUMBERED_SOURCE.addr : neighborAddress).split("%");
-  const address = parseIpAddr(text);
-  if (address === undefined) {
+  const place = placeOf(spec);
+  if (place === undefined) {
     return err(
       `spec.conf.neighborAddress of the BgpPeer ${peer.name} is "${neighborAddress}": write an IPv4 or IPv6 address`,
     );
   }
+  const { address, unnumbered, isRange } = place;
   const localAs = spec.conf?.localAs || identity.value.as;
-  const families = familiesOf(spec.afiSafis, isUnnumbered ? undefined : address)
+  const own = unnumbered === undefined ? address : undefined;
+  const families = familiesOf(spec.afiSafis, own)
     .filter(({ family }) => isInTables(conf, family));
   if (families.length === 0) {
     return err(
@@ -194,21 +194,27 @@ export function bgpPeerTerms(
   const attributes = peerAttributes(peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
   const { policy: inForce = NO_POLICY } = peer;
-  const policy = inForce.towards(address, attributes.value);
+  const { selection = new BgpSelection() } = peer;
+  const selecting = { name: peer.name, eipSelector: spec.eipSelector };
+  const policyTowards = (neighbor: IpAddr) =>
+    selection.towards(
+      { ...selecting, neighbor },
+      inForce.towards(neighbor, attributes.value),
+    );
+  const policy = policyTowards(address);
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
   const hops = hopsOf(spec, external);
+  const isPassive = spec.transport?.passiveMode === true || isRange;
   const md5 = authPassword === "" ? {} : { md5Key: authPassword };
-  const { transport } = spec;
-  const port = transport?.remotePort || BGP_PORT;
   const bfd = bfdTerms(spec);
-  const at = zone === undefined ? { address, port } : { address, zone, port };
   return ok({
     speaker: {
       connection: connectionOf(conf, spec, {
         localAs,
         routerId: identity.value.routerId,
         families,
+        isPassive,
       }),
       address,
       pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
@@ -217,14 +223,11 @@ export function bgpPeerTerms(
       ...aggregationTerms(peer),
       enabled: spec.conf?.adminDown !== true,
     },
-    ...(transport?.passiveMode === true
+    ...(isPassive
       ? {}
-      : { target: { peer: at, hops, ...md5, ...originOf(spec) } }),
-    source: isUnnumbered
-      ? UNNUMBERED_SOURCE
-      : { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
-    ...(zone === undefined ? {} : { zone }),
-    ...(isUnnumbered ? { unnumbered: neighborInterface } : {}),
+      : { target: { ...targetOf(spec, place), hops, ...md5 } }),
+    ...sourceOf(place),
+    ...(isRange ? { dynamic: rangeTerms(spec, policyTowards) } : {}),
     hops,
     ...md5,
     ...(bfd === undefined ? {} : { bfd }),
@@ -238,6 +241,30 @@ function isInTables(
 ): boolean {
   return families.length === 0 ||
     families.includes(family === "ipv4-unicast" ? 0 : 1);
+}
+
+/** What is dialled, and from where. */
+function targetOf(
+  spec: BgpPeerSpec,
+  { address, zone }: PeerPlace,
+): Pick<
+  NonNullable<BgpPeerTerms["target"]>,
+  "peer" | "source" | "device"
+> {
+  const port = spec.transport?.remotePort || BGP_PORT;
+  const peer = zone === undefined ? { address, port } : { address, zone, port };
+  return { peer, ...originOf(spec) };
+}
+
+/** From where a peer may connect. */
+function sourceOf(
+  { source, zone, unnumbered }: PeerPlace,
+): Pick<BgpPeerTerms, "source" | "zone" | "unnumbered"> {
+  return {
+    source,
+    ...(zone === undefined ? {} : { zone }),
+    ...(unnumbered === undefined ? {} : { unnumbered }),
+  };
 }
 
 /** From where a peer is dialled, where that is configured. */
@@ -272,23 +299,12 @@ function peerAttributes(
   name: string,
   advertisement: BgpAdvertisement = {},
 ): Result<PeerAttributes, string> {
-  const { communities = [], largeCommunities = [] } = advertisement;
-  const { med, localPref } = advertisement;
-  const own = communities.map(parseCommunity);
-  const large = largeCommunities.map(parseLargeCommunity);
-  if (own.includes(undefined) || large.includes(undefined)) {
-    return err(
+  const attributes = advertisedAttributes(advertisement);
+  return attributes === undefined
+    ? err(
       `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
-    );
-  }
-  return ok({
-    communities: sortedCommunities(own.filter((one) => one !== undefined)),
-    largeCommunities: sortedLargeCommunities(
-      large.filter((one) => one !== undefined),
-    ),
-    ...(med === undefined ? {} : { multiExitDisc: med }),
-    ...(localPref === undefined ? {} : { localPref }),
-  });
+    )
+    : ok(attributes);
 }
 
 /** Of peers that no policy is for; it keeps what they are told, so that nothing changes by asking again. */
@@ -357,6 +373,7 @@ function connectionOf(
     readonly localAs: number;
     readonly routerId: Ipv4Addr;
     readonly families: readonly SpokenFamily[];
+    readonly isPassive: boolean;
   },
 ): BgpPeerConfig {
   const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
@@ -381,9 +398,7 @@ function connectionOf(
     },
     expectation: peerAs === undefined || peerAs === 0 ? {} : { peerAs },
     times: {
-      connectRetryTimeMs: spec.transport?.passiveMode === true
-        ? 0
-        : retrySeconds * 1_000,
+      connectRetryTimeMs: us.isPassive ? 0 : retrySeconds * 1_000,
       ...(keepaliveSeconds > 0
         ? {
           keepaliveTimeMs: keepaliveSeconds * 1_000,

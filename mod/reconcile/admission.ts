@@ -50,7 +50,9 @@ import {
   type Problem,
   strandedProblem,
 } from "./eip_checks.ts";
+import { eipBgpNote } from "./eip_selection.ts";
 import { interfaceProblem } from "./interface_selection.ts";
+import { isRouted } from "./routes.ts";
 
 /** What there is, as this agent knows it. */
 export interface AdmissionTables {
@@ -163,6 +165,8 @@ function eipProblems(
   pushIf(problems, interfaceProblem(after.spec.interface));
   const notes: Problem[] = [];
   if (parsed.ok) pushIf(notes, poolNote(parsed.value));
+  const { bgpPeers: peers } = tables;
+  pushIf(notes, eipBgpNote(after, { isRouted: isRouted(after), peers }));
   for (const peer of tables.bgpPeers.values()) {
     pushIf(notes, misfitRemark(peer, after));
   }

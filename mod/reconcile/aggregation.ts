@@ -13,6 +13,7 @@ import { HOST_BITS_IPV4, HOST_BITS_IPV6 } from "./bgp_advertisement_checks.ts";
 import { carriesOurMarks, ingressAddresses } from "./claim.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
 import { eipPool, type Problem } from "./eip_checks.ts";
+import { selectingPeer, whyUntold } from "./eip_selection.ts";
 import { isRouted } from "./routes.ts";
 
 /** From one address to another, both included. */
@@ -96,7 +97,9 @@ export function aggregationRemarks(
  * @returns The sentence; undefined: there is no such address.
  */
 export function misfitRemark(peer: BgpPeer, eip: Eip): Problem | undefined {
-  const ranges = isRouted(eip) ? rangesOf(eip) : [];
+  const isTold = isRouted(eip) &&
+    whyUntold(selectingPeer(peer), eip) === undefined;
+  const ranges = isTold ? rangesOf(eip) : [];
   const isWhole = ranges.every((range) => {
     const { first, last } = wholeOf(range, lengthOf(peer, range));
     return first === range.first && last === range.last;

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with `spec.advertisement` of a BgpPeer.
+ * What can be wrong with `spec.advertisement` of a BgpPeer and `spec.bgp` of an Eip.
  *
  * @module
  */
@@ -45,16 +45,23 @@ export const COMMUNITY_NAMES: ReadonlySet<string> = new Set([
  * What is wrong with an advertisement.
  *
  * @param advertisement The field; absent, there is nothing wrong.
+ * @param at Its path.
  * @returns The first thing; undefined: nothing.
  */
 export function wrongAdvertisement(
   advertisement: BgpAdvertisement | undefined,
+  at = "spec.advertisement",
 ): WrongField | undefined {
   const { communities = [], largeCommunities = [] } = advertisement ?? {};
   return wrongLength(advertisement) ??
-    wrongList("communities", communities, isCommunity, COMMUNITY_ADVICE) ??
     wrongList(
-      "largeCommunities",
+      `${at}.communities`,
+      communities,
+      isCommunity,
+      COMMUNITY_ADVICE,
+    ) ??
+    wrongList(
+      `${at}.largeCommunities`,
       largeCommunities,
       (text) => areNumbers(text, 3, UINT32_MAX),
       "write three numbers up to 4294967295, as 65001:1:2",
@@ -78,12 +85,11 @@ function wrongLength(
 }
 
 function wrongList(
-  name: string,
+  field: string,
   list: readonly string[],
   isRight: (text: string) => boolean,
   advice: string,
 ): WrongField | undefined {
-  const field = `spec.advertisement.${name}`;
   if (list.length > ADVERTISED_COMMUNITIES_MAX) {
     const found = `${list.length} communities`;
     return {

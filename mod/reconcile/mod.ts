@@ -29,6 +29,7 @@ export * from "./controller.ts";
 export * from "./echo_watch.ts";
 export * from "./eip_checks.ts";
 export * from "./eip_planner.ts";
+export * from "./eip_selection.ts";
 export * from "./eip_status.ts";
 export * from "./eligibility.ts";
 export * from "./event_log.ts";
