@@ -212,6 +212,9 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       aggregationLengthV6: int32(
         "Announce the IPv6 prefix of this length, 1 to 128, instead of the addresses in it. Absent: 128, each address.",
       ),
+      linkBandwidth: text(
+        "PerEndpoint: under externalTrafficPolicy Local, tell by the link bandwidth community (RFC 10005) how many endpoints a node has. Absent: no weights.",
+      ),
     }).describe(
       "How addresses are announced to the peer, and what all routes to it carry before a policy sees them.",
     ),

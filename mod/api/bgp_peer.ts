@@ -169,6 +169,8 @@ export interface BgpAdvertisement {
   readonly aggregationLength?: number;
   /** Prefix length that IPv6 addresses are announced by, 1 to 128; 128 when absent. */
   readonly aggregationLengthV6?: number;
+  /** `PerEndpoint`: link bandwidth in proportion to endpoints under `Local`; none when absent. */
+  readonly linkBandwidth?: string;
 }
 
 /** BFD with the peer (RFC 5880 to 5883). */

@@ -35,6 +35,8 @@ export interface OwnAttributes {
   readonly multiExitDisc?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); {@linkcode LOCAL_PREF_DEFAULT} towards iBGP peers where absent. */
   readonly localPref?: number;
+  /** How much of the traffic it should get, above 0; goes out as link bandwidth to peers that are to know it (RFC 10005). */
+  readonly weight?: number;
 }
 
 /** LOCAL_PREF where none is configured (as all speakers have it). */
@@ -120,7 +122,7 @@ export class LocRib {
     attributes: OwnAttributes,
     pool?: string,
   ): RouteChange | undefined {
-    const path = this.#intern(nextHop, attributes, pool);
+    const path = this.pathOf(nextHop, attributes, pool);
     const { family, key } = keyOf(prefix);
     const routes = this.#routes[family];
     const before = routes.get(key);
@@ -192,10 +194,18 @@ export class LocRib {
     return this.#routes[family];
   }
 
-  #intern(
+  /**
+   * The path by a next hop with attributes; the same object each time.
+   *
+   * @param nextHop The next hop; absent: ourselves.
+   * @param attributes What it carries.
+   * @param pool Name of the pool; absent: of none.
+   * @returns The path, announced or not.
+   */
+  pathOf(
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
-    pool: string | undefined,
+    pool?: string,
   ): Path {
     let pathId = this.#pathIds.get(nextHop);
     if (pathId === undefined) {
@@ -243,7 +253,7 @@ export function attributesKey(attributes: OwnAttributes): string {
   );
   return `${communities.join()}|${extendedCommunities.join()}|${large.join()}|${
     attributes.multiExitDisc ?? ""
-  }|${attributes.localPref ?? ""}`;
+  }|${attributes.localPref ?? ""}|${attributes.weight ?? ""}`;
 }
 
 /**

@@ -99,6 +99,7 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.localPref": [7, "terms"],
   "advertisement.aggregationLength": [24, "terms"],
   "advertisement.aggregationLengthV6": [64, "terms"],
+  "advertisement.linkBandwidth": ["PerEndpoint", "terms"],
   "eipSelector.matchLabels": [{ a: "b" }, "terms"],
   "eipSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "eipSelector.matchExpressions[].operator": ["In", { by: "as above" }],

@@ -42,6 +42,7 @@ import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
 import { advertisedAttributes, BgpSelection } from "./bgp_selection.ts";
 import { type RangeTerms, rangeTerms } from "./dynamic_terms.ts";
+import { linkBandwidthTerms } from "./link_bandwidth_terms.ts";
 import { type PeerPlace, placeOf } from "./peer_place.ts";
 
 /** The node a speaker runs on. */
@@ -221,6 +222,7 @@ export function bgpPeerTerms(
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
       ...aggregationTerms(peer),
+      ...linkBandwidthTerms(spec),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(isPassive
