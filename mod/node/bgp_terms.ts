@@ -348,8 +348,12 @@ function connectionOf(
     readonly families: readonly SpokenFamily[];
   },
 ): BgpPeerConfig {
-  const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
-    spec.timers?.config ?? {};
+  const {
+    holdTime = "",
+    connectRetry = "",
+    keepaliveInterval = "",
+    sendHoldTime = "",
+  } = spec.timers?.config ?? {};
   const holdTimeSeconds = holdTime === ""
     ? HOLD_TIME_SECONDS_DEFAULT
     : Number(holdTime);
@@ -381,7 +385,7 @@ function connectionOf(
         : {}),
       delayOpenTimeMs: 0,
       idleHoldTimeMs: IDLE_HOLD_MS_MAX,
-      sendHoldTimeMs: 0,
+      sendHoldTimeMs: Number(sendHoldTime) * 1_000,
     },
   };
 }
