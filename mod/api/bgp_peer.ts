@@ -91,6 +91,12 @@ export interface BgpTimersConfig {
   readonly minimumAdvertisementInterval?: string;
 }
 
+/** Timers of a BgpPeer: those of OpenELB, and one that it does not have. */
+export interface BgpPeerTimers extends BgpTimersConfig {
+  /** SendHoldTimer, RFC 9687 §4; 8 minutes or twice the Hold Time when absent, whichever is longer. */
+  readonly sendHoldTime?: string;
+}
+
 /** The TCP connection. */
 export interface BgpTransport {
   /** Without effect. */
@@ -204,7 +210,7 @@ export interface BgpPeerSpec {
   /** BFD; none when absent. */
   readonly bfd?: BgpBfd;
   /** Timers. */
-  readonly timers?: { readonly config?: BgpTimersConfig };
+  readonly timers?: { readonly config?: BgpPeerTimers };
   /** The TCP connection. */
   readonly transport?: BgpTransport;
   /** Graceful restart. */

@@ -378,8 +378,12 @@ function connectionOf(
     readonly isPassive: boolean;
   },
 ): BgpPeerConfig {
-  const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
-    spec.timers?.config ?? {};
+  const {
+    holdTime = "",
+    connectRetry = "",
+    keepaliveInterval = "",
+    sendHoldTime = "",
+  } = spec.timers?.config ?? {};
   const holdTimeSeconds = holdTime === ""
     ? HOLD_TIME_SECONDS_DEFAULT
     : Number(holdTime);
@@ -409,7 +413,7 @@ function connectionOf(
         : {}),
       delayOpenTimeMs: 0,
       idleHoldTimeMs: IDLE_HOLD_MS_MAX,
-      sendHoldTimeMs: 0,
+      sendHoldTimeMs: Number(sendHoldTime) * 1_000,
     },
   };
 }

@@ -135,7 +135,8 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
 
 /** What is wrong besides who the peer is. */
 function detailProblem(peer: BgpPeer): Problem | undefined {
-  return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
+  return numbersProblem(peer) ?? timersProblem(peer) ?? textsProblem(peer) ??
+    secretProblem(peer) ??
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
     advertisementProblem(peer) ??
@@ -299,9 +300,9 @@ function bfdProblem(bfd: BgpPeer["spec"]["bfd"] = {}): Problem | undefined {
     );
 }
 
-function textsProblem({ spec }: BgpPeer): Problem | undefined {
-  const timers = Object.entries(spec.timers?.config ?? {});
-  for (const [name, text] of timers) {
+function timersProblem({ spec }: BgpPeer): Problem | undefined {
+  const timers = spec.timers?.config ?? {};
+  for (const [name, text] of Object.entries(timers)) {
     const field = `spec.timers.config.${name}`;
     if (text !== "" && !SECONDS.test(text)) {
       return invalid(field, `"${text}"`, "write whole seconds, such as 90");
@@ -313,15 +314,29 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
       return invalid(field, `"${text}"`, "write 0, or 3 to 65535 seconds");
     }
   }
-  const keepalive = Number(spec.timers?.config?.keepaliveInterval ?? "");
-  const hold = spec.timers?.config?.holdTime ?? "";
-  if (keepalive > 0 && keepalive >= Number(hold === "" ? 90 : hold)) {
+  const { holdTime = "", keepaliveInterval = "", sendHoldTime = "" } = timers;
+  const holdSeconds = Number(holdTime === "" ? 90 : holdTime);
+  const keepalive = Number(keepaliveInterval);
+  if (keepalive > 0 && keepalive >= holdSeconds) {
     return invalid(
       "spec.timers.config.keepaliveInterval",
       `"${keepalive}"`,
       "write less than spec.timers.config.holdTime, a third of it at best, or leave it out for that",
     );
   }
+  // RFC 9687 §5: who is gone is to be found by the Hold Timer first.
+  const sendHold = Number(sendHoldTime);
+  if (sendHold > 0 && sendHold <= holdSeconds) {
+    return invalid(
+      "spec.timers.config.sendHoldTime",
+      `"${sendHold}"`,
+      `write more than spec.timers.config.holdTime, which is ${holdSeconds}, or leave it out`,
+    );
+  }
+  return undefined;
+}
+
+function textsProblem({ spec }: BgpPeer): Problem | undefined {
   const { peerGroup = "", vrf = "" } = spec.conf ?? {};
   for (const [name, text] of Object.entries({ peerGroup, vrf })) {
     if (text === "") continue;
