@@ -13,7 +13,7 @@ import {
   prefixOf,
   type SpeakerPeerView,
 } from "@/bgp/mod.ts";
-import { policyHint } from "@/node/bgp_words.ts";
+import { sessionHint } from "@/node/session_view.ts";
 import {
   formatCommunity,
   formatExtendedCommunity,
@@ -50,25 +50,11 @@ export function peerView(
     establishedMs: establishedMs === undefined
       ? undefined
       : Math.round(nowMs - establishedMs),
-    hint: hintOf(view, nowMs),
+    hint: sessionHint(view, nowMs),
     lastEnd: lastEnd?.kind === "closed"
       ? { state: lastEnd.state, reason: lastEnd.reason }
       : undefined,
   };
-}
-
-function hintOf(
-  { session, establishedMs, announced, received }: SpeakerPeerView,
-  nowMs: number,
-): string | undefined {
-  if (session === undefined || establishedMs === undefined) return undefined;
-  return policyHint({
-    localAs: session.localAs,
-    peerAs: session.peerAs,
-    standsMs: nowMs - establishedMs,
-    announced,
-    received: received["ipv4-unicast"] + received["ipv6-unicast"],
-  });
 }
 
 /**
