@@ -289,6 +289,12 @@ export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
         }).describe("Timers of the session."),
       ),
       downReason: text("Why there is no session, one sentence."),
+      hint: text(
+        "What may be wrong although there is a session, one sentence.",
+      ),
+      advertised: int32(
+        "Prefixes that the peer was told of and that stand. Absent: there is no session.",
+      ),
       bfdState: text("How BFD with the peer stands, in words."),
       dynamicNeighbors: optional(
         mapOf<BgpDynamicNeighborStatus>(

@@ -318,6 +318,10 @@ export interface BgpPeerNodeStatus {
   readonly timersState?: BgpTimersState;
   /** Why it is down, one sentence; ours, OpenELB has no such field. */
   readonly downReason?: string;
+  /** What may be wrong although there is a session, one sentence; ours. */
+  readonly hint?: string;
+  /** Prefixes that the peer was told of and that stand; ours. Absent: there is no session. */
+  readonly advertised?: number;
   /** How BFD with the peer stands, in words; ours. */
   readonly bfdState?: string;
 }

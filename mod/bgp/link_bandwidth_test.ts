@@ -252,7 +252,7 @@ function peerOf(
   return {
     connection: configOf(openOf(65_001, "10.9.0.1"), 65_002),
     address: addr("10.9.0.2"),
-    pathsMax: 10,
+    pathsMax: { "ipv4-unicast": 10, "ipv6-unicast": 10 },
     enabled: true,
     transportKey: "",
     ...more,

@@ -25,7 +25,12 @@ import {
   type Aggregation,
   aggregationKey,
 } from "./aggregated_rib.ts";
-import type { AsPathTerms, ExportPolicy, SessionNextHops } from "./exporter.ts";
+import type {
+  AsPathTerms,
+  ExportPolicy,
+  PathsMax,
+  SessionNextHops,
+} from "./exporter.ts";
 import type { FsmState } from "./fsm_table.ts";
 import { LocRib, type OwnAttributes, type RouteChange } from "./loc_rib.ts";
 import {
@@ -60,8 +65,8 @@ export interface SpeakerPeer {
   readonly aggregation?: Aggregation;
   /** Bytes per second for each unit of a route's weight, as link bandwidth; it is not told where absent. */
   readonly linkBandwidth?: number;
-  /** How many paths of a prefix it is told under ADD-PATH; at least 1. */
-  readonly pathsMax: number;
+  /** How many paths of a prefix it is told under ADD-PATH. */
+  readonly pathsMax: PathsMax;
   /** Next hops besides ourselves that it may be told of, under ADD-PATH only; absent: all, also without. */
   readonly thirdParties?: ReadonlySet<IpAddr>;
   /** Without it the session is kept down (adminDown). */
@@ -174,7 +179,8 @@ export class BgpSpeaker {
     terms: SpeakerPeer,
     nowMs: number,
   ): readonly SpeakerEffect[] {
-    assert(terms.pathsMax >= 1, "A peer is told one path at least");
+    const isOne = Object.values(terms.pathsMax).every((max) => max >= 1);
+    assert(isOne, "A peer is told one path at least");
     const entry = this.#peers.get(name);
     if (entry === undefined) return this.#add(name, terms, nowMs);
     const before = entry.terms;
@@ -191,7 +197,8 @@ export class BgpSpeaker {
     entry.core.config = terms.connection;
     const effects: SpeakerEffect[] = [];
     if (
-      before.policy !== terms.policy || before.pathsMax !== terms.pathsMax ||
+      before.policy !== terms.policy ||
+      JSON.stringify(before.pathsMax) !== JSON.stringify(terms.pathsMax) ||
       before.thirdParties !== terms.thirdParties ||
       before.linkBandwidth !== terms.linkBandwidth ||
       aggregationKey(before.aggregation) !==

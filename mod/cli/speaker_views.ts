@@ -14,8 +14,7 @@ import {
   prefixOf,
   type SpeakerPeerView,
 } from "@/bgp/mod.ts";
-import { policyHint } from "@/node/bgp_words.ts";
-import { endSentence } from "@/node/session_view.ts";
+import { endSentence, sessionHint } from "@/node/session_view.ts";
 import {
   formatCommunity,
   formatExtendedCommunity,
@@ -52,7 +51,7 @@ export function peerView(
     establishedMs: establishedMs === undefined
       ? undefined
       : Math.round(nowMs - establishedMs),
-    hint: hintOf(view, nowMs),
+    hint: sessionHint(view, nowMs),
     lastEnd: lastEndView(lastEnd),
   };
 }
@@ -69,20 +68,6 @@ function lastEndView(
     default:
       return undefined;
   }
-}
-
-function hintOf(
-  { session, establishedMs, announced, received }: SpeakerPeerView,
-  nowMs: number,
-): string | undefined {
-  if (session === undefined || establishedMs === undefined) return undefined;
-  return policyHint({
-    localAs: session.localAs,
-    peerAs: session.peerAs,
-    standsMs: nowMs - establishedMs,
-    announced,
-    received: received["ipv4-unicast"] + received["ipv6-unicast"],
-  });
 }
 
 /**

@@ -71,7 +71,7 @@ export interface BgpHostPorts {
   /** TCP. */
   readonly tcp: TcpPort;
   /** Somebody connects who is no peer: it may be made one. */
-  readonly admit?: (address: IpAddr) => void;
+  readonly admit?: (connection: Pick<TcpConnection, "peer" | "synTtl">) => void;
   /** Our addresses of both families on the link of a connection. */
   readonly nextHopsOf: (local: TcpEndpoint) => SessionNextHops;
   /** Told of each effect but bytes. */
@@ -82,10 +82,20 @@ export interface BgpHostPorts {
     failure: TcpDialFailure,
     doubt: ConnectionDoubt | undefined,
   ) => void;
+  /** Told of each connection of a peer, or of a router of a prefix, that was refused, and why. */
+  readonly tellRefused?: (peer: string, refused: RefusedConnection) => void;
   /** Where BFD sessions run; absent: nowhere, whatever peers want. */
   readonly bfd?: BfdSessions | undefined;
   /** Told when BFD with a peer stands otherwise. */
   readonly tellBfd?: (peer: string, view: BfdView) => void;
+}
+
+/** A connection that was refused. */
+export interface RefusedConnection {
+  /** Whose it was. */
+  readonly address: IpAddr;
+  /** Why, one sentence; the same while the reason is. */
+  readonly message: string;
 }
 
 /** A dial that takes longer has failed; ConnectRetryTimer may end it sooner. */
@@ -493,7 +503,7 @@ export class BgpHost {
     const isFull = this.#lines.size >= LINES_MAX;
     let found = this.#peerOf(connection.peer);
     if (found === undefined && !isFull) {
-      this.#ports.admit?.(connection.peer.address);
+      this.#ports.admit?.(connection);
       found = this.#peerOf(connection.peer);
     }
     if (found === undefined || isFull) {
@@ -502,6 +512,10 @@ export class BgpHost {
       return;
     }
     const [peer, { hops }] = found;
+    if (this.refusesFar(peer, connection, hops)) {
+      connection.close("reset");
+      return;
+    }
     const id = ++this.#accepted;
     connection.setHops(hops);
     const line: Line = {
@@ -515,6 +529,37 @@ export class BgpHost {
     this.#lines.set(keyOf(peer, id), line);
     this.#open(line, connection);
     this.#step(line, { kind: "accepted", connection: id });
+  }
+
+  /**
+   * Refuses a connection from too far away (RFC 5082 §3). The kernel confines an
+   * accepted connection once it is known whose it is; what came before shows by
+   * its SYN. Where the kernel has not kept that, the connection is confined from
+   * here on: an OPEN may be in already, and nothing follows it.
+   *
+   * @param name The peer, or the prefix.
+   * @param connection The connection.
+   * @param hops How far its packets may travel.
+   * @returns Whether it is refused; this was told.
+   */
+  refusesFar(
+    name: string,
+    { peer: { address }, synTtl }: Pick<TcpConnection, "peer" | "synTtl">,
+    hops: TcpHops,
+  ): boolean {
+    if (hops.kind !== "gtsm" || synTtl === undefined) return false;
+    if (synTtl >= 256 - hops.hopsMax) return false;
+    this.tellRefused(name, {
+      address,
+      message:
+        `The peer is further away than GTSM permits (${hops.hopsMax}), or does not send with a TTL of 255: its connections come with a TTL of ${synTtl}, and are refused`,
+    });
+    return true;
+  }
+
+  /** Tells of a connection that was refused. */
+  tellRefused(name: string, refused: RefusedConnection): void {
+    this.#ports.tellRefused?.(name, refused);
   }
 
   #peerOf(

@@ -137,6 +137,7 @@ const CONF_ROWS: Readonly<Record<string, Row>> = {
   "gracefulRestart.localRestarting": [true, "remark"],
   "gracefulRestart.mode": ["m", "remark"],
   "policy": ["p", { by: "the policy's own tests" }],
+  "communityAliases": [{ a: "1:2" }, { by: "the tests of aliases" }],
 };
 
 Deno.test("every field of a BgpPeer is in the table", () => {

@@ -20,9 +20,11 @@ import {
 } from "@/bgp/mod.ts";
 import {
   type AnnouncedEip,
+  type CommunityAliases,
   type SelectingPeer,
   selectsAllEips,
   whyUntold,
+  withoutAliases,
 } from "@/reconcile/mod.ts";
 import {
   parseCommunity,
@@ -83,13 +85,13 @@ export class BgpSelection {
     peer: SelectingPeer & { readonly neighbor?: IpAddr },
     inner: ExportPolicy | undefined,
   ): ExportPolicy | undefined {
-    const { name, eipSelector, neighbor = "" } = peer;
+    const { name, eipSelector, aliases, neighbor = "" } = peer;
     const pools = new Map<string, PeerAttributes | "untold">();
     for (const eip of this.#eips.values()) {
       const { bgp } = eip.spec;
       const isTold = whyUntold(peer, eip) === undefined;
       const attributes = isTold && bgp !== undefined
-        ? advertisedAttributes(bgp)
+        ? advertisedAttributes(bgp, aliases)
         : undefined;
       if (!isTold) pools.set(eip.meta.name, "untold");
       else if (attributes !== undefined && keyOf(attributes) !== NOTHING_KEY) {
@@ -130,6 +132,7 @@ export class BgpSelection {
  * What routes carry by a BgpPeer or an Eip.
  *
  * @param advertisement What it says.
+ * @param aliases The names of communities that the BgpConf has.
  * @returns The attributes; undefined when a community is none.
  */
 export function advertisedAttributes(
@@ -137,8 +140,12 @@ export function advertisedAttributes(
     BgpAdvertisement,
     "communities" | "largeCommunities" | "med" | "localPref"
   >,
+  aliases?: CommunityAliases,
 ): PeerAttributes | undefined {
-  const { communities = [], largeCommunities = [] } = advertisement;
+  const { communities = [], largeCommunities = [] } = withoutAliases(
+    advertisement,
+    aliases,
+  );
   const { med, localPref } = advertisement;
   const own = communities.map(parseCommunity);
   const large = largeCommunities.map(parseLargeCommunity);

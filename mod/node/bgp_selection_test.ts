@@ -109,6 +109,17 @@ Deno.test("BgpSelection gives a peer the same policy until what it is told is an
   notStrictEqual(selection.towards(ZONE_A, inner.towards(undefined)), behind);
 });
 
+Deno.test("BgpSelection reads the names of communities that the BgpConf has, and tells nothing of an Eip with one that it has not", () => {
+  const selection = new BgpSelection();
+  const bgp = { communities: ["to-transit"] };
+  selection.setEips([eipOf("pool", { bgp })]);
+  const told = (aliases: Readonly<Record<string, string>>) =>
+    toldOf(selection.towards({ ...TOR, aliases }, undefined), "pool");
+  strictEqual(told({ "to-transit": "65001:7" }), "65001:7");
+  strictEqual(told({ "to-transit": "65001:8" }), "65001:8");
+  strictEqual(told({}), "nothing");
+});
+
 Deno.test("BgpSelection gives each router of a BgpPeer a policy of its own", () => {
   const selection = selectionOf({ a: { zone: "a" } });
   const inForce = new PolicyInForce();

@@ -25,6 +25,8 @@ import {
   type AddressPool,
   type AsPathTerms,
   type BgpPeerConfig,
+  type ExportPolicy,
+  type PathsMax,
   type PeerAttributes,
   PolicyInForce,
   type SpeakerPeer,
@@ -192,16 +194,9 @@ export function bgpPeerTerms(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST, one that spec.families of the BgpConf has, too`,
     );
   }
-  const attributes = peerAttributes(peer.name, spec.advertisement);
+  const attributes = peerAttributes(conf, peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
-  const { policy: inForce = NO_POLICY } = peer;
-  const { selection = new BgpSelection() } = peer;
-  const selecting = { name: peer.name, eipSelector: spec.eipSelector };
-  const policyTowards = (neighbor: IpAddr) =>
-    selection.towards(
-      { ...selecting, neighbor },
-      inForce.towards(neighbor, attributes.value),
-    );
+  const policyTowards = policiesOf(conf, peer, attributes.value);
   const policy = policyTowards(address);
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
@@ -218,7 +213,7 @@ export function bgpPeerTerms(
         isPassive,
       }),
       address,
-      pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
+      pathsMax: pathsMaxOf(families),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
       ...aggregationTerms(peer),
@@ -298,13 +293,14 @@ const PRIVATE_AS: Readonly<Record<string, AsPathTerms["privateAs"]>> = {
 
 /** What all routes carry towards a peer. */
 function peerAttributes(
+  { communityAliases = {} }: BgpConfSpec,
   name: string,
   advertisement: BgpAdvertisement = {},
 ): Result<PeerAttributes, string> {
-  const attributes = advertisedAttributes(advertisement);
+  const attributes = advertisedAttributes(advertisement, communityAliases);
   return attributes === undefined
     ? err(
-      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
+      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, 65001:1:2 for a large one, or a name that spec.communityAliases of the BgpConf has`,
     )
     : ok(attributes);
 }
@@ -367,6 +363,30 @@ const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP: "ipv4-unicast",
   AFI_IP6: "ipv6-unicast",
 };
+
+/** What routes go through, by the router that is told of them. */
+function policiesOf(
+  { communityAliases: aliases = {} }: BgpConfSpec,
+  { name, spec: { eipSelector }, ...rest }: NamedPeer,
+  attributes: PeerAttributes,
+): (neighbor: IpAddr) => ExportPolicy | undefined {
+  const { policy = NO_POLICY, selection = new BgpSelection() } = rest;
+  return (neighbor) =>
+    selection.towards(
+      { name, eipSelector, aliases, neighbor },
+      policy.towards(neighbor, attributes),
+    );
+}
+
+/** Paths of a prefix by family; one where ADD-PATH is not wanted. */
+function pathsMaxOf(families: readonly SpokenFamily[]): PathsMax {
+  const of = (family: UnicastFamily) =>
+    families.find((one) => one.family === family)?.sendMax || 1;
+  return {
+    "ipv4-unicast": of("ipv4-unicast"),
+    "ipv6-unicast": of("ipv6-unicast"),
+  };
+}
 
 function connectionOf(
   conf: BgpConfSpec,

@@ -381,8 +381,9 @@ export class MainCore {
   #review(request: AdmissionRequest): AdmissionVerdict | undefined {
     if (!this.#watches.allListed()) return undefined;
     const { eips, services, nodes } = this.#cluster;
-    const bgpPeers = this.#bgpTables.bgppeer;
-    return reviewAdmission(request, { eips, services, nodes, bgpPeers });
+    const { bgppeer: bgpPeers, bgpconf: bgpConfs } = this.#bgpTables;
+    const bgp = { bgpPeers, bgpConfs };
+    return reviewAdmission(request, { eips, services, nodes, ...bgp });
   }
 
   #takeCertificate(

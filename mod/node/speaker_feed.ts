@@ -406,7 +406,8 @@ export class SpeakerFeed {
         { name, spec, policy, pools, selection },
         node,
       );
-      const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
+      const aliases = conf.spec.communityAliases ?? {};
+      const problem = bgpPeerProblem(peer, aliases) ?? duplicatePeerProblem(
         peer,
         used,
         [{ meta: { name: node.name, labels: node.labels } }],

@@ -118,6 +118,24 @@ Deno.test("SpeakerFeed sets a peer anew whose routes are to carry something else
   deepStrictEqual(world.told(), ["set-peer b"]);
 });
 
+Deno.test("SpeakerFeed sets the peers anew whose names of communities mean something else", () => {
+  const named = { communities: ["to-transit"] };
+  const world = new World().peer("a", { port: 1 })
+    .peer("b", { port: 2, advertisement: named });
+  const conf = (communityAliases: Raw) =>
+    world.conf({ as: 65_000, communityAliases }).told();
+  deepStrictEqual(conf({ "to-transit": "65000:1" }), [
+    "listen 179",
+    "set-peer a",
+    "set-peer b",
+  ]);
+  deepStrictEqual(conf({ "to-transit": "65000:1", other: "1:2" }), []);
+  deepStrictEqual(conf({ "to-transit": "65000:2" }), ["set-peer b"]);
+  // It might announce what nobody is to have.
+  deepStrictEqual(conf({}), ["remove-peer b"]);
+  match(world.feed.refusals[0]?.message ?? "", /"to-transit": .*no such name/);
+});
+
 Deno.test("SpeakerFeed begins no session before the policy is known, and ends none", () => {
   const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 });
   world.policy = undefined;

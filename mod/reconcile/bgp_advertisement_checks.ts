@@ -60,14 +60,14 @@ export function wrongAdvertisement(
     wrongList(
       `${at}.communities`,
       communities,
-      isCommunity,
+      (text) => isCommunity(text) || isAliasName(text),
       COMMUNITY_ADVICE,
     ) ??
     wrongList(
       `${at}.largeCommunities`,
       largeCommunities,
-      (text) => areNumbers(text, 3, UINT32_MAX),
-      "write three numbers up to 4294967295, as 65001:1:2",
+      (text) => isLargeCommunity(text) || isAliasName(text),
+      "write three numbers up to 4294967295, as 65001:1:2, or an alias of the BgpConf",
     );
 }
 
@@ -118,9 +118,20 @@ function wrongList(
     : { field: `${field}[${at}]`, found: `"${list[at]}"`, advice };
 }
 
-function isCommunity(text: string): boolean {
+/** Whether a text is a community: numbers, or a well-known name. */
+export function isCommunity(text: string): boolean {
   return COMMUNITY_NAMES.has(text.toLowerCase().replaceAll("_", "-")) ||
     areNumbers(text, 1, UINT32_MAX) || areNumbers(text, 2, UINT16_MAX);
+}
+
+/** Whether a text is a large community. */
+export function isLargeCommunity(text: string): boolean {
+  return areNumbers(text, 3, UINT32_MAX);
+}
+
+/** Whether a text may be an alias of the BgpConf, there or not. */
+export function isAliasName(text: string): boolean {
+  return ALIAS_NAME.test(text) && !isCommunity(text);
 }
 
 function areNumbers(text: string, count: number, max: number): boolean {
@@ -134,7 +145,8 @@ const HOST_BITS = [
   ["aggregationLengthV6", HOST_BITS_IPV6],
 ] as const;
 const COMMUNITY_ADVICE =
-  "write two numbers up to 65535, as 65001:100, or a well-known name such as no-export";
+  "write two numbers up to 65535, as 65001:100, a well-known name such as no-export, or an alias of the BgpConf";
 const UINT16_MAX = 0xffff;
 const UINT32_MAX = 0xffff_ffff;
 const DECIMAL = /^(?:0|[1-9][0-9]{0,9})$/;
+const ALIAS_NAME = /^[A-Za-z][-_.A-Za-z0-9]{0,62}$/;

@@ -49,6 +49,7 @@ import {
   nodesFieldOf,
   silencedEntries,
 } from "./bgp_sessions.ts";
+import { communityAliasesOf, missingAlias } from "./community_aliases.ts";
 import { type ClusterState, isOlderVersion } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
 import type { Problem } from "./eip_checks.ts";
@@ -90,6 +91,8 @@ export class BgpPlanner {
   /** Nodes whose agents do not renew their Leases, sorted. */
   #silent: readonly string[] = [];
   #isDirty = true;
+  /** Whether it was told that an Eip uses an alias that there is not. */
+  #isAliasMissing = false;
 
   /**
    * A planner that has written nothing yet.
@@ -122,7 +125,10 @@ export class BgpPlanner {
   /** Notes that Eips or Services changed. */
   noteCluster(): void {
     if (this.#isDirty) return;
-    this.#isDirty = [...this.#tables.bgppeer.values()].some(isAggregating);
+    const eips = this.#cluster?.eips.values() ?? [];
+    this.#isDirty = [...this.#tables.bgppeer.values()].some(isAggregating) ||
+      [...eips].some(({ spec }) => spec.bgp !== undefined) ||
+      this.#isAliasMissing;
   }
 
   /** Takes how the agents do by their Leases. */
@@ -171,13 +177,17 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        confClaims(conf, this.#references),
+        confClaims(conf, {
+          confProblem: () =>
+            this.#references?.confProblem() ?? this.#missingAlias(conf),
+        }),
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
     for (const [i, peer] of peers.entries()) {
       const older = peers.slice(0, i);
-      const problem = bgpPeerProblem(peer) ??
+      const aliases = communityAliasesOf(this.#tables.bgpconf);
+      const problem = bgpPeerProblem(peer, aliases) ??
         duplicatePeerProblem(peer, older, this.#nodes.values());
       const established = establishedClaim(peer, isThere, isSilent);
       add("bgppeer", peer, [
@@ -192,6 +202,14 @@ export class BgpPlanner {
     }
     for (const { id } of writes) this.#queue.start(id);
     return writes;
+  }
+
+  /** An alias of communities that an Eip uses, and the BgpConf does not have; of BgpPeers their own conditions tell. */
+  #missingAlias(conf: BgpConf): Problem | undefined {
+    const eips = this.#cluster?.eips.values() ?? [];
+    const problem = missingAlias(conf, { peers: [], eips });
+    this.#isAliasMissing = problem !== undefined;
+    return problem;
   }
 
   /** Takes the answer to a write. */
@@ -384,7 +402,7 @@ function statusPatch(
 
 function confClaims(
   conf: BgpConf,
-  references: BgpReferences | undefined,
+  references: Pick<BgpReferences, "confProblem">,
 ): readonly ConditionClaim[] {
   const isDefault = conf.meta.name === BGP_CONF_NAME;
   return [
@@ -392,7 +410,7 @@ function confClaims(
       bgpConfProblem(conf) ?? bgpConfNote(conf),
       bgpConfRemark(conf),
     ),
-    ...degradedClaims(isDefault ? references?.confProblem() : undefined),
+    ...degradedClaims(isDefault ? references.confProblem() : undefined),
   ];
 }
 

@@ -6,12 +6,17 @@
  */
 
 import { CONDITION_REASON } from "@/api/conditions.ts";
-import type { BgpPeer, Eip, LabelSelector } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, Eip, LabelSelector } from "@/api/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
 import {
   wrongAdvertisement,
   type WrongField,
 } from "./bgp_advertisement_checks.ts";
+import {
+  type CommunityAliases,
+  communityAliasesOf,
+  wrongAlias,
+} from "./community_aliases.ts";
 import type { Problem } from "./eip_checks.ts";
 
 /** What of an Eip decides who is told of its addresses, and how. */
@@ -28,6 +33,8 @@ export interface SelectingPeer {
   readonly name: string;
   /** Its selector; absent or empty: all Eips. */
   readonly eipSelector: LabelSelector | undefined;
+  /** The names of communities that the BgpConf has; absent: not known. */
+  readonly aliases?: CommunityAliases | undefined;
 }
 
 /** BgpPeers that an Eip may name. */
@@ -37,13 +44,16 @@ export const EIP_PEERS_MAX = 64;
  * What is wrong with `spec.bgp` of an Eip.
  *
  * @param eip The Eip.
+ * @param aliases The names of communities that the BgpConf has; absent: not known.
  * @returns The first thing; undefined: nothing.
  */
 export function eipBgpProblem(
   { spec: { bgp } }: Pick<AnnouncedEip, "spec">,
+  aliases?: CommunityAliases,
 ): Problem | undefined {
   const wrong = wrongPeers(bgp?.peers ?? []) ??
-    wrongAdvertisement(bgp, "spec.bgp");
+    wrongAdvertisement(bgp, "spec.bgp") ??
+    wrongAlias(bgp, "spec.bgp", aliases);
   return wrong === undefined ? undefined : {
     reason: CONDITION_REASON.fieldInvalid,
     message: `${wrong.field} cannot be ${wrong.found}: ${wrong.advice}`,
@@ -90,7 +100,7 @@ export function eipBgpNote(
  * @returns One sentence; undefined: it is told.
  */
 export function whyUntold(
-  { name, eipSelector }: SelectingPeer,
+  { name, eipSelector, aliases }: SelectingPeer,
   eip: AnnouncedEip,
 ): string | undefined {
   const { meta, spec } = eip;
@@ -101,7 +111,7 @@ export function whyUntold(
   if (peers.length > 0 && !peers.includes(name)) {
     return `spec.bgp.peers of the Eip ${meta.name} does not name it`;
   }
-  const problem = eipBgpProblem(eip);
+  const problem = eipBgpProblem(eip, aliases);
   return problem === undefined
     ? undefined
     : `of the Eip ${meta.name} ${problem.message}`;
@@ -111,9 +121,17 @@ export function whyUntold(
  * What of a BgpPeer decides which Eips it is told of.
  *
  * @param peer The BgpPeer.
+ * @param confs BgpConfs by name, for their aliases; absent: not known.
  */
-export function selectingPeer({ meta, spec }: BgpPeer): SelectingPeer {
-  return { name: meta.name, eipSelector: spec.eipSelector };
+export function selectingPeer(
+  { meta, spec }: BgpPeer,
+  confs?: ReadonlyMap<string, BgpConf>,
+): SelectingPeer {
+  return {
+    name: meta.name,
+    eipSelector: spec.eipSelector,
+    aliases: communityAliasesOf(confs),
+  };
 }
 
 /**

@@ -44,7 +44,7 @@ Deno.test.each([
     selector: undefined,
     bgp: { communities: ["x y"] },
     why:
-      'of the Eip pool spec.bgp.communities[0] cannot be "x y": write two numbers up to 65535, as 65001:100, or a well-known name such as no-export',
+      'of the Eip pool spec.bgp.communities[0] cannot be "x y": write two numbers up to 65535, as 65001:100, a well-known name such as no-export, or an alias of the BgpConf',
   },
 ])("whyUntold() leaves a router untold where $name", (row) => {
   strictEqual(

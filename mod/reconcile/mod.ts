@@ -25,6 +25,7 @@ export * from "./bgp_planner.ts";
 export * from "./bgp_sessions.ts";
 export * from "./claim.ts";
 export * from "./cluster_state.ts";
+export * from "./community_aliases.ts";
 export * from "./controller.ts";
 export * from "./echo_watch.ts";
 export * from "./eip_checks.ts";

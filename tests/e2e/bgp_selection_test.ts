@@ -50,7 +50,7 @@ testSandboxed("each router is told of the Eips that are for it", async (t) => {
   await step("with what the Eip and the BgpPeer have them carry", async () => {
     const route = await router.route(`${ONE}/32`);
     match(route, /community: .*\(65000,7\)/);
-    match(route, /community: .*\(65000,9\)/);
+    match(route, /community: .*\(65000,8\) \(65000,9\)/);
     match(route, /community: .*\(65535,65281\)/);
     match(route, /large_community: .*\(65000, 1, 2\)/);
     match(route, /med: 20/);
@@ -90,7 +90,7 @@ testSandboxed("each router is told of the Eips that are for it", async (t) => {
 
 /** Two BgpPeers, two Eips, and a Service of each. */
 function create(lab: LabCluster, neighborAddress: string): void {
-  createConf(lab);
+  createConf(lab, { communityAliases: { "to-transit": "65000:8" } });
   const eipSelector = { matchLabels: { zone: "a" } };
   createPeer(lab, { eipSelector, advertisement: { communities: ["65000:9"] } });
   lab.api.create(`/apis/${GROUP}/bgppeers`, {
@@ -101,7 +101,7 @@ function create(lab: LabCluster, neighborAddress: string): void {
   });
   createEip(lab, "one", ONE, "a", {
     peers: ["router"],
-    communities: ["65000:7", "no-export"],
+    communities: ["65000:7", "no-export", "to-transit"],
     largeCommunities: ["65000:1:2"],
     med: 20,
   });
