@@ -11,13 +11,14 @@
 
 import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
-import type {
-  BgpConf,
-  BgpGracefulRestart,
-  BgpPeer,
-  BgpPeerConf,
-  LabelSelector,
-  Node,
+import {
+  type BgpConf,
+  type BgpGracefulRestart,
+  type BgpPeer,
+  type BgpPeerConf,
+  type LabelSelector,
+  type Node,
+  passwordProblem,
 } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
 import { matchesLabels, selectorMistake } from "@/ipam/mod.ts";
@@ -269,7 +270,15 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
       "write less than spec.timers.config.holdTime, a third of it at best, or leave it out for that",
     );
   }
-  const { peerGroup = "", vrf = "" } = spec.conf ?? {};
+  const { peerGroup = "", vrf = "", authPassword = "" } = spec.conf ?? {};
+  const fault = passwordProblem(authPassword);
+  if (fault !== undefined) {
+    // The password itself is told nowhere.
+    return {
+      reason: CONDITION_REASON.fieldInvalid,
+      message: `spec.conf.authPassword ${fault}: write another one`,
+    };
+  }
   for (const [name, text] of Object.entries({ peerGroup, vrf })) {
     if (text === "") continue;
     const advice = "there is no object that would define one, so leave it out";
