@@ -10,15 +10,15 @@
  */
 
 import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
+import { passwordProblem } from "@/api/bgp_references.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
-import {
-  type BgpConf,
-  type BgpGracefulRestart,
-  type BgpPeer,
-  type BgpPeerConf,
-  type LabelSelector,
-  type Node,
-  passwordProblem,
+import type {
+  BgpConf,
+  BgpGracefulRestart,
+  BgpPeer,
+  BgpPeerConf,
+  LabelSelector,
+  Node,
 } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
 import { matchesLabels, selectorMistake } from "@/ipam/mod.ts";
