@@ -26,6 +26,8 @@ import type {
   BgpAfiSafi,
   BgpAuthSecretRef,
   BgpBfd,
+  BgpDynamicNeighbors,
+  BgpDynamicNeighborStatus,
   BgpEbgpMultihop,
   BgpFamily,
   BgpMessageCounts,
@@ -119,6 +121,14 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       key: text("The key there. Absent: password."),
     }).describe(
       "The password of TCP MD5, in a Secret; instead of conf.authPassword.",
+    ),
+  ),
+  dynamicNeighbors: optional<BgpDynamicNeighbors>(
+    z.object({
+      prefix: text("The prefix, as 192.168.0.0/24."),
+      limit: int32("Routers at once, 1 to 1000. Absent: 100."),
+    }).describe(
+      "Peers by prefix, in place of neighborAddress: whoever connects from there.",
     ),
   ),
   ebgpMultihop: optional<BgpEbgpMultihop>(
@@ -267,6 +277,15 @@ export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
         "Prefixes that the peer was told of and that stand. Absent: there is no session.",
       ),
       bfdState: text("How BFD with the peer stands, in words."),
+      dynamicNeighbors: optional(
+        mapOf<BgpDynamicNeighborStatus>(
+          "Sessions with routers of spec.dynamicNeighbors, by their addresses.",
+          z.object({
+            peerState: optional(PEER_STATE_SCHEMA),
+            downReason: text("Why there is no session, one sentence."),
+          }).describe("The session with this router."),
+        ),
+      ),
     }).describe("The session as this node sees it."),
   ),
   conditions: conditions(),

@@ -270,6 +270,8 @@ Deno.test("crdDocuments() takes every autonomous system number (RFC 6793 §3)", 
     "BgpPeer.spec.conf.localAs",
     "BgpPeer.spec.conf.peerAs",
     "BgpPeer.spec.config.peerAs",
+    "BgpPeer.status.nodesPeerStatus{}.dynamicNeighbors{}.peerState.localAs",
+    "BgpPeer.status.nodesPeerStatus{}.dynamicNeighbors{}.peerState.peerAs",
     "BgpPeer.status.nodesPeerStatus{}.peerState.localAs",
     "BgpPeer.status.nodesPeerStatus{}.peerState.peerAs",
   ]);

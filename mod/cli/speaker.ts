@@ -18,6 +18,7 @@ import {
   type ToldNotification,
 } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
+import { DynamicPeers, memberOf } from "@/host/dynamic_peers.ts";
 import { UnnumberedPeers } from "@/host/unnumbered_peers.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
@@ -32,6 +33,7 @@ import {
 } from "@/node/bgp_terms.ts";
 import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
+import type { TcpListenFailure } from "@/port/tcp.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { SpeakerBfd } from "./speaker_bfd.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
@@ -129,6 +131,7 @@ class SpeakerRunner {
   readonly #decoder = new TextDecoder();
   readonly #policy = new PolicyInForce();
   readonly #unnumbered: UnnumberedPeers;
+  readonly #dynamic: DynamicPeers;
   /** What was told of the file that has no effect. */
   #remarks = "";
   /** What was told to be missing of unnumbered peers. */
@@ -143,13 +146,22 @@ class SpeakerRunner {
     this.#tcp = tcp;
     this.#file = file;
     this.#host = new BgpHost({
+      admit: (connection) => this.#dynamic.admit(connection),
+      tellRefused: (name, { address, message }) => {
+        this.#dynamic.noteRefused(name, { address, message });
+        const peer = this.#labelOf(name);
+        tell({ kind: "connection-refused", peer, from: address, message });
+      },
       clock: this.#clock,
       tcp,
       bfd,
       tellBfd: (peer, view) =>
         tell({ kind: "bfd-state", peer: this.#labelOf(peer), ...view }),
       nextHopsOf: (local) => sessionNextHops(local, this.#links),
-      tell: (peer, effect) => this.#tell(peer, effect),
+      tell: (peer, effect) => {
+        this.#dynamic.note(peer, effect);
+        this.#tell(peer, effect);
+      },
       tellFailure: (peer, failure, doubt) =>
         tell({
           kind: "dial-failed",
@@ -164,6 +176,7 @@ class SpeakerRunner {
       // A process cannot know whether one before it was killed; see docs/bgp.md.
       restarting: true,
     });
+    this.#dynamic = new DynamicPeers(this.#host, this.#clock);
     this.#unnumbered = new UnnumberedPeers({
       clock: this.#clock,
       discovery,
@@ -255,8 +268,16 @@ class SpeakerRunner {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
         continue;
       }
-      const { unnumbered } = terms.value;
-      if (unnumbered === undefined) {
+      const { unnumbered, dynamic } = terms.value;
+      if (dynamic === undefined) this.#dynamic.remove(meta.name);
+      if (dynamic !== undefined) {
+        this.#unnumbered.remove(meta.name);
+        this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
+        this.#tellUnset(
+          meta.name,
+          this.#dynamic.set(meta.name, terms.value),
+        );
+      } else if (unnumbered === undefined) {
         this.#unnumbered.remove(meta.name);
         this.#setPeer(meta.name, terms.value);
       } else {
@@ -270,7 +291,11 @@ class SpeakerRunner {
   }
 
   #setPeer(name: string, terms: BgpPeerTerms): void {
-    for (const { message } of this.#host.setPeer(name, terms)) {
+    this.#tellUnset(name, this.#host.setPeer(name, terms));
+  }
+
+  #tellUnset(name: string, failures: readonly TcpListenFailure[]): void {
+    for (const { message } of failures) {
       tell({ kind: "peer-failed", peer: name, message });
     }
   }
@@ -295,6 +320,7 @@ class SpeakerRunner {
     for (const { meta } of before.peers) {
       if (!names.has(meta.name)) {
         this.#unnumbered.remove(meta.name);
+        this.#dynamic.remove(meta.name);
         this.#lacks.delete(meta.name);
         this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
       }
@@ -471,7 +497,12 @@ class SpeakerRunner {
         bfd: this.#host.bfdOf(name),
       }];
     });
-    return [...known, ...missing];
+    const waited = [...this.#dynamic.names].flatMap((name) => {
+      const { state, why } = this.#dynamic.viewOf(name) ?? {};
+      const peer = this.#labelOf(name);
+      return why === undefined ? [] : [{ peer, name, state, missing: why }];
+    });
+    return [...known, ...missing, ...waited];
   }
 
   #tell(peer: string, effect: BgpPeerEffect): void {
@@ -529,14 +560,20 @@ class SpeakerRunner {
   #labelOf(name: string): string {
     const peer = this.#file.peers.find(({ meta }) => meta.name === name);
     const { neighborAddress, neighborInterface } = peer?.spec.conf ?? {};
-    return neighborAddress || neighborInterface || name;
+    const range = peer?.spec.dynamicNeighbors?.prefix;
+    return memberOf(name)?.address ||
+      (range || neighborAddress || neighborInterface || name);
   }
 
   #nameOf(label: string): string | undefined {
-    return this.#file.peers.find(({ meta, spec }) =>
-      meta.name === label || spec.conf?.neighborAddress === label ||
-      spec.conf?.neighborInterface === label
-    )?.meta.name;
+    const member = this.#host.speaker.peers.find((name) =>
+      memberOf(name)?.address === label
+    );
+    return member ??
+      this.#file.peers.find(({ meta, spec }) =>
+        meta.name === label || spec.conf?.neighborAddress === label ||
+        spec.conf?.neighborInterface === label
+      )?.meta.name;
   }
 }
 

@@ -359,6 +359,8 @@ function checkPeers(peers: readonly BgpPeer[], problems: string[]): void {
 /** Who a peer is: a field and what it says. */
 function peerKey({ spec }: BgpPeer): readonly string[] {
   const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  const range = spec.dynamicNeighbors?.prefix ?? "";
+  if (range !== "") return ["spec.dynamicNeighbors.prefix", range];
   if (neighborAddress === "") {
     return ["spec.conf.neighborInterface", neighborInterface];
   }

@@ -68,6 +68,21 @@ Deno.test("NodeSpeaker tells an unnumbered peer of other nodes that were named b
   deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.12"]);
 });
 
+Deno.test("NodeSpeaker tells a router of a prefix of this node only: who wants others dials them, too", () => {
+  const world = new World({}, { dynamicNeighbors: { prefix: "10.0.0.0/24" } });
+  world.speaker.obey({ kind: "listen", port: 179, addresses: [] });
+  world.speaker.obey({ kind: "announce", vips: [VIP], nextHop: OTHER });
+  world.speaker.obey({
+    kind: "set-third-parties",
+    name: "tor",
+    nextHops: [OTHER],
+  });
+  world.establish();
+  deepStrictEqual(world.told(), []);
+  world.speaker.obey({ kind: "announce", vips: [VIP] });
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11"]);
+});
+
 Deno.test("NodeSpeaker ends the session of a peer that loses its address for an interface", () => {
   const world = new World();
   world.establish();
@@ -75,7 +90,8 @@ Deno.test("NodeSpeaker ends the session of a peer that loses its address for an 
   strictEqual(world.isClosed, true);
 });
 
-type PeerConf = NonNullable<Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]>;
+type PeerSpec = Parameters<typeof bgpPeerTerms>[1]["spec"];
+type PeerConf = NonNullable<PeerSpec["conf"]>;
 
 /** A speaker, and a router that it dials. */
 class World {
@@ -87,7 +103,10 @@ class World {
   #connect: (() => void) | undefined;
   #messages: Uint8Array[] = [];
 
-  constructor(who: PeerConf = { neighborAddress: "10.0.0.1" }) {
+  constructor(
+    who: PeerConf = { neighborAddress: "10.0.0.1" },
+    rest: PeerSpec = {},
+  ) {
     this.speaker = new NodeSpeaker({
       clock: this.clock,
       tcp: this.#tcp(),
@@ -99,21 +118,21 @@ class World {
       },
     }, { seed: 1 });
     this.speaker.setLinks([LINK]);
-    this.setPeer(who);
+    this.setPeer(who, rest);
   }
 
-  setPeer(who: PeerConf): void {
+  setPeer(who: PeerConf, rest: PeerSpec = {}): void {
     const terms = bgpPeerTerms({ as: 65_000 }, {
       name: "tor",
-      spec: { conf: { ...who, peerAs: 65_001 } },
+      spec: { ...rest, conf: { ...who, peerAs: 65_001 } },
     }, { name: "n1", labels: {}, addresses: [ip("10.0.0.11")] });
     assert(terms.ok, "The terms are right");
     this.speaker.obey({ kind: "set-peer", name: "tor", terms: terms.value });
   }
 
-  /** The router takes the connection, and all paths of IPv4. */
+  /** The router takes the connection, or dials; it takes all paths of IPv4. */
   establish(): void {
-    assert(this.#connect !== undefined, "It dials");
+    assert(this.#connect !== undefined, "It dials, or listens");
     this.#connect();
     const family = "ipv4-unicast";
     const open = encodeOpen({
@@ -148,8 +167,10 @@ class World {
           onOutcome({ ok: true, value: this.#connection(peer.address) });
         return { cancel: () => {}, droppedSegments: () => 0 };
       },
-      listen: () => {
-        throw new Error("It listens nowhere here");
+      listen: (_spec, onConnection) => {
+        this.#connect = () => onConnection(this.#connection(ip("10.0.0.1")));
+        const setKeys = () => [];
+        return { endpoints: [], failures: [], setKeys, close: () => {} };
       },
       dropCounts: () => ({
         ...{ md5Missing: 0, md5Unexpected: 0 },

@@ -80,6 +80,8 @@ export type BgpReport =
 export interface BgpSessionView {
   /** Its state. */
   readonly state: FsmState;
+  /** Sessions with routers of a prefix, by their addresses; absent: the peer is not one. */
+  readonly neighbors?: Readonly<Record<string, BgpSessionView>>;
   /** The address that was found of an unnumbered peer. */
   readonly neighbor?: string;
   /** Why it is not Established, one sentence; absent: it is, or nothing was heard yet. */

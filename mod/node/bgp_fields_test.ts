@@ -47,6 +47,12 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "ebgpMultihop.enabled": [true, "terms"],
   "ebgpMultihop.multihopTtl": [3, "terms", { ebgpMultihop: { enabled: true } }],
   "ttlSecurity.hops": [2, "terms"],
+  "dynamicNeighbors.prefix": ["10.0.0.0/24", "terms", UNNAMED()],
+  "dynamicNeighbors.limit": [
+    3,
+    "terms",
+    { ...UNNAMED(), dynamicNeighbors: { prefix: "10.0.0.0/24" } },
+  ],
   "role": ["customer", "terms"],
   "authSecretRef.key": ["k", { by: "the tests of references" }],
   "authSecretRef.name": ["s", { by: "the tests of references" }],
@@ -194,6 +200,11 @@ Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below
   ok(bgpPeerProblem(peerOf({ conf: PLAIN_CONF, timers: { config } })));
 });
 
+/** Without an address, as with dynamicNeighbors. */
+function UNNAMED(): Raw {
+  return { conf: { neighborAddress: "" } };
+}
+
 function LONG_LIVED(): Raw {
   return { gracefulRestart: { enabled: true, longlivedEnabled: true } };
 }
@@ -318,7 +329,7 @@ function termsOf(conf: Raw, peer: Raw) {
 function outcome(conf: Raw, peer: Raw): unknown {
   const terms = termsOf(conf, peer);
   if (!terms.ok) return terms.error;
-  const { policy } = terms.value.speaker;
+  const { speaker: { policy }, dynamic } = terms.value;
   const told = policy?.apply(PATH, {
     family: "ipv4-unicast",
     prefix: undefined,
@@ -329,6 +340,7 @@ function outcome(conf: Raw, peer: Raw): unknown {
   return structuredClone({
     ...terms.value,
     speaker: { ...terms.value.speaker, policy: told },
+    dynamic: dynamic?.limit,
   });
 }
 

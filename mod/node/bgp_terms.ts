@@ -42,7 +42,8 @@ import {
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
-import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
+import { type RangeTerms, rangeTerms } from "./dynamic_terms.ts";
+import { type PeerPlace, placeOf } from "./peer_place.ts";
 
 /** The node a speaker runs on. */
 export interface BgpNode {
@@ -78,6 +79,8 @@ export interface BgpPeerTerms {
   readonly zone?: string;
   /** The interface whose router it is, by whatever address: see `unnumbered_terms.ts`. */
   readonly unnumbered?: string;
+  /** Whoever connects from `source` is a peer: see `dynamic_terms.ts`. */
+  readonly dynamic?: RangeTerms;
   /** How far its packets may travel. */
   readonly hops: BgpHops;
   /** The key of TCP MD5. */
@@ -163,18 +166,16 @@ export function bgpPeerTerms(
   if (!identity.ok) return identity;
   const { spec } = peer;
   const { neighborAddress = "", authPassword = "" } = spec.conf ?? {};
-  const { neighborInterface = "" } = spec.conf ?? {};
-  const isUnnumbered = neighborAddress === "" && neighborInterface !== "";
-  const [text = "", zone = neighborInterface || undefined] =
-    (isUnnumbered ? UNNUMBERED_SOURCE.addr : neighborAddress).split("%");
-  const address = parseIpAddr(text);
-  if (address === undefined) {
+  const place = placeOf(spec);
+  if (place === undefined) {
     return err(
       `spec.conf.neighborAddress of the BgpPeer ${peer.name} is "${neighborAddress}": write an IPv4 or IPv6 address`,
     );
   }
+  const { address, unnumbered, isRange } = place;
   const localAs = spec.conf?.localAs || identity.value.as;
-  const families = familiesOf(spec.afiSafis, isUnnumbered ? undefined : address)
+  const own = unnumbered === undefined ? address : undefined;
+  const families = familiesOf(spec.afiSafis, own)
     .filter(({ family }) => isInTables(conf, family));
   if (families.length === 0) {
     return err(
@@ -184,21 +185,22 @@ export function bgpPeerTerms(
   const attributes = peerAttributes(peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
   const { policy: inForce = NO_POLICY } = peer;
-  const policy = inForce.towards(address, attributes.value);
+  const policyTowards = (neighbor: IpAddr) =>
+    inForce.towards(neighbor, attributes.value);
+  const policy = policyTowards(address);
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
   const hops = hopsOf(spec, external);
+  const isPassive = spec.transport?.passiveMode === true || isRange;
   const md5 = authPassword === "" ? {} : { md5Key: authPassword };
-  const { transport } = spec;
-  const port = transport?.remotePort || BGP_PORT;
   const bfd = bfdTerms(spec);
-  const at = zone === undefined ? { address, port } : { address, zone, port };
   return ok({
     speaker: {
       connection: connectionOf(conf, spec, {
         localAs,
         routerId: identity.value.routerId,
         families,
+        isPassive,
       }),
       address,
       pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
@@ -206,14 +208,11 @@ export function bgpPeerTerms(
       ...(asPath === undefined ? {} : { asPath }),
       enabled: spec.conf?.adminDown !== true,
     },
-    ...(transport?.passiveMode === true
+    ...(isPassive
       ? {}
-      : { target: { peer: at, hops, ...md5, ...originOf(spec) } }),
-    source: isUnnumbered
-      ? UNNUMBERED_SOURCE
-      : { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
-    ...(zone === undefined ? {} : { zone }),
-    ...(isUnnumbered ? { unnumbered: neighborInterface } : {}),
+      : { target: { ...targetOf(spec, place), hops, ...md5 } }),
+    ...sourceOf(place),
+    ...(isRange ? { dynamic: rangeTerms(spec, policyTowards) } : {}),
     hops,
     ...md5,
     ...(bfd === undefined ? {} : { bfd }),
@@ -227,6 +226,30 @@ function isInTables(
 ): boolean {
   return families.length === 0 ||
     families.includes(family === "ipv4-unicast" ? 0 : 1);
+}
+
+/** What is dialled, and from where. */
+function targetOf(
+  spec: BgpPeerSpec,
+  { address, zone }: PeerPlace,
+): Pick<
+  NonNullable<BgpPeerTerms["target"]>,
+  "peer" | "source" | "device"
+> {
+  const port = spec.transport?.remotePort || BGP_PORT;
+  const peer = zone === undefined ? { address, port } : { address, zone, port };
+  return { peer, ...originOf(spec) };
+}
+
+/** From where a peer may connect. */
+function sourceOf(
+  { source, zone, unnumbered }: PeerPlace,
+): Pick<BgpPeerTerms, "source" | "zone" | "unnumbered"> {
+  return {
+    source,
+    ...(zone === undefined ? {} : { zone }),
+    ...(unnumbered === undefined ? {} : { unnumbered }),
+  };
 }
 
 /** From where a peer is dialled, where that is configured. */
@@ -346,6 +369,7 @@ function connectionOf(
     readonly localAs: number;
     readonly routerId: Ipv4Addr;
     readonly families: readonly SpokenFamily[];
+    readonly isPassive: boolean;
   },
 ): BgpPeerConfig {
   const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
@@ -370,9 +394,7 @@ function connectionOf(
     },
     expectation: peerAs === undefined || peerAs === 0 ? {} : { peerAs },
     times: {
-      connectRetryTimeMs: spec.transport?.passiveMode === true
-        ? 0
-        : retrySeconds * 1_000,
+      connectRetryTimeMs: us.isPassive ? 0 : retrySeconds * 1_000,
       ...(keepaliveSeconds > 0
         ? {
           keepaliveTimeMs: keepaliveSeconds * 1_000,

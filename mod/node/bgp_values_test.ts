@@ -21,9 +21,7 @@ Deno.test("BgpConf and BgpPeer of any values are refused, or give terms that a s
   fc.assert(
     fc.property(
       edited("BgpConf", { as: 65_001, routerId: "10.0.0.1" }),
-      edited("BgpPeer", {
-        conf: { neighborAddress: "10.0.0.2", peerAs: 65_002 },
-      }),
+      fc.oneof(...PEERS.map((peer) => edited("BgpPeer", peer))),
       (confSpec, peerSpec) => {
         if (areTermsSound(confSpec, peerSpec)) accepted++;
       },
@@ -154,6 +152,12 @@ function set(target: Raw, path: Leaf["path"], value: unknown): void {
 }
 
 const RUNS = 20_000;
+/** By address, by interface, and by prefix. */
+const PEERS: readonly Raw[] = [
+  { conf: { neighborAddress: "10.0.0.2", peerAs: 65_002 } },
+  { conf: { neighborInterface: "eth1" } },
+  { dynamicNeighbors: { prefix: "10.0.0.0/24" }, conf: { peerAs: 65_002 } },
+];
 const NODE = {
   name: "n1",
   labels: {},

@@ -14,6 +14,7 @@ export * from "./bfd_terms.ts";
 export * from "./bgp_commands.ts";
 export * from "./bgp_feed.ts";
 export * from "./bgp_terms.ts";
+export type { RangeTerms } from "./dynamic_terms.ts";
 export * from "./cluster_feed.ts";
 export * from "./install_hold.ts";
 export * from "./local_view.ts";

@@ -108,6 +108,8 @@ interface WantedPeer {
   readonly command?: BgpCommand;
   /** Its address, where it tells it from other routers. */
   readonly address: IpAddr | undefined;
+  /** Whether it is all routers of a prefix: they are told of nobody else, as they dial whom they want. */
+  readonly isRange: boolean;
 }
 
 /** What the speaker of one node was told. */
@@ -200,7 +202,7 @@ export class SpeakerFeed {
     this.#rack = Object.keys(asPerRack).length > 0
       ? found.node.labels[RACK_LABEL]
       : undefined;
-    commands.push(...this.#third(input, isDirty, [...wanted.keys()]));
+    commands.push(...this.#third(input, isDirty, wanted));
     this.#listen(found.conf, commands);
     this.#setPeers(wanted, commands);
     return commands;
@@ -230,7 +232,7 @@ export class SpeakerFeed {
   #third(
     { agents, nodes, routes, change, routerNames }: SpeakerInput,
     isDirty: boolean,
-    names: readonly string[] = [...this.#peers.keys()],
+    all: ReadonlyMap<string, Pick<WantedPeer, "isRange">> = this.#peers,
   ): readonly BgpCommand[] {
     if (isDirty || agents !== this.#agents) {
       this.#agents = agents;
@@ -238,6 +240,9 @@ export class SpeakerFeed {
         fellowOf(agent, nodes.get(agent.node), this.#rack)
       );
     }
+    const names = [...all].flatMap(([name, { isRange }]) =>
+      isRange ? [] : [name]
+    );
     const peers = new Map(names.map((name) => [
       name,
       [this.#addresses.get(name), routerNames.get(name)].filter((one) =>
@@ -330,7 +335,8 @@ export class SpeakerFeed {
       used.push(peer);
       // What routes carry is in a function of the terms, which has no text.
       const { advertisement } = peer.spec;
-      const { address } = terms.value.speaker;
+      const { speaker: { address }, dynamic } = terms.value;
+      const isRange = dynamic !== undefined;
       const isOfLink = address === undefined || isLinkLocal(address);
       wanted.set(name, {
         text: JSON.stringify([
@@ -340,7 +346,8 @@ export class SpeakerFeed {
         ]),
         policy: terms.value.speaker.policy,
         command: { kind: "set-peer", name, terms: terms.value },
-        address: isOfLink ? undefined : address,
+        address: isOfLink || isRange ? undefined : address,
+        isRange,
       });
     }
     this.#refusals = refusals;
@@ -356,11 +363,12 @@ export class SpeakerFeed {
       this.#peers.delete(name);
       commands.push({ kind: "remove-peer", name });
     }
-    for (const [name, { text, policy, address, command }] of wanted) {
+    for (const [name, { command, ...peer }] of wanted) {
+      const { text, policy } = peer;
       const known = this.#peers.get(name);
       if (command === undefined) continue;
       if (known?.text === text && known.policy === policy) continue;
-      this.#peers.set(name, { text, policy, address });
+      this.#peers.set(name, peer);
       commands.push(command);
     }
   }

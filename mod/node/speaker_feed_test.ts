@@ -248,6 +248,14 @@ Deno.test("SpeakerFeed knows a router by its address", () => {
   strictEqual(world.told()[0], "announce 192.0.2.91 by 192.0.2.12");
 });
 
+Deno.test("SpeakerFeed has no third parties for the routers of a prefix, whose address is none", () => {
+  const world = new World().conf({ as: 65_000 })
+    .peer("tor", { address: "", dynamicNeighbors: { prefix: "192.0.2.0/24" } })
+    .route(ONE, "n2").agent("n2", {});
+  deepStrictEqual(world.told(), ["listen 179", "set-peer tor"]);
+  strictEqual(world.feed.addressOf("tor"), undefined);
+});
+
 Deno.test("SpeakerFeed of a node in a rack takes nodes of that rack only, under asPerRack (openelb.md §5.6)", () => {
   const rack = (name: string) => ({ "openelb.kubesphere.io/rack": name });
   const world = new World().conf({ as: 65_000 }).peer("tor", {})
@@ -298,6 +306,7 @@ class World {
       readonly meta?: Raw;
       readonly nodeSelector?: Raw;
       readonly advertisement?: Raw;
+      readonly dynamicNeighbors?: Raw;
     },
   ): this {
     this.feed.note();

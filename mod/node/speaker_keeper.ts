@@ -185,6 +185,12 @@ export class SpeakerKeeper {
   get routers(): readonly string[] {
     const names = new Set<string>();
     for (const [name, { view, upAt }] of this.#sessions) {
+      for (const [address, one] of Object.entries(view.neighbors ?? {})) {
+        if (one.agreed === undefined) continue;
+        names.add(address);
+        names.add(bgpRouterName(one.agreed.peerAs, one.agreed.routerId));
+      }
+      if (view.neighbors !== undefined) continue;
       const isOurs = view.state === "Established" ||
         (upAt !== undefined && view.isLost === true);
       if (!isOurs) continue;
@@ -309,7 +315,7 @@ export class SpeakerKeeper {
     });
     const fields = { peer: name, state };
     if (isUp && !wasUp) {
-      const { peerAs, routerId } = session.agreed ?? {};
+      const { peerAs, routerId } = agreedOf(session) ?? {};
       const message = "BGP session is up";
       return {
         level: "info",
@@ -355,6 +361,12 @@ export class SpeakerKeeper {
     );
     return event === undefined ? {} : { event };
   }
+}
+
+/** What was agreed on; of a prefix with its first router. */
+function agreedOf({ agreed, neighbors = {} }: BgpSessionView) {
+  return agreed ??
+    Object.values(neighbors).find((one) => one.agreed !== undefined)?.agreed;
 }
 
 /** A session that comes and goes is told of so often. */

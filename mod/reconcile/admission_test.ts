@@ -354,6 +354,31 @@ const BGP_MISTAKES: readonly {
       /neighborInterface cannot be "eth1": the peer is 192\.0\.2\.254 already/,
     ],
     [
+      "a prefix that is none",
+      { dynamicNeighbors: { prefix: "10.0.0.0" } },
+      /spec\.dynamicNeighbors\.prefix cannot be "10\.0\.0\.0": write a prefix/,
+    ],
+    [
+      "a prefix beside an address",
+      { ...PEER, dynamicNeighbors: { prefix: "10.0.0.0/24" } },
+      /dynamicNeighbors\.prefix .*: spec\.conf names a peer already/,
+    ],
+    [
+      "more routers than a prefix may have",
+      { dynamicNeighbors: { prefix: "10.0.0.0/24", limit: 1_001 } },
+      /dynamicNeighbors\.limit cannot be 1001: write a number from 1 to 1000/,
+    ],
+    [
+      "a limit of no prefix",
+      { ...PEER, dynamicNeighbors: { limit: 3 } },
+      /dynamicNeighbors\.limit cannot be 3: write .*prefix, too/,
+    ],
+    [
+      "a prefix with a role that nobody has",
+      { dynamicNeighbors: { prefix: "10.0.0.0/24" }, role: "upstream" },
+      /spec\.role cannot be "upstream"/,
+    ],
+    [
       "a TTL beyond all",
       { ...PEER, ebgpMultihop: { multihopTtl: 256 } },
       /multihopTtl/,

@@ -9,7 +9,9 @@
  * @module
  */
 
+import { formatAddrRange } from "@/addr/addr_range.ts";
 import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
+import { parsePrefix, prefixRange } from "@/addr/prefix.ts";
 import { passwordProblem } from "@/api/bgp_references.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
@@ -17,6 +19,7 @@ import type {
   BgpGracefulRestart,
   BgpPeer,
   BgpPeerConf,
+  BgpPeerSpec,
   LabelSelector,
   Node,
 } from "@/api/mod.ts";
@@ -106,11 +109,14 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
   const isNamed = conf?.neighborAddress !== undefined &&
       conf.neighborAddress !== "" ||
     conf?.neighborInterface !== undefined && conf.neighborInterface !== "";
+  const range = dynamicProblem(peer.spec, isNamed);
+  if (range !== undefined) return range;
+  if (isDynamic(peer.spec)) return detailProblem(peer);
   if (conf === undefined || !isNamed) {
     return {
       reason: CONDITION_REASON.confMissing,
       message:
-        "spec.conf says who the peer is: set spec.conf.neighborAddress, or spec.conf.neighborInterface for an unnumbered peer",
+        "spec.conf says who the peer is: set spec.conf.neighborAddress, or spec.conf.neighborInterface for an unnumbered peer, or spec.dynamicNeighbors for all of a prefix",
     };
   }
   if (
@@ -125,6 +131,11 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
   }
   const interfaceMistake = interfaceProblem(conf);
   if (interfaceMistake !== undefined) return interfaceMistake;
+  return detailProblem(peer);
+}
+
+/** What is wrong besides who the peer is. */
+function detailProblem(peer: BgpPeer): Problem | undefined {
   return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
@@ -168,6 +179,8 @@ export function duplicatePeerProblem(
 
 /** What tells a peer from others of a node: its address, its interface, or both for a link-local one. */
 function peerAddress({ spec }: BgpPeer): string | undefined {
+  const range = parsePrefix(spec.dynamicNeighbors?.prefix ?? "");
+  if (range !== undefined) return formatAddrRange(prefixRange(range));
   const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
   const address = parseIpAddr(neighborAddress);
   if (neighborInterface === "") return address;
@@ -176,7 +189,46 @@ function peerAddress({ spec }: BgpPeer): string | undefined {
     : `${address}%${neighborInterface}`;
 }
 
+function isDynamic({ dynamicNeighbors }: BgpPeerSpec): boolean {
+  return dynamicNeighbors?.prefix !== undefined &&
+    dynamicNeighbors.prefix !== "";
+}
+
+function dynamicProblem(
+  { dynamicNeighbors = {} }: BgpPeerSpec,
+  isNamed: boolean,
+): Problem | undefined {
+  const { prefix = "", limit } = dynamicNeighbors;
+  const at = "spec.dynamicNeighbors";
+  if (prefix === "") {
+    return limit === undefined
+      ? undefined
+      : invalid(`${at}.limit`, `${limit}`, `write ${at}.prefix, too`);
+  }
+  const found = `"${prefix}"`;
+  if (parsePrefix(prefix) === undefined || /^fe[89ab]/i.test(prefix)) {
+    return invalid(
+      `${at}.prefix`,
+      found,
+      "write a prefix, such as 192.168.0.0/24; for link-local routers set spec.conf.neighborInterface instead",
+    );
+  }
+  if (isNamed) {
+    return invalid(
+      `${at}.prefix`,
+      found,
+      "spec.conf names a peer already: leave out neighborAddress and neighborInterface, or write a BgpPeer for each",
+    );
+  }
+  if (limit !== undefined && (limit < 1 || limit > DYNAMIC_NEIGHBORS_MAX)) {
+    const advice = `write a number from 1 to ${DYNAMIC_NEIGHBORS_MAX}`;
+    return invalid(`${at}.limit`, `${limit}`, advice);
+  }
+  return undefined;
+}
+
 function fieldOf({ spec }: BgpPeer): string {
+  if (isDynamic(spec)) return "spec.dynamicNeighbors.prefix";
   const isUnnumbered = (spec.conf?.neighborAddress ?? "") === "";
   return `spec.conf.${isUnnumbered ? "neighborInterface" : "neighborAddress"}`;
 }
@@ -403,6 +455,7 @@ const RESTART_TIME_MAX = 4_095;
 const FAMILY_INDEX_MAX = 23;
 // IPv4 and IPv6 unicast.
 const UNICAST_INDEX_MAX = 1;
+const DYNAMIC_NEIGHBORS_MAX = 1_000;
 const INTERFACE = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];

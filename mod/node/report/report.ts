@@ -193,8 +193,10 @@ export interface SessionRow {
   readonly node: string;
   /** Name of the BgpPeer. */
   readonly peer: string;
-  /** `spec.conf.neighborAddress`; empty without one. */
+  /** Its address, interface or prefix, as the BgpPeer has it; empty without any. */
   readonly router: string;
+  /** Routers of a prefix that have a session; absent: it is one router. */
+  readonly routers?: number;
   /** How it does. */
   readonly verdict: Verdict;
   /** State of RFC 4271 §8.2.2: `Idle` to `Established`. */

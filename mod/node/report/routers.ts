@@ -17,7 +17,13 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
-import { hintOf, isUp, type NoSession, whyNoSession } from "./sessions.ts";
+import {
+  hintOf,
+  isUp,
+  type NoSession,
+  routerOf,
+  whyNoSession,
+} from "./sessions.ts";
 
 /** Reason of a pool for routers without a speaker. */
 export const NO_BGP_CONF = "NoBgpConf";
@@ -109,10 +115,9 @@ function peerRow(
   peer: BgpPeer,
   nodes: readonly string[],
 ): WhyRow {
-  const { meta: { name }, spec, status } = peer;
+  const { meta: { name }, status } = peer;
   const up = upOn(source, peer, nodes);
-  const { neighborAddress, neighborInterface } = spec.conf ?? {};
-  const address = neighborAddress || neighborInterface || "no address";
+  const address = routerOf(peer) || "no address";
   const out = missing(
     nodes.filter((node) => !up.includes(node)).map((node) => ({
       node,

@@ -65,9 +65,9 @@ export function whyNoSession(
   if (agents.get(node)?.live === false) {
     return { kind: "mute", why: "its agent is silent" };
   }
+  const router = routerOf(peer);
   const rival = [...bgp?.bgppeer.values() ?? []].find((other) =>
-    other.meta.name !== meta.name &&
-    other.spec.conf?.neighborAddress === spec.conf?.neighborAddress &&
+    other.meta.name !== meta.name && routerOf(other) === router &&
     other.status.nodesPeerStatus?.[node] !== undefined
   );
   return rival === undefined ? { kind: "mute" } : {
@@ -75,6 +75,13 @@ export function whyNoSession(
     why:
       `it has its session with that router by the BgpPeer ${rival.meta.name}`,
   };
+}
+
+/** What a BgpPeer calls its router by: an address, an interface, or a prefix of many; "" without any. */
+export function routerOf({ spec }: BgpPeer): string {
+  const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  const { prefix = "" } = spec.dynamicNeighbors ?? {};
+  return prefix || (neighborAddress || neighborInterface);
 }
 
 /** Whether a node has a session with a router, by what it told last. */
@@ -121,6 +128,27 @@ function advertisedBy(
     peer.status.nodesPeerStatus?.[node]?.advertised;
 }
 
+/** How many routers of a prefix have a session with a node. */
+function routersUp(
+  source: ReportSource,
+  peer: BgpPeer,
+  node: string,
+): number {
+  const { neighbors } = ownSession(source, peer, node)?.view ?? {};
+  if (neighbors !== undefined) {
+    return Object.values(neighbors).filter(({ agreed }) => agreed !== undefined)
+      .length;
+  }
+  const { dynamicNeighbors = {} } = peer.status.nodesPeerStatus?.[node] ?? {};
+  return Object.values(dynamicNeighbors).filter(({ peerState }) =>
+    peerState?.sessionState === ESTABLISHED
+  ).length;
+}
+
+function isDynamic({ spec }: BgpPeer): boolean {
+  return (spec.dynamicNeighbors?.prefix ?? "") !== "";
+}
+
 function sessionRow(
   source: ReportSource,
   { peer, node, status }: {
@@ -152,7 +180,10 @@ function sessionRow(
   return {
     node,
     peer: peer.meta.name,
-    router: peer.spec.conf?.neighborAddress ?? "",
+    router: routerOf(peer),
+    ...(isDynamic(peer)
+      ? { routers: isSilent ? 0 : routersUp(source, peer, node) }
+      : {}),
     verdict,
     state: stateName(peerState?.sessionState ?? ""),
     ...(since === undefined ? {} : { since }),
