@@ -12,6 +12,7 @@
 import { formatAddrRange } from "@/addr/addr_range.ts";
 import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix, prefixRange } from "@/addr/prefix.ts";
+import { passwordProblem } from "@/api/bgp_references.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
   BgpConf,
@@ -353,7 +354,15 @@ function timersProblem({ spec }: BgpPeer): Problem | undefined {
 }
 
 function textsProblem({ spec }: BgpPeer): Problem | undefined {
-  const { peerGroup = "", vrf = "" } = spec.conf ?? {};
+  const { peerGroup = "", vrf = "", authPassword = "" } = spec.conf ?? {};
+  const fault = passwordProblem(authPassword);
+  if (fault !== undefined) {
+    // The password itself is told nowhere.
+    return {
+      reason: CONDITION_REASON.fieldInvalid,
+      message: `spec.conf.authPassword ${fault}: write another one`,
+    };
+  }
   for (const [name, text] of Object.entries({ peerGroup, vrf })) {
     if (text === "") continue;
     const advice = "there is no object that would define one, so leave it out";
