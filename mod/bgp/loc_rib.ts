@@ -77,6 +77,8 @@ export class LocRib {
   readonly #paths: Path[] = [];
   /** Paths by path identifier and attributes. */
   readonly #interned = new Map<string, Path>();
+  /** The last path of an object of attributes: the same object often comes again. */
+  readonly #recent = new WeakMap<OwnAttributes, Path>();
   readonly #pathIds = new Map<IpAddr | undefined, number>([[undefined, 1]]);
 
   /** How many prefixes there are. */
@@ -155,6 +157,14 @@ export class LocRib {
   }
 
   #intern(nextHop: IpAddr | undefined, attributes: OwnAttributes): Path {
+    const recent = this.#recent.get(attributes);
+    if (recent !== undefined && recent.nextHop === nextHop) return recent;
+    const path = this.#internAnew(nextHop, attributes);
+    this.#recent.set(attributes, path);
+    return path;
+  }
+
+  #internAnew(nextHop: IpAddr | undefined, attributes: OwnAttributes): Path {
     let pathId = this.#pathIds.get(nextHop);
     if (pathId === undefined) {
       pathId = this.#pathIds.size + 1;
