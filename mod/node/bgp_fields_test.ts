@@ -47,6 +47,12 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "ebgpMultihop.enabled": [true, "terms"],
   "ebgpMultihop.multihopTtl": [3, "terms", { ebgpMultihop: { enabled: true } }],
   "ttlSecurity.hops": [2, "terms"],
+  "dynamicNeighbors.prefix": ["10.0.0.0/24", "terms", UNNAMED()],
+  "dynamicNeighbors.limit": [
+    3,
+    "terms",
+    { ...UNNAMED(), dynamicNeighbors: { prefix: "10.0.0.0/24" } },
+  ],
   "role": ["customer", "terms"],
   "authSecretRef.key": ["k", { by: "the tests of references" }],
   "authSecretRef.name": ["s", { by: "the tests of references" }],
@@ -91,6 +97,12 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.largeCommunities[]": ["65001:1:2", "terms"],
   "advertisement.med": [7, "terms"],
   "advertisement.localPref": [7, "terms"],
+  "advertisement.aggregationLength": [24, "terms"],
+  "advertisement.aggregationLengthV6": [64, "terms"],
+  "eipSelector.matchLabels": [{ a: "b" }, "terms"],
+  "eipSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
+  "eipSelector.matchExpressions[].operator": ["In", { by: "as above" }],
+  "eipSelector.matchExpressions[].values[]": ["b", { by: "as above" }],
   "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
   "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],
@@ -117,6 +129,7 @@ const CONF_ROWS: Readonly<Record<string, Row>> = {
   "gracefulRestart.localRestarting": [true, "remark"],
   "gracefulRestart.mode": ["m", "remark"],
   "policy": ["p", { by: "the policy's own tests" }],
+  "communityAliases": [{ a: "1:2" }, { by: "the tests of aliases" }],
 };
 
 Deno.test("every field of a BgpPeer is in the table", () => {
@@ -193,6 +206,11 @@ Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below
   const config = { holdTime: "9", keepaliveInterval: "9" };
   ok(bgpPeerProblem(peerOf({ conf: PLAIN_CONF, timers: { config } })));
 });
+
+/** Without an address, as with dynamicNeighbors. */
+function UNNAMED(): Raw {
+  return { conf: { neighborAddress: "" } };
+}
 
 function LONG_LIVED(): Raw {
   return { gracefulRestart: { enabled: true, longlivedEnabled: true } };
@@ -318,8 +336,8 @@ function termsOf(conf: Raw, peer: Raw) {
 function outcome(conf: Raw, peer: Raw): unknown {
   const terms = termsOf(conf, peer);
   if (!terms.ok) return terms.error;
-  const { policy } = terms.value.speaker;
-  const told = policy?.apply(PATH, {
+  const { speaker: { policy }, dynamic } = terms.value;
+  const told = policy === undefined ? "as it is" : policy.apply(PATH, {
     family: "ipv4-unicast",
     prefix: undefined,
     localAs: 65_001,
@@ -329,6 +347,7 @@ function outcome(conf: Raw, peer: Raw): unknown {
   return structuredClone({
     ...terms.value,
     speaker: { ...terms.value.speaker, policy: told },
+    dynamic: dynamic?.limit,
   });
 }
 
