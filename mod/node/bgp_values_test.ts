@@ -51,7 +51,7 @@ function areTermsSound(confSpec: Raw, peerSpec: Raw): boolean {
   const { speaker, target, hops, md5Key, source, bfd } = terms.value;
   const { connection, pathsMax } = speaker;
   ok(encodeOpen(connection.open).length <= 4_096);
-  ok(pathsMax >= 1);
+  ok(Object.values(pathsMax).every((max) => max >= 1));
   for (const [name, value] of Object.entries(connection.times)) {
     ok(typeof value !== "number" || value >= 0, `${name} is ${value}`);
   }
