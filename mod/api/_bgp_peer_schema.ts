@@ -37,7 +37,7 @@ import type {
   BgpPeerSpec,
   BgpPeerState,
   BgpPeerStatus,
-  BgpTimersConfig,
+  BgpPeerTimers,
   BgpTimersState,
   BgpTransport,
   BgpTtlSecurity,
@@ -172,8 +172,13 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
   ),
   timers: optional(
     z.object({
-      config: optional<BgpTimersConfig>(
-        z.object(TIMERS_FIELDS).describe("Timers, as decimal text."),
+      config: optional<BgpPeerTimers>(
+        z.object({
+          ...TIMERS_FIELDS,
+          sendHoldTime: text(
+            "Seconds after which a session ends whose peer reads nothing (RFC 9687); 8 minutes or twice the Hold Time when absent, whichever is longer.",
+          ),
+        }).describe("Timers, as decimal text."),
       ),
     }).describe("Timers."),
   ),
@@ -211,6 +216,9 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       ),
       aggregationLengthV6: int32(
         "Announce the IPv6 prefix of this length, 1 to 128, instead of the addresses in it. Absent: 128, each address.",
+      ),
+      linkBandwidth: text(
+        "PerEndpoint: under externalTrafficPolicy Local, tell by the link bandwidth community (RFC 10005) how many endpoints a node has. Absent: no weights.",
       ),
     }).describe(
       "How addresses are announced to the peer, and what all routes to it carry before a policy sees them.",

@@ -91,6 +91,12 @@ export interface BgpTimersConfig {
   readonly minimumAdvertisementInterval?: string;
 }
 
+/** Timers of a BgpPeer: those of OpenELB, and one that it does not have. */
+export interface BgpPeerTimers extends BgpTimersConfig {
+  /** SendHoldTimer, RFC 9687 §4; 8 minutes or twice the Hold Time when absent, whichever is longer. */
+  readonly sendHoldTime?: string;
+}
+
 /** The TCP connection. */
 export interface BgpTransport {
   /** Without effect. */
@@ -169,6 +175,8 @@ export interface BgpAdvertisement {
   readonly aggregationLength?: number;
   /** Prefix length that IPv6 addresses are announced by, 1 to 128; 128 when absent. */
   readonly aggregationLengthV6?: number;
+  /** `PerEndpoint`: link bandwidth in proportion to endpoints under `Local`; none when absent. */
+  readonly linkBandwidth?: string;
 }
 
 /** BFD with the peer (RFC 5880 to 5883). */
@@ -202,7 +210,7 @@ export interface BgpPeerSpec {
   /** BFD; none when absent. */
   readonly bfd?: BgpBfd;
   /** Timers. */
-  readonly timers?: { readonly config?: BgpTimersConfig };
+  readonly timers?: { readonly config?: BgpPeerTimers };
   /** The TCP connection. */
   readonly transport?: BgpTransport;
   /** Graceful restart. */

@@ -6,7 +6,7 @@
  * {@linkcode Aggregation} are told of instead. A prefix takes in routes that
  * have the same attributes by the same next hop (RFC 4271 §9.2.2.2: others are
  * not to be aggregated); where they differ, each route stands for itself. It is
- * known by the next hops that any of its routes has.
+ * known by the next hops that any of its routes has. Weights are added up.
  *
  * ATOMIC_AGGREGATE and AGGREGATOR are not sent: all routes begin here, so no AS
  * number is left out of a path (RFC 4271 §5.1.6).
@@ -17,9 +17,12 @@
 import { type IpAddr, ipAddrBigint } from "@/addr/ip_addr.ts";
 import { prefixRange } from "@/addr/prefix.ts";
 import type { UnicastFamily } from "@/wire/bgp/family.ts";
+import { roundedWeight } from "./link_bandwidth.ts";
 import {
+  attributesKey,
   keyOf,
   LocRib,
+  type OwnAttributes,
   type Path,
   pathsOf,
   prefixOf,
@@ -125,7 +128,7 @@ export class AggregatedRib {
   /** Announces a group as one, or its routes each, after one of them changed. */
   #settle(group: Group, changed: RouteKey, changes: Changes): void {
     const { family, key, members } = group;
-    const joint = jointRoute(group.paths.keys());
+    const joint = jointRoute(group.paths, this.#source);
     if (joint === "differs") {
       if (!group.isWhole) {
         changes.set(changed, this.#source.routeAt(family, changed));
@@ -275,16 +278,51 @@ function count(
   }
 }
 
-/** One route for all paths; none where there is no path, or where paths by one next hop differ. */
-function jointRoute(paths: Iterable<Path>): Route | undefined | "differs" {
-  const byId = new Map<number, Path>();
-  for (const path of paths) {
-    if (byId.has(path.pathId)) return "differs";
-    byId.set(path.pathId, path);
+/** One route for all paths; none where there is no path, or where paths by one next hop differ in more than weight. */
+function jointRoute(
+  counted: ReadonlyMap<Path, number>,
+  source: LocRib,
+): Route | undefined | "differs" {
+  const byId = new Map<number, Share>();
+  for (const [path, number] of counted) {
+    const { weight, ...rest } = path.attributes;
+    const added = weight === undefined ? undefined : weight * number;
+    const known = byId.get(path.pathId);
+    if (known === undefined) byId.set(path.pathId, { path, weight: added });
+    else if (
+      path.pool !== known.path.pool ||
+      attributesKey(rest) !== attributesKey(unweighted(known.path))
+    ) return "differs";
+    else if (added === undefined || known.weight === undefined) {
+      known.weight = undefined;
+    } else known.weight += added;
   }
-  const [only, ...others] = byId.values();
+  const [only, ...others] = [...byId.values()].map((share) =>
+    weighted(share, source)
+  );
   if (only === undefined || others.length === 0) return only;
   return [only, ...others].sort((a, b) => a.pathId - b.pathId);
+}
+
+/** A path, and what all routes that have it weigh together; undefined: one of them has no weight. */
+interface Share {
+  readonly path: Path;
+  weight: number | undefined;
+}
+
+function weighted({ path, weight }: Share, source: LocRib): Path {
+  if (path.attributes.weight === weight) return path;
+  const rest = unweighted(path);
+  return source.pathOf(
+    path.nextHop,
+    weight === undefined ? rest : { ...rest, weight: roundedWeight(weight) },
+    path.pool,
+  );
+}
+
+function unweighted({ attributes }: Path): OwnAttributes {
+  const { weight: _, ...rest } = attributes;
+  return rest;
 }
 
 const FAMILIES = ["ipv4-unicast", "ipv6-unicast"] as const;

@@ -23,6 +23,7 @@ import {
   encodeAnnouncementHead,
   headFits,
 } from "@/wire/bgp/update_packer.ts";
+import { withLinkBandwidth } from "./link_bandwidth.ts";
 import {
   attributesKey,
   LOCAL_PREF_DEFAULT,
@@ -48,6 +49,8 @@ export interface ExportTerms {
   readonly policy?: ExportPolicy;
   /** What becomes of AS numbers behind our own; nothing where absent. */
   readonly asPath?: AsPathTerms;
+  /** Bytes per second for each unit of weight, as link bandwidth; not told where absent. */
+  readonly linkBandwidth?: number;
   /** Routes are about to go: they carry GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 (RFC 8326 §4). */
   readonly gracefulShutdown: boolean;
 }
@@ -205,10 +208,14 @@ export class Exporter {
     const { policy, peerAddress } = this.#terms;
     const { localAs, external } = this.#session;
     const ownNextHop = this.#ownNextHop(family);
-    const result: PolicyResult | undefined = policy === undefined
+    const judged: PolicyResult | undefined = policy === undefined
       ? { attributes: path.attributes }
       : policy.apply(path, { family, prefix, localAs, external, ownNextHop });
-    if (result === undefined) return undefined;
+    if (judged === undefined) return undefined;
+    const bytesPerSecond = this.#terms.linkBandwidth;
+    const terms = { bytesPerSecond, localAs, external };
+    const attributes = withLinkBandwidth(judged.attributes, terms);
+    const result = { ...judged, attributes };
     const nextHop = this.#nextHop(family, path, result);
     const address = nextHop ?? ownNextHop;
     // RFC 4271 §5.1.3: a peer is not told that the way is itself.

@@ -35,6 +35,8 @@ export interface OwnAttributes {
   readonly multiExitDisc?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); {@linkcode LOCAL_PREF_DEFAULT} towards iBGP peers where absent. */
   readonly localPref?: number;
+  /** How much of the traffic it should get, above 0; goes out as link bandwidth to peers that are to know it (RFC 10005). */
+  readonly weight?: number;
 }
 
 /** LOCAL_PREF where none is configured (as all speakers have it). */
@@ -77,6 +79,8 @@ export class LocRib {
     "ipv6-unicast": new Map(),
   };
   readonly #paths: Path[];
+  /** The last path of an object of attributes: the same object often comes again. */
+  readonly #recent = new WeakMap<OwnAttributes, Path>();
   /** Paths by path identifier and attributes. */
   readonly #interned: Map<string, Path>;
   readonly #pathIds: Map<IpAddr | undefined, number>;
@@ -120,7 +124,7 @@ export class LocRib {
     attributes: OwnAttributes,
     pool?: string,
   ): RouteChange | undefined {
-    const path = this.#intern(nextHop, attributes, pool);
+    const path = this.pathOf(nextHop, attributes, pool);
     const { family, key } = keyOf(prefix);
     const routes = this.#routes[family];
     const before = routes.get(key);
@@ -192,7 +196,30 @@ export class LocRib {
     return this.#routes[family];
   }
 
-  #intern(
+  /**
+   * The path by a next hop with attributes; the same object each time.
+   *
+   * @param nextHop The next hop; absent: ourselves.
+   * @param attributes What it carries.
+   * @param pool Name of the pool; absent: of none.
+   * @returns The path, announced or not.
+   */
+  pathOf(
+    nextHop: IpAddr | undefined,
+    attributes: OwnAttributes,
+    pool?: string,
+  ): Path {
+    const recent = this.#recent.get(attributes);
+    if (
+      recent !== undefined && recent.nextHop === nextHop &&
+      recent.pool === pool
+    ) return recent;
+    const path = this.#internAnew(nextHop, attributes, pool);
+    this.#recent.set(attributes, path);
+    return path;
+  }
+
+  #internAnew(
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
     pool: string | undefined,
@@ -243,7 +270,7 @@ export function attributesKey(attributes: OwnAttributes): string {
   );
   return `${communities.join()}|${extendedCommunities.join()}|${large.join()}|${
     attributes.multiExitDisc ?? ""
-  }|${attributes.localPref ?? ""}`;
+  }|${attributes.localPref ?? ""}|${attributes.weight ?? ""}`;
 }
 
 /**

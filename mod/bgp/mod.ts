@@ -15,6 +15,7 @@ export * from "./aggregated_rib.ts";
 export * from "./exporter.ts";
 export * from "./fsm.ts";
 export * from "./fsm_table.ts";
+export * from "./link_bandwidth.ts";
 export * from "./loc_rib.ts";
 export * from "./malformed_update.ts";
 export * from "./message_tally.ts";

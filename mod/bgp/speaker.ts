@@ -63,6 +63,8 @@ export interface SpeakerPeer {
   readonly asPath?: AsPathTerms;
   /** How far routes to it are put together; each stands for itself where absent. */
   readonly aggregation?: Aggregation;
+  /** Bytes per second for each unit of a route's weight, as link bandwidth; it is not told where absent. */
+  readonly linkBandwidth?: number;
   /** How many paths of a prefix it is told under ADD-PATH. */
   readonly pathsMax: PathsMax;
   /** Next hops besides ourselves that it may be told of, under ADD-PATH only; absent: all, also without. */
@@ -198,6 +200,7 @@ export class BgpSpeaker {
       before.policy !== terms.policy ||
       JSON.stringify(before.pathsMax) !== JSON.stringify(terms.pathsMax) ||
       before.thirdParties !== terms.thirdParties ||
+      before.linkBandwidth !== terms.linkBandwidth ||
       aggregationKey(before.aggregation) !==
         aggregationKey(terms.aggregation) ||
       JSON.stringify(before.asPath) !== JSON.stringify(terms.asPath)
@@ -531,6 +534,7 @@ export class BgpSpeaker {
     connection: number,
   ): ConstructorParameters<typeof AdjRibOut>[2] {
     const { policy, pathsMax, address, asPath, thirdParties } = entry.terms;
+    const { linkBandwidth } = entry.terms;
     return {
       nextHops: entry.nextHops.get(connection) ?? {},
       peerAddress: address,
@@ -538,6 +542,7 @@ export class BgpSpeaker {
       ...(thirdParties === undefined ? {} : { thirdParties }),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
+      ...(linkBandwidth === undefined ? {} : { linkBandwidth }),
       gracefulShutdown: this.#leaving,
     };
   }

@@ -82,7 +82,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     policy.take(file.value.policy);
     tellRemarks(policy);
     tellFileRemarks(file.value);
-    tellMisfits(file.value);
+    tellPeerRemarks(file.value);
     return 0;
   }
   using reactor = new Reactor();
@@ -260,7 +260,7 @@ class SpeakerRunner {
 
   #setPeers(file: SpeakerFile): void {
     const { conf, peers, policy: text, eips, remarks } = file;
-    tellMisfits(file);
+    tellPeerRemarks(file);
     // Without Eips whoever wrote the lines knows what they put together.
     const pools = eips.length === 0 ? {} : { pools: aggregationPools(eips) };
     const node = this.#node();
@@ -607,13 +607,20 @@ class SpeakerRunner {
   }
 }
 
-/** Which addresses are announced each by itself although a peer has a shorter prefix for them. */
-function tellMisfits({ peers, eips }: SpeakerFile): void {
+/** What of the peers is not as it would be in a cluster, or as somebody may have meant it. */
+function tellPeerRemarks({ peers, eips }: SpeakerFile): void {
   for (const peer of peers) {
-    for (const eip of eips) {
-      const remark = misfitRemark(peer, eip);
-      if (remark === undefined) continue;
-      tell({ kind: "aggregation-remark", message: remark.message });
+    const { name } = peer.meta;
+    const { linkBandwidth = "" } = peer.spec.advertisement ?? {};
+    const remarks = eips.flatMap((eip) => misfitRemark(peer, eip) ?? [])
+      .map(({ message }) => message);
+    if (linkBandwidth !== "") {
+      remarks.push(
+        "spec.advertisement.linkBandwidth has no effect here, where there are no endpoints: announce with extended-community link-bandwidth-transitive:AS:BYTES",
+      );
+    }
+    for (const message of remarks) {
+      tell({ kind: "peer-remark", peer: name, message });
     }
   }
 }

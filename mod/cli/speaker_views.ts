@@ -6,6 +6,7 @@
 
 import { formatPrefix } from "@/addr/prefix.ts";
 import {
+  type BgpEnd,
   type LocRib,
   type OwnAttributes,
   type Path,
@@ -13,7 +14,7 @@ import {
   prefixOf,
   type SpeakerPeerView,
 } from "@/bgp/mod.ts";
-import { sessionHint } from "@/node/session_view.ts";
+import { endSentence, sessionHint } from "@/node/session_view.ts";
 import {
   formatCommunity,
   formatExtendedCommunity,
@@ -51,10 +52,22 @@ export function peerView(
       ? undefined
       : Math.round(nowMs - establishedMs),
     hint: sessionHint(view, nowMs),
-    lastEnd: lastEnd?.kind === "closed"
-      ? { state: lastEnd.state, reason: lastEnd.reason }
-      : undefined,
+    lastEnd: lastEndView(lastEnd),
   };
+}
+
+/** How the last connection ended; a NOTIFICATION is told as `lastError`. */
+function lastEndView(
+  end: BgpEnd | undefined,
+): { readonly state: string; readonly reason: string } | undefined {
+  switch (end?.kind) {
+    case "closed":
+      return { state: end.state, reason: end.reason };
+    case "send-hold-timer-expired":
+      return { state: "Established", reason: endSentence(end) };
+    default:
+      return undefined;
+  }
 }
 
 /**

@@ -39,6 +39,7 @@ import type {
   TcpTarget,
 } from "@/port/tcp.ts";
 import { CEASE, cease, type NotificationMessage } from "@/wire/bgp/mod.ts";
+import { Lines } from "./_lines.ts";
 import { type BfdSessions, BgpBfd } from "./bgp_bfd.ts";
 
 /** A peer, and how it is reached. */
@@ -143,7 +144,7 @@ export class BgpHost {
   readonly #peers = new Map<string, BgpHostPeer>();
   /** Prefixes whose routers become peers. */
   readonly #ranges = new Map<string, BgpHostRange>();
-  readonly #lines = new Map<string, Line>();
+  readonly #lines = new Lines<Line>();
   #listener: TcpListener | undefined;
   #timer: { readonly atMs: number; readonly timer: Timer } | undefined;
   #accepted = 0;
@@ -151,6 +152,9 @@ export class BgpHost {
   #givenUp: { readonly peer: string; readonly tell: () => void } | undefined;
   /** What the kernel had refused when a peer was last without session. */
   readonly #refused = new Map<string, TcpDropCounts>();
+  #counts:
+    | { readonly atMs: number; readonly counts: TcpDropCounts }
+    | undefined;
   /** Until what the kernel refuses counts again. */
   readonly #settling = new Map<string, Timer>();
   readonly #out = new Uint8Array(OUT_BYTES);
@@ -219,7 +223,7 @@ export class BgpHost {
    */
   setPeer(name: string, peer: BgpHostPeer): readonly TcpListenFailure[] {
     if (!this.#peers.has(name)) {
-      this.#refused.set(name, this.#ports.tcp.dropCounts());
+      this.#refused.set(name, this.#countsBefore());
     }
     if (peer.dynamic === undefined) this.#displace(peer);
     this.#peers.set(name, peer);
@@ -326,7 +330,7 @@ export class BgpHost {
   /** Whether everything was told, and the kernels of the peers have it. */
   get isQuiet(): boolean {
     if (this.speaker.isPending) return false;
-    for (const { outbox, connection } of this.#lines.values()) {
+    for (const { outbox, connection } of this.#lines.all()) {
       if (outbox.length > 0) return false;
       if ((connection?.unacknowledgedBytes() ?? 0) > 0) return false;
     }
@@ -358,7 +362,7 @@ export class BgpHost {
     this.#timer?.timer.cancel();
     for (const timer of this.#settling.values()) timer.cancel();
     this.endBfd();
-    for (const line of this.#lines.values()) this.#drop(line, "reset");
+    for (const line of this.#lines.all()) this.#drop(line, "reset");
   }
 
   /** Does what BFD makes of a peer (RFC 5882 §4). */
@@ -401,25 +405,23 @@ export class BgpHost {
       case "dial":
         return this.#dial(peer, effect.connection);
       case "send": {
-        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const line = this.#lines.get(peer, effect.connection);
         if (line?.connection === undefined) return;
         // The codec's arrays are their own.
         line.outbox.push(effect.bytes as Uint8Array<ArrayBuffer>);
         return this.#pump(line);
       }
       case "close": {
-        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const line = this.#lines.get(peer, effect.connection);
         if (line !== undefined) this.#close(line, effect.abort);
         return;
       }
       case "output":
-        for (const line of this.#lines.values()) {
-          if (line.peer === peer) this.#pump(line);
-        }
+        for (const line of this.#lines.of(peer)) this.#pump(line);
         return;
       case "session-established": {
         this.#ports.tell(peer, effect);
-        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const line = this.#lines.get(peer, effect.connection);
         const { connection } = line ?? {};
         if (connection !== undefined) this.#bfd?.established(peer, connection);
         return;
@@ -447,8 +449,8 @@ export class BgpHost {
       outbox: [],
       closing: undefined,
     };
-    this.#lines.set(keyOf(peer, id), line);
-    const refused = tcp.dropCounts();
+    this.#lines.add(line);
+    const refused = this.#countsBefore();
     const dial = tcp.dial(
       { ...target, timeoutMs: DIAL_TIMEOUT_MS },
       (outcome) => {
@@ -467,6 +469,16 @@ export class BgpHost {
       },
     );
     line.dial = { dial, target, refused, sinceMs: clock.nowMs() };
+  }
+
+  /** What the kernel had refused by about now: it is not read for each of many peers. */
+  #countsBefore(): TcpDropCounts {
+    const { clock, tcp } = this.#ports;
+    const nowMs = clock.nowMs();
+    if (this.#counts === undefined || nowMs - this.#counts.atMs > COUNTS_MS) {
+      this.#counts = { atMs: nowMs, counts: tcp.dropCounts() };
+    }
+    return this.#counts.counts;
   }
 
   #tellFailure(
@@ -526,7 +538,7 @@ export class BgpHost {
       outbox: [],
       closing: undefined,
     };
-    this.#lines.set(keyOf(peer, id), line);
+    this.#lines.add(line);
     this.#open(line, connection);
     this.#step(line, { kind: "accepted", connection: id });
   }
@@ -658,12 +670,15 @@ export class BgpHost {
     line.dial?.dial.cancel();
     line.connection?.close(how);
     line.connection = undefined;
-    this.#lines.delete(keyOf(line.peer, line.id));
+    this.#lines.delete(line);
   }
 
   #arm(): void {
     const next = this.speaker.deadline();
-    if (next?.atMs === this.#timer?.atMs) return;
+    // One that is put off by each message sent would be set anew with each; it fires early, and is set then.
+    if (next !== undefined && this.#timer !== undefined) {
+      if (this.#timer.atMs <= next.atMs) return;
+    }
     this.#timer?.timer.cancel();
     this.#timer = undefined;
     if (next === undefined) return;
@@ -708,10 +723,8 @@ function confinementOf(
   };
 }
 
-function keyOf(peer: string, connection: number): string {
-  return `${connection} ${peer}`;
-}
-
+/** How old counts may be that are taken for those of a moment. */
+const COUNTS_MS = 5;
 const END_TEXTS = {
   finished: "The peer closed the connection",
   reset: "The peer reset the connection",

@@ -260,9 +260,10 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** All together, so that they are packed into few UPDATEs. */
   #announce(
     host: BgpHost,
-    { vips, nextHop, eip }: Ways,
-    attributes: OwnAttributes,
+    { vips, nextHop, eip, weight }: Ways,
+    plain: OwnAttributes,
   ): void {
+    const attributes = weight === undefined ? plain : { ...plain, weight };
     host.run(vips.flatMap((vip) => {
       this.#retiring.delete(`${vip} ${nextHop}`);
       return host.speaker.announce(hostRoute(vip), nextHop, attributes, eip);
@@ -420,6 +421,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
 interface Ways {
   readonly vips: readonly IpAddr[];
   readonly nextHop?: IpAddr;
+  readonly weight?: number;
   /** The Eip they are from. */
   readonly eip?: string;
 }

@@ -35,6 +35,8 @@ export type BgpCommand =
     readonly vips: readonly IpAddr[];
     /** Their next hop; absent: this node. */
     readonly nextHop?: IpAddr;
+    /** How much of their traffic it should get; absent: as much as any other. */
+    readonly weight?: number;
     /** The Eip they are from, which may be another than before; absent: none. */
     readonly eip?: string;
   }
@@ -49,6 +51,7 @@ export type BgpCommand =
     readonly kind: "retire";
     readonly vips: readonly IpAddr[];
     readonly nextHop?: IpAddr;
+    readonly weight?: number;
     readonly eip?: string;
   }
   | {

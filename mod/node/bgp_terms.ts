@@ -44,6 +44,7 @@ import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
 import { advertisedAttributes, BgpSelection } from "./bgp_selection.ts";
 import { type RangeTerms, rangeTerms } from "./dynamic_terms.ts";
+import { linkBandwidthTerms } from "./link_bandwidth_terms.ts";
 import { type PeerPlace, placeOf } from "./peer_place.ts";
 
 /** The node a speaker runs on. */
@@ -216,6 +217,7 @@ export function bgpPeerTerms(
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
       ...aggregationTerms(peer),
+      ...linkBandwidthTerms(spec),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(isPassive
@@ -396,8 +398,12 @@ function connectionOf(
     readonly isPassive: boolean;
   },
 ): BgpPeerConfig {
-  const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
-    spec.timers?.config ?? {};
+  const {
+    holdTime = "",
+    connectRetry = "",
+    keepaliveInterval = "",
+    sendHoldTime = "",
+  } = spec.timers?.config ?? {};
   const holdTimeSeconds = holdTime === ""
     ? HOLD_TIME_SECONDS_DEFAULT
     : Number(holdTime);
@@ -427,7 +433,7 @@ function connectionOf(
         : {}),
       delayOpenTimeMs: 0,
       idleHoldTimeMs: IDLE_HOLD_MS_MAX,
-      sendHoldTimeMs: 0,
+      sendHoldTimeMs: Number(sendHoldTime) * 1_000,
     },
   };
 }

@@ -158,7 +158,8 @@ function notificationSentence(notification: NotificationMessage): string {
   return text === undefined || text === "" ? name : `${name}: "${text}"`;
 }
 
-function endSentence(end: BgpEnd): string {
+/** Why a connection ended, one sentence. */
+export function endSentence(end: BgpEnd): string {
   switch (end.kind) {
     case "notification":
       return notificationSentence(end.told.notification);

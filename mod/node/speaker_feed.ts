@@ -117,29 +117,46 @@ interface WantedPeer {
   readonly isRange: boolean;
 }
 
-/** Addresses by what is to be done with them and their Eip. */
-class EipBatches {
-  readonly #vips = {
-    announce: new Map<string, IpAddr[]>(),
-    retire: new Map<string, IpAddr[]>(),
+/** What the speaker is told of an address. */
+interface Told {
+  /** The Eip it is from. */
+  readonly eip: string;
+  /** How much of its traffic this node should get; absent: as much as any other. */
+  readonly weight: number | undefined;
+}
+
+/** Addresses by what is to be done with them, their Eip and their weight. */
+class Batches {
+  readonly #batches = {
+    announce: new Map<string, { told: Told; vips: IpAddr[] }>(),
+    retire: new Map<string, { told: Told; vips: IpAddr[] }>(),
   };
 
-  add(kind: "announce" | "retire", eip: string, vip: IpAddr): void {
-    const vips = this.#vips[kind].get(eip);
-    if (vips === undefined) this.#vips[kind].set(eip, [vip]);
-    else vips.push(vip);
+  add(kind: "announce" | "retire", told: Told, vip: IpAddr): void {
+    const key = `${told.eip} ${told.weight ?? ""}`;
+    const batch = this.#batches[kind].get(key);
+    if (batch === undefined) {
+      this.#batches[kind].set(key, { told, vips: [vip] });
+    } else batch.vips.push(vip);
   }
 
   all(
     kind: "announce" | "retire",
-  ): readonly { readonly vip: IpAddr; readonly eip: string }[] {
-    return [...this.#vips[kind]].flatMap(([eip, vips]) =>
-      vips.map((vip) => ({ vip, eip }))
+  ): readonly { readonly vip: IpAddr; readonly told: Told }[] {
+    return [...this.#batches[kind].values()].flatMap(({ told, vips }) =>
+      vips.map((vip) => ({ vip, told }))
     );
   }
 
   commands(kind: "announce" | "retire"): readonly BgpCommand[] {
-    return [...this.#vips[kind]].map(([eip, vips]) => ({ kind, vips, eip }));
+    return [...this.#batches[kind].values()].map(
+      ({ told: { eip, weight }, vips }) => ({
+        kind,
+        vips,
+        eip,
+        ...(weight === undefined ? {} : { weight }),
+      }),
+    );
   }
 }
 
@@ -147,8 +164,8 @@ class EipBatches {
 export class SpeakerFeed {
   readonly #node: string;
   readonly #announced = new Set<IpAddr>();
-  /** The Eip of each address that is announced. */
-  readonly #eips = new Map<IpAddr, string>();
+  /** What was told of each address that is announced. */
+  readonly #told = new Map<IpAddr, Told>();
   readonly #selection = new BgpSelection();
   /** Peers by name, as they were set, to tell what is another. */
   readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
@@ -312,13 +329,14 @@ export class SpeakerFeed {
     isGoing: boolean,
     commands: BgpCommand[],
   ): void {
-    const batches = new EipBatches();
+    const batches = new Batches();
     const withdraw: IpAddr[] = [];
-    for (const { vip, nodes, eip } of upserts) {
-      const isOurs = nodes.includes(this.#node);
-      const before = this.#eips.get(vip);
-      if (isOurs) {
-        if (before !== eip) batches.add("announce", eip, vip);
+    for (const { vip, nodes, eip, weights } of upserts) {
+      const before = this.#told.get(vip);
+      if (nodes.includes(this.#node)) {
+        const weight = weights?.[this.#node];
+        const isTold = before?.eip === eip && before.weight === weight;
+        if (!isTold) batches.add("announce", { eip, weight }, vip);
       } else if (before === undefined) continue;
       else if (isGoing) batches.add("retire", before, vip);
       else withdraw.push(vip);
@@ -326,14 +344,14 @@ export class SpeakerFeed {
     for (const vip of removes) {
       if (this.#announced.has(vip)) withdraw.push(vip);
     }
-    for (const { vip, eip } of batches.all("announce")) {
+    for (const { vip, told } of batches.all("announce")) {
       this.#announced.add(vip);
-      this.#eips.set(vip, eip);
+      this.#told.set(vip, told);
     }
     const gone = batches.all("retire").map(({ vip }) => vip);
     for (const vip of [...gone, ...withdraw]) {
       this.#announced.delete(vip);
-      this.#eips.delete(vip);
+      this.#told.delete(vip);
     }
     commands.push(
       ...batches.commands("announce"),
@@ -347,7 +365,7 @@ export class SpeakerFeed {
   #takeAllBack(commands: BgpCommand[]): void {
     const vips = [...this.#announced];
     this.#announced.clear();
-    this.#eips.clear();
+    this.#told.clear();
     if (vips.length > 0) commands.push({ kind: "withdraw", vips });
     commands.push(...this.#thirdParties.takeBack());
   }

@@ -56,6 +56,23 @@ Deno.test("SpeakerFeed announces what has this node among its next hops, and wit
   deepStrictEqual(world.told(), ["withdraw 192.0.2.91"]);
 });
 
+Deno.test("SpeakerFeed announces an address anew when its weight is another, and withdraws nothing", () => {
+  const world = new World().conf({ as: 65_000 }).weigh(ONE, 1, 3);
+  deepStrictEqual(world.told().slice(0, 1), ["announce 192.0.2.91 of 1"]);
+  world.weigh(ONE, 1, 4).weigh(TWO, 2, 2);
+  deepStrictEqual(world.told(), ["announce 192.0.2.92 of 2"]);
+  world.weigh(ONE, 2, 4);
+  deepStrictEqual(world.told(), ["announce 192.0.2.91 of 2"]);
+  world.route(ONE, "n1", "n2");
+  deepStrictEqual(world.told(), ["announce 192.0.2.91"]);
+  world.spec = { taints: [{ key: "ToBeDeletedByClusterAutoscaler" }] };
+  world.node({}).route(ONE, "n2").route(TWO, "n2");
+  deepStrictEqual(world.told(), [
+    "retire 192.0.2.91",
+    "retire 192.0.2.92 of 2",
+  ]);
+});
+
 Deno.test("SpeakerFeed lets peers that put addresses together know of the pools, and no others", () => {
   const advertisement = { aggregationLength: 24 };
   const world = new World().conf({ as: 65_000 }).peer("one", {})
@@ -444,6 +461,18 @@ class World {
     return this;
   }
 
+  /** A route of this node and another one, under Local. */
+  weigh(vip: IpAddr, n1: number, n2: number): this {
+    const nodes = ["n1", "n2"];
+    this.route(vip, ...nodes);
+    this.#upserts.pop();
+    const plan = { vip, eip: "pool", services: ["d/web"], nodes };
+    const weighed = { ...plan, weights: { n1, n2 } };
+    this.#routes.set(vip, weighed);
+    this.#upserts.push(weighed);
+    return this;
+  }
+
   unroute(vip: IpAddr): this {
     this.#routes.delete(vip);
     this.#removes.push(vip);
@@ -494,7 +523,8 @@ class World {
         case "withdraw": {
           const { kind, vips, nextHop } = command;
           const by = nextHop === undefined ? [] : ["by", nextHop];
-          return [kind, ...vips, ...by].join(" ");
+          const of = "weight" in command ? ["of", command.weight] : [];
+          return [kind, ...vips, ...by, ...of].join(" ");
         }
         case "set-third-parties":
           return [command.kind, command.name, ...command.nextHops].join(" ");

@@ -130,20 +130,26 @@ export class ThirdParties {
   ): void {
     const { hops: told, eip: before } = this.#told.get(vip) ?? NOT_TOLD;
     const route = routes.get(vip);
-    const wanted = (route?.nodes ?? []).flatMap((node) =>
-      nextHopOf(this.#parties.get(node), vip) ?? []
-    );
+    const wanted: Hop[] = (route?.nodes ?? []).flatMap((node) => {
+      const nextHop = nextHopOf(this.#parties.get(node), vip);
+      const weight = route?.weights?.[node];
+      return nextHop === undefined ? [] : { nextHop, weight };
+    });
     const eip = route?.eip ?? before;
     for (const hop of wanted) {
-      if (told.includes(hop) && eip === before) continue;
-      batches.add("announce", { hop, eip }, vip);
+      const isTold = told.some(({ nextHop, weight }) =>
+        nextHop === hop.nextHop && weight === hop.weight
+      );
+      if (isTold && eip === before) continue;
+      batches.add("announce", { ...hop, eip }, vip);
     }
     for (const hop of told) {
-      if (wanted.includes(hop)) continue;
+      const { nextHop } = hop;
+      if (wanted.some((one) => one.nextHop === nextHop)) continue;
       const isGoing = route !== undefined &&
-        going.has(this.#nodes.get(hop) ?? "");
-      if (isGoing) batches.add("retire", { hop, eip: before }, vip);
-      else batches.add("withdraw", { hop }, vip);
+        going.has(this.#nodes.get(nextHop) ?? "");
+      if (isGoing) batches.add("retire", { ...hop, eip: before }, vip);
+      else batches.add("withdraw", { nextHop }, vip);
     }
     if (wanted.length === 0) this.#told.delete(vip);
     else this.#told.set(vip, { hops: wanted, eip });
@@ -152,7 +158,11 @@ export class ThirdParties {
   /** Forgets the nodes of addresses that nobody has, and nobody was told of. */
   #forget(fellows: readonly Fellow[]): void {
     const known = new Set(fellows.flatMap(({ addresses }) => addresses));
-    const told = new Set([...this.#told.values()].flatMap(({ hops }) => hops));
+    const told = new Set(
+      [...this.#told.values()].flatMap(({ hops }) =>
+        hops.map(({ nextHop }) => nextHop)
+      ),
+    );
     for (const addr of this.#nodes.keys()) {
       if (!known.has(addr) && !told.has(addr)) this.#nodes.delete(addr);
     }
@@ -162,18 +172,23 @@ export class ThirdParties {
 /** What the speaker was told of an address. */
 interface Told {
   /** Next hops. */
-  readonly hops: readonly IpAddr[];
+  readonly hops: readonly Hop[];
   /** The Eip it is from. */
   readonly eip: string;
 }
 
+/** A next hop, and how much traffic it should get; absent: as much as any other. */
+interface Hop {
+  readonly nextHop: IpAddr;
+  readonly weight?: number | undefined;
+}
+
 /** How addresses are reached, and the Eip they are from, where that counts. */
-interface Way {
-  readonly hop: IpAddr;
+interface Way extends Hop {
   readonly eip?: string;
 }
 
-/** Addresses of Services by what is to be done with them, their next hop and their Eip. */
+/** Addresses of Services by what is to be done with them, their next hop, its weight, and their Eip. */
 class Batches {
   readonly #ways = {
     announce: new Map<string, Batch>(),
@@ -183,15 +198,18 @@ class Batches {
 
   add(
     kind: "announce" | "retire" | "withdraw",
-    { hop, eip }: Way,
+    { nextHop, weight, eip }: Way,
     vip: IpAddr,
   ): void {
-    const key = `${hop} ${eip}`;
+    const key = `${nextHop} ${weight} ${eip}`;
     const batch = this.#ways[kind].get(key);
     if (batch !== undefined) batch.vips.push(vip);
     else {
-      const of = eip === undefined ? {} : { eip };
-      this.#ways[kind].set(key, { nextHop: hop, ...of, vips: [vip] });
+      const of = {
+        ...(weight === undefined ? {} : { weight }),
+        ...(eip === undefined ? {} : { eip }),
+      };
+      this.#ways[kind].set(key, { nextHop, ...of, vips: [vip] });
     }
   }
 
@@ -202,6 +220,7 @@ class Batches {
 
 interface Batch {
   readonly nextHop: IpAddr;
+  readonly weight?: number;
   readonly eip?: string;
   readonly vips: IpAddr[];
 }

@@ -109,6 +109,17 @@ Deno.test("bgpPeerProblem() takes lengths of 1 to 32, and to 128 of IPv6", () =>
   ok(told({ aggregationLengthV6: 129 }));
 });
 
+Deno.test("bgpPeerProblem() takes the one kind of linkBandwidth that there is", () => {
+  strictEqual(
+    bgpPeerProblem(peer({ linkBandwidth: "PerEndpoint" })),
+    undefined,
+  );
+  strictEqual(
+    bgpPeerProblem(peer({ linkBandwidth: "perEndpoint" }))?.message,
+    'spec.advertisement.linkBandwidth cannot be "perEndpoint": write PerEndpoint, or leave it out',
+  );
+});
+
 Deno.test("isAggregating() says whether any length is shorter than an address", () => {
   strictEqual(isAggregating(peer({})), false);
   strictEqual(isAggregating(peer({ aggregationLength: 32 })), false);

@@ -12,6 +12,9 @@ export const HOST_BITS_IPV4 = 32;
 /** Prefix length of IPv6 at which each address stands for itself. */
 export const HOST_BITS_IPV6 = 128;
 
+/** `linkBandwidth` in proportion to endpoints. */
+export const PER_ENDPOINT = "PerEndpoint";
+
 /** A field that cannot be what it is. */
 export interface WrongField {
   /** Its path. */
@@ -53,7 +56,7 @@ export function wrongAdvertisement(
   at = "spec.advertisement",
 ): WrongField | undefined {
   const { communities = [], largeCommunities = [] } = advertisement ?? {};
-  return wrongLength(advertisement) ??
+  return wrongLength(advertisement) ?? wrongBandwidth(advertisement) ??
     wrongList(
       `${at}.communities`,
       communities,
@@ -82,6 +85,17 @@ function wrongLength(
     };
   }
   return undefined;
+}
+
+function wrongBandwidth(
+  advertisement: BgpAdvertisement | undefined,
+): WrongField | undefined {
+  const { linkBandwidth = "" } = advertisement ?? {};
+  return linkBandwidth === "" || linkBandwidth === PER_ENDPOINT ? undefined : {
+    field: "spec.advertisement.linkBandwidth",
+    found: `"${linkBandwidth}"`,
+    advice: `write ${PER_ENDPOINT}, or leave it out`,
+  };
 }
 
 function wrongList(

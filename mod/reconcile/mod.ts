@@ -33,6 +33,7 @@ export * from "./eip_planner.ts";
 export * from "./eip_selection.ts";
 export * from "./eip_status.ts";
 export * from "./eligibility.ts";
+export * from "./endpoint_weights.ts";
 export * from "./event_log.ts";
 export * from "./interface_selection.ts";
 export * from "./link_choice.ts";

@@ -148,6 +148,7 @@ export function carryingMore(path: Path, more: PeerAttributes): Path {
     ]),
     ...(multiExitDisc === undefined ? {} : { multiExitDisc }),
     ...(localPref === undefined ? {} : { localPref }),
+    ...(own.weight === undefined ? {} : { weight: own.weight }),
   };
   return { ...path, attributes };
 }
