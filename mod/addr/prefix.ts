@@ -92,6 +92,8 @@ export function prefixRange(prefix: Prefix): AddrRange {
 export function prefixContains(prefix: Prefix, addr: IpAddr): boolean {
   const family = familyOf(prefix.addr);
   if (familyOf(addr) !== family) return false;
+  // Each address has one text.
+  if (prefix.lengthBits === addrBits(family)) return prefix.addr === addr;
   const hostBits = BigInt(addrBits(family) - prefix.lengthBits);
   return ipAddrBigint(prefix.addr) >> hostBits ===
     ipAddrBigint(addr) >> hostBits;

@@ -37,7 +37,7 @@ import type {
   BgpPeerSpec,
   BgpPeerState,
   BgpPeerStatus,
-  BgpTimersConfig,
+  BgpPeerTimers,
   BgpTimersState,
   BgpTransport,
   BgpTtlSecurity,
@@ -172,8 +172,13 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
   ),
   timers: optional(
     z.object({
-      config: optional<BgpTimersConfig>(
-        z.object(TIMERS_FIELDS).describe("Timers, as decimal text."),
+      config: optional<BgpPeerTimers>(
+        z.object({
+          ...TIMERS_FIELDS,
+          sendHoldTime: text(
+            "Seconds after which a session ends whose peer reads nothing (RFC 9687); 8 minutes or twice the Hold Time when absent, whichever is longer.",
+          ),
+        }).describe("Timers, as decimal text."),
       ),
     }).describe("Timers."),
   ),
@@ -284,6 +289,12 @@ export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
         }).describe("Timers of the session."),
       ),
       downReason: text("Why there is no session, one sentence."),
+      hint: text(
+        "What may be wrong although there is a session, one sentence.",
+      ),
+      advertised: int32(
+        "Prefixes that the peer was told of and that stand. Absent: there is no session.",
+      ),
       bfdState: text("How BFD with the peer stands, in words."),
       dynamicNeighbors: optional(
         mapOf<BgpDynamicNeighborStatus>(

@@ -91,6 +91,12 @@ export interface BgpTimersConfig {
   readonly minimumAdvertisementInterval?: string;
 }
 
+/** Timers of a BgpPeer: those of OpenELB, and one that it does not have. */
+export interface BgpPeerTimers extends BgpTimersConfig {
+  /** SendHoldTimer, RFC 9687 §4; 8 minutes or twice the Hold Time when absent, whichever is longer. */
+  readonly sendHoldTime?: string;
+}
+
 /** The TCP connection. */
 export interface BgpTransport {
   /** Without effect. */
@@ -204,7 +210,7 @@ export interface BgpPeerSpec {
   /** BFD; none when absent. */
   readonly bfd?: BgpBfd;
   /** Timers. */
-  readonly timers?: { readonly config?: BgpTimersConfig };
+  readonly timers?: { readonly config?: BgpPeerTimers };
   /** The TCP connection. */
   readonly transport?: BgpTransport;
   /** Graceful restart. */
@@ -312,6 +318,10 @@ export interface BgpPeerNodeStatus {
   readonly timersState?: BgpTimersState;
   /** Why it is down, one sentence; ours, OpenELB has no such field. */
   readonly downReason?: string;
+  /** What may be wrong although there is a session, one sentence; ours. */
+  readonly hint?: string;
+  /** Prefixes that the peer was told of and that stand; ours. Absent: there is no session. */
+  readonly advertised?: number;
   /** How BFD with the peer stands, in words; ours. */
   readonly bfdState?: string;
 }

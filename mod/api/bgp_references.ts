@@ -81,19 +81,25 @@ export function projectPasswordSecret(
 function entryOf(key: string, bytes: Uint8Array | undefined): PasswordEntry {
   if (bytes === undefined) return { key, problem: "is not base64" };
   if (bytes.length === 0) return { key, problem: "is empty" };
-  if (bytes.length > PASSWORD_BYTES_MAX) {
-    return {
-      key,
-      problem:
-        `has ${bytes.length} bytes, and TCP MD5 takes ${PASSWORD_BYTES_MAX}`,
-    };
-  }
   const authPassword = textOf(bytes);
   if (authPassword === undefined) return { key, problem: "is not UTF-8" };
+  const problem = passwordProblem(authPassword);
+  return problem === undefined ? { key, authPassword } : { key, problem };
+}
+
+/**
+ * Why a text is no password of TCP MD5.
+ *
+ * @param password The text, not empty.
+ * @returns A phrase without a word of the text; `undefined` where it is one.
+ */
+export function passwordProblem(password: string): string | undefined {
+  const { length } = new TextEncoder().encode(password);
+  if (length > PASSWORD_BYTES_MAX) {
+    return `has ${length} bytes, and TCP MD5 takes ${PASSWORD_BYTES_MAX}`;
+  }
   // What `echo` and editors put there, and no router's configuration can have.
-  return /[\r\n]/.test(authPassword)
-    ? { key, problem: "has a line break in it" }
-    : { key, authPassword };
+  return /[\r\n]/.test(password) ? "has a line break in it" : undefined;
 }
 
 function bytesOf(base64: string): Uint8Array | undefined {

@@ -271,7 +271,8 @@ export class AdjRibOut {
   #makeChanges(family: UnicastFamily): void {
     const dirty = this.#dirty[family];
     const batches: Variant[] = [];
-    const withdrawn = this.#newBatch(family);
+    const isAddPath = this.#session.addPathSend.includes(family);
+    let withdrawn: PackedNlri | undefined;
     let count = 0;
     for (const [key, told] of dirty) {
       dirty.delete(key);
@@ -284,16 +285,17 @@ export class AdjRibOut {
         }
       }
       // Without ADD-PATH a path takes the place of the one before.
-      const gone = withdrawn.addPath || now.length === 0 ? told : NO_VARIANTS;
+      const gone = isAddPath || now.length === 0 ? told : NO_VARIANTS;
       for (const { pathId } of gone) {
         if (!now.some((one) => one.pathId === pathId)) {
+          withdrawn ??= this.#newBatch(family);
           push(withdrawn, key, pathId);
         }
       }
       if (++count >= CHANGES_PER_WORK) break;
     }
     this.#announce(batches);
-    if (withdrawn.count > 0) {
+    if (withdrawn !== undefined) {
       this.tally.withdrawn += withdrawn.count;
       this.#work.push({ kind: "withdraw", nlri: withdrawn, from: 0 });
     }

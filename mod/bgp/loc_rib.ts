@@ -79,6 +79,8 @@ export class LocRib {
     "ipv6-unicast": new Map(),
   };
   readonly #paths: Path[];
+  /** The last path of an object of attributes: the same object often comes again. */
+  readonly #recent = new WeakMap<OwnAttributes, Path>();
   /** Paths by path identifier and attributes. */
   readonly #interned: Map<string, Path>;
   readonly #pathIds: Map<IpAddr | undefined, number>;
@@ -206,6 +208,21 @@ export class LocRib {
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
     pool?: string,
+  ): Path {
+    const recent = this.#recent.get(attributes);
+    if (
+      recent !== undefined && recent.nextHop === nextHop &&
+      recent.pool === pool
+    ) return recent;
+    const path = this.#internAnew(nextHop, attributes, pool);
+    this.#recent.set(attributes, path);
+    return path;
+  }
+
+  #internAnew(
+    nextHop: IpAddr | undefined,
+    attributes: OwnAttributes,
+    pool: string | undefined,
   ): Path {
     let pathId = this.#pathIds.get(nextHop);
     if (pathId === undefined) {

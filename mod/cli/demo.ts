@@ -27,7 +27,7 @@ import {
 } from "@/lab/mod.ts";
 import { DemoReport, type DemoStep, formatMs } from "./demo_report.ts";
 import { lookAround } from "./demo_look_around.ts";
-import { DemoRouter, ROUTED_VIP } from "./demo_router.ts";
+import { DemoRouter, ROUTED_VIPS } from "./demo_router.ts";
 import { listed } from "./listed.ts";
 
 /** The options of the command, as they were written. */
@@ -429,7 +429,7 @@ function rangeOf(addresses: readonly string[]): string {
 const NUMBERS = [91, 92, 93, 94, 95, 96, 97, 98, 99] as const;
 const VIPS_IPV4 = NUMBERS.map((number) => `${DATA_IPV4.prefix}.${number}`);
 const VIPS_IPV6 = NUMBERS.map((number) => `${DATA_IPV6.prefix}${number}`);
-const VIPS = [...VIPS_IPV4, ...VIPS_IPV6, ROUTED_VIP];
+const VIPS = [...VIPS_IPV4, ...VIPS_IPV6, ...ROUTED_VIPS];
 
 const SERVICES = [
   { name: "web", families: ["IPv4", "IPv6"] },

@@ -5,7 +5,7 @@
  */
 
 import { LAB_FOLDER, LAB_KUBECONFIG, sandboxPid, succeeds } from "@/lab/mod.ts";
-import { ROUTED_VIP } from "./demo_router.ts";
+import { ROUTED_VIPS } from "./demo_router.ts";
 
 /** The commands, for people and for scripts. */
 export interface LookAround {
@@ -37,7 +37,7 @@ export async function lookAround(address: string): Promise<LookAround> {
   const inside = [
     ...(curl ? [`ip netns exec client curl http://${host}/`] : []),
     "ip -n client neigh",
-    `ip -n router route show ${ROUTED_VIP}`,
+    ...ROUTED_VIPS.map((vip) => `ip -n router route show ${vip}`),
     `tail ${LAB_FOLDER}/n1.log`,
     `export KUBECONFIG=${LAB_KUBECONFIG}`,
     ...(kubectl ? ["kubectl get service web -o yaml"] : []),

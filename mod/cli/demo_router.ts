@@ -26,19 +26,20 @@ import {
   ROUTER_AS,
   ROUTER_HOLD_SECONDS,
   type RouterKind,
+  setSysctl,
 } from "@/lab/mod.ts";
 import { type DemoReport, formatMs } from "./demo_report.ts";
 import { listed } from "./listed.ts";
 
-/** The address that is announced to the router. */
-export const ROUTED_VIP = "10.99.0.1";
+/** The addresses that are announced to the router. */
+export const ROUTED_VIPS = ["10.99.0.1", "2001:db8:99::1"] as const;
 
 /** The router, and what it does with the Service. */
 export class DemoRouter implements AsyncDisposable {
   readonly #lab: LabCluster;
   readonly #report: DemoReport;
   #router: LabRouter | undefined;
-  #before: ReadonlyMap<string, number> = new Map();
+  #before: Connections = [];
   #stream: RequestStream | undefined;
   #lostMs = 0;
 
@@ -72,10 +73,17 @@ export class DemoRouter implements AsyncDisposable {
         folder: LAB_FOLDER,
       });
       this.#router = router;
-      await must("ip", [
-        ...["-n", client.host.name, "route", "add", ROUTED_NETWORK],
-        ...["via", router.host.ipv4],
-      ]);
+      const { ipv4, ipv6 } = router.host;
+      for (const [network, via] of [[NETWORK_4, ipv4], [NETWORK_6, ipv6]]) {
+        const route = ["route", "add", network, "via", via] as string[];
+        // deno-lint-ignore no-await-in-loop -- two of them
+        await must("ip", ["-n", client.host.name, ...route]);
+      }
+      // The router would have it ask one node by itself: all are on one link.
+      await setSysctl(client.host.name, {
+        "net/ipv6/conf/all/accept_redirects": "0",
+        "net/ipv6/conf/eth0/accept_redirects": "0",
+      });
       this.#speakTo(router);
       await this.#waitForSessions();
       const isLack = router.kind === "own" && kind === undefined;
@@ -94,45 +102,41 @@ export class DemoRouter implements AsyncDisposable {
 
   /** Announces a Service from every node, and counts connections. */
   async announce(): Promise<void> {
-    const router = this.#started();
     const { nodes } = this.#lab;
     await this.#report.step("ECMP", "announcing a Service", async () => {
-      this.#lab.api.createEip({
-        name: EIP,
-        address: ROUTED_VIP,
-        spec: { protocol: "bgp", interface: "" },
-      });
+      for (const [i, address] of ROUTED_VIPS.entries()) {
+        const spec = { protocol: "bgp", interface: "" };
+        this.#lab.api.createEip({ name: EIPS[i] ?? "", address, spec });
+      }
       const startMs = performance.now();
-      this.#lab.createService({ name: SERVICE, eip: EIP });
-      await router.waitForNextHops(ROUTED_VIP, hopsOf(nodes), ROUTE_MS_MAX);
+      const families = ["IPv4", "IPv6"] as const;
+      this.#lab.createService({ name: SERVICE, eip: EIPS.join(), families });
+      await this.#waitForNextHops(nodes, ROUTE_MS_MAX);
       const routedMs = performance.now() - startMs;
       this.#before = await this.#count(nodes);
-      const names = nodes.map(({ name }) => name);
       return {
-        text: `${SERVICE} at ${ROUTED_VIP}: the router has it by ${
-          listed(names)
-        }`,
+        text: `${SERVICE} by ${nodes.length} next hops: ${listed(ROUTED_VIPS)}`,
         fields: {
-          address: ROUTED_VIP,
-          nextHops: hopsOf(nodes),
+          addresses: ROUTED_VIPS,
+          nextHops: ROUTED_VIPS.map((vip) => hopsOf(nodes, vip)),
           routedMs: Math.round(routedMs),
-          connections: Object.fromEntries(this.#before),
+          connections: this.#before.map((counts) => Object.fromEntries(counts)),
         },
       };
     });
     this.#report.table([
-      ["NODE", "NEXT HOP IN THE ROUTER'S KERNEL", "CONNECTIONS"],
+      ["NODE", "NEXT HOPS IN THE ROUTER'S KERNEL", "CONNECTIONS"],
       ...nodes.map(({ name, host }) => [
         name,
-        host.ipv4,
-        `${this.#before.get(name) ?? 0} of ${total(this.#before)}`,
+        `${host.ipv4} and ${host.ipv6}`,
+        shares(this.#before, name),
       ]),
     ]);
   }
 
   /** Asks again and again from now on; a node is about to be lost. */
   async watch(): Promise<void> {
-    this.#stream = await this.#lab.client.stream(ROUTED_VIP, {
+    this.#stream = await this.#lab.client.stream(ROUTED_VIPS[0], {
       intervalMs: 50,
       timeoutMs: 1000,
     });
@@ -147,14 +151,13 @@ export class DemoRouter implements AsyncDisposable {
    * @param victim The node.
    */
   async movedFrom(victim: string): Promise<void> {
-    const router = this.#started();
     const nodes = this.#lab.nodes.filter(({ powered }) => powered);
-    let after: ReadonlyMap<string, number> = new Map();
+    let after: Connections = [];
     await this.#report.step(
       "Next hops",
       `waiting for the Hold Time of ${ROUTER_HOLD_SECONDS} s`,
       async () => {
-        await router.waitForNextHops(ROUTED_VIP, hopsOf(nodes), MOVE_MS_MAX);
+        await this.#waitForNextHops(nodes, MOVE_MS_MAX);
         const goneMs = performance.now() - this.#lostMs;
         after = await this.#count(nodes);
         const samples = await this.#stream?.stop() ?? [];
@@ -165,10 +168,10 @@ export class DemoRouter implements AsyncDisposable {
             formatMs(goneMs)
           }, ${failed} of ${samples.length} requests failed`,
           fields: {
-            address: ROUTED_VIP,
-            nextHops: hopsOf(nodes),
+            addresses: ROUTED_VIPS,
+            nextHops: ROUTED_VIPS.map((vip) => hopsOf(nodes, vip)),
             goneMs: Math.round(goneMs),
-            connections: Object.fromEntries(after),
+            connections: after.map((counts) => Object.fromEntries(counts)),
             asked: samples.length,
             failed,
             longestMs: Math.round(outage?.durationMs ?? 0),
@@ -180,13 +183,13 @@ export class DemoRouter implements AsyncDisposable {
       const isGone = name === victim;
       return [
         name,
-        isGone ? "gone" : host.ipv4,
-        `${this.#before.get(name) ?? 0} of ${total(this.#before)}`,
-        isGone ? "none" : `${after.get(name) ?? 0} of ${total(after)}`,
+        isGone ? "gone" : `${host.ipv4} and ${host.ipv6}`,
+        shares(this.#before, name),
+        isGone ? "none" : shares(after, name),
       ];
     };
     this.#report.table([
-      ["NODE", "NEXT HOP", "CONNECTIONS BEFORE", "AFTER"],
+      ["NODE", "NEXT HOPS", "CONNECTIONS BEFORE", "AFTER"],
       ...this.#lab.nodes.map(row),
     ]);
   }
@@ -212,6 +215,9 @@ export class DemoRouter implements AsyncDisposable {
       spec: {
         conf: { neighborAddress: router.host.ipv4, peerAs: ROUTER_AS },
         timers: { config: { holdTime: `${ROUTER_HOLD_SECONDS}` } },
+        afiSafis: ["AFI_IP", "AFI_IP6"].map((afi) => ({
+          config: { family: { afi, safi: "SAFI_UNICAST" } },
+        })),
       },
     });
   }
@@ -244,8 +250,31 @@ export class DemoRouter implements AsyncDisposable {
     );
   }
 
-  /** Makes connections, and counts which node answered each. */
-  async #count(
+  /** Waits until the router has each address by these nodes. */
+  async #waitForNextHops(
+    nodes: readonly LabNode[],
+    timeoutMs: number,
+  ): Promise<void> {
+    const router = this.#started();
+    await Promise.all(
+      ROUTED_VIPS.map((vip) =>
+        router.waitForNextHops(vip, hopsOf(nodes, vip), timeoutMs)
+      ),
+    );
+  }
+
+  /** Makes connections to each address, and counts which node answered each. */
+  async #count(nodes: readonly LabNode[]): Promise<Connections> {
+    const found: ReadonlyMap<string, number>[] = [];
+    for (const vip of ROUTED_VIPS) {
+      // deno-lint-ignore no-await-in-loop -- one after the other
+      found.push(await this.#countAt(vip, nodes));
+    }
+    return found;
+  }
+
+  async #countAt(
+    vip: string,
     nodes: readonly LabNode[],
   ): Promise<ReadonlyMap<string, number>> {
     const counts = new Map<string, number>();
@@ -254,12 +283,12 @@ export class DemoRouter implements AsyncDisposable {
       const answers = await Promise.all(
         Array.from(
           { length: CONNECTIONS_PER_NODE },
-          () => this.#lab.client.request(ROUTED_VIP, { timeoutMs: 5000 }),
+          () => this.#lab.client.request(vip, { timeoutMs: 5000 }),
         ),
       );
       for (const { body, error } of answers) {
         if (body === undefined) {
-          throw new Error(`A connection to ${ROUTED_VIP} failed: ${error}`);
+          throw new Error(`A connection to ${vip} failed: ${error}`);
         }
         counts.set(body, (counts.get(body) ?? 0) + 1);
       }
@@ -267,7 +296,7 @@ export class DemoRouter implements AsyncDisposable {
     const idle = nodes.find(({ name }) => !counts.has(name));
     if (idle !== undefined || counts.size > nodes.length) {
       throw new Error(
-        `Connections are not shared out among ${
+        `Connections to ${vip} are not shared out among ${
           listed(nodes.map(({ name }) => name))
         }: ${JSON.stringify(Object.fromEntries(counts))}`,
       );
@@ -281,19 +310,28 @@ export class DemoRouter implements AsyncDisposable {
   }
 }
 
-function hopsOf(nodes: readonly LabNode[]): readonly string[] {
-  return nodes.map(({ host }) => host.ipv4).sort();
+/** How many connections to each of the addresses a node took, by its name. */
+type Connections = readonly ReadonlyMap<string, number>[];
+
+function hopsOf(nodes: readonly LabNode[], vip: string): readonly string[] {
+  const isIpv6 = vip.includes(":");
+  return nodes.map(({ host }) => isIpv6 ? host.ipv6 : host.ipv4).sort();
 }
 
-function total(counts: ReadonlyMap<string, number>): number {
-  return [...counts.values()].reduce((sum, count) => sum + count, 0);
+/** A node's part of the connections to each of the addresses. */
+function shares(connections: Connections, node: string): string {
+  return connections.map((counts) => {
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    return `${counts.get(node) ?? 0} of ${total}`;
+  }).join(", ");
 }
 
 const SERVICE = "api";
-const EIP = "routed";
+const EIPS = ["routed4", "routed6"] as const;
 const PEER = "router";
 const ESTABLISHED = "ESTABLISHED";
-const ROUTED_NETWORK = "10.99.0.0/24";
+const NETWORK_4 = "10.99.0.0/24";
+const NETWORK_6 = "2001:db8:99::/64";
 const API = `/apis/${API_GROUP_VERSION}`;
 /** By chance alone a node gets none of them once in 10^13. */
 const CONNECTIONS_PER_NODE = 30;

@@ -158,12 +158,17 @@ function sessionTable(sessions: readonly SessionRow[], page: Page): void {
 }
 
 function sessionCells(row: SessionRow, page: Page): Cells {
-  const { node, peer, router, verdict, state, since, routes, why = "" } = row;
+  const { node, peer, router, verdict, state, since, routes } = row;
+  const { hint, routers } = row;
+  // The whole sentence stands above, once for all nodes.
+  const { why = hint?.split(/[.:] /)[0]?.replace(/^The peer /, "") ?? "" } =
+    row;
+  const name = routers === undefined ? router : `${router} (${routers} up)`;
   return {
     verdict,
     cells: [
       peer,
-      router,
+      name,
       node,
       state,
       since === undefined ? "" : page.ago(since),

@@ -77,13 +77,34 @@ Deno.test("statusText() shows BGP sessions, those that are down first", () => {
         state: "Active",
         why: "Nobody listens",
       },
+      {
+        node: "n3",
+        peer: "tor",
+        router: "192.0.2.1",
+        verdict: "note",
+        state: "Established",
+        routes: 2,
+        hint: "The peer announces nothing to us. If our routes …",
+      },
+      {
+        node: "n1",
+        peer: "x",
+        router: "10.0.0.0/24",
+        routers: 2,
+        verdict: "note",
+        state: "Established",
+        routes: 4,
+        hint: "Connections are refused: 2 routers have one already, …",
+      },
     ],
   }, { color: false });
   strictEqual(
     text.includes(`\
-  BGPPEER  ROUTER     NODE  STATE        SINCE     ROUTES
-! tor      192.0.2.1  n2    Active                 -       Nobody listens
-✓ tor      192.0.2.1  n1    Established  60 s ago  2
+  BGPPEER  ROUTER              NODE  STATE        SINCE     ROUTES
+! tor      192.0.2.1           n2    Active                 -       Nobody listens
+· tor      192.0.2.1           n3    Established            2       announces nothing to us
+· x        10.0.0.0/24 (2 up)  n1    Established            4       Connections are refused
+✓ tor      192.0.2.1           n1    Established  60 s ago  2
 `),
     true,
     text,

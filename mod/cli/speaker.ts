@@ -42,6 +42,7 @@ import { SpeakerEips } from "./speaker_eips.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses } from "./speaker_links.ts";
+import { readWaiting } from "./speaker_stdin.ts";
 import { describeNotification, peerView, routesView } from "./speaker_views.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -80,6 +81,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     const policy = new PolicyInForce();
     policy.take(file.value.policy);
     tellRemarks(policy);
+    tellFileRemarks(file.value);
     tellPeerRemarks(file.value);
     return 0;
   }
@@ -136,6 +138,8 @@ class SpeakerRunner {
   readonly #eips = new SpeakerEips(this.#selection);
   readonly #unnumbered: UnnumberedPeers;
   readonly #dynamic: DynamicPeers;
+  /** What was told of the file that has no effect. */
+  #remarks = "";
   /** What was told to be missing of unnumbered peers. */
   readonly #lacks = new Map<string, string | undefined>();
 
@@ -149,7 +153,12 @@ class SpeakerRunner {
     this.#file = file;
     this.#eips.set(file.eips);
     this.#host = new BgpHost({
-      admit: (address) => this.#dynamic.admit(address),
+      admit: (connection) => this.#dynamic.admit(connection),
+      tellRefused: (name, { address, message }) => {
+        this.#dynamic.noteRefused(name, { address, message });
+        const peer = this.#labelOf(name);
+        tell({ kind: "connection-refused", peer, from: address, message });
+      },
       clock: this.#clock,
       tcp,
       bfd,
@@ -204,24 +213,25 @@ class SpeakerRunner {
 
   /** Loads what waits, listens, dials, obeys. */
   async run(): Promise<number> {
-    const begun = Promise.withResolvers<void>();
-    const reading = this.#read(begun.resolve);
-    await begun.promise;
+    held = [];
+    const isEnded = readWaiting(STDIN_PAUSE_MS, (bytes) => this.#read(bytes));
+    if (isEnded) this.#endInput();
     this.#listen();
     this.#setPeers(this.#file);
     const ports = this.#host.endpoints.map(({ address, port }) =>
       isIpv4(address) ? `${address}:${port}` : `[${address}]:${port}`
     );
-    tell({
-      kind: "ready",
-      listening: ports,
-      routes: this.#host.speaker.rib.size,
-    });
+    const before = held;
+    held = undefined;
+    const routes = this.#host.speaker.rib.size;
+    tell({ kind: "ready", listening: ports, routes });
+    for (const event of before) tell(event);
     const stop = (): void => void this.#shutDown("");
     const reload = (): void => void this.#reload();
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     Deno.addSignalListener("SIGHUP", reload);
+    if (!isEnded) void this.#obeyInput();
     try {
       return await this.#done.promise;
     } finally {
@@ -230,7 +240,6 @@ class SpeakerRunner {
       Deno.removeSignalListener("SIGHUP", reload);
       this.#unnumbered.close();
       this.#host.close();
-      await Promise.race([reading, Promise.resolve()]);
     }
   }
 
@@ -250,7 +259,7 @@ class SpeakerRunner {
   }
 
   #setPeers(file: SpeakerFile): void {
-    const { conf, peers, policy: text, eips } = file;
+    const { conf, peers, policy: text, eips, remarks } = file;
     tellPeerRemarks(file);
     // Without Eips whoever wrote the lines knows what they put together.
     const pools = eips.length === 0 ? {} : { pools: aggregationPools(eips) };
@@ -261,6 +270,9 @@ class SpeakerRunner {
     policy.take(text);
     if (policy.remarks !== before) tellRemarks(policy);
     const selection = this.#selection;
+    const told = remarks.join("\n");
+    if (told !== this.#remarks) tellFileRemarks({ remarks });
+    this.#remarks = told;
     for (const { meta, spec } of peers) {
       const peer = { name: meta.name, spec, policy, selection, ...pools };
       const terms = bgpPeerTerms(conf.spec, peer, node);
@@ -345,16 +357,19 @@ class SpeakerRunner {
     );
   }
 
-  async #read(onPause: () => void): Promise<void> {
-    let timer = setTimeout(onPause, STDIN_PAUSE_MS);
-    for await (const chunk of Deno.stdin.readable) {
-      clearTimeout(timer);
-      this.#take(this.#decoder.decode(chunk, { stream: true }));
-      timer = setTimeout(onPause, STDIN_PAUSE_MS);
-    }
-    clearTimeout(timer);
+  /** Obeys what comes on stdin from now on. */
+  async #obeyInput(): Promise<void> {
+    for await (const chunk of Deno.stdin.readable) this.#read(chunk);
+    this.#endInput();
+  }
+
+  #read(bytes: Uint8Array): void {
+    this.#take(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  /** The last line may have no line break. */
+  #endInput(): void {
     if (this.#rest !== "") this.#take("\n");
-    onPause();
   }
 
   #take(text: string): void {
@@ -610,6 +625,11 @@ function tellPeerRemarks({ peers, eips }: SpeakerFile): void {
   }
 }
 
+/** What of the objects has no effect. */
+function tellFileRemarks({ remarks }: Pick<SpeakerFile, "remarks">): void {
+  for (const message of remarks) tell({ kind: "remark", message });
+}
+
 /** What of a policy has no effect. */
 function tellRemarks({ remarks }: PolicyInForce): void {
   for (const remark of remarks) {
@@ -617,11 +637,21 @@ function tellRemarks({ remarks }: PolicyInForce): void {
   }
 }
 
+/** A line of output. */
+type Told = Readonly<Record<string, unknown>>;
+
+/** What is told until it is told that the speaker is ready; undefined: it was, or is not said. */
+let held: Told[] | undefined;
+
 function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function tell(event: Readonly<Record<string, unknown>>): void {
+function tell(event: Told): void {
+  if (held !== undefined) {
+    held.push(event);
+    return;
+  }
   const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
   for (let at = 0; at < bytes.length;) {
     at += Deno.stdout.writeSync(bytes.subarray(at));

@@ -17,14 +17,24 @@ import {
   projectPasswordSecret,
 } from "@/api/mod.ts";
 import {
+  API_GROUP_VERSION,
+  BGP_CONF_KIND,
   BGP_CONF_NAME,
+  BGP_PEER_KIND,
   EIP_KIND,
   PASSWORD_KEY,
   POLICY_KEY,
 } from "@/api/names.ts";
+import { type FieldsKind, unknownFields } from "@/api/unknown_fields.ts";
 import { formatPolicyProblem, parsePolicy } from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
-import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
+import { bgpIdentityOf, bgpPeerTerms } from "@/node/bgp_terms.ts";
+import {
+  bgpConfNote,
+  bgpConfProblem,
+  bgpPeerProblem,
+} from "@/reconcile/bgp_checks.ts";
+import { bgpConfRemark, bgpPeerRemark } from "@/reconcile/bgp_notes.ts";
 import { missingAlias } from "@/reconcile/community_aliases.ts";
 import { eipPool } from "@/reconcile/eip_checks.ts";
 
@@ -38,6 +48,19 @@ export interface SpeakerFile {
   readonly policy?: string;
   /** Eips, which prefixes of an `aggregationLength` have to be within; none: they may be any. */
   readonly eips: readonly Eip[];
+  /** What it says that has no effect; a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+/** What was read of a file so far. */
+interface Reading {
+  readonly confs: BgpConf[];
+  readonly peers: BgpPeer[];
+  readonly maps: PolicyMap[];
+  readonly secrets: PasswordSecret[];
+  readonly eips: Eip[];
+  readonly problems: string[];
+  readonly remarks: string[];
 }
 
 /** A ConfigMap, as far as it is looked at. */
@@ -55,30 +78,19 @@ interface PolicyMap {
 export function parseSpeakerFile(
   text: string,
 ): Result<SpeakerFile, readonly string[]> {
-  const problems: string[] = [];
-  const confs: BgpConf[] = [];
-  const peers: BgpPeer[] = [];
-  const maps: PolicyMap[] = [];
-  const secrets: PasswordSecret[] = [];
-  const eips: Eip[] = [];
-  for (const document of parseAllDocuments(text)) {
-    if (!("errors" in document)) continue;
-    const [error] = document.errors;
-    if (error !== undefined) {
-      problems.push(`The file is not YAML: ${firstLine(error.message)}`);
-      continue;
-    }
-    const raw: unknown = document.toJS();
-    if (kindOf(raw) === "ConfigMap") maps.push(readPolicyMap(raw));
-    else if (kindOf(raw) === "Secret") {
-      const secret = projectPasswordSecret(raw);
-      if (secret.ok) secrets.push(secret.value);
-      else problems.push(secret.error);
-    } else if (kindOf(raw) === EIP_KIND) readEip(raw, eips, problems);
-    else if (raw !== null && raw !== undefined) {
-      readObject(raw, confs, peers, problems);
-    }
-  }
+  const documents = readYaml(text);
+  if (!documents.ok) return err([documents.error]);
+  const reading: Reading = {
+    confs: [],
+    peers: [],
+    maps: [],
+    secrets: [],
+    eips: [],
+    problems: [],
+    remarks: [],
+  };
+  const { confs, peers, maps, secrets, eips, problems, remarks } = reading;
+  for (const raw of documents.value) readDocument(raw, reading);
   const conf = confs.find(({ meta }) => meta.name === BGP_CONF_NAME);
   if (conf === undefined && problems.length === 0) {
     problems.push(
@@ -90,25 +102,85 @@ export function parseSpeakerFile(
   if (alias !== undefined) problems.push(alias.message);
   const policy = choosePolicy(conf?.spec.policy ?? "", maps, problems);
   const signed = withPasswords(peers, secrets, problems);
+  if (conf !== undefined && problems.length === 0) {
+    problems.push(...termProblems(conf, peers));
+  }
   if (conf === undefined || problems.length > 0) return err(problems);
   return ok({
     conf,
     peers: signed,
     eips,
     ...(policy === undefined ? {} : { policy }),
+    remarks,
   });
+}
+
+/** The documents of a YAML text that are not empty, or what is wrong with the first that cannot be read. */
+function readYaml(text: string): Result<readonly unknown[], string> {
+  const found: unknown[] = [];
+  for (const document of parseAllDocuments(text)) {
+    if (!("errors" in document)) continue;
+    const [error] = document.errors;
+    if (error !== undefined) return err(notYaml(error.message));
+    try {
+      const raw: unknown = document.toJS();
+      if (raw !== null && raw !== undefined) found.push(raw);
+    } catch (thrown) {
+      // An alias of nothing, or so many that they would not fit into memory.
+      return err(notYaml(thrown instanceof Error ? thrown.message : ""));
+    }
+  }
+  return ok(found);
+}
+
+function notYaml(message: string): string {
+  return `The file is not YAML: ${firstLine(message)}`;
+}
+
+function readDocument(raw: unknown, reading: Reading): void {
+  const { maps, secrets, problems } = reading;
+  switch (kindOf(raw)) {
+    case "ConfigMap":
+      maps.push(readPolicyMap(raw));
+      return;
+    case "Secret": {
+      const secret = projectPasswordSecret(raw);
+      if (secret.ok) secrets.push(secret.value);
+      else problems.push(secret.error);
+      return;
+    }
+    case BGP_CONF_KIND:
+      return readConf(raw, reading);
+    case BGP_PEER_KIND:
+      return readPeer(raw, reading);
+    case EIP_KIND:
+      return readEip(raw, reading);
+    case undefined:
+      problems.push(
+        "A document has no kind: write kind: BgpConf, BgpPeer, Eip, ConfigMap or Secret",
+      );
+      return;
+    default:
+      problems.push(
+        `A document has the kind ${
+          JSON.stringify(kindOf(raw))
+        }: only BgpConf, BgpPeer, Eip, ConfigMap and Secret are read here`,
+      );
+  }
 }
 
 function kindOf(raw: unknown): unknown {
   return (raw as { readonly kind?: unknown } | null | undefined)?.kind;
 }
 
-function readEip(raw: unknown, eips: Eip[], problems: string[]): void {
+function readEip(raw: unknown, { eips, problems }: Reading): void {
   const eip = projectEip(raw);
   if (!eip.ok) return void problems.push(eip.error);
   const { name } = eip.value.meta;
+  const about = `Eip ${name}`;
+  problems.push(...shapeProblems(EIP_KIND, about, raw));
   const pool = eipPool(eip.value);
-  if (!pool.ok) problems.push(`Eip ${name}: ${pool.error.message}`);
+  if (!pool.ok) problems.push(`${about}: ${pool.error.message}`);
   if (eips.some(({ meta }) => meta.name === name)) {
     problems.push(`There are two Eips named ${name}: rename one of them`);
   }
@@ -210,36 +282,87 @@ function withPasswords(
   });
 }
 
-function readObject(
+function readConf(
   raw: unknown,
-  confs: BgpConf[],
-  peers: BgpPeer[],
-  problems: string[],
+  { confs, problems, remarks }: Reading,
 ): void {
-  const { kind } = raw as { readonly kind?: unknown };
-  if (kind === "BgpConf") {
-    const conf = projectBgpConf(raw);
-    if (!conf.ok) return void problems.push(conf.error);
-    confs.push(conf.value);
-    const problem = bgpConfProblem(conf.value);
-    if (problem !== undefined) {
-      problems.push(`BgpConf ${conf.value.meta.name}: ${problem.message}`);
-    }
-  } else if (kind === "BgpPeer") {
-    const peer = projectBgpPeer(raw);
-    if (!peer.ok) return void problems.push(peer.error);
-    peers.push(peer.value);
-    const problem = bgpPeerProblem(peer.value);
-    if (problem !== undefined) {
-      problems.push(`BgpPeer ${peer.value.meta.name}: ${problem.message}`);
-    }
-  } else {
-    problems.push(
-      `A document has the kind ${
-        JSON.stringify(kind)
-      }: only BgpConf, BgpPeer, Eip, ConfigMap and Secret are read here`,
-    );
+  const conf = projectBgpConf(raw);
+  if (!conf.ok) return void problems.push(conf.error);
+  const { meta, spec } = conf.value;
+  const about = `BgpConf ${meta.name}`;
+  problems.push(...shapeProblems(BGP_CONF_KIND, about, raw));
+  if (confs.some((one) => one.meta.name === meta.name)) {
+    problems.push(`There are two BgpConfs named ${meta.name}: take one out`);
   }
+  confs.push(conf.value);
+  const problem = bgpConfProblem(conf.value);
+  if (problem !== undefined) problems.push(`${about}: ${problem.message}`);
+  for (
+    const said of [
+      bgpConfNote(conf.value)?.message,
+      bgpConfRemark(conf.value)?.message,
+      Object.keys(spec.asPerRack ?? {}).length > 0
+        ? "spec.asPerRack counts in a cluster only: this machine has no rack"
+        : undefined,
+    ]
+  ) if (said !== undefined) remarks.push(`${about}: ${said}`);
+}
+
+function readPeer(
+  raw: unknown,
+  { peers, problems, remarks }: Reading,
+): void {
+  const peer = projectBgpPeer(raw);
+  if (!peer.ok) return void problems.push(peer.error);
+  const { meta, spec } = peer.value;
+  const about = `BgpPeer ${meta.name}`;
+  problems.push(...shapeProblems(BGP_PEER_KIND, about, raw));
+  peers.push(peer.value);
+  const problem = bgpPeerProblem(peer.value);
+  if (problem !== undefined) problems.push(`${about}: ${problem.message}`);
+  for (
+    const said of [
+      bgpPeerRemark(peer.value)?.message,
+      spec.nodeSelector === undefined
+        ? undefined
+        : "spec.nodeSelector counts in a cluster only: this machine speaks to the peer",
+    ]
+  ) if (said !== undefined) remarks.push(`${about}: ${said}`);
+}
+
+/** Another version, and fields that the kind does not have. */
+function shapeProblems(
+  kind: FieldsKind,
+  about: string,
+  raw: unknown,
+): readonly string[] {
+  const { apiVersion } = raw as { readonly apiVersion?: unknown };
+  if (apiVersion !== undefined && apiVersion !== API_GROUP_VERSION) {
+    return [
+      `${about}: apiVersion cannot be ${
+        JSON.stringify(apiVersion)
+      }, write ${API_GROUP_VERSION}`,
+    ];
+  }
+  return unknownFields(kind, raw).map(({ path, near, known }) =>
+    `${about}: ${path} is not a field: ${
+      near === undefined ? `known there are ${known.join(", ")}` : `${near} is`
+    }`
+  );
+}
+
+/** What keeps this machine from speaking to a peer, though each object is right by itself. */
+function termProblems(
+  { spec: conf }: BgpConf,
+  peers: readonly BgpPeer[],
+): readonly string[] {
+  const node = { name: "this machine", labels: {}, addresses: [] };
+  const identity = bgpIdentityOf(conf, node);
+  if (!identity.ok) return [identity.error];
+  return peers.flatMap(({ meta: { name }, spec }) => {
+    const terms = bgpPeerTerms(conf, { name, spec }, node);
+    return terms.ok ? [] : [terms.error];
+  });
 }
 
 function checkPeers(peers: readonly BgpPeer[], problems: string[]): void {

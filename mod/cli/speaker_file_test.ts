@@ -108,6 +108,62 @@ const WRONG: readonly (readonly [string, string, string])[] = [
     "only BgpConf, BgpPeer, Eip, ConfigMap and Secret",
   ],
   [
+    "a document that is no object",
+    `${CONF}---\njust words\n`,
+    "A document has no kind: write kind: BgpConf",
+  ],
+  [
+    "an alias of nothing",
+    "kind: *what",
+    "The file is not YAML: Unresolved alias",
+  ],
+  [
+    "a field twice",
+    CONF.replace("as: 65001", "as: 65001, as: 65002"),
+    "The file is not YAML: Map keys must be unique at line 4, column 19",
+  ],
+  [
+    "another version",
+    CONF.replace("v1alpha2", "v1alpha1"),
+    'BgpConf default: apiVersion cannot be "network.kubesphere.io/v1alpha1", write network.kubesphere.io/v1alpha2',
+  ],
+  [
+    "two BgpConfs",
+    `${CONF}---\n${CONF}`,
+    "There are two BgpConfs named default",
+  ],
+  [
+    "a field that is written otherwise",
+    CONF + peer("a", "10.0.0.2").replace("peerAs", "peerAS"),
+    "BgpPeer a: spec.conf.peerAS is not a field: spec.conf.peerAs is",
+  ],
+  [
+    "a field that is none",
+    CONF.replace("as: 65001", "as: 65001, colour: red"),
+    "BgpConf default: spec.colour is not a field: known there are as, asPerRack, communityAliases, families,",
+  ],
+  [
+    "a field that no Eip has",
+    CONF + eip("pool", "192.0.2.0/24, bgp: {community: [no-export]}"),
+    "Eip pool: spec.bgp.community is not a field: known there are communities, largeCommunities",
+  ],
+  [
+    "a name of a community that the BgpConf has not",
+    CONF + eip("pool", "192.0.2.0/24, bgp: {communities: [to-transit]}"),
+    'Eip pool: spec.bgp.communities[0] cannot be "to-transit": spec.communityAliases of the BgpConf has no such name',
+  ],
+  [
+    "no AS number",
+    CONF.replace("as: 65001, ", "") + peer("a", "10.0.0.2"),
+    "There is no AS number for this machine: set spec.as",
+  ],
+  [
+    "no family that both objects have",
+    CONF.replace("as: 65001", "as: 65001, families: [1]") +
+    peer("a", "10.0.0.2"),
+    "has no family that is spoken",
+  ],
+  [
     "no conf",
     `${CONF}---\nkind: BgpPeer\nmetadata: {name: a}\nspec: {}\n`,
     "spec.conf says who the peer is",
@@ -221,3 +277,34 @@ for (const [name, text, advice] of WRONG) {
     );
   });
 }
+
+Deno.test("parseSpeakerFile() says one thing of a file that is not YAML", () => {
+  const file = parseSpeakerFile(`${CONF}---\nkind: [\n---\nkind: {\n`);
+  strictEqual(file.ok, false);
+  deepStrictEqual(file.error.map((one) => one.split(":")[0]), [
+    "The file is not YAML",
+  ]);
+});
+
+Deno.test("parseSpeakerFile() remarks what has no effect, or none on a single machine", () => {
+  const conf = CONF.replace(
+    "as: 65001",
+    "as: 65001, useMultiplePaths: true, asPerRack: {a: 65003}",
+  );
+  const other = CONF.replace("default", "other");
+  const one = peer("a", "10.0.0.2").replace(
+    "spec: {",
+    "spec: {nodeSelector: {matchLabels: {rack: a}}, transport: {tcpMss: 900}, ",
+  );
+  const file = parseSpeakerFile(`${conf}---\n${other}${one}`);
+  ok(file.ok, file.ok ? "" : file.error.join(" / "));
+  deepStrictEqual(file.value.remarks, [
+    "BgpConf default: Without effect, so leave it out: spec.useMultiplePaths",
+    "BgpConf default: spec.asPerRack counts in a cluster only: this machine has no rack",
+    "BgpConf other: Only the BgpConf named default counts: create it under that name",
+    "BgpPeer a: Without effect, so leave it out: spec.transport.tcpMss",
+    "BgpPeer a: spec.nodeSelector counts in a cluster only: this machine speaks to the peer",
+  ]);
+  const plain = parseSpeakerFile(CONF + peer("a", "10.0.0.2"));
+  deepStrictEqual(plain.ok && plain.value.remarks, []);
+});

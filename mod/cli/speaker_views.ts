@@ -6,6 +6,7 @@
 
 import { formatPrefix } from "@/addr/prefix.ts";
 import {
+  type BgpEnd,
   type LocRib,
   type OwnAttributes,
   type Path,
@@ -13,7 +14,7 @@ import {
   prefixOf,
   type SpeakerPeerView,
 } from "@/bgp/mod.ts";
-import { policyHint } from "@/node/bgp_words.ts";
+import { endSentence, sessionHint } from "@/node/session_view.ts";
 import {
   formatCommunity,
   formatExtendedCommunity,
@@ -50,25 +51,23 @@ export function peerView(
     establishedMs: establishedMs === undefined
       ? undefined
       : Math.round(nowMs - establishedMs),
-    hint: hintOf(view, nowMs),
-    lastEnd: lastEnd?.kind === "closed"
-      ? { state: lastEnd.state, reason: lastEnd.reason }
-      : undefined,
+    hint: sessionHint(view, nowMs),
+    lastEnd: lastEndView(lastEnd),
   };
 }
 
-function hintOf(
-  { session, establishedMs, announced, received }: SpeakerPeerView,
-  nowMs: number,
-): string | undefined {
-  if (session === undefined || establishedMs === undefined) return undefined;
-  return policyHint({
-    localAs: session.localAs,
-    peerAs: session.peerAs,
-    standsMs: nowMs - establishedMs,
-    announced,
-    received: received["ipv4-unicast"] + received["ipv6-unicast"],
-  });
+/** How the last connection ended; a NOTIFICATION is told as `lastError`. */
+function lastEndView(
+  end: BgpEnd | undefined,
+): { readonly state: string; readonly reason: string } | undefined {
+  switch (end?.kind) {
+    case "closed":
+      return { state: end.state, reason: end.reason };
+    case "send-hold-timer-expired":
+      return { state: "Established", reason: endSentence(end) };
+    default:
+      return undefined;
+  }
 }
 
 /**

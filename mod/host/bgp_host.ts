@@ -39,6 +39,7 @@ import type {
   TcpTarget,
 } from "@/port/tcp.ts";
 import { CEASE, cease, type NotificationMessage } from "@/wire/bgp/mod.ts";
+import { Lines } from "./_lines.ts";
 import { type BfdSessions, BgpBfd } from "./bgp_bfd.ts";
 
 /** A peer, and how it is reached. */
@@ -71,7 +72,7 @@ export interface BgpHostPorts {
   /** TCP. */
   readonly tcp: TcpPort;
   /** Somebody connects who is no peer: it may be made one. */
-  readonly admit?: (address: IpAddr) => void;
+  readonly admit?: (connection: Pick<TcpConnection, "peer" | "synTtl">) => void;
   /** Our addresses of both families on the link of a connection. */
   readonly nextHopsOf: (local: TcpEndpoint) => SessionNextHops;
   /** Told of each effect but bytes. */
@@ -82,10 +83,20 @@ export interface BgpHostPorts {
     failure: TcpDialFailure,
     doubt: ConnectionDoubt | undefined,
   ) => void;
+  /** Told of each connection of a peer, or of a router of a prefix, that was refused, and why. */
+  readonly tellRefused?: (peer: string, refused: RefusedConnection) => void;
   /** Where BFD sessions run; absent: nowhere, whatever peers want. */
   readonly bfd?: BfdSessions | undefined;
   /** Told when BFD with a peer stands otherwise. */
   readonly tellBfd?: (peer: string, view: BfdView) => void;
+}
+
+/** A connection that was refused. */
+export interface RefusedConnection {
+  /** Whose it was. */
+  readonly address: IpAddr;
+  /** Why, one sentence; the same while the reason is. */
+  readonly message: string;
 }
 
 /** A dial that takes longer has failed; ConnectRetryTimer may end it sooner. */
@@ -133,7 +144,7 @@ export class BgpHost {
   readonly #peers = new Map<string, BgpHostPeer>();
   /** Prefixes whose routers become peers. */
   readonly #ranges = new Map<string, BgpHostRange>();
-  readonly #lines = new Map<string, Line>();
+  readonly #lines = new Lines<Line>();
   #listener: TcpListener | undefined;
   #timer: { readonly atMs: number; readonly timer: Timer } | undefined;
   #accepted = 0;
@@ -141,6 +152,9 @@ export class BgpHost {
   #givenUp: { readonly peer: string; readonly tell: () => void } | undefined;
   /** What the kernel had refused when a peer was last without session. */
   readonly #refused = new Map<string, TcpDropCounts>();
+  #counts:
+    | { readonly atMs: number; readonly counts: TcpDropCounts }
+    | undefined;
   /** Until what the kernel refuses counts again. */
   readonly #settling = new Map<string, Timer>();
   readonly #out = new Uint8Array(OUT_BYTES);
@@ -209,7 +223,7 @@ export class BgpHost {
    */
   setPeer(name: string, peer: BgpHostPeer): readonly TcpListenFailure[] {
     if (!this.#peers.has(name)) {
-      this.#refused.set(name, this.#ports.tcp.dropCounts());
+      this.#refused.set(name, this.#countsBefore());
     }
     if (peer.dynamic === undefined) this.#displace(peer);
     this.#peers.set(name, peer);
@@ -316,7 +330,7 @@ export class BgpHost {
   /** Whether everything was told, and the kernels of the peers have it. */
   get isQuiet(): boolean {
     if (this.speaker.isPending) return false;
-    for (const { outbox, connection } of this.#lines.values()) {
+    for (const { outbox, connection } of this.#lines.all()) {
       if (outbox.length > 0) return false;
       if ((connection?.unacknowledgedBytes() ?? 0) > 0) return false;
     }
@@ -348,7 +362,7 @@ export class BgpHost {
     this.#timer?.timer.cancel();
     for (const timer of this.#settling.values()) timer.cancel();
     this.endBfd();
-    for (const line of this.#lines.values()) this.#drop(line, "reset");
+    for (const line of this.#lines.all()) this.#drop(line, "reset");
   }
 
   /** Does what BFD makes of a peer (RFC 5882 §4). */
@@ -391,25 +405,23 @@ export class BgpHost {
       case "dial":
         return this.#dial(peer, effect.connection);
       case "send": {
-        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const line = this.#lines.get(peer, effect.connection);
         if (line?.connection === undefined) return;
         // The codec's arrays are their own.
         line.outbox.push(effect.bytes as Uint8Array<ArrayBuffer>);
         return this.#pump(line);
       }
       case "close": {
-        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const line = this.#lines.get(peer, effect.connection);
         if (line !== undefined) this.#close(line, effect.abort);
         return;
       }
       case "output":
-        for (const line of this.#lines.values()) {
-          if (line.peer === peer) this.#pump(line);
-        }
+        for (const line of this.#lines.of(peer)) this.#pump(line);
         return;
       case "session-established": {
         this.#ports.tell(peer, effect);
-        const line = this.#lines.get(keyOf(peer, effect.connection));
+        const line = this.#lines.get(peer, effect.connection);
         const { connection } = line ?? {};
         if (connection !== undefined) this.#bfd?.established(peer, connection);
         return;
@@ -437,8 +449,8 @@ export class BgpHost {
       outbox: [],
       closing: undefined,
     };
-    this.#lines.set(keyOf(peer, id), line);
-    const refused = tcp.dropCounts();
+    this.#lines.add(line);
+    const refused = this.#countsBefore();
     const dial = tcp.dial(
       { ...target, timeoutMs: DIAL_TIMEOUT_MS },
       (outcome) => {
@@ -457,6 +469,16 @@ export class BgpHost {
       },
     );
     line.dial = { dial, target, refused, sinceMs: clock.nowMs() };
+  }
+
+  /** What the kernel had refused by about now: it is not read for each of many peers. */
+  #countsBefore(): TcpDropCounts {
+    const { clock, tcp } = this.#ports;
+    const nowMs = clock.nowMs();
+    if (this.#counts === undefined || nowMs - this.#counts.atMs > COUNTS_MS) {
+      this.#counts = { atMs: nowMs, counts: tcp.dropCounts() };
+    }
+    return this.#counts.counts;
   }
 
   #tellFailure(
@@ -493,7 +515,7 @@ export class BgpHost {
     const isFull = this.#lines.size >= LINES_MAX;
     let found = this.#peerOf(connection.peer);
     if (found === undefined && !isFull) {
-      this.#ports.admit?.(connection.peer.address);
+      this.#ports.admit?.(connection);
       found = this.#peerOf(connection.peer);
     }
     if (found === undefined || isFull) {
@@ -502,6 +524,10 @@ export class BgpHost {
       return;
     }
     const [peer, { hops }] = found;
+    if (this.refusesFar(peer, connection, hops)) {
+      connection.close("reset");
+      return;
+    }
     const id = ++this.#accepted;
     connection.setHops(hops);
     const line: Line = {
@@ -512,9 +538,40 @@ export class BgpHost {
       outbox: [],
       closing: undefined,
     };
-    this.#lines.set(keyOf(peer, id), line);
+    this.#lines.add(line);
     this.#open(line, connection);
     this.#step(line, { kind: "accepted", connection: id });
+  }
+
+  /**
+   * Refuses a connection from too far away (RFC 5082 §3). The kernel confines an
+   * accepted connection once it is known whose it is; what came before shows by
+   * its SYN. Where the kernel has not kept that, the connection is confined from
+   * here on: an OPEN may be in already, and nothing follows it.
+   *
+   * @param name The peer, or the prefix.
+   * @param connection The connection.
+   * @param hops How far its packets may travel.
+   * @returns Whether it is refused; this was told.
+   */
+  refusesFar(
+    name: string,
+    { peer: { address }, synTtl }: Pick<TcpConnection, "peer" | "synTtl">,
+    hops: TcpHops,
+  ): boolean {
+    if (hops.kind !== "gtsm" || synTtl === undefined) return false;
+    if (synTtl >= 256 - hops.hopsMax) return false;
+    this.tellRefused(name, {
+      address,
+      message:
+        `The peer is further away than GTSM permits (${hops.hopsMax}), or does not send with a TTL of 255: its connections come with a TTL of ${synTtl}, and are refused`,
+    });
+    return true;
+  }
+
+  /** Tells of a connection that was refused. */
+  tellRefused(name: string, refused: RefusedConnection): void {
+    this.#ports.tellRefused?.(name, refused);
   }
 
   #peerOf(
@@ -613,12 +670,15 @@ export class BgpHost {
     line.dial?.dial.cancel();
     line.connection?.close(how);
     line.connection = undefined;
-    this.#lines.delete(keyOf(line.peer, line.id));
+    this.#lines.delete(line);
   }
 
   #arm(): void {
     const next = this.speaker.deadline();
-    if (next?.atMs === this.#timer?.atMs) return;
+    // One that is put off by each message sent would be set anew with each; it fires early, and is set then.
+    if (next !== undefined && this.#timer !== undefined) {
+      if (this.#timer.atMs <= next.atMs) return;
+    }
     this.#timer?.timer.cancel();
     this.#timer = undefined;
     if (next === undefined) return;
@@ -663,10 +723,8 @@ function confinementOf(
   };
 }
 
-function keyOf(peer: string, connection: number): string {
-  return `${connection} ${peer}`;
-}
-
+/** How old counts may be that are taken for those of a moment. */
+const COUNTS_MS = 5;
 const END_TEXTS = {
   finished: "The peer closed the connection",
   reset: "The peer reset the connection",

@@ -14,15 +14,17 @@ import { dynamicSessionView, termsOfMember } from "@/node/dynamic_terms.ts";
 import { isLinkLocal } from "@/node/session_next_hops.ts";
 import { type SessionContext, sessionView } from "@/node/session_view.ts";
 import type { Clock } from "@/port/clock.ts";
-import type { TcpListenFailure } from "@/port/tcp.ts";
+import type { TcpConnection, TcpListenFailure } from "@/port/tcp.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
-import type { BgpHost } from "./bgp_host.ts";
+import type { BgpHost, RefusedConnection } from "./bgp_host.ts";
 
 /** One prefix. */
 interface Range {
   terms: BgpPeerTerms;
   /** Why the last session that ended did, or why somebody was refused. */
   last: string | undefined;
+  /** The last who was refused, while that may go on. */
+  refused: RefusedConnection | undefined;
 }
 
 /** The peers of prefixes of a speaker. */
@@ -55,8 +57,9 @@ export class DynamicPeers {
       formatPrefix(known.terms.source) !== formatPrefix(terms.source)
     ) this.remove(name);
     const range = this.#ranges.get(name) ??
-      { terms, last: undefined };
+      { terms, last: undefined, refused: undefined };
     range.terms = terms;
+    range.refused = undefined;
     this.#ranges.set(name, range);
     const failures = this.#host.setRange(name, terms);
     for (const address of this.#membersOf(name)) {
@@ -84,9 +87,10 @@ export class DynamicPeers {
    * Makes a peer of whoever connects from a prefix; of several, the longest.
    * Link-local addresses are of an interface, which no prefix names.
    *
-   * @param address From where.
+   * @param connection The connection.
    */
-  admit(address: IpAddr): void {
+  admit(connection: Pick<TcpConnection, "peer" | "synTtl">): void {
+    const { address } = connection.peer;
     if (isLinkLocal(address)) return;
     let best: readonly [string, Range] | undefined;
     for (const entry of this.#ranges) {
@@ -98,15 +102,29 @@ export class DynamicPeers {
     if (best === undefined) return;
     const [name, range] = best;
     const limit = range.terms.dynamic?.limit ?? 0;
+    if (this.#host.refusesFar(name, connection, range.terms.hops)) return;
     if (this.#membersOf(name).length >= limit) {
-      range.last =
-        `${address} was refused: ${limit} routers have connections already, as spec.dynamicNeighbors.limit has it`;
+      this.#host.tellRefused(name, {
+        address,
+        message: `Connections are refused: ${limit} ${
+          limit === 1 ? "router has" : "routers have"
+        } one already, as many as spec.dynamicNeighbors.limit permits`,
+      });
       return;
     }
+    if (range.refused?.address === address) range.refused = undefined;
     this.#host.setPeer(
       memberName(name, address),
       termsOfMember(range.terms, address),
     );
+  }
+
+  /** Takes note of a connection that was refused. */
+  noteRefused(name: string, refused: RefusedConnection): void {
+    const range = this.#ranges.get(name);
+    if (range === undefined) return;
+    range.last = `${refused.address}: ${refused.message}`;
+    range.refused = refused;
   }
 
   /** Takes note of what happens to a peer: who has no connection any more is forgotten. */
@@ -133,6 +151,7 @@ export class DynamicPeers {
     const nobody = `No router of ${prefix} has connected`;
     return dynamicSessionView(sessions, {
       isWaiting: range.terms.speaker.enabled,
+      refused: range.refused?.message,
       why: this.#host.doubtOf(name)?.message ?? range.last ?? nobody,
     });
   }
@@ -153,6 +172,7 @@ export class DynamicPeers {
     return {
       dialFailure: undefined,
       bfd: this.#host.bfdOf(peer),
+      nowMs: this.#clock.nowMs(),
       ...(connection === undefined ? {} : {
         configured: {
           localAs: asOfOpen(connection.open),
@@ -169,6 +189,8 @@ export class DynamicPeers {
     if (range === undefined || view === undefined) return;
     if (!isWaiting(view.state)) return;
     const { why } = sessionView(view, this.#contextOf(peer));
+    // There is room again.
+    range.refused = undefined;
     if (why !== undefined) range.last = `${address}: ${why}`;
     this.#host.removePeer(peer, cease(CEASE.peerDeconfigured));
     this.#host.countAnew(name);

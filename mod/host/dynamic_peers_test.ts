@@ -51,7 +51,7 @@ Deno.test("DynamicPeers takes no more than the limit, nobody from elsewhere, and
   deepStrictEqual(world.names, ["leaves/10.0.0.7", "all/10.9.0.8"]);
   match(
     world.dynamic.viewOf("leaves")?.why ?? "",
-    /^10\.0\.0\.8 was refused: 1 routers have connections already/,
+    /^10\.0\.0\.8: Connections are refused: 1 router has one already/,
   );
 });
 
@@ -117,6 +117,20 @@ Deno.test("DynamicPeers tells that routers of a prefix sign with another passwor
   match(why(), /password differs/);
 });
 
+Deno.test("DynamicPeers refuses routers from too far away before they are peers (RFC 5082 §3)", () => {
+  const world = new World();
+  world.set("leaves", "10.0.0.0/24", 9, "", { ttlSecurity: { hops: 2 } });
+  deepStrictEqual(world.connect("10.0.0.7", 253).closed, ["reset"]);
+  deepStrictEqual([world.names, world.refused], [[], ["leaves 10.0.0.7"]]);
+  match(
+    world.dynamic.viewOf("leaves")?.why ?? "",
+    /^10\.0\.0\.7: .* further away than GTSM permits \(2\), .* TTL of 253/,
+  );
+  deepStrictEqual(world.connect("10.0.0.7", 254).closed, []);
+  // One whose SYN the kernel did not keep is confined from here on.
+  deepStrictEqual(world.connect("10.0.0.8").closed, []);
+});
+
 Deno.test("DynamicPeers has a whole prefix sign with one key (RFC 2385)", () => {
   const world = new World();
   const keys = () =>
@@ -155,6 +169,7 @@ class World {
   readonly dynamic: DynamicPeers;
   keys: readonly TcpKey[] = [];
   counts: TcpDropCounts = NONE;
+  readonly refused: string[] = [];
   #accept: (connection: TcpConnection) => void = () => {};
 
   constructor() {
@@ -175,7 +190,11 @@ class World {
     this.host = new BgpHost({
       clock: this.clock,
       tcp,
-      admit: (address) => this.dynamic.admit(address),
+      admit: (connection) => this.dynamic.admit(connection),
+      tellRefused: (name, refused) => {
+        this.dynamic.noteRefused(name, refused);
+        this.refused.push(`${name} ${refused.address}`);
+      },
       nextHopsOf: () => ({}),
       tell: (peer, effect) => this.dynamic.note(peer, effect),
       tellFailure: () => {},
@@ -193,10 +212,13 @@ class World {
     prefix: string,
     limit = 9,
     authPassword = "",
-    rest: { readonly adminDown?: boolean } = {},
+    { adminDown = false, ...rest }: {
+      readonly adminDown?: boolean;
+      readonly ttlSecurity?: { readonly hops: number };
+    } = {},
   ): void {
-    const conf = { peerAs: 65_002, authPassword, ...rest };
-    const spec = { conf, dynamicNeighbors: { prefix, limit } };
+    const conf = { peerAs: 65_002, authPassword, adminDown };
+    const spec = { conf, dynamicNeighbors: { prefix, limit }, ...rest };
     const terms = bgpPeerTerms({ as: 65_001 }, { name, spec }, NODE);
     assert(terms.ok, "They can be used");
     this.dynamic.set(name, terms.value);
@@ -204,12 +226,14 @@ class World {
 
   connect(
     text: string,
+    synTtl?: number,
   ): { readonly closed: readonly string[]; readonly end: () => void } {
     const closed: string[] = [];
     let sink: TcpSink | undefined;
     this.#accept({
       local: { address: ip("10.0.0.100"), port: 179 },
       peer: { address: ip(text), port: 40_000 },
+      ...(synTtl === undefined ? {} : { synTtl }),
       start: (given) => void (sink = given),
       setHops: () => {},
       write: (bytes) => bytes.length,

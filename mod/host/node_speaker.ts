@@ -195,7 +195,13 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   #start(): BgpHost {
     this.#countLater();
     const host = new BgpHost({
-      admit: (address) => this.#dynamic?.admit(address),
+      admit: (connection) => this.#dynamic?.admit(connection),
+      tellRefused: (name, refused) => {
+        this.#dynamic?.noteRefused(name, refused);
+        this.#failures.set(name, refused.message);
+        this.#changed.add(name);
+        this.#tellSoon();
+      },
       clock: this.#ports.clock,
       tcp: this.#ports.tcp,
       bfd: this.#ports.bfd,
@@ -398,6 +404,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       ...sessionView(view, {
         dialFailure: this.#failures.get(name) ?? doubt ?? lack,
         bfd: host.bfdOf(name),
+        nowMs: this.#ports.clock.nowMs(),
         ...(connection === undefined ? {} : {
           configured: {
             localAs: asOfOpen(connection.open),

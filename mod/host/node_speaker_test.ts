@@ -166,6 +166,25 @@ Deno.test("NodeSpeaker reports routers of a prefix under their BgpPeer, and forg
   strictEqual(world.session()?.neighbors, undefined);
 });
 
+Deno.test("NodeSpeaker says of a peer that connects from too far away that it is refused, until it is near", () => {
+  const world = new World();
+  world.obey({ kind: "listen", port: 179, addresses: [] });
+  const transport = { passiveMode: true };
+  world.setPeer("", { ttlSecurity: {}, transport });
+  world.tcp.connect("192.0.2.1", 63);
+  world.clock.advance(0);
+  match(
+    world.why() ?? "",
+    /^The peer is further away than GTSM permits \(1\), .* TTL of 63, and are/,
+  );
+  world.tcp.connect("192.0.2.1", 255);
+  world.clock.advance(0);
+  deepStrictEqual([world.session()?.state, world.why()], [
+    "OpenSent",
+    undefined,
+  ]);
+});
+
 /** Who a peer is. */
 type BgpPeerConf = NonNullable<
   Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]
@@ -254,11 +273,12 @@ class FakeTcp implements TcpPort {
   #accept: Parameters<TcpPort["listen"]>[1] = () => {};
 
   /** A router connects; gives what ends it. */
-  connect(address: string): () => void {
+  connect(address: string, synTtl?: number): () => void {
     let sink: TcpSink | undefined;
     this.#accept({
       local: { address: ip("10.0.0.1"), port: 179 },
       peer: { address: ip(address), port: 40_000 },
+      ...(synTtl === undefined ? {} : { synTtl }),
       start: (given) => void (sink = given),
       setHops: () => {},
       write: (bytes) => bytes.length,

@@ -1,14 +1,15 @@
 /**
  * A router's side of BGP, for machines without a BGP daemon: it lets the
- * speakers of the nodes connect, takes IPv4 routes, and puts them into the
- * kernel's table with all their next hops (ECMP). It announces nothing and
+ * speakers of the nodes connect, takes IPv4 and IPv6 routes, and puts them into
+ * the kernel's table with all their next hops (ECMP). It announces nothing and
  * dials nobody. The messages are read and written by `mod/wire/bgp`.
  *
  * @module
  */
 
 import { parseIpv4Addr } from "@/addr/ipv4_addr.ts";
-import { formatPrefix } from "@/addr/prefix.ts";
+import type { IpAddr } from "@/addr/ip_addr.ts";
+import { formatPrefix, type Prefix } from "@/addr/prefix.ts";
 import {
   BGP_MESSAGE_TYPE,
   BgpMessageReader,
@@ -110,6 +111,7 @@ class ReceivingSession {
       bgpIdentifier,
       capabilities: [
         { kind: "multiprotocol", family: "ipv4-unicast" },
+        { kind: "multiprotocol", family: "ipv6-unicast" },
         { kind: "four-octet-as", as: options.as },
       ],
     };
@@ -207,16 +209,34 @@ class RouteTable {
 
   async take(session: number, update: UpdateMessage): Promise<void> {
     const changed = new Set<string>();
-    const nextHop = update.attributes.find(({ kind }) => kind === "next-hop");
-    for (const prefix of update.withdrawn) {
+    const withdrawn = [...update.withdrawn];
+    const announced: [Prefix, IpAddr][] = [];
+    for (const attribute of update.attributes) {
+      switch (attribute.kind) {
+        case "next-hop":
+          for (const prefix of update.nlri) {
+            announced.push([prefix, attribute.nextHop]);
+          }
+          break;
+        case "mp-reach":
+          for (const prefix of attribute.nlri) {
+            announced.push([prefix, attribute.nextHop]);
+          }
+          break;
+        case "mp-unreach":
+          withdrawn.push(...attribute.withdrawn);
+          break;
+        default:
+      }
+    }
+    for (const prefix of withdrawn) {
       const key = formatPrefix(prefix);
       if (this.#hops.get(key)?.delete(session) === true) changed.add(key);
     }
-    for (const prefix of update.nlri) {
-      if (nextHop?.kind !== "next-hop") continue;
+    for (const [prefix, nextHop] of announced) {
       const key = formatPrefix(prefix);
       const hops = this.#hops.get(key) ?? new Map();
-      this.#hops.set(key, hops.set(session, nextHop.nextHop));
+      this.#hops.set(key, hops.set(session, nextHop));
       changed.add(key);
     }
     await this.#write(changed);

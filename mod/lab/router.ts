@@ -66,9 +66,11 @@ export class LabRouter implements AsyncDisposable {
     const host = await addHost("router", 4, { management: false });
     await setSysctl(host.name, {
       "net/ipv4/ip_forward": "1",
+      "net/ipv6/conf/all/forwarding": "1",
       // By addresses and ports, as a router of hardware does: each connection
       // finds its own way.
       "net/ipv4/fib_multipath_hash_policy": "1",
+      "net/ipv6/fib_multipath_hash_policy": "1",
       // Those who ask it are on the same link as the nodes.
       "net/ipv4/conf/all/send_redirects": "0",
       "net/ipv4/conf/eth0/send_redirects": "0",
@@ -97,7 +99,7 @@ export class LabRouter implements AsyncDisposable {
   /**
    * The next hops of an address in its kernel's table.
    *
-   * @param address An IPv4 address.
+   * @param address An address of either version.
    * @returns Their addresses, sorted.
    */
   async nextHops(address: string): Promise<readonly string[]> {
@@ -105,7 +107,10 @@ export class LabRouter implements AsyncDisposable {
       readonly gateway?: string;
       readonly nexthops?: readonly { readonly gateway?: string }[];
     }[] = JSON.parse(
-      await must("ip", ["-j", "-n", this.host.name, "route", "show", address]),
+      await must("ip", [
+        ...["-j", address.includes(":") ? "-6" : "-4", "-n", this.host.name],
+        ...["route", "show", address],
+      ]),
     );
     return routes.flatMap(({ gateway, nexthops = [] }) => [
       gateway,
@@ -116,7 +121,7 @@ export class LabRouter implements AsyncDisposable {
   /**
    * Waits until an address has these next hops and no others.
    *
-   * @param address An IPv4 address.
+   * @param address An address of either version.
    * @param hops The next hops.
    * @param timeoutMs How long.
    * @throws {Error} When the time is over.
@@ -200,13 +205,16 @@ function birdConfig(host: LabHost, peers: readonly LabHost[]): string {
     "log stderr all;",
     `router id ${host.ipv4};`,
     "protocol device { scan time 1; }",
-    "protocol kernel { merge paths on; ipv4 { export where source = RTS_BGP; import none; }; }",
+    ...["ipv4", "ipv6"].map((family) =>
+      `protocol kernel { merge paths on; ${family} { export where source = RTS_BGP; import none; }; }`
+    ),
     "template bgp node {",
     `  local ${host.ipv4} as ${ROUTER_AS};`,
     `  hold time ${ROUTER_HOLD_SECONDS};`,
     "  connect retry time 1;",
     "  error wait time 1, 2;",
     "  ipv4 { import all; export none; };",
+    "  ipv6 { import all; export none; };",
     "}",
     ...peers.map(({ name, ipv4 }) =>
       `protocol bgp ${name} from node { neighbor ${ipv4} as ${NODES_AS}; }`

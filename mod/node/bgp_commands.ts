@@ -92,6 +92,8 @@ export interface BgpSessionView {
   readonly neighbor?: string;
   /** Why it is not Established, one sentence; absent: it is, or nothing was heard yet. */
   readonly why?: string;
+  /** What may be wrong with it although it is Established, one sentence; absent: nothing points to it. */
+  readonly hint?: string;
   /** Whether it was lost by silence, and the peer was not heard since: it may not be reached from here. */
   readonly isLost?: true;
   /** What was agreed on; absent: it is not Established. */

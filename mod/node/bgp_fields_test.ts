@@ -4,7 +4,13 @@
  * says that it has none. A field that is not in the table fails the test.
  */
 
-import { deepStrictEqual, notDeepStrictEqual, ok } from "node:assert/strict";
+import {
+  deepStrictEqual,
+  match,
+  notDeepStrictEqual,
+  ok,
+  strictEqual,
+} from "node:assert/strict";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import {
   type BgpConfSpec,
@@ -65,6 +71,7 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "timers.config.holdTime": ["30", "terms"],
   "timers.config.keepaliveInterval": ["5", "terms"],
   "timers.config.minimumAdvertisementInterval": ["5", "remark"],
+  "timers.config.sendHoldTime": ["120", "terms"],
   "transport.mtuDiscovery": [true, "remark"],
   "transport.passiveMode": [true, "terms"],
   "transport.localAddress": ["192.0.2.1", "terms"],
@@ -212,6 +219,22 @@ Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below
 function UNNAMED(): Raw {
   return { conf: { neighborAddress: "" } };
 }
+Deno.test.each([
+  ["10", "9", undefined],
+  ["9", "9", /^spec\.timers\.config\.sendHoldTime cannot be "9": /],
+  ["90", "", /write more than spec\.timers\.config\.holdTime, which is 90/],
+  ["0", "9", undefined],
+  ["1", "0", undefined],
+  ["2m", "9", /^spec\.timers\.config\.sendHoldTime cannot be "2m": /],
+])(
+  "the sendHoldTime %s is above the holdTime %s",
+  (sendHoldTime, holdTime, refused) => {
+    const timers = { config: { sendHoldTime, holdTime } };
+    const problem = bgpPeerProblem(peerOf({ conf: PLAIN_CONF, timers }));
+    if (refused === undefined) strictEqual(problem, undefined);
+    else match(problem?.message ?? "", refused);
+  },
+);
 
 function LONG_LIVED(): Raw {
   return { gracefulRestart: { enabled: true, longlivedEnabled: true } };

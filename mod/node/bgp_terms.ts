@@ -398,8 +398,12 @@ function connectionOf(
     readonly isPassive: boolean;
   },
 ): BgpPeerConfig {
-  const { holdTime = "", connectRetry = "", keepaliveInterval = "" } =
-    spec.timers?.config ?? {};
+  const {
+    holdTime = "",
+    connectRetry = "",
+    keepaliveInterval = "",
+    sendHoldTime = "",
+  } = spec.timers?.config ?? {};
   const holdTimeSeconds = holdTime === ""
     ? HOLD_TIME_SECONDS_DEFAULT
     : Number(holdTime);
@@ -429,7 +433,7 @@ function connectionOf(
         : {}),
       delayOpenTimeMs: 0,
       idleHoldTimeMs: IDLE_HOLD_MS_MAX,
-      sendHoldTimeMs: 0,
+      sendHoldTimeMs: Number(sendHoldTime) * 1_000,
     },
   };
 }

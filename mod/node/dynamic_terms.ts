@@ -63,20 +63,27 @@ export function termsOfMember(
  * The sessions of a prefix as one: it is up while any of them is.
  *
  * @param sessions Each, by the router's address.
- * @param waiting Whether routers are waited for, and what is told while none is up.
+ * @param told Whether routers are waited for; why none is up, while that is so;
+ *   why further ones are refused, if they are.
  */
 export function dynamicSessionView(
   sessions: readonly (readonly [string, BgpSessionView])[],
-  { isWaiting, why }: { readonly isWaiting: boolean; readonly why: string },
+  { isWaiting, why, refused }: {
+    readonly isWaiting: boolean;
+    readonly why: string;
+    readonly refused: string | undefined;
+  },
 ): BgpSessionView {
   const views = sessions.map(([, view]) => view);
   const sum = (of: (view: BgpSessionView) => number): number =>
     views.reduce((total, view) => total + of(view), 0);
   const isUp = views.some(({ state }) => state === "Established");
+  const hint = refused ?? hintOf(sessions);
   const counts = views.flatMap((view) => view.counts ?? []);
   return {
     state: isUp ? "Established" : isWaiting ? "Active" : "Idle",
     ...(isUp ? {} : { why }),
+    ...(isUp && hint !== undefined ? { hint } : {}),
     neighbors: Object.fromEntries(sessions),
     announced: sum(({ announced }) => announced),
     withdrawn: sum(({ withdrawn }) => withdrawn),
@@ -87,6 +94,16 @@ export function dynamicSessionView(
     },
     ...(counts.length === 0 ? {} : { counts: sumOf(counts) }),
   };
+}
+
+/** What may be wrong with the first of the sessions that something may be wrong with. */
+function hintOf(
+  sessions: readonly (readonly [string, BgpSessionView])[],
+): string | undefined {
+  for (const [address, { hint }] of sessions) {
+    if (hint !== undefined) return `${hint} (${address})`;
+  }
+  return undefined;
 }
 
 type Counts = NonNullable<BgpSessionView["counts"]>;

@@ -14,7 +14,11 @@ import {
 } from "@/wire/bgp/mod.ts";
 import type { BfdView } from "./bfd_terms.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
-import { type ConfiguredAs, notificationWords } from "./bgp_words.ts";
+import {
+  type ConfiguredAs,
+  notificationWords,
+  policyHint,
+} from "./bgp_words.ts";
 
 /** What is known of a session besides what its speaker has. */
 export interface SessionContext {
@@ -24,6 +28,8 @@ export interface SessionContext {
   readonly configured?: ConfiguredAs;
   /** How BFD with the peer stands; absent: it is not wanted. */
   readonly bfd?: BfdView | undefined;
+  /** The time, on the clock of the speaker; absent: nothing is said of what takes a while to show. */
+  readonly nowMs?: number;
 }
 
 /**
@@ -45,9 +51,13 @@ export function sessionView(
   const why = session === undefined
     ? whyDown(view, { ...context, dialFailure })
     : undefined;
+  const hint = context.nowMs === undefined
+    ? undefined
+    : sessionHint(view, context.nowMs);
   return {
     state: view.state,
     ...(why === undefined ? {} : { why }),
+    ...(hint === undefined ? {} : { hint }),
     ...(session === undefined && isLost(view) ? { isLost: true } : {}),
     ...(session === undefined ? {} : {
       agreed: {
@@ -70,6 +80,27 @@ export function sessionView(
     },
     ...(bfd === undefined ? {} : { bfd }),
   };
+}
+
+/**
+ * What may be wrong with a session although it stands.
+ *
+ * @param view What the speaker knows of it.
+ * @param nowMs The time.
+ * @returns A sentence; `undefined` where nothing points to it, or there is no session.
+ */
+export function sessionHint(
+  { session, establishedMs, announced, received }: SpeakerPeerView,
+  nowMs: number,
+): string | undefined {
+  if (session === undefined || establishedMs === undefined) return undefined;
+  return policyHint({
+    localAs: session.localAs,
+    peerAs: session.peerAs,
+    standsMs: nowMs - establishedMs,
+    announced,
+    received: received["ipv4-unicast"] + received["ipv6-unicast"],
+  });
 }
 
 /** Why BGP waits for BFD. */
@@ -127,7 +158,8 @@ function notificationSentence(notification: NotificationMessage): string {
   return text === undefined || text === "" ? name : `${name}: "${text}"`;
 }
 
-function endSentence(end: BgpEnd): string {
+/** Why a connection ended, one sentence. */
+export function endSentence(end: BgpEnd): string {
   switch (end.kind) {
     case "notification":
       return notificationSentence(end.told.notification);

@@ -1,10 +1,12 @@
 import { match, strictEqual } from "node:assert/strict";
+import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { initialMessageTally } from "@/bgp/message_tally.ts";
 import type { SpeakerPeerView } from "@/bgp/mod.ts";
 import {
   BGP_ERROR,
   CEASE,
   cease,
+  type NegotiatedSession,
   OPEN_ERROR,
   shutdownData,
 } from "@/wire/bgp/mod.ts";
@@ -123,6 +125,28 @@ Deno.test.each(
   },
 );
 
+Deno.test("sessionView() doubts a session whose peer stays silent, once it stands for a while", () => {
+  const view = {
+    ...viewOf(undefined),
+    state: "Established",
+    session: SESSION,
+    establishedMs: 1_000,
+    announced: 1,
+  } as const;
+  const hintAt = (nowMs: number | undefined, received = 0): unknown =>
+    sessionView({
+      ...view,
+      received: { ...NO_ROUTES, "ipv4-unicast": received },
+    }, {
+      dialFailure: undefined,
+      ...(nowMs === undefined ? {} : { nowMs }),
+    }).hint;
+  strictEqual(hintAt(2_000), undefined);
+  match(String(hintAt(61_000)), /^The peer announces nothing .*RFC 8212/);
+  strictEqual(hintAt(61_000, 1), undefined);
+  strictEqual(hintAt(undefined), undefined);
+});
+
 function viewOf(
   lastNotification: SpeakerPeerView["lastNotification"],
 ): SpeakerPeerView {
@@ -149,4 +173,20 @@ function viewOf(
   };
 }
 
+const SESSION: NegotiatedSession = {
+  external: true,
+  fourOctetAs: true,
+  families: ["ipv4-unicast"],
+  addPathReceive: [],
+  addPathSend: [],
+  extendedNextHop: [],
+  extendedMessage: false,
+  peerAs: 65_001,
+  localAs: 65_000,
+  peerIdentifier: "192.0.2.1" as Ipv4Addr,
+  holdTimeSeconds: 90,
+  routeRefresh: true,
+  enhancedRouteRefresh: false,
+  gracefulNotification: false,
+};
 const NO_ROUTES = { "ipv4-unicast": 0, "ipv6-unicast": 0 } as const;

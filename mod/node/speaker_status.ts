@@ -205,10 +205,14 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What is worth a write of its own: how a dial goes on from try to try is not. */
+/**
+ * What is worth a write of its own: how a dial goes on from try to try is not,
+ * nor by how many the prefixes grew; that there are any now is.
+ */
 function withoutCounts(wanted: unknown): string {
   return JSON.stringify(wanted ?? null, (key, value) => {
     if (key === "messages") return undefined;
+    if (key === "advertised") return value > 0;
     return key === "sessionState" ? value === "ESTABLISHED" : value;
   });
 }
@@ -217,7 +221,7 @@ function nodeStatus(
   { spec }: BgpPeer,
   { view, upAt, downAt }: DatedSession,
 ): BgpPeerNodeStatus {
-  const { state, agreed, why, counts, bfd } = view;
+  const { state, agreed, why, hint, counts, bfd } = view;
   const timers = spec.timers?.config ?? {};
   const description = spec.conf?.description ?? "";
   const peerAs = agreed?.peerAs ?? spec.conf?.peerAs;
@@ -257,6 +261,10 @@ function nodeStatus(
     peerState,
     ...(Object.keys(timersState).length === 0 ? {} : { timersState }),
     ...(why === undefined ? {} : { downReason: why }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(state !== "Established" || counts === undefined
+      ? {}
+      : { advertised: counts.prefixes }),
     ...(bfd === undefined ? {} : { bfdState: bfdText(bfd) }),
     ...(view.neighbors === undefined ? {} : {
       dynamicNeighbors: neighborStatuses(view.neighbors),

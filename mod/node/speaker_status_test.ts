@@ -5,6 +5,7 @@ import {
   projectBgpConf,
   projectBgpPeer,
 } from "@/api/mod.ts";
+import { initialMessageTally } from "@/bgp/message_tally.ts";
 import { assert } from "@/lang/assert.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpTables, PlannedWrite } from "@/reconcile/mod.ts";
@@ -41,6 +42,13 @@ const UP: BgpSessionView = {
   withdrawn: 0,
   received: 0,
   notifications: { sent: 0, received: 0 },
+};
+const COUNTS = {
+  sent: initialMessageTally(),
+  received: initialMessageTally(),
+  treatedAsWithdraw: 0,
+  prefixes: 0,
+  pending: 0,
 };
 
 Deno.test("SpeakerStatus tells how BFD stands, in words and at once", () => {
@@ -104,19 +112,12 @@ Deno.test("SpeakerStatus tells messages by type, and what was agreed on of the c
     timers: { config: { holdTime: "90", keepaliveInterval: "7" } },
     conf: { description: "top of rack" },
   });
-  const none = {
-    open: 0,
-    update: 0,
-    notification: 0,
-    keepalive: 0,
-    refresh: 0,
-  };
   const counts = {
-    sent: { ...none, open: 1, update: 3 },
-    received: { ...none, open: 1, keepalive: 2 },
+    ...COUNTS,
+    sent: { ...COUNTS.sent, open: 1, update: 3 },
+    received: { ...COUNTS.received, open: 1, keepalive: 2 },
     treatedAsWithdraw: 1,
     prefixes: 1,
-    pending: 0,
   };
   stage.session({ ...UP, counts }, {});
   const { messages, description, keepaliveInterval } = stage.entry();
@@ -134,6 +135,38 @@ Deno.test("SpeakerStatus tells messages by type, and what was agreed on of the c
   stage.nowMs += STATUS_INTERVAL_MS;
   stage.session({ ...UP, agreed }, {});
   strictEqual(stage.entry().keepaliveInterval, "3", "the peer lowered it");
+});
+
+Deno.test("SpeakerStatus tells what may be wrong at once, and prefixes as soon as there are any", () => {
+  const stage = new Stage();
+  const withPrefixes = (prefixes: number, hint?: string): void => {
+    stage.nowMs += STATUS_INTERVAL_MS;
+    const counts = { ...COUNTS, prefixes };
+    const view = { ...UP, counts, ...(hint === undefined ? {} : { hint }) };
+    stage.session(view, {});
+  };
+  const told = (): unknown => {
+    const [entry] = stage.settle().flatMap(({ body }) =>
+      Object.values(
+        (body as { readonly status: { readonly nodesPeerStatus?: Raw } })
+          .status.nodesPeerStatus ?? {},
+      )
+    );
+    const { hint, advertised } = (entry ?? {}) as Raw;
+    return [hint, advertised];
+  };
+  withPrefixes(0);
+  deepStrictEqual(told(), [undefined, 0]);
+  withPrefixes(1);
+  deepStrictEqual(told(), [undefined, 1]);
+  withPrefixes(2);
+  deepStrictEqual(told(), [undefined, undefined], "it waits with the counts");
+  stage.nowMs += STATUS_COUNTS_INTERVAL_MS;
+  deepStrictEqual(told(), [undefined, 2]);
+  withPrefixes(2, "Maybe");
+  deepStrictEqual(told(), ["Maybe", undefined]);
+  withPrefixes(2);
+  deepStrictEqual(told(), [null, undefined]);
 });
 
 Deno.test("SpeakerStatus writes the address that was found of an unnumbered peer", () => {
@@ -347,14 +380,16 @@ class Stage {
   }
 
   /** Plans, answers, and shows what was written. */
-  settle(): void {
-    for (const write of this.plan()) {
+  settle(): readonly PlannedWrite[] {
+    const writes = this.plan();
+    for (const write of writes) {
       if (write.path.includes("bgpconfs")) {
         this.#conf = merged(this.#conf, write.body) as Raw;
       } else this.#peer = merged(this.#peer, write.body) as Raw;
       this.status.written(write, { kind: "written", object: {} }, this.at);
     }
     deepStrictEqual(this.plan(), []);
+    return writes;
   }
 }
 

@@ -129,6 +129,12 @@ export interface TcpConnection {
   readonly local: TcpEndpoint;
   /** The peer's end. */
   readonly peer: TcpEndpoint;
+  /**
+   * With which TTL, or Hop Limit, the peer's SYN came: what came before
+   * {@linkcode TcpConnection.setHops} was not confined. Absent: it was dialed,
+   * or the kernel does not know, as under SYN cookies.
+   */
+  readonly synTtl?: number;
   /** Begins to tell what comes; once. */
   start(sink: TcpSink): void;
   /** Changes how far packets may travel: what a listener accepted is confined by this. */

@@ -494,6 +494,16 @@ const BGP_MISTAKES: readonly {
       /spec\.eipSelector\.matchLabels cannot be "a b"/,
     ],
     [
+      "a password that TCP MD5 has no room for, which it does not repeat",
+      { conf: { ...PEER.conf, authPassword: "ü".repeat(41) } },
+      /^spec.conf.authPassword has 82 bytes, and TCP MD5 takes 80: write another one$/,
+    ],
+    [
+      "a password with a line break",
+      { conf: { ...PEER.conf, authPassword: "geheim\n" } },
+      /^spec.conf.authPassword has a line break in it: write another one$/,
+    ],
+    [
       "a selector whose operator is none",
       {
         ...PEER,

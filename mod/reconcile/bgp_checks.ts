@@ -12,6 +12,7 @@
 import { formatAddrRange } from "@/addr/addr_range.ts";
 import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix, prefixRange } from "@/addr/prefix.ts";
+import { passwordProblem } from "@/api/bgp_references.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
   BgpConf,
@@ -151,7 +152,8 @@ function detailProblem(
   peer: BgpPeer,
   aliases: CommunityAliases | undefined,
 ): Problem | undefined {
-  return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
+  return numbersProblem(peer) ?? timersProblem(peer) ?? textsProblem(peer) ??
+    secretProblem(peer) ??
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
     advertisementProblem(peer, aliases) ??
@@ -315,9 +317,9 @@ function bfdProblem(bfd: BgpPeer["spec"]["bfd"] = {}): Problem | undefined {
     );
 }
 
-function textsProblem({ spec }: BgpPeer): Problem | undefined {
-  const timers = Object.entries(spec.timers?.config ?? {});
-  for (const [name, text] of timers) {
+function timersProblem({ spec }: BgpPeer): Problem | undefined {
+  const timers = spec.timers?.config ?? {};
+  for (const [name, text] of Object.entries(timers)) {
     const field = `spec.timers.config.${name}`;
     if (text !== "" && !SECONDS.test(text)) {
       return invalid(field, `"${text}"`, "write whole seconds, such as 90");
@@ -329,16 +331,38 @@ function textsProblem({ spec }: BgpPeer): Problem | undefined {
       return invalid(field, `"${text}"`, "write 0, or 3 to 65535 seconds");
     }
   }
-  const keepalive = Number(spec.timers?.config?.keepaliveInterval ?? "");
-  const hold = spec.timers?.config?.holdTime ?? "";
-  if (keepalive > 0 && keepalive >= Number(hold === "" ? 90 : hold)) {
+  const { holdTime = "", keepaliveInterval = "", sendHoldTime = "" } = timers;
+  const holdSeconds = Number(holdTime === "" ? 90 : holdTime);
+  const keepalive = Number(keepaliveInterval);
+  if (keepalive > 0 && keepalive >= holdSeconds) {
     return invalid(
       "spec.timers.config.keepaliveInterval",
       `"${keepalive}"`,
       "write less than spec.timers.config.holdTime, a third of it at best, or leave it out for that",
     );
   }
-  const { peerGroup = "", vrf = "" } = spec.conf ?? {};
+  // RFC 9687 §5: who is gone is to be found by the Hold Timer first.
+  const sendHold = Number(sendHoldTime);
+  if (sendHold > 0 && sendHold <= holdSeconds) {
+    return invalid(
+      "spec.timers.config.sendHoldTime",
+      `"${sendHold}"`,
+      `write more than spec.timers.config.holdTime, which is ${holdSeconds}, or leave it out`,
+    );
+  }
+  return undefined;
+}
+
+function textsProblem({ spec }: BgpPeer): Problem | undefined {
+  const { peerGroup = "", vrf = "", authPassword = "" } = spec.conf ?? {};
+  const fault = passwordProblem(authPassword);
+  if (fault !== undefined) {
+    // The password itself is told nowhere.
+    return {
+      reason: CONDITION_REASON.fieldInvalid,
+      message: `spec.conf.authPassword ${fault}: write another one`,
+    };
+  }
   for (const [name, text] of Object.entries({ peerGroup, vrf })) {
     if (text === "") continue;
     const advice = "there is no object that would define one, so leave it out";

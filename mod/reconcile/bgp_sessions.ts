@@ -13,7 +13,8 @@ import {
 import type { BgpConf, BgpPeer, BgpPeerNodeStatus } from "@/api/mod.ts";
 
 /**
- * The condition `Established` of a BgpPeer.
+ * The condition `Established` of a BgpPeer: why nodes have no session, and what
+ * may be wrong with those that have one.
  *
  * @param peer The BgpPeer.
  * @param isThere Whether there is a Node of a name.
@@ -30,32 +31,36 @@ export function establishedClaim(
   ).sort(([a], [b]) => a < b ? -1 : 1);
   if (nodes.length === 0) return undefined;
   const down = new Map<string, string[]>();
-  for (const [name, { peerState, downReason = NOT_YET }] of nodes) {
+  const doubted = new Map<string, string[]>();
+  for (const [name, { peerState, downReason = NOT_YET, hint }] of nodes) {
     const isDead = isSilent(name);
-    if (!isDead && peerState?.sessionState === ESTABLISHED) continue;
-    const why = isDead ? SILENT : downReason;
-    const known = down.get(why);
-    if (known === undefined) down.set(why, [name]);
-    else known.push(name);
+    if (isDead || peerState?.sessionState !== ESTABLISHED) {
+      noteName(down, isDead ? SILENT : downReason, name);
+    } else if (hint !== undefined) noteName(doubted, hint, name);
   }
-  if (down.size === 0) {
-    return {
-      type: CONDITION.established,
-      status: "True",
-      reason: CONDITION_REASON.sessionsUp,
-      message: "",
-    };
-  }
-  const parts = [...down].slice(0, REASONS_MAX).map(([why, names]) =>
+  const told = [...down, ...doubted];
+  const parts = told.slice(0, REASONS_MAX).map(([why, names]) =>
     `${namesOf(names)}: ${why}`
   );
-  const more = down.size > REASONS_MAX ? "; and others" : "";
+  const more = told.length > REASONS_MAX ? "; and others" : "";
+  const isUp = down.size === 0;
   return {
     type: CONDITION.established,
-    status: "False",
-    reason: CONDITION_REASON.sessionsDown,
+    status: isUp ? "True" : "False",
+    reason: isUp ? CONDITION_REASON.sessionsUp : CONDITION_REASON.sessionsDown,
     message: `${parts.join("; ")}${more}`,
   };
+}
+
+/** Notes a node with those of which the same is said. */
+function noteName(
+  nodes: Map<string, string[]>,
+  said: string,
+  name: string,
+): void {
+  const known = nodes.get(said);
+  if (known === undefined) nodes.set(said, [name]);
+  else known.push(name);
 }
 
 /**

@@ -11,6 +11,7 @@ import {
 type Raw = { [key: string]: unknown };
 
 const UP = { peerState: { sessionState: "ESTABLISHED" } };
+const DOUBTED = { ...UP, hint: "It announces nothing" };
 const REFUSED = {
   peerState: { sessionState: "ACTIVE" },
   downReason: "Connection refused",
@@ -34,6 +35,21 @@ Deno.test.each([
     },
     claim:
       "False: n1: Connection refused; n2: No route; n3: There is no session yet",
+  },
+  {
+    name: "a router may have no policy for us",
+    nodes: { n2: DOUBTED, n1: DOUBTED, n3: UP },
+    claim: "True: n1, n2: It announces nothing",
+  },
+  {
+    name: "another node of it has none",
+    nodes: { n1: DOUBTED, n2: REFUSED },
+    claim: "False: n2: Connection refused; n1: It announces nothing",
+  },
+  {
+    name: "what one that has none doubted does not count",
+    nodes: { n1: { ...REFUSED, hint: DOUBTED.hint } },
+    claim: "False: n1: Connection refused",
   },
   {
     name: "the one that has none is gone",

@@ -41,6 +41,8 @@ export interface BenchPage {
   readonly parts: readonly BenchPart[];
   /** What has to be done outside of the sandbox first. */
   readonly prepare?: () => Promise<void>;
+  /** Versions of other programs that are measured too, a phrase each. */
+  readonly versions?: () => Promise<readonly string[]>;
   /** Pages with further figures, a line each. */
   readonly elsewhere?: readonly string[];
   /** Further flags its parts read, such as `--rounds=`: a flag may begin so. */
@@ -102,7 +104,10 @@ async function runParts(
   const names = args.filter((arg) => !arg.startsWith("--"));
   const parts: PartReport[] = [];
   const skipped: string[] = [];
-  const machine = await describeMachine();
+  const machine = [
+    ...await describeMachine(),
+    ...await bench.versions?.() ?? [],
+  ];
   for (const part of bench.parts) {
     if (names.length > 0 && !names.includes(part.name)) continue;
     const why = part.sandbox && noSandbox !== undefined

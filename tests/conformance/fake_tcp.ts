@@ -51,9 +51,10 @@ export class FakeTcp {
     this.host.listen({ addresses: [], port: 0 } as never);
   }
 
-  /** Somebody dials us. */
-  arrive(address: string): void {
+  /** Somebody dials us; `synTtl`: the TTL that the SYN came with, where the kernel knows. */
+  arrive(address: string, synTtl?: number): void {
     this.#accept?.({
+      synTtl,
       peer: { address: ip(address), port: 50_000 },
       local: { address: ip("10.0.0.2"), port: 179 },
       start: () => this.wanted.push("start"),

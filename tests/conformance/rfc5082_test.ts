@@ -58,3 +58,13 @@ Deno.test("5082-1b an accepted connection has the distance before anything is sa
     "write 1",
   ]);
 });
+
+Deno.test("5082-1d a connection whose SYN came from too far away is refused before anything of it is read (RFC 5082 §3)", () => {
+  const tcp = new FakeTcp();
+  tcp.host.setPeer("router", hostPeer({ kind: "gtsm", hopsMax: 2 }));
+  tcp.wanted.length = 0;
+  tcp.arrive("10.0.0.1", 253);
+  deepStrictEqual(tcp.wanted, ["close reset"]);
+  tcp.arrive("10.0.0.1", 254);
+  strictEqual(tcp.wanted[1], 'hops {"kind":"gtsm","hopsMax":2}');
+});

@@ -140,6 +140,7 @@ const BY_RFC: Readonly<
     ["4271-ttl", "1", "A TTL of 1 between ASes without multihop"],
     ["5082-1a", "3", "Set before connecting"],
     ["5082-1b", "3", "Set on what is accepted"],
+    ["5082-1d", "3", "What is accepted is judged by its SYN"],
   ],
   5492: [
     ["5492-2a", "3", "Once without capabilities after 2/4 or 2/7"],
@@ -337,6 +338,14 @@ export const SHOWN_ELSEWHERE: readonly ShownElsewhere[] = [
     what: "Segments of far peers are dropped, SYN and SYN-ACK among them",
     file: KERNEL,
     test: "takes segments of near peers only",
+  },
+  {
+    id: "5082-1d-kernel",
+    rfc: 5082,
+    section: "3",
+    what: "The SYN tells how far a peer is, before its OPEN is read",
+    file: KERNEL,
+    test: "refuses a peer from too far away before its OPEN is read",
   },
   {
     id: "4271-ttl-sent",

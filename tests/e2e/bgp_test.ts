@@ -115,6 +115,10 @@ testOnRouter("a BgpPeer that changes touches its own sessions", async (
     await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
   });
   await step(
+    "BgpPeers that say nothing, or what no kernel takes, are told and harm nobody",
+    () => meaninglessPeers({ lab, router, hosts }),
+  );
+  await step(
     "without a BgpConf there is no speaker, and it comes back",
     async () => {
       lab.api.delete(`/apis/${GROUP}/bgpconfs/default`);
@@ -226,6 +230,49 @@ testOnRouter("a node that goes is no next hop any more", async (
     );
   });
 });
+
+/** BgpPeers that the webhook did not see, beside one that is right. */
+async function meaninglessPeers(
+  { lab, router, hosts }: Omit<RouterStage, "step">,
+): Promise<void> {
+  const conf = { neighborAddress: "192.168.0.99", peerAs: ROUTER_AS };
+  const authPassword = "p".repeat(81);
+  const specs: Readonly<Record<string, JsonObject>> = {
+    empty: {},
+    long: { conf: { ...conf, authPassword } },
+  };
+  for (const [name, spec] of Object.entries(specs)) {
+    lab.api.create(`/apis/${GROUP}/bgppeers`, {
+      apiVersion: GROUP,
+      kind: "BgpPeer",
+      metadata: { name },
+      spec,
+    });
+  }
+  const reasons = (): string =>
+    Object.keys(specs).map((name) => {
+      const peer = lab.api.read(`/apis/${GROUP}/bgppeers/${name}`);
+      return arrayAt(peer, "status", "conditions").filter(isObject)
+        .filter(({ type }) => type === "Ready")
+        .map(({ status, reason }) => `${status} ${reason}`).join();
+    }).join("; ");
+  await until(
+    () => reasons() === "False ConfMissing; False FieldInvalid",
+    { timeoutMs: MOVE_MS_MAX, what: reasons },
+  );
+  // Each agent still follows what changes.
+  lab.api.deleteService("cluster");
+  await router.hasNextHops(FOUR, []);
+  lab.createService({
+    name: "cluster",
+    eip: "four,six",
+    families: FAMILIES,
+  });
+  await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
+  for (const name of Object.keys(specs)) {
+    lab.api.delete(`/apis/${GROUP}/bgppeers/${name}`);
+  }
+}
 
 /** Waits until the BgpPeer reads so. */
 async function untilPeer(

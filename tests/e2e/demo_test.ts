@@ -56,14 +56,20 @@ async function showsFailover(router: "bird" | "own"): Promise<void> {
     strictEqual(after === before, before !== victim);
   }
   strictEqual(steps[5].router, router);
-  const [{ connections: before, nextHops }, , , moved] = steps.slice(6);
-  deepStrictEqual(Object.keys(before).toSorted(), ["n1", "n2", "n3"]);
-  strictEqual(nextHops.length, 3);
-  deepStrictEqual(
-    Object.keys(moved.connections).toSorted(),
-    ["n1", "n2", "n3"].filter((node) => node !== victim),
-  );
-  strictEqual(moved.nextHops.length, 2);
+  const [announced, , , moved] = steps.slice(6);
+  deepStrictEqual(announced.addresses, ["10.99.0.1", "2001:db8:99::1"]);
+  const all = ["n1", "n2", "n3"];
+  const left = all.filter((node) => node !== victim);
+  for (const [step, nodes] of [[announced, all], [moved, left]]) {
+    for (const [i, isIpv6] of [false, true].entries()) {
+      deepStrictEqual(Object.keys(step.connections[i]).toSorted(), nodes);
+      strictEqual(step.nextHops[i].length, nodes.length);
+      ok(
+        step.nextHops[i].every((hop: string) => hop.includes(":") === isIpv6),
+        JSON.stringify(step),
+      );
+    }
+  }
   ok(moved.failed > 0 && moved.failed < moved.asked, JSON.stringify(moved));
   deepStrictEqual(await processes(), [], "nothing runs afterwards");
 }

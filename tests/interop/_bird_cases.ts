@@ -9,6 +9,7 @@ import type { StepFunction } from "../support/steps.ts";
 import { ipBatch } from "@/lab/mod.ts";
 import { pass, until } from "../support/waiting.ts";
 import type { Bird } from "./_bird.ts";
+import { refreshByIt, wrongRole } from "./_cases.ts";
 import { connections } from "./_lasting.ts";
 import { ADDRESS, ROUTER, US } from "./_network.ts";
 import { pathsAt, routerUntil, TERMS } from "./_router.ts";
@@ -22,8 +23,12 @@ export async function birdCases(
 ): Promise<void> {
   const bird = stage.router as Bird;
   await step(
-    "routes are refreshed both ways (RFC 2918, RFC 7313)",
-    () => refresh(stage, bird),
+    "it asks for all routes again (RFC 2918, RFC 7313)",
+    () => refreshByIt(stage, () => bird.ask("reload", "in", "up")),
+  );
+  await step(
+    "roles that do not fit are refused (RFC 9234)",
+    () => wrongRole(stage),
   );
   await step(
     "a shutdown has a text both ways (RFC 9003)",
@@ -37,30 +42,9 @@ export async function birdCases(
   );
 }
 
-async function refresh(stage: Stage, bird: Bird): Promise<void> {
-  const { speaker } = stage;
-  await stage.session();
-  const announced = async () =>
-    (await speaker.peer(ADDRESS.router4))?.announced ?? 0;
-  const received = async () =>
-    (await speaker.peer(ADDRESS.router4))?.received["ipv4-unicast"] ?? 0;
-  await speaker.line(`announce ${V4}`);
-  await pathsAt(bird, V4, 1);
-  const before = await announced();
-  await bird.ask("reload", "in", "up");
-  await routerUntil(
-    bird,
-    async () => (await announced()) > before,
-    "a refresh",
-  );
-  await pathsAt(bird, V4, 1);
-  const heard = await received();
-  await speaker.line(`refresh ${ADDRESS.router4}`);
-  await routerUntil(bird, async () => (await received()) > heard, "an answer");
-}
-
 async function shutdownText(stage: Stage, bird: Bird): Promise<void> {
   const { speaker } = stage;
+  await stage.session();
   const from = speaker.mark;
   await bird.ask("disable", "up", '"Rack 7 is moved, Grüße"');
   const told = await speaker.told(
@@ -96,20 +80,6 @@ async function roles(stage: Stage, bird: Bird): Promise<void> {
   await stage.session({ role: "provider" }, { role: "customer" });
   await pathsAt(bird, V4, 1);
   ok(!/BGP\.(otc|only_to)/.test(await bird.ask("show", "route", "all", V4)));
-  const from = speaker.mark;
-  await speaker.configure({
-    router: peerSpec({
-      local: ADDRESS.router4,
-      localAs: 65_002,
-      peer: ADDRESS.us4,
-      peerAs: 65_001,
-    }, { role: "provider" }),
-  });
-  const { message } = await speaker.told(
-    ({ code, subcode }) => code === 2 && subcode === 11,
-    { from },
-  );
-  match(message ?? "", /^The roles do not fit/);
   await speaker.line(`withdraw ${V4}`);
 }
 

@@ -7,7 +7,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import type { StepFunction } from "../support/steps.ts";
 import { ADDRESS } from "./_network.ts";
-import { pathsAt, routerUntil } from "./_router.ts";
+import { pathsAt, routerUntil, TERMS } from "./_router.ts";
 import { familiesOf, peerSpec, type Stage } from "./_stage.ts";
 
 /** Which of them a daemon can do. */
@@ -151,6 +151,85 @@ async function refreshByUs(stage: Stage): Promise<void> {
     async () => (await received()) > before,
     "an answer",
   );
+}
+
+/** A route that fits into no message of before, to a router that shows all of it (RFC 8654). */
+export async function extendedMessages(stage: Stage): Promise<void> {
+  const large = Array.from({ length: 700 }, (_, i) => `65001:${i}:1`);
+  await stage.session({ extendedMessages: true });
+  await stage.speaker.line(
+    `announce ${V4} large-community ${large.join(" ")}`,
+  );
+  const [path] = await pathsAt(stage.router, V4, 1);
+  strictEqual(path?.large.length, large.length);
+  await stage.speaker.line(`withdraw ${V4}`);
+  await pathsAt(stage.router, V4, 0);
+}
+
+/** It takes no route, and announces none, until its operator permits it (RFC 8212). */
+export async function withoutPolicy(
+  stage: Stage,
+  permit: () => Promise<void>,
+): Promise<void> {
+  const { speaker, router } = stage;
+  await stage.session({ policyless: true });
+  await speaker.line(`announce ${V4}`);
+  const hint = async () => (await speaker.peer(ADDRESS.router4))?.hint;
+  await routerUntil(
+    router,
+    async () => /no policy for us/.test(await hint() ?? ""),
+    "that it is silent",
+  );
+  await pathsAt(router, V4, 0);
+  await permit();
+  await pathsAt(router, V4, 1);
+  await routerUntil(
+    router,
+    async () => {
+      const view = await speaker.peer(ADDRESS.router4);
+      return (view?.received["ipv4-unicast"] ?? 0) > 0;
+    },
+    "its route",
+  );
+  strictEqual(await hint(), undefined);
+  await speaker.line(`withdraw ${V4}`);
+  await pathsAt(router, V4, 0);
+}
+
+/** The router asks for our routes again (RFC 2918, RFC 7313). */
+export async function refreshByIt(
+  stage: Stage,
+  ask: () => Promise<unknown>,
+): Promise<void> {
+  const { speaker, router } = stage;
+  await stage.session();
+  const announced = async () =>
+    (await speaker.peer(ADDRESS.router4))?.announced ?? 0;
+  await speaker.line(`announce ${V4}`);
+  await pathsAt(router, V4, 1);
+  const before = await announced();
+  await ask();
+  await routerUntil(
+    router,
+    async () => (await announced()) > before,
+    "a refresh",
+  );
+  await pathsAt(router, V4, 1);
+  await speaker.line(`withdraw ${V4}`);
+  await pathsAt(router, V4, 0);
+}
+
+/** What the router thinks of our role shows: it is a customer of ours, and we say that we are a peer (RFC 9234). */
+export async function wrongRole(stage: Stage): Promise<void> {
+  const { speaker } = stage;
+  await stage.session({ role: "customer" }, { role: "provider" });
+  const from = speaker.mark;
+  await speaker.configure({ router: peerSpec(TERMS, { role: "peer" }) });
+  const { message } = await speaker.told(
+    ({ code, subcode }) => code === 2 && subcode === 11,
+    { from },
+  );
+  match(message ?? "", /^The roles do not fit/);
 }
 
 async function confinedCases(

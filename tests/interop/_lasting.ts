@@ -54,6 +54,34 @@ export async function gracefulRestart(stage: Stage): Promise<void> {
   strictEqual((await speaker.process.status).code, 0);
 }
 
+/**
+ * Likewise with a router that gives no kernel its routes: what is stale in its
+ * table stays in use until we are back, and goes once we are stopped as planned.
+ */
+export async function staysStale(
+  stage: Stage,
+  isStale: () => Promise<boolean>,
+): Promise<void> {
+  const { speaker, router } = stage;
+  await stage.session({ gracefulRestart: true }, {
+    gracefulRestart: { enabled: true, restartTime: 20 },
+  });
+  await speaker.line(`announce ${V4}`);
+  await pathsAt(router, V4, 1);
+  strictEqual(await isStale(), false);
+  await speaker.kill();
+  await routerUntil(router, isStale, "a stale route");
+  strictEqual((await router.paths(V4)).length, 1);
+  await speaker.begin([`announce ${V4}`]);
+  await routerUntil(router, async () => {
+    strictEqual((await router.paths(V4)).length, 1);
+    return !await isStale();
+  }, "a fresh route");
+  await speaker.line("shutdown drained");
+  strictEqual((await speaker.process.status).code, 0);
+  await pathsAt(router, V4, 0);
+}
+
 /** The router hangs: the session ends by the Hold Time, on our side first, and comes back. */
 export async function holdExpiry(stage: Stage): Promise<void> {
   const { speaker, router } = stage;
@@ -227,7 +255,7 @@ class KernelWatch implements AsyncDisposable {
 }
 
 /** A process and all that it has started. */
-function withChildren(pid: number): readonly number[] {
+export function withChildren(pid: number): readonly number[] {
   const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
   const children = text.split(" ").filter((one) => one !== "").map(Number);
   return [pid, ...children.flatMap(withChildren)];

@@ -18,7 +18,10 @@ export const US = "us";
 /** The namespace of the router. */
 export const ROUTER = "router";
 
-/** Our addresses and the router's. */
+/** The namespace between them. */
+export const MID = "mid";
+
+/** Our addresses and the router's, and those between them. */
 export const ADDRESS = {
   us4: "10.0.0.1",
   us6: "2001:db8::1",
@@ -26,14 +29,16 @@ export const ADDRESS = {
   router6: "2001:db8::2",
   farUs: "10.1.0.1",
   farRouter: "10.2.0.2",
+  midUs: "10.1.0.9",
+  midRouter: "10.2.0.9",
 } as const;
 
 /** Builds it; call once per sandbox. */
 export async function buildNetwork(): Promise<void> {
-  await Promise.all([US, ROUTER, "mid"].map(addNamespace));
+  await Promise.all([US, ROUTER, MID].map(addNamespace));
   await cable([US, "e0"], [ROUTER, "e0"]);
-  await cable([US, "e1"], ["mid", "e1"]);
-  await cable(["mid", "e2"], [ROUTER, "e1"]);
+  await cable([US, "e1"], [MID, "e1"]);
+  await cable([MID, "e2"], [ROUTER, "e1"]);
   await Promise.all([
     ipBatch(US, [
       `addr add ${ADDRESS.us4}/24 dev e0`,
@@ -41,9 +46,9 @@ export async function buildNetwork(): Promise<void> {
       `addr add ${ADDRESS.farUs}/24 dev e1`,
       "route add 10.2.0.0/24 via 10.1.0.9",
     ]),
-    ipBatch("mid", [
-      "addr add 10.1.0.9/24 dev e1",
-      "addr add 10.2.0.9/24 dev e2",
+    ipBatch(MID, [
+      `addr add ${ADDRESS.midUs}/24 dev e1`,
+      `addr add ${ADDRESS.midRouter}/24 dev e2`,
     ]),
     ipBatch(ROUTER, [
       `addr add ${ADDRESS.router4}/24 dev e0`,

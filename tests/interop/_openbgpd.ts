@@ -128,8 +128,8 @@ export function openbgpdConfig(terms: Terms): string {
     `neighbor ${terms.peer} {`,
     ...inside.map((line) => `  ${line}`),
     "}",
-    "allow from any",
-    "allow to any",
+    // Without rules it takes nothing and tells nothing (RFC 8212).
+    ...(terms.policyless === true ? [] : ["allow from any", "allow to any"]),
     "",
   ].join("\n");
 }

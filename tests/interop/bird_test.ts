@@ -6,7 +6,7 @@
 
 import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
-import { stepsOf } from "../support/steps.ts";
+import type { StepFunction } from "../support/steps.ts";
 import { Bird } from "./_bird.ts";
 import { birdCases } from "./_bird_cases.ts";
 import { commonCases } from "./_cases.ts";
@@ -17,18 +17,27 @@ import {
   longLived,
   twentyRestarts,
 } from "./_lasting.ts";
+import { asInMatrix } from "./_matrix.ts";
 import { buildNetwork } from "./_network.ts";
 import { Stage } from "./_stage.ts";
+import { sendHold } from "./_stuck.ts";
 
 testSandboxed("our speaker and bird", async (t) => {
-  const step = stepsOf(t);
   await buildNetwork();
   const bird = await Bird.make();
   await using stage = await Stage.build(bird);
+  await asInMatrix(t, "bird", (step) => cases(step, stage, bird));
+}, [USERS, command("ip"), command("bird")]);
+
+async function cases(
+  step: StepFunction,
+  stage: Stage,
+  bird: Bird,
+): Promise<void> {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
-    answersRefresh: false,
+    answersRefresh: true,
     old: false,
     extendedNextHop: true,
     gtsmHops: true,
@@ -48,6 +57,10 @@ testSandboxed("our speaker and bird", async (t) => {
     () => longLived(stage, { hasKernel: true }),
   );
   await step("a router that hangs", () => holdExpiry(stage));
+  await step(
+    "a router that talks and takes nothing (RFC 9687)",
+    () => sendHold(stage),
+  );
   await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await birdCases(step, stage);
-}, [USERS, command("ip"), command("bird")]);
+}

@@ -7,23 +7,38 @@
 import { strictEqual } from "node:assert/strict";
 import { command, USERS } from "../support/needs.ts";
 import { testSandboxed } from "../support/sandboxed.ts";
-import { stepsOf } from "../support/steps.ts";
+import type { StepFunction } from "../support/steps.ts";
 import { commonCases } from "./_cases.ts";
+import { collisions } from "./_collisions.ts";
+import { gobgpDials } from "./_diallers.ts";
 import { documented } from "./_documented.ts";
 import { Gobgp } from "./_gobgp.ts";
-import { holdExpiry, longLived, twentyRestarts } from "./_lasting.ts";
+import {
+  holdExpiry,
+  longLived,
+  staysStale,
+  twentyRestarts,
+} from "./_lasting.ts";
+import { asInMatrix } from "./_matrix.ts";
 import { ADDRESS, buildNetwork } from "./_network.ts";
 import { pathsAt, routerUntil } from "./_router.ts";
 import { Stage } from "./_stage.ts";
+import { sendHold } from "./_stuck.ts";
 
 const V4 = "192.0.2.1/32";
 
 testSandboxed("our speaker and gobgpd", async (t) => {
-  const step = stepsOf(t);
   await buildNetwork();
   const gobgp = await Gobgp.make();
   await using stage = await Stage.build(gobgp);
-  const { speaker } = stage;
+  await asInMatrix(t, "gobgpd", (step) => cases(step, stage, gobgp));
+}, [USERS, command("ip"), command("gobgpd")]);
+
+async function cases(
+  step: StepFunction,
+  stage: Stage,
+  gobgp: Gobgp,
+): Promise<void> {
   await commonCases(step, stage, {
     extendedCommunities: true,
     addPath: true,
@@ -43,50 +58,62 @@ testSandboxed("our speaker and gobgpd", async (t) => {
     () => longLived(stage, { hasKernel: false }),
   );
   await step("a router that hangs", () => holdExpiry(stage));
+  await step(
+    "a router that talks and takes nothing (RFC 9687)",
+    () => sendHold(stage),
+  );
   await step("20 restarts leave nothing behind", () => twentyRestarts(stage));
   await step(
     "killed and back, its route is stale meanwhile and stays (RFC 4724)",
-    () => staysStale(stage, gobgp),
+    () =>
+      staysStale(
+        stage,
+        async () =>
+          (await gobgp.ask("-j", "global", "rib", "-a", "ipv4")).includes(
+            '"stale":true',
+          ),
+      ),
   );
   await step(
-    "a reset has a text (RFC 9003)",
-    async () => {
-      await stage.session();
-      await speaker.line(`announce ${V4}`);
-      await pathsAt(gobgp, V4, 1);
-      const from = speaker.mark;
-      const reason = ["--reason", "Rack 7 is moved"];
-      await gobgp.ask("neighbor", ADDRESS.us4, "reset", ...reason);
-      const { text, subcode } = await speaker.told(
-        ({ kind }) => kind === "notification-received",
-        { from },
-      );
-      strictEqual(subcode, 4);
-      strictEqual(text, "Rack 7 is moved");
-    },
+    "both dial, 200 times: always one session (RFC 4271 §6.8)",
+    () => collisions(stage, gobgpDials(gobgp)),
   );
-}, [USERS, command("ip"), command("gobgpd")]);
+  await step(
+    "a shutdown has a text both ways (RFC 9003)",
+    () => shutdownText(stage, gobgp),
+  );
+}
 
-async function staysStale(stage: Stage, gobgp: Gobgp): Promise<void> {
+/** It shows the text of a peer in its log only. */
+async function shutdownText(stage: Stage, gobgp: Gobgp): Promise<void> {
   const { speaker } = stage;
-  await stage.session({ gracefulRestart: true }, {
-    gracefulRestart: { enabled: true, restartTime: 20 },
-  });
+  await stage.session();
   await speaker.line(`announce ${V4}`);
   await pathsAt(gobgp, V4, 1);
-  const isStale = async () =>
-    (await gobgp.ask("-j", "global", "rib", "-a", "ipv4")).includes(
-      '"stale":true',
-    );
-  strictEqual(await isStale(), false);
-  await speaker.kill();
-  await routerUntil(gobgp, isStale, "a stale route");
-  strictEqual((await gobgp.paths(V4)).length, 1);
-  await speaker.begin([`announce ${V4}`]);
-  await routerUntil(gobgp, async () => {
-    strictEqual((await gobgp.paths(V4)).length, 1);
-    return !await isStale();
-  }, "a fresh route");
-  await speaker.line(`withdraw ${V4}`);
-  await pathsAt(gobgp, V4, 0);
+  const from = speaker.mark;
+  const reason = ["--reason", "Rack 7 is moved"];
+  // `disable`, which is its newer name, loses the reason.
+  await gobgp.ask("neighbor", ADDRESS.us4, "shutdown", ...reason);
+  const { text, subcode } = await speaker.told(
+    ({ kind }) => kind === "notification-received",
+    { from },
+  );
+  strictEqual(subcode, 2);
+  strictEqual(text, "Rack 7 is moved");
+  const again = speaker.mark;
+  await gobgp.ask("neighbor", ADDRESS.us4, "enable");
+  await speaker.up(ADDRESS.router4, again);
+  await pathsAt(gobgp, V4, 1);
+  await speaker.line("shutdown Node n1 is drained");
+  await routerUntil(
+    gobgp,
+    () =>
+      Promise.resolve(
+        gobgp.process.lines.join().includes(
+          'Communicated-Reason="Node n1 is drained"',
+        ),
+      ),
+    "our text",
+  );
+  strictEqual((await speaker.process.status).code, 0);
 }

@@ -6,7 +6,8 @@
  */
 
 import { strictEqual } from "node:assert/strict";
-import { nothingFound, readTree, type Tree } from "./tree.ts";
+import { missingTests } from "./named_tests.ts";
+import { nothingFound, readTree } from "./tree.ts";
 
 const PAGE = "docs/openelb.md";
 
@@ -19,7 +20,7 @@ Deno.test("docs/openelb.md has every report and every defect once, with a test o
 });
 
 Deno.test("docs/openelb.md names tests that there are", async () => {
-  nothingFound(missingTests(await readTree()));
+  nothingFound(missingTests(await readTree(), PAGE));
 });
 
 Deno.test("a list that lacks a line, has one twice or says nothing of tests is refused", () => {
@@ -65,7 +66,7 @@ Deno.test("tests that are not there are refused, in each way in which tests are 
     "`mod/a/a_test.ts` shows it",
   ].join("\n");
   strictEqual(
-    missingTests(new Map([[PAGE, page], ["mod/a/a_test.ts", source]]))
+    missingTests(new Map([[PAGE, page], ["mod/a/a_test.ts", source]]), PAGE)
       .join("\n"),
     [
       `${PAGE}:3: mod/a/a_test.ts has no test "gone"`,
@@ -105,118 +106,6 @@ function wrongLines(
   ];
   return findings.map((finding) => `${PAGE}: ${finding}`);
 }
-
-/** Tests that the page names and that are not there. */
-function missingTests(tree: Tree): readonly string[] {
-  const lines = (tree.get(PAGE) ?? "").split("\n");
-  return lines.flatMap((line, i) =>
-    [...line.matchAll(NAMED)].flatMap(([, path = "", titles]) => {
-      const source = tree.get(path);
-      if (source === undefined) return [`There is no ${path}`];
-      if (titles === undefined) {
-        return [`Say which test of ${path} shows it`];
-      }
-      const there = titlesOf(path, source);
-      return [...titles.matchAll(/`([^`]+)`/g)].map(([, title = ""]) => title)
-        .filter((title) => !isThere(title, there, source))
-        .map((title) => `${path} has no test "${title}"`);
-    }).map((why) => `${PAGE}:${i + 1}: ${why}`)
-  );
-}
-
-/** `file_test.ts`: `title`, `title › step`. */
-const NAMED =
-  /`([\w./-]+_test\.ts)`(?:: (`[^`]+`(?:, `(?![^`]+_test\.ts`)[^`]+`)*))?/g;
-
-/** What a file calls its tests, and every other text in it: the names of steps are somewhere among them. */
-interface Titles {
-  readonly tests: readonly Title[];
-  readonly texts: readonly Title[];
-}
-
-/** A title as it is written, and what it may become. */
-interface Title {
-  readonly written: string;
-  readonly pattern?: RegExp;
-}
-
-function isThere(title: string, there: Titles, source: string): boolean {
-  const [test = "", ...steps] = title.split(" › ");
-  // What stands for a placeholder is written somewhere too.
-  const fits = (text: string) => ({ written, pattern }: Title): boolean =>
-    written === text ||
-    (pattern?.exec(text)?.slice(1).every((part) => source.includes(part)) ??
-      false);
-  return there.tests.some(fits(test)) &&
-    steps.every((step) => there.texts.some(fits(step)));
-}
-
-function titlesOf(path: string, source: string): Titles {
-  const tests: Title[] = [];
-  const texts: Title[] = [];
-  Deno.lint.runPlugin(
-    {
-      name: "titles",
-      rules: {
-        titles: {
-          create: ({ sourceCode }) => ({
-            CallExpression(node) {
-              const callee = sourceCode.getText(node.callee);
-              if (!/^(Deno\.test|test[A-Z])/.test(callee)) return;
-              const isEach = callee.startsWith("Deno.test.each(");
-              for (const given of node.arguments) {
-                const title = titleOf(nameIn(given), isEach);
-                if (title !== undefined) tests.push(title);
-              }
-            },
-            Literal(node) {
-              const title = titleOf(node, false);
-              if (title !== undefined) texts.push(title);
-            },
-            TemplateLiteral(node) {
-              const title = titleOf(node, false);
-              if (title !== undefined) texts.push(title);
-            },
-          }),
-        },
-      },
-    },
-    path,
-    source,
-  );
-  return { tests, texts };
-}
-
-/** The `name` of an object, or the node itself. */
-function nameIn(node: Deno.lint.Node): Deno.lint.Node {
-  if (node.type !== "ObjectExpression") return node;
-  for (const property of node.properties) {
-    if (property.type !== "Property") continue;
-    const { key, value } = property;
-    if (key.type === "Identifier" && key.name === "name") return value;
-  }
-  return node;
-}
-
-function titleOf(node: Deno.lint.Node, isEach: boolean): Title | undefined {
-  if (node.type === "Literal") {
-    if (typeof node.value !== "string") return undefined;
-    return titled(node.value, isEach ? node.value.split(PLACEHOLDER) : []);
-  }
-  if (node.type !== "TemplateLiteral") return undefined;
-  const parts = node.quasis.map(({ cooked }) => cooked);
-  return titled(parts.join("${}"), parts);
-}
-
-function titled(written: string, parts: readonly string[]): Title {
-  // Placeholders alone would be any text.
-  if (parts.length < 2 || !/\p{L}/u.test(parts.join(""))) return { written };
-  const pattern = parts.map((part) => RegExp.escape(part)).join("(.+?)");
-  return { written, pattern: new RegExp(`^${pattern}$`) };
-}
-
-/** Of `Deno.test.each`. */
-const PLACEHOLDER = /\$\w+|%[a-z]/;
 
 /** Issues and pull requests of OpenELB; those of one line are about one thing. */
 const REPORTS: readonly string[] = [

@@ -103,10 +103,25 @@ export class Reactor implements Disposable, AsyncDisposable {
         const ready = await wait(fd, memory, EPOLL_EVENTS_MAX, -1);
         // Its errno is on another thread: look again from here, and let that throw.
         this.#dispatch(ready < 0 ? this.#epoll.wait(0) : ready);
+        // deno-lint-ignore no-await-in-loop -- as above
+        await this.#lookAgain();
       }
     } finally {
       this.#closing = true;
       this.#free();
+    }
+  }
+
+  /** Dispatches what became ready meanwhile: a wait on another thread costs more than a look. */
+  async #lookAgain(): Promise<void> {
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      // What callbacks left to do comes first.
+      // deno-lint-ignore no-await-in-loop -- it waits for nothing
+      await undefined;
+      if (this.#closing) return;
+      const ready = this.#epoll.wait(0);
+      if (ready === 0) return;
+      this.#dispatch(ready);
     }
   }
 
@@ -124,6 +139,9 @@ export class Reactor implements Disposable, AsyncDisposable {
     this.#wake.close();
   }
 }
+
+/** Rounds of callbacks before others on the event loop have their turn. */
+const LOOKS_MAX = 16;
 
 interface Watched {
   readonly generation: number;

@@ -19,6 +19,7 @@ import {
   SOL_SOCKET,
 } from "./_sockets.ts";
 import { check, cString, libc, outcome } from "./libc.ts";
+import { ERRNO } from "./os_error.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -107,6 +108,32 @@ export function resetOnClose(fd: number): void {
 /** Sends each message at once (TCP_NODELAY): a small UPDATE does not wait for an acknowledgement. */
 export function sendAtOnce(fd: number): void {
   setNumberOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/** Has a listener keep the headers of each connection's SYN (TCP_SAVE_SYN). */
+export function saveSyn(fd: number): void {
+  setNumberOption(fd, IPPROTO_TCP, TCP_SAVE_SYN, 1);
+}
+
+/**
+ * With which TTL, or Hop Limit, the SYN of an accepted connection came; asked
+ * once, as the kernel then forgets it (TCP_SAVED_SYN).
+ *
+ * @param fd The connection.
+ * @returns 1 to 255; 0 for headers that nobody needs, which are longer than what
+ *   is read here; `undefined` where the kernel kept no SYN, as under SYN cookies.
+ */
+export function takeSynTtl(fd: number): number | undefined {
+  const bytes = new Uint8Array(SYN_BYTES_MAX);
+  const length = new Uint32Array([bytes.length]);
+  const lengthBytes = new Uint8Array(length.buffer);
+  const result = outcome(
+    libc().getsockopt(fd, IPPROTO_TCP, TCP_SAVED_SYN, bytes, lengthBytes),
+  );
+  if (result < 0) return result === -ERRNO.EINVAL ? 0 : undefined;
+  const header = bytes.subarray(0, length[0] ?? 0);
+  // From the IP header on (RFC 791 §3.1, RFC 8200 §3).
+  return header[(header[0] ?? 0) >> 4 === 6 ? IPV6_HOP_LIMIT_AT : IPV4_TTL_AT];
 }
 
 /** Lets a listener take its port while connections of an earlier one are still ending. */
@@ -257,8 +284,14 @@ const IPV6_MINHOPCOUNT = 73;
 // include/uapi/linux/tcp.h
 const TCP_NODELAY = 1;
 const TCP_MD5SIG = 14;
+const TCP_SAVE_SYN = 27;
+const TCP_SAVED_SYN = 28;
 const TCP_MD5SIG_EXT = 32;
 const TCP_MD5SIG_FLAG_PREFIX = 1;
+/** Room for the longest headers of IPv4 and TCP, and for IPv6 with a few extensions. */
+const SYN_BYTES_MAX = 512;
+const IPV4_TTL_AT = 8;
+const IPV6_HOP_LIMIT_AT = 7;
 const MD5SIG_BYTES = 216;
 const MD5SIG_FLAGS_AT = 128;
 const MD5SIG_PREFIX_AT = 129;

@@ -25,6 +25,21 @@ const CASES: readonly string[] = [
   "ends with its port",
 ];
 
+const GTSM_SCRIPT = new URL("../../../tests/io/tcp_gtsm.ts", import.meta.url);
+
+for (
+  const testCase of [
+    "knows how far the SYN of a peer came",
+    "refuses a peer from too far away before its OPEN is read",
+  ]
+) {
+  testNeeding(
+    [NAMESPACES, command("ip")],
+    `KernelTcp ${testCase}`,
+    () => inPrivateNetwork(GTSM_SCRIPT, testCase),
+  );
+}
+
 for (const testCase of CASES) {
   testNeeding(
     [NAMESPACES, command("ip")],

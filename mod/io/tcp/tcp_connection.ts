@@ -66,6 +66,7 @@ export interface TcpSurroundings {
 export class KernelTcpConnection implements TcpConnection {
   readonly local: TcpEndpoint;
   readonly peer: TcpEndpoint;
+  readonly synTtl?: number;
   readonly #fd: number;
   readonly #around: TcpSurroundings;
   #sink: TcpSink | undefined;
@@ -82,13 +83,17 @@ export class KernelTcpConnection implements TcpConnection {
    *
    * @param fd Its descriptor, which does not block.
    * @param around What it shares with others.
-   * @param meant The peer as it was dialed.
+   * @param origin `meant`: the peer as it was dialed; `synTtl`: how its SYN came.
    */
-  constructor(fd: number, around: TcpSurroundings, meant: TcpEndpoint) {
+  constructor(fd: number, around: TcpSurroundings, { meant, synTtl }: {
+    readonly meant: TcpEndpoint;
+    readonly synTtl?: number;
+  }) {
     this.#fd = fd;
     this.#around = around;
     this.peer = endpointOf(peerAddress(fd), meant);
     this.local = endpointOf(localAddress(fd), { ...meant, port: 0 });
+    if (synTtl !== undefined) this.synTtl = synTtl;
     around.open.add(this);
   }
 

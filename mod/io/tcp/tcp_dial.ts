@@ -148,7 +148,11 @@ export class KernelTcpDial implements TcpDial {
     const tell = this.#tell;
     this.#free(false);
     tell?.(
-      ok(new KernelTcpConnection(this.#fd, this.#around, this.#target.peer)),
+      ok(
+        new KernelTcpConnection(this.#fd, this.#around, {
+          meant: this.#target.peer,
+        }),
+      ),
     );
   }
 

@@ -23,9 +23,11 @@ import {
   openTcp,
   peerAddress,
   reuseAddress,
+  saveSyn,
   sendAtOnce,
   setMd5Key,
   setTtl,
+  takeSynTtl,
 } from "@/io/ffi/tcp_socket.ts";
 import type { Timer } from "@/port/clock.ts";
 import type {
@@ -179,7 +181,11 @@ export class KernelTcpListener implements TcpListener {
 
   #take(fd: number, endpoint: TcpEndpoint): void {
     const peer = peerAddress(fd);
-    const connection = new KernelTcpConnection(fd, this.#around, endpoint);
+    const synTtl = takeSynTtl(fd);
+    const connection = new KernelTcpConnection(fd, this.#around, {
+      meant: endpoint,
+      ...(synTtl === undefined ? {} : { synTtl }),
+    });
     // Gone already, or somebody who was to sign and could not be made to.
     if (
       peer === undefined ||
@@ -217,6 +223,7 @@ function openListening(
   const fd = openTcp(endpoint.address);
   try {
     reuseAddress(fd);
+    saveSyn(fd);
     const attempt = (call: string, result: number): void => {
       if (result < 0) throw errorOf(endpoint, call, -result);
     };

@@ -14,6 +14,7 @@ import type {
   ClusterState,
   Controller,
 } from "@/reconcile/mod.ts";
+import type { BgpSessionView } from "../bgp_commands.ts";
 import type { OwnerLedger } from "../owner_ledger.ts";
 import type { UnreadableObject } from "../unreadable.ts";
 
@@ -56,6 +57,8 @@ export interface OwnNode {
   readonly owned: ReadonlyMap<IpAddr, number>;
   /** What the wire core reported. */
   readonly owners: OwnerLedger;
+  /** Its BGP sessions at this moment, by name of the BgpPeer; what it wrote into statuses is older. */
+  readonly sessions?: ReadonlyMap<string, { readonly view: BgpSessionView }>;
 }
 
 /** What reports are made from. */
@@ -114,7 +117,7 @@ export interface Candidate {
 
 /** A thing that is wrong. */
 export interface ReportProblem {
-  /** `warning` or `problem`. */
+  /** `warning` or `problem`; `note` where nothing has to be mended. */
   readonly verdict: Verdict;
   /** `Service shop/web`, `Eip office`, `Node n1`, `Controller`. */
   readonly about: string;
@@ -192,14 +195,22 @@ export interface SessionRow {
   readonly peer: string;
   /** Its address, interface or prefix, as the BgpPeer has it; empty without any. */
   readonly router: string;
+  /** Routers of a prefix that have a session; absent: it is one router. */
+  readonly routers?: number;
   /** How it does. */
   readonly verdict: Verdict;
   /** State of RFC 4271 §8.2.2: `Idle` to `Established`. */
   readonly state: string;
   /** Since when it is up, or down, RFC 3339; absent: not known. */
   readonly since?: string;
-  /** Addresses that the node announces to it, by the plan; absent: it is not Established. */
+  /**
+   * Prefixes that the router was told of and that stand, after policies and by
+   * the families agreed on; absent: it is not Established, or the node did not
+   * tell.
+   */
   readonly routes?: number;
+  /** What may be wrong although it is Established, one sentence. */
+  readonly hint?: string;
   /** Why it is down, one sentence; absent: it is not. */
   readonly why?: string;
 }

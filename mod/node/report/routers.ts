@@ -23,7 +23,13 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
-import { isUp, type NoSession, routerOf, whyNoSession } from "./sessions.ts";
+import {
+  hintOf,
+  isUp,
+  type NoSession,
+  routerOf,
+  whyNoSession,
+} from "./sessions.ts";
 
 /** Reason of a pool for routers without a speaker. */
 export const NO_BGP_CONF = "NoBgpConf";
@@ -134,9 +140,10 @@ export function* routerProblems(
   }
   for (const peer of [...bgp.bgppeer.values()].sort(byName)) {
     const claim = establishedClaim(peer, (node) => cluster.nodes.has(node));
-    if (claim?.status !== "False") continue;
+    if (claim === undefined || claim.message === "") continue;
     yield {
-      verdict: "warning",
+      // A router that is to announce nothing looks like one that takes nothing.
+      verdict: claim.status === "False" ? "warning" : "note",
       about: `BgpPeer ${peer.meta.name}`,
       reason: claim.reason,
       sentence: claim.message,
@@ -178,12 +185,16 @@ function peerRow(
   const isDown = nodes.some((node) =>
     !up.includes(node) && status.nodesPeerStatus?.[node] !== undefined
   );
-  const verdict: Verdict = isDown ? "warning" : up.length === 0 ? "note" : "ok";
+  const hints = new Set(
+    up.flatMap((node) => hintOf(source, peer, node) ?? []),
+  );
+  const isSure = up.length > 0 && hints.size === 0;
+  const verdict: Verdict = isDown ? "warning" : isSure ? "ok" : "note";
   return {
     name,
     verdict,
     reason: isDown ? SESSIONS_DOWN : "Told",
-    sentence: `${address}: ${parts.join("; ")}`,
+    sentence: [`${address}: ${parts.join("; ")}`, ...hints].join(". "),
   };
 }
 

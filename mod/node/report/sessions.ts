@@ -5,24 +5,18 @@
  * @module
  */
 
-import { familyOf, type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpPeer, BgpPeerNodeStatus, Eip } from "@/api/mod.ts";
+import type { BgpPeer, BgpPeerNodeStatus } from "@/api/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
-import { type BgpTables, selectingPeer, whyUntold } from "@/reconcile/mod.ts";
+import type { BgpSessionView } from "../bgp_commands.ts";
 import type { ReportSource, SessionRow, Verdict } from "./report.ts";
 
 /**
  * The sessions, and the nodes that should have one and told of none.
  *
  * @param source What is known.
- * @param routes The addresses that each node is a next hop of, by the plan, and
- * the Eip of each.
  * @returns By BgpPeer, then by node.
  */
-export function sessionRows(
-  source: ReportSource,
-  routes: ReadonlyMap<string, ReadonlyMap<IpAddr, Eip | undefined>>,
-): readonly SessionRow[] {
+export function sessionRows(source: ReportSource): readonly SessionRow[] {
   const { bgp, cluster } = source;
   if (bgp === undefined) return [];
   const peers = [...bgp.bgppeer.values()].sort((a, b) =>
@@ -32,31 +26,8 @@ export function sessionRows(
     Object.entries(peer.status.nodesPeerStatus ?? {})
       .filter(([node]) => cluster.nodes.has(node))
       .sort(([a], [b]) => a < b ? -1 : 1)
-      .map(([node, status]) =>
-        sessionRow(source, {
-          peer,
-          node,
-          status,
-          routes: selected(peer, bgp.bgpconf, routes.get(node)),
-        })
-      )
+      .map(([node, status]) => sessionRow(source, { peer, node, status }))
   );
-}
-
-/** The addresses of a node that a router is to be told of. */
-function selected(
-  peer: BgpPeer,
-  confs: BgpTables["bgpconf"],
-  vips: ReadonlyMap<IpAddr, Eip | undefined> = new Map(),
-): ReadonlySet<IpAddr> {
-  const by = selectingPeer(peer, confs);
-  const isUntold = new Map<Eip | undefined, boolean>();
-  return new Set([...vips].flatMap(([vip, eip]) => {
-    const known = isUntold.get(eip) ??
-      (eip !== undefined && whyUntold(by, eip) !== undefined);
-    isUntold.set(eip, known);
-    return known ? [] : vip;
-  }));
 }
 
 /** Why a node has no session with a router: whether it is to have one at all, and what is in the way. */
@@ -125,24 +96,79 @@ export function isUp(
     agents.get(node)?.live !== false;
 }
 
+/** What may be wrong with the session of a node although it stands, one sentence. */
+export function hintOf(
+  source: ReportSource,
+  peer: BgpPeer,
+  node: string,
+): string | undefined {
+  if (!isUp(source, peer, node)) return undefined;
+  const { view } = ownSession(source, peer, node) ?? {};
+  return view === undefined
+    ? peer.status.nodesPeerStatus?.[node]?.hint
+    : view.hint;
+}
+
+/** The session as the agent that is asked has it itself. */
+function ownSession(
+  { own }: ReportSource,
+  { meta }: BgpPeer,
+  node: string,
+): { readonly view: BgpSessionView } | undefined {
+  return own?.node === node ? own.sessions?.get(meta.name) : undefined;
+}
+
+/** How many prefixes a router was told of by a node. */
+function advertisedBy(
+  source: ReportSource,
+  peer: BgpPeer,
+  node: string,
+): number | undefined {
+  return ownSession(source, peer, node)?.view.counts?.prefixes ??
+    peer.status.nodesPeerStatus?.[node]?.advertised;
+}
+
+/** How many routers of a prefix have a session with a node. */
+function routersUp(
+  source: ReportSource,
+  peer: BgpPeer,
+  node: string,
+): number {
+  const { neighbors } = ownSession(source, peer, node)?.view ?? {};
+  if (neighbors !== undefined) {
+    return Object.values(neighbors).filter(({ agreed }) => agreed !== undefined)
+      .length;
+  }
+  const { dynamicNeighbors = {} } = peer.status.nodesPeerStatus?.[node] ?? {};
+  return Object.values(dynamicNeighbors).filter(({ peerState }) =>
+    peerState?.sessionState === ESTABLISHED
+  ).length;
+}
+
+function isDynamic({ spec }: BgpPeer): boolean {
+  return (spec.dynamicNeighbors?.prefix ?? "") !== "";
+}
+
 function sessionRow(
   source: ReportSource,
-  { peer, node, status, routes }: {
+  { peer, node, status }: {
     readonly peer: BgpPeer;
     readonly node: string;
     readonly status: BgpPeerNodeStatus;
-    readonly routes: ReadonlySet<IpAddr> | undefined;
   },
 ): SessionRow {
   const { peerState, timersState } = status;
   const isEstablished = peerState?.sessionState === ESTABLISHED;
   const isSilent = source.agents.get(node)?.live === false;
   const since = isEstablished ? timersState?.uptime : timersState?.downtime;
-  const families = familiesOf(peer);
+  const hint = hintOf(source, peer, node);
+  const routes = isUp(source, peer, node)
+    ? advertisedBy(source, peer, node)
+    : undefined;
   const verdict: Verdict = isSilent
     ? "warning"
     : isEstablished
-    ? "ok"
+    ? hint === undefined ? "ok" : "note"
     : peer.spec.conf?.adminDown === true
     ? "note"
     : "warning";
@@ -155,15 +181,14 @@ function sessionRow(
     node,
     peer: peer.meta.name,
     router: routerOf(peer),
+    ...(isDynamic(peer)
+      ? { routers: isSilent ? 0 : routersUp(source, peer, node) }
+      : {}),
     verdict,
     state: stateName(peerState?.sessionState ?? ""),
     ...(since === undefined ? {} : { since }),
-    ...(isEstablished && !isSilent
-      ? {
-        routes: [...routes ?? []].filter((vip) => families.has(familyOf(vip)))
-          .length,
-      }
-      : {}),
+    ...(routes === undefined ? {} : { routes }),
+    ...(hint === undefined ? {} : { hint }),
     ...(why === undefined ? {} : { why }),
   };
 }
@@ -178,22 +203,6 @@ function downReasonOf(
   return downReason ?? "There is no session yet";
 }
 
-/** The IP versions whose routes a BgpPeer is told; that of its own address where nothing is said. */
-function familiesOf({ spec }: BgpPeer): ReadonlySet<number> {
-  const { dynamicNeighbors: { prefix = "" } = {}, conf } = spec;
-  const address = parseIpAddr(
-    prefix.split("/")[0] || (conf?.neighborAddress ?? ""),
-  );
-  const own = address === undefined ? [] : [familyOf(address)];
-  const { afiSafis = [] } = spec;
-  if (afiSafis.length === 0) return new Set(own);
-  return new Set(afiSafis.flatMap(({ config }) => {
-    if (config?.enabled === false) return [];
-    const afi = config?.family?.afi;
-    return afi === undefined ? own : AFI_VERSIONS[afi] ?? [];
-  }));
-}
-
 /** As RFC 4271 §8.2.2 writes it: GoBGP's API has capitals only. */
 function stateName(state: string): string {
   return STATE_NAMES[state] ?? state;
@@ -202,10 +211,6 @@ function stateName(state: string): string {
 const ESTABLISHED = "ESTABLISHED";
 const SILENT_SENTENCE =
   "Its agent is silent: this is what it told last, and no longer has to be so";
-const AFI_VERSIONS: Readonly<Record<string, readonly (4 | 6)[]>> = {
-  AFI_IP: [4],
-  AFI_IP6: [6],
-};
 const STATE_NAMES: Readonly<Record<string, string>> = {
   IDLE: "Idle",
   CONNECT: "Connect",

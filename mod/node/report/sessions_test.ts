@@ -1,9 +1,12 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { initialMessageTally } from "@/bgp/message_tally.ts";
 import { projectBgpConf, projectBgpPeer } from "@/api/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpTables } from "@/reconcile/mod.ts";
 import { type Raw, ReportStage } from "./_report_stage_test.ts";
-import type { SessionRow } from "./report.ts";
+import type { BgpSessionView } from "../bgp_commands.ts";
+import { OwnerLedger } from "../owner_ledger.ts";
+import type { OwnNode, SessionRow } from "./report.ts";
 import { statusReport } from "./status.ts";
 import { whyService } from "./why.ts";
 
@@ -13,7 +16,10 @@ const UP = {
     uptime: "2026-01-01T11:59:00Z",
     downtime: "2026-01-01T11:00:00Z",
   },
+  advertised: 2,
 };
+const SAYS_NOTHING = { peerState: UP.peerState };
+const HINT = "The peer announces nothing to us";
 const REFUSED = {
   peerState: { sessionState: "ACTIVE" },
   timersState: { downtime: "2026-01-01T11:58:00Z" },
@@ -44,20 +50,54 @@ Deno.test("statusReport() has a row for each session", () => {
 });
 
 Deno.test.each([
-  ["the router's own", undefined, 2],
-  ["IPv6 alone", [family("AFI_IP6")], 1],
-  ["both", [family("AFI_IP"), family("AFI_IP6")], 3],
-  ["one that is off", [family("AFI_IP", false), family("AFI_IP6")], 1],
-])("statusReport() counts routes of the families spoken: %s", (
+  ["what the node wrote", { n1: UP }, undefined, 2],
+  ["what the agent that is asked knows", { n1: UP }, 7, 7],
+  ["nothing where the node told nothing", { n1: SAYS_NOTHING }, undefined, -1],
+])("statusReport() counts the routes that a router was told of by %s", (
   _name,
-  afiSafis,
+  nodes,
+  known,
   routes,
 ) => {
   const [row] = sessionsOf({
-    nodes: { n1: UP },
-    spec: afiSafis === undefined ? {} : { afiSafis },
+    nodes,
+    prepare: (world) => {
+      world.own = known === undefined ? undefined : ownOf("n1", known);
+    },
   });
-  strictEqual(row?.routes, routes);
+  strictEqual(row?.routes ?? -1, routes);
+});
+
+Deno.test("statusReport() counts routes by what each node knows of its own sessions only", () => {
+  const [row] = sessionsOf({
+    nodes: { n1: UP },
+    prepare: (world) => {
+      world.own = ownOf("n2", 7);
+    },
+  });
+  strictEqual(row?.routes, 2);
+});
+
+Deno.test("statusReport() tells of a router that may have no policy for us, without calling it wrong", () => {
+  const world = routed();
+  const nodes = { n1: { ...UP, hint: HINT }, n2: { ...UP, hint: HINT } };
+  world.bgp = tables({ nodes });
+  const { sessions = [], problems } = statusReport(world.source());
+  deepStrictEqual(
+    sessions.map(({ verdict, hint }) => [verdict, hint]),
+    [["note", HINT], ["note", HINT]],
+  );
+  deepStrictEqual(problems, [{
+    verdict: "note",
+    about: "BgpPeer tor",
+    reason: "SessionsUp",
+    sentence: `n1, n2: ${HINT}`,
+  }]);
+});
+
+Deno.test("statusReport() does not repeat the hint of a session that is down", () => {
+  const [row] = sessionsOf({ nodes: { n1: { ...REFUSED, hint: HINT } } });
+  strictEqual(row?.hint, undefined);
 });
 
 Deno.test("statusReport() and whyService() call routers of a prefix by it, and do not take two prefixes for one router", () => {
@@ -65,13 +105,26 @@ Deno.test("statusReport() and whyService() call routers of a prefix by it, and d
   const conf = { peerAs: 65_001 };
   const of = (prefix: string) => ({ conf, dynamicNeighbors: { prefix } });
   const { bgpconf, bgppeer } = tables({
-    nodes: { n1: UP },
+    nodes: {
+      n1: {
+        ...UP,
+        dynamicNeighbors: {
+          "10.0.0.7": { peerState: UP.peerState },
+          "10.0.0.8": REFUSED,
+        },
+        advertised: 2,
+      },
+    },
     spec: of("10.0.0.0/24"),
   });
   const other = tables({ name: "twin", nodes: {}, spec: of("10.1.0.0/24") });
   world.bgp = { bgpconf, bgppeer: new Map([...bgppeer, ...other.bgppeer]) };
   const [row] = statusReport(world.source()).sessions ?? [];
-  deepStrictEqual([row?.router, row?.routes], ["10.0.0.0/24", 2]);
+  deepStrictEqual([row?.router, row?.routers, row?.routes], [
+    "10.0.0.0/24",
+    1,
+    2,
+  ]);
   const step = whyService(world.source(), "shop/web")?.steps.find(({ step }) =>
     step === "Routes"
   );
@@ -197,8 +250,30 @@ function peerConf(): Raw {
   return { neighborAddress: "192.0.2.1", peerAs: 65_001 };
 }
 
-function family(afi: string, enabled = true): Raw {
-  return { config: { family: { afi, safi: "SAFI_UNICAST" }, enabled } };
+/** The agent of a node, whose session has told so many prefixes. */
+function ownOf(node: string, prefixes: number): OwnNode {
+  const tally = initialMessageTally();
+  const view: BgpSessionView = {
+    state: "Established",
+    announced: 9,
+    withdrawn: 0,
+    received: 0,
+    notifications: { sent: 0, received: 0 },
+    counts: {
+      sent: tally,
+      received: tally,
+      treatedAsWithdraw: 0,
+      prefixes,
+      pending: 0,
+    },
+  };
+  return {
+    node,
+    nowMs: 0,
+    owned: new Map(),
+    owners: new OwnerLedger(node),
+    sessions: new Map([["tor", { view }]]),
+  };
 }
 
 /** Two IPv4 addresses and one of IPv6, for routers. */

@@ -47,6 +47,7 @@ export function sourceOf(
       nowMs: at.nowMs,
       owned: ownedSince(view.owners),
       owners: view.owners,
+      sessions: view.speaker.sessions,
     },
     now: at.nowIso.replace(/\.\d+Z$/, "Z"),
   };

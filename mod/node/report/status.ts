@@ -53,8 +53,7 @@ export function statusReport(source: ReportSource): StatusReport {
     ...unreadableProblems(source),
     ...routerProblems(source),
   ];
-  const routes = new Map<string, Map<IpAddr, Eip | undefined>>();
-  const services = serviceRows(source, problems, routes);
+  const services = serviceRows(source, problems);
   const eips = [...source.cluster.eips.values()].sort(byName)
     .map((eip) => eipRow(source, eip, problems));
   const nodes = nodeRows(source, services, problems);
@@ -64,9 +63,7 @@ export function statusReport(source: ReportSource): StatusReport {
     problems: problems.sort((a, b) => byVerdict(a.verdict, b.verdict)),
     nodes,
     eips,
-    ...(source.bgp === undefined
-      ? {}
-      : { sessions: sessionRows(source, routes) }),
+    ...(source.bgp === undefined ? {} : { sessions: sessionRows(source) }),
     services,
   };
 }
@@ -113,7 +110,6 @@ export function unreadableSentence(reason: string): string {
 function serviceRows(
   source: ReportSource,
   problems: ReportProblem[],
-  routes: Map<string, Map<IpAddr, Eip | undefined>>,
 ): readonly ServiceRow[] {
   const rows: ServiceRow[] = [];
   const { services } = source.cluster;
@@ -132,7 +128,7 @@ function serviceRows(
       verdict: worst(found.map(({ verdict }) => verdict)),
       addresses: by === "node-proxy"
         ? nodeProxyRows(service, nodeOf)
-        : addressRows(source, service, routes),
+        : addressRows(source, service),
       ...(first === undefined ? {} : { reason: first.reason }),
     });
   }
@@ -158,7 +154,6 @@ function nodesByAddress(
 function addressRows(
   source: ReportSource,
   service: Service,
-  routes: Map<string, Map<IpAddr, Eip | undefined>>,
 ): readonly AddressRow[] {
   return ingressAddresses(service).map((vip): AddressRow => {
     const { announcements, cluster, agents } = source;
@@ -169,10 +164,6 @@ function addressRows(
     const owner = isRoute
       ? undefined
       : ownerOf(source, vip, { services, inLine });
-    for (const node of isRoute ? inLine : []) {
-      const vips = routes.get(node) ?? new Map<IpAddr, Eip | undefined>();
-      routes.set(node, vips.set(vip, explanation.eip));
-    }
     return {
       vip,
       ...(isRoute ? { nextHops: inLine.toSorted() } : {}),
