@@ -110,6 +110,10 @@ const AFI_SAFI_SCHEMA: z.ZodType<BgpAfiSafi> = z.object({
   ),
 }).describe("One address family.");
 
+const EIP_SELECTOR_SCHEMA = labelSelector(
+  "Which Eips the peer is told the addresses of, by their labels. Absent or empty: all; one that names BgpPeers in spec.bgp.peers has to name this one, too.",
+);
+
 const NODE_SELECTOR_SCHEMA = labelSelector("Which nodes peer. Absent: all.");
 
 /** Schema of `BgpPeer.spec` in v1alpha2. */
@@ -202,10 +206,17 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       largeCommunities: texts("Large communities as 65001:1:2."),
       med: uint32("MULTI_EXIT_DISC."),
       localPref: uint32("LOCAL_PREF; internal peers only. Absent: 100."),
+      aggregationLength: int32(
+        "Announce the IPv4 prefix of this length, 1 to 32, instead of the addresses in it. Absent: 32, each address.",
+      ),
+      aggregationLengthV6: int32(
+        "Announce the IPv6 prefix of this length, 1 to 128, instead of the addresses in it. Absent: 128, each address.",
+      ),
     }).describe(
-      "What all routes carry towards the peer, before a policy sees them.",
+      "How addresses are announced to the peer, and what all routes to it carry before a policy sees them.",
     ),
   ),
+  eipSelector: optional(EIP_SELECTOR_SCHEMA),
   nodeSelector: optional(NODE_SELECTOR_SCHEMA),
 }).describe("A router and who peers with it.");
 

@@ -165,6 +165,10 @@ export interface BgpAdvertisement {
   readonly med?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); told to iBGP peers only. */
   readonly localPref?: number;
+  /** Prefix length that IPv4 addresses are announced by, 1 to 32; 32 when absent, each by itself. */
+  readonly aggregationLength?: number;
+  /** Prefix length that IPv6 addresses are announced by, 1 to 128; 128 when absent. */
+  readonly aggregationLengthV6?: number;
 }
 
 /** BFD with the peer (RFC 5880 to 5883). */
@@ -207,6 +211,8 @@ export interface BgpPeerSpec {
   readonly afiSafis?: readonly BgpAfiSafi[];
   /** What all routes carry towards it. */
   readonly advertisement?: BgpAdvertisement;
+  /** Which Eips it is told the addresses of; all when absent or empty. */
+  readonly eipSelector?: LabelSelector;
   /** Which nodes peer; all when absent. */
   readonly nodeSelector?: LabelSelector;
 }

@@ -11,7 +11,14 @@ import { z } from "zod";
 import { BGP_CONF_SPEC_SCHEMA } from "./_bgp_conf_schema.ts";
 import { BGP_PEER_SPEC_SCHEMA } from "./_bgp_peer_schema.ts";
 import { isJson, type Json } from "./_reader.ts";
-import { BGP_CONF_KIND, type BGP_PEER_KIND } from "./names.ts";
+import { EIP_SPEC_SCHEMA } from "./_eip_schema.ts";
+import { BGP_CONF_KIND, BGP_PEER_KIND, EIP_KIND } from "./names.ts";
+
+/** The kinds whose fields are known here. */
+export type FieldsKind =
+  | typeof BGP_CONF_KIND
+  | typeof BGP_PEER_KIND
+  | typeof EIP_KIND;
 
 /** A field that is not known, and what may have been meant. */
 export interface UnknownField {
@@ -24,7 +31,7 @@ export interface UnknownField {
 }
 
 /**
- * Finds the fields of a BgpConf or BgpPeer that these do not have.
+ * Finds the fields of a BgpConf, BgpPeer or Eip that these do not have.
  *
  * @example Usage
  * ```ts
@@ -42,7 +49,7 @@ export interface UnknownField {
  * @returns The fields in their order; none below `metadata` and `status`.
  */
 export function unknownFields(
-  kind: typeof BGP_CONF_KIND | typeof BGP_PEER_KIND,
+  kind: FieldsKind,
   raw: unknown,
 ): readonly UnknownField[] {
   const root = rootOf(kind);
@@ -62,11 +69,8 @@ interface Visit {
   readonly found: UnknownField[];
 }
 
-function rootOf(kind: string): Json {
-  const schema = kind === BGP_CONF_KIND
-    ? BGP_CONF_SPEC_SCHEMA
-    : BGP_PEER_SPEC_SCHEMA;
-  const spec = z.toJSONSchema(schema, { io: "input", reused: "inline" });
+function rootOf(kind: FieldsKind): Json {
+  const spec = z.toJSONSchema(SCHEMAS[kind], { io: "input", reused: "inline" });
   const properties = Object.fromEntries(
     ROOT_FIELDS.map((name) => [name, name === "spec" ? spec : {}]),
   );
@@ -145,3 +149,9 @@ function editsBetween(a: string, b: string): number {
 const ROOT_FIELDS = ["apiVersion", "kind", "metadata", "spec", "status"];
 /** No field has a name so long; of a longer one the beginning is compared. */
 const LETTERS_MAX = 64;
+
+const SCHEMAS: Readonly<Record<FieldsKind, z.ZodType>> = {
+  [BGP_CONF_KIND]: BGP_CONF_SPEC_SCHEMA,
+  [BGP_PEER_KIND]: BGP_PEER_SPEC_SCHEMA,
+  [EIP_KIND]: EIP_SPEC_SCHEMA,
+};

@@ -40,8 +40,8 @@ export interface ExportTerms {
   readonly nextHops: SessionNextHops;
   /** The peer's address: never a next hop towards it (RFC 4271 §5.1.3). */
   readonly peerAddress: IpAddr | undefined;
-  /** How many paths of a prefix are announced under ADD-PATH; at least 1. */
-  readonly pathsMax: number;
+  /** How many paths of a prefix are announced under ADD-PATH. */
+  readonly pathsMax: PathsMax;
   /** Next hops besides ourselves that the peer may be told of, under ADD-PATH only; absent: all, also without. */
   readonly thirdParties?: ReadonlySet<IpAddr>;
   /** What is announced, and how; everything as it is where absent. */
@@ -51,6 +51,9 @@ export interface ExportTerms {
   /** Routes are about to go: they carry GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 (RFC 8326 §4). */
   readonly gracefulShutdown: boolean;
 }
+
+/** How many paths of a prefix are announced under ADD-PATH, by family; at least 1. */
+export type PathsMax = Readonly<Record<UnicastFamily, number>>;
 
 /** What becomes of the AS numbers of a route before ours goes in front of them; towards external peers only. */
 export interface AsPathTerms {
@@ -163,7 +166,7 @@ export class Exporter {
   ): readonly Variant[] {
     if (route === undefined) return NO_VARIANTS;
     const isAddPath = this.#session.addPathSend.includes(family);
-    const pathsMax = isAddPath ? this.#terms.pathsMax : 1;
+    const pathsMax = isAddPath ? this.#terms.pathsMax[family] : 1;
     const { thirdParties } = this.#terms;
     const variants: Variant[] = [];
     for (const path of pathsOf(route)) {

@@ -11,6 +11,7 @@
  */
 
 export * from "./adj_rib_out.ts";
+export * from "./aggregated_rib.ts";
 export * from "./exporter.ts";
 export * from "./fsm.ts";
 export * from "./fsm_table.ts";

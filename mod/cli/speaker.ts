@@ -24,6 +24,7 @@ import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
 import { KernelRouterDiscovery } from "@/io/router_discovery.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
+import { BgpSelection } from "@/node/bgp_selection.ts";
 import { notificationWords } from "@/node/bgp_words.ts";
 import {
   BGP_PORT,
@@ -34,8 +35,10 @@ import {
 import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type { TcpListenFailure } from "@/port/tcp.ts";
+import { aggregationPools, misfitRemark } from "@/reconcile/mod.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { SpeakerBfd } from "./speaker_bfd.ts";
+import { SpeakerEips } from "./speaker_eips.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses } from "./speaker_links.ts";
@@ -79,6 +82,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     policy.take(file.value.policy);
     tellRemarks(policy);
     tellFileRemarks(file.value);
+    tellMisfits(file.value);
     return 0;
   }
   using reactor = new Reactor();
@@ -130,6 +134,8 @@ class SpeakerRunner {
   #rest = "";
   readonly #decoder = new TextDecoder();
   readonly #policy = new PolicyInForce();
+  readonly #selection = new BgpSelection();
+  readonly #eips = new SpeakerEips(this.#selection);
   readonly #unnumbered: UnnumberedPeers;
   readonly #dynamic: DynamicPeers;
   /** What was told of the file that has no effect. */
@@ -145,6 +151,7 @@ class SpeakerRunner {
     this.#path = path;
     this.#tcp = tcp;
     this.#file = file;
+    this.#eips.set(file.eips);
     this.#host = new BgpHost({
       admit: (connection) => this.#dynamic.admit(connection),
       tellRefused: (name, { address, message }) => {
@@ -251,18 +258,23 @@ class SpeakerRunner {
     }
   }
 
-  #setPeers({ conf, peers, policy: text, remarks }: SpeakerFile): void {
+  #setPeers(file: SpeakerFile): void {
+    const { conf, peers, policy: text, eips, remarks } = file;
+    tellMisfits(file);
+    // Without Eips whoever wrote the lines knows what they put together.
+    const pools = eips.length === 0 ? {} : { pools: aggregationPools(eips) };
     const node = this.#node();
     const policy = this.#policy;
     // The file was checked: the policy is right.
     const before = policy.remarks;
     policy.take(text);
     if (policy.remarks !== before) tellRemarks(policy);
+    const selection = this.#selection;
     const told = remarks.join("\n");
     if (told !== this.#remarks) tellFileRemarks({ remarks });
     this.#remarks = told;
     for (const { meta, spec } of peers) {
-      const peer = { name: meta.name, spec, policy };
+      const peer = { name: meta.name, spec, policy, selection, ...pools };
       const terms = bgpPeerTerms(conf.spec, peer, node);
       if (!terms.ok) {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
@@ -328,8 +340,21 @@ class SpeakerRunner {
     const listens = ({ conf }: SpeakerFile): string =>
       JSON.stringify([conf.spec.listenPort, conf.spec.listenAddresses]);
     if (listens(before) !== listens(file.value)) this.#listen();
+    const isMoved = this.#eips.set(file.value.eips);
+    this.#selection.keep(names);
     this.#setPeers(file.value);
+    if (isMoved) this.#move();
     tell({ kind: "reloaded", peers: names.size });
+  }
+
+  /** Routes may be in other Eips than before. */
+  #move(): void {
+    const { speaker } = this.#host;
+    this.#host.run(
+      [...this.#eips.moved(speaker.rib)].flatMap((route) =>
+        speaker.announce(...route)
+      ),
+    );
   }
 
   /** Obeys what comes on stdin from now on. */
@@ -377,7 +402,12 @@ class SpeakerRunner {
     switch (wanted.kind) {
       case "announce":
         return this.#host.run(
-          speaker.announce(wanted.prefix, wanted.nextHop, wanted.attributes),
+          speaker.announce(
+            wanted.prefix,
+            wanted.nextHop,
+            wanted.attributes,
+            this.#eips.eipOf(wanted.prefix),
+          ),
         );
       case "withdraw":
         return this.#withdraw(line, wanted);
@@ -574,6 +604,17 @@ class SpeakerRunner {
         meta.name === label || spec.conf?.neighborAddress === label ||
         spec.conf?.neighborInterface === label
       )?.meta.name;
+  }
+}
+
+/** Which addresses are announced each by itself although a peer has a shorter prefix for them. */
+function tellMisfits({ peers, eips }: SpeakerFile): void {
+  for (const peer of peers) {
+    for (const eip of eips) {
+      const remark = misfitRemark(peer, eip);
+      if (remark === undefined) continue;
+      tell({ kind: "aggregation-remark", message: remark.message });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The file of `foghorn speaker`: a BgpConf, BgpPeers, the ConfigMap with the
- * policy and Secrets with passwords, as a cluster would get them, in YAML.
+ * policy, Secrets with passwords, and Eips, as a cluster would get them, in YAML.
  *
  * @module
  */
@@ -9,9 +9,11 @@ import { parseAllDocuments } from "yaml";
 import {
   type BgpConf,
   type BgpPeer,
+  type Eip,
   type PasswordSecret,
   projectBgpConf,
   projectBgpPeer,
+  projectEip,
   projectPasswordSecret,
 } from "@/api/mod.ts";
 import {
@@ -19,10 +21,11 @@ import {
   BGP_CONF_KIND,
   BGP_CONF_NAME,
   BGP_PEER_KIND,
+  EIP_KIND,
   PASSWORD_KEY,
   POLICY_KEY,
 } from "@/api/names.ts";
-import { unknownFields } from "@/api/unknown_fields.ts";
+import { type FieldsKind, unknownFields } from "@/api/unknown_fields.ts";
 import { formatPolicyProblem, parsePolicy } from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import { bgpIdentityOf, bgpPeerTerms } from "@/node/bgp_terms.ts";
@@ -32,6 +35,8 @@ import {
   bgpPeerProblem,
 } from "@/reconcile/bgp_checks.ts";
 import { bgpConfRemark, bgpPeerRemark } from "@/reconcile/bgp_notes.ts";
+import { missingAlias } from "@/reconcile/community_aliases.ts";
+import { eipPool } from "@/reconcile/eip_checks.ts";
 
 /** What a file holds. */
 export interface SpeakerFile {
@@ -41,6 +46,8 @@ export interface SpeakerFile {
   readonly peers: readonly BgpPeer[];
   /** The text of the policy that the BgpConf names; absent: there is none. */
   readonly policy?: string;
+  /** Eips, which prefixes of an `aggregationLength` have to be within; none: they may be any. */
+  readonly eips: readonly Eip[];
   /** What it says that has no effect; a sentence each. */
   readonly remarks: readonly string[];
 }
@@ -51,6 +58,7 @@ interface Reading {
   readonly peers: BgpPeer[];
   readonly maps: PolicyMap[];
   readonly secrets: PasswordSecret[];
+  readonly eips: Eip[];
   readonly problems: string[];
   readonly remarks: string[];
 }
@@ -77,10 +85,11 @@ export function parseSpeakerFile(
     peers: [],
     maps: [],
     secrets: [],
+    eips: [],
     problems: [],
     remarks: [],
   };
-  const { confs, peers, maps, secrets, problems, remarks } = reading;
+  const { confs, peers, maps, secrets, eips, problems, remarks } = reading;
   for (const raw of documents.value) readDocument(raw, reading);
   const conf = confs.find(({ meta }) => meta.name === BGP_CONF_NAME);
   if (conf === undefined && problems.length === 0) {
@@ -89,6 +98,8 @@ export function parseSpeakerFile(
     );
   }
   checkPeers(peers, problems);
+  const alias = conf && missingAlias(conf, { peers, eips });
+  if (alias !== undefined) problems.push(alias.message);
   const policy = choosePolicy(conf?.spec.policy ?? "", maps, problems);
   const signed = withPasswords(peers, secrets, problems);
   if (conf !== undefined && problems.length === 0) {
@@ -98,6 +109,7 @@ export function parseSpeakerFile(
   return ok({
     conf,
     peers: signed,
+    eips,
     ...(policy === undefined ? {} : { policy }),
     remarks,
   });
@@ -141,22 +153,38 @@ function readDocument(raw: unknown, reading: Reading): void {
       return readConf(raw, reading);
     case BGP_PEER_KIND:
       return readPeer(raw, reading);
+    case EIP_KIND:
+      return readEip(raw, reading);
     case undefined:
       problems.push(
-        "A document has no kind: write kind: BgpConf, BgpPeer, ConfigMap or Secret",
+        "A document has no kind: write kind: BgpConf, BgpPeer, Eip, ConfigMap or Secret",
       );
       return;
     default:
       problems.push(
         `A document has the kind ${
           JSON.stringify(kindOf(raw))
-        }: only BgpConf, BgpPeer, ConfigMap and Secret are read here`,
+        }: only BgpConf, BgpPeer, Eip, ConfigMap and Secret are read here`,
       );
   }
 }
 
 function kindOf(raw: unknown): unknown {
   return (raw as { readonly kind?: unknown } | null | undefined)?.kind;
+}
+
+function readEip(raw: unknown, { eips, problems }: Reading): void {
+  const eip = projectEip(raw);
+  if (!eip.ok) return void problems.push(eip.error);
+  const { name } = eip.value.meta;
+  const about = `Eip ${name}`;
+  problems.push(...shapeProblems(EIP_KIND, about, raw));
+  const pool = eipPool(eip.value);
+  if (!pool.ok) problems.push(`${about}: ${pool.error.message}`);
+  if (eips.some(({ meta }) => meta.name === name)) {
+    problems.push(`There are two Eips named ${name}: rename one of them`);
+  }
+  eips.push(eip.value);
 }
 
 function readPolicyMap(raw: unknown): PolicyMap {
@@ -304,7 +332,7 @@ function readPeer(
 
 /** Another version, and fields that the kind does not have. */
 function shapeProblems(
-  kind: typeof BGP_CONF_KIND | typeof BGP_PEER_KIND,
+  kind: FieldsKind,
   about: string,
   raw: unknown,
 ): readonly string[] {

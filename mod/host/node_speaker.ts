@@ -260,12 +260,12 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** All together, so that they are packed into few UPDATEs. */
   #announce(
     host: BgpHost,
-    { vips, nextHop }: Ways,
+    { vips, nextHop, eip }: Ways,
     attributes: OwnAttributes,
   ): void {
     host.run(vips.flatMap((vip) => {
       this.#retiring.delete(`${vip} ${nextHop}`);
-      return host.speaker.announce(hostRoute(vip), nextHop, attributes);
+      return host.speaker.announce(hostRoute(vip), nextHop, attributes, eip);
     }));
   }
 
@@ -420,6 +420,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
 interface Ways {
   readonly vips: readonly IpAddr[];
   readonly nextHop?: IpAddr;
+  /** The Eip they are from. */
+  readonly eip?: string;
 }
 
 function hostRoute(addr: IpAddr): Prefix {

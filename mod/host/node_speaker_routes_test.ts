@@ -3,6 +3,7 @@ import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
+import { BgpSelection } from "@/node/bgp_selection.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { TcpConnection, TcpPort, TcpSink } from "@/port/tcp.ts";
 import { bgpMessageType, encodeKeepalive } from "@/wire/bgp/header.ts";
@@ -15,6 +16,7 @@ import { addr, mac, routerAdvertisement } from "./_router_frame_test.ts";
 import { LEAVE_PAUSE_MS, NodeSpeaker } from "./node_speaker.ts";
 
 const VIP = ip("192.0.2.91");
+const VIP_OF_NONE = ip("192.0.2.92");
 const OTHER = ip("10.0.0.12");
 
 Deno.test("NodeSpeaker marks what goes, and withdraws it after the pause (RFC 8326 §4)", () => {
@@ -90,6 +92,30 @@ Deno.test("NodeSpeaker ends the session of a peer that loses its address for an 
   strictEqual(world.isClosed, true);
 });
 
+Deno.test("NodeSpeaker tells a peer nothing of an Eip that leaves it out, also while it goes, and the difference when that changes", () => {
+  const world = new World();
+  world.select({ peers: ["other"], communities: ["65535:666"] });
+  world.speaker.obey({ kind: "announce", vips: [VIP], eip: "pool" });
+  world.speaker.obey({ kind: "announce", vips: [VIP_OF_NONE] });
+  world.establish();
+  deepStrictEqual(world.told(), ["192.0.2.92/32 by 10.0.0.11"]);
+  world.speaker.obey({ kind: "retire", vips: [VIP], eip: "pool" });
+  deepStrictEqual(world.told(), []);
+  world.select({ peers: ["tor"], communities: ["65535:666"] });
+  deepStrictEqual(world.told(), [
+    "192.0.2.91/32 by 10.0.0.11, marked, blackhole",
+  ]);
+  world.speaker.obey({ kind: "announce", vips: [VIP], eip: "pool" });
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11, blackhole"]);
+  world.select({});
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11"]);
+  world.select({ peers: ["other"] });
+  deepStrictEqual(world.told(), ["no 192.0.2.91/32"]);
+  strictEqual(world.isClosed, false);
+});
+
+type AnnouncedEip = Parameters<BgpSelection["setEips"]>[0] extends
+  Iterable<infer One> ? One : never;
 type PeerSpec = Parameters<typeof bgpPeerTerms>[1]["spec"];
 type PeerConf = NonNullable<PeerSpec["conf"]>;
 
@@ -99,6 +125,7 @@ class World {
   readonly speaker: NodeSpeaker;
   hear: (frame: Uint8Array) => void = () => {};
   isClosed = false;
+  readonly #selection = new BgpSelection();
   #sink: TcpSink | undefined;
   #connect: (() => void) | undefined;
   #messages: Uint8Array[] = [];
@@ -121,10 +148,18 @@ class World {
     this.setPeer(who, rest);
   }
 
+  /** What the Eip of the addresses says of BGP, and that the peer is to know. */
+  select(bgp: NonNullable<AnnouncedEip["spec"]["bgp"]>): void {
+    const meta = { name: "pool", labels: {} };
+    this.#selection.setEips([{ meta, spec: { bgp } }]);
+    this.setPeer({ neighborAddress: "10.0.0.1" });
+  }
+
   setPeer(who: PeerConf, rest: PeerSpec = {}): void {
     const terms = bgpPeerTerms({ as: 65_000 }, {
       name: "tor",
       spec: { ...rest, conf: { ...who, peerAs: 65_001 } },
+      selection: this.#selection,
     }, { name: "n1", labels: {}, addresses: [ip("10.0.0.11")] });
     assert(terms.ok, "The terms are right");
     this.speaker.obey({ kind: "set-peer", name: "tor", terms: terms.value });
@@ -214,10 +249,12 @@ function words(message: Uint8Array): readonly string[] {
   assert(reading.ok, "An UPDATE is right");
   const { nlri, withdrawn, attributes } = reading.value.update;
   const hop = attributes.find(({ kind }) => kind === "next-hop");
-  const isMarked = attributes.some((one) =>
-    one.kind === "communities" && one.communities.includes(0xffff_0000)
+  const marks = attributes.flatMap((one) =>
+    one.kind === "communities"
+      ? one.communities.map((community) => MARKS.get(community) ?? "unknown")
+      : []
   );
-  const mark = isMarked ? ", marked" : "";
+  const mark = ["", ...marks].join(", ");
   return [
     ...nlri.map((prefix) =>
       `${formatPrefix(prefix)} by ${
@@ -234,6 +271,10 @@ function ip(text: string): IpAddr {
   return parsed;
 }
 
+const MARKS = new Map([
+  [0xffff_0000, "marked"],
+  [0xffff_029a, "blackhole"],
+]);
 const SESSION: UpdateSession = {
   external: true,
   fourOctetAs: true,

@@ -35,6 +35,8 @@ export type BgpCommand =
     readonly vips: readonly IpAddr[];
     /** Their next hop; absent: this node. */
     readonly nextHop?: IpAddr;
+    /** The Eip they are from, which may be another than before; absent: none. */
+    readonly eip?: string;
   }
   | {
     /** Withdraw addresses by that next hop; what is marked as going, at once. */
@@ -47,6 +49,7 @@ export type BgpCommand =
     readonly kind: "retire";
     readonly vips: readonly IpAddr[];
     readonly nextHop?: IpAddr;
+    readonly eip?: string;
   }
   | {
     /** Tell a peer, known yet or not, of these next hops besides this node; of none before that. */

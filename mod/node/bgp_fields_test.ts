@@ -97,6 +97,12 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.largeCommunities[]": ["65001:1:2", "terms"],
   "advertisement.med": [7, "terms"],
   "advertisement.localPref": [7, "terms"],
+  "advertisement.aggregationLength": [24, "terms"],
+  "advertisement.aggregationLengthV6": [64, "terms"],
+  "eipSelector.matchLabels": [{ a: "b" }, "terms"],
+  "eipSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
+  "eipSelector.matchExpressions[].operator": ["In", { by: "as above" }],
+  "eipSelector.matchExpressions[].values[]": ["b", { by: "as above" }],
   "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
   "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],
@@ -123,6 +129,7 @@ const CONF_ROWS: Readonly<Record<string, Row>> = {
   "gracefulRestart.localRestarting": [true, "remark"],
   "gracefulRestart.mode": ["m", "remark"],
   "policy": ["p", { by: "the policy's own tests" }],
+  "communityAliases": [{ a: "1:2" }, { by: "the tests of aliases" }],
 };
 
 Deno.test("every field of a BgpPeer is in the table", () => {
@@ -330,7 +337,7 @@ function outcome(conf: Raw, peer: Raw): unknown {
   const terms = termsOf(conf, peer);
   if (!terms.ok) return terms.error;
   const { speaker: { policy }, dynamic } = terms.value;
-  const told = policy?.apply(PATH, {
+  const told = policy === undefined ? "as it is" : policy.apply(PATH, {
     family: "ipv4-unicast",
     prefix: undefined,
     localAs: 65_001,

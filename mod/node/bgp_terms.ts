@@ -22,8 +22,11 @@ import type {
   BgpPeerSpec,
 } from "@/api/mod.ts";
 import {
+  type AddressPool,
   type AsPathTerms,
   type BgpPeerConfig,
+  type ExportPolicy,
+  type PathsMax,
   type PeerAttributes,
   PolicyInForce,
   type SpeakerPeer,
@@ -35,13 +38,11 @@ import {
   type BgpCapability,
   type BgpRole,
   myAsField,
-  parseCommunity,
-  parseLargeCommunity,
-  sortedCommunities,
-  sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
+import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
+import { advertisedAttributes, BgpSelection } from "./bgp_selection.ts";
 import { type RangeTerms, rangeTerms } from "./dynamic_terms.ts";
 import { type PeerPlace, placeOf } from "./peer_place.ts";
 
@@ -87,6 +88,20 @@ export interface BgpPeerTerms {
   readonly md5Key?: string;
   /** BFD with it; absent: none. */
   readonly bfd?: BfdTerms;
+}
+
+/** A BgpPeer, and what it rests on beside the BgpConf. */
+export interface NamedPeer {
+  /** Its name. */
+  readonly name: string;
+  /** Its spec, the password among it. */
+  readonly spec: BgpPeerSpec;
+  /** The policy in force; absent: none. */
+  readonly policy?: PolicyInForce;
+  /** What may be announced as a whole; absent: everything. */
+  readonly pools?: readonly AddressPool[];
+  /** Which Eips there are; absent: none. */
+  readonly selection?: BgpSelection;
 }
 
 /** How far packets may travel. */
@@ -149,17 +164,13 @@ export function bgpIdentityOf(
  * What the speaker of a node knows of a peer.
  *
  * @param conf The BgpConf's spec.
- * @param peer The BgpPeer's name and spec, the password among it, and the policy in force.
+ * @param peer The BgpPeer, and what it rests on.
  * @param node The node.
  * @returns The terms, or one sentence that says what cannot be used.
  */
 export function bgpPeerTerms(
   conf: BgpConfSpec,
-  peer: {
-    readonly name: string;
-    readonly spec: BgpPeerSpec;
-    readonly policy?: PolicyInForce;
-  },
+  peer: NamedPeer,
   node: BgpNode,
 ): Result<BgpPeerTerms, string> {
   const identity = bgpIdentityOf(conf, node);
@@ -182,11 +193,9 @@ export function bgpPeerTerms(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST, one that spec.families of the BgpConf has, too`,
     );
   }
-  const attributes = peerAttributes(peer.name, spec.advertisement);
+  const attributes = peerAttributes(conf, peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
-  const { policy: inForce = NO_POLICY } = peer;
-  const policyTowards = (neighbor: IpAddr) =>
-    inForce.towards(neighbor, attributes.value);
+  const policyTowards = policiesOf(conf, peer, attributes.value);
   const policy = policyTowards(address);
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
@@ -203,9 +212,10 @@ export function bgpPeerTerms(
         isPassive,
       }),
       address,
-      pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
+      pathsMax: pathsMaxOf(families),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
+      ...aggregationTerms(peer),
       enabled: spec.conf?.adminDown !== true,
     },
     ...(isPassive
@@ -281,26 +291,16 @@ const PRIVATE_AS: Readonly<Record<string, AsPathTerms["privateAs"]>> = {
 
 /** What all routes carry towards a peer. */
 function peerAttributes(
+  { communityAliases = {} }: BgpConfSpec,
   name: string,
   advertisement: BgpAdvertisement = {},
 ): Result<PeerAttributes, string> {
-  const { communities = [], largeCommunities = [] } = advertisement;
-  const { med, localPref } = advertisement;
-  const own = communities.map(parseCommunity);
-  const large = largeCommunities.map(parseLargeCommunity);
-  if (own.includes(undefined) || large.includes(undefined)) {
-    return err(
-      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
-    );
-  }
-  return ok({
-    communities: sortedCommunities(own.filter((one) => one !== undefined)),
-    largeCommunities: sortedLargeCommunities(
-      large.filter((one) => one !== undefined),
-    ),
-    ...(med === undefined ? {} : { multiExitDisc: med }),
-    ...(localPref === undefined ? {} : { localPref }),
-  });
+  const attributes = advertisedAttributes(advertisement, communityAliases);
+  return attributes === undefined
+    ? err(
+      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, 65001:1:2 for a large one, or a name that spec.communityAliases of the BgpConf has`,
+    )
+    : ok(attributes);
 }
 
 /** Of peers that no policy is for; it keeps what they are told, so that nothing changes by asking again. */
@@ -361,6 +361,30 @@ const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP: "ipv4-unicast",
   AFI_IP6: "ipv6-unicast",
 };
+
+/** What routes go through, by the router that is told of them. */
+function policiesOf(
+  { communityAliases: aliases = {} }: BgpConfSpec,
+  { name, spec: { eipSelector }, ...rest }: NamedPeer,
+  attributes: PeerAttributes,
+): (neighbor: IpAddr) => ExportPolicy | undefined {
+  const { policy = NO_POLICY, selection = new BgpSelection() } = rest;
+  return (neighbor) =>
+    selection.towards(
+      { name, eipSelector, aliases, neighbor },
+      policy.towards(neighbor, attributes),
+    );
+}
+
+/** Paths of a prefix by family; one where ADD-PATH is not wanted. */
+function pathsMaxOf(families: readonly SpokenFamily[]): PathsMax {
+  const of = (family: UnicastFamily) =>
+    families.find((one) => one.family === family)?.sendMax || 1;
+  return {
+    "ipv4-unicast": of("ipv4-unicast"),
+    "ipv6-unicast": of("ipv6-unicast"),
+  };
+}
 
 function connectionOf(
   conf: BgpConfSpec,

@@ -64,6 +64,29 @@ Deno.test("bgpPeerTerms() offers long-lived graceful restart only beside the oth
   deepStrictEqual(staleOf({ enabled: true }), []);
 });
 
+Deno.test("bgpPeerTerms() has each family's own sendMax, and one path where it has none (RFC 7911 §4)", () => {
+  const family = (afi: string, sendMax?: number) => ({
+    config: { family: { afi, safi: "SAFI_UNICAST" } },
+    ...(sendMax === undefined ? {} : { addPaths: { config: { sendMax } } }),
+  });
+  const pathsMax = (spec: BgpPeerSpec) => {
+    const { pathsMax, connection } = termsOf(spec).speaker;
+    const isAsked = connection.open.capabilities.flatMap((one) =>
+      one.kind === "add-path" ? one.families.map(({ family }) => family) : []
+    );
+    return [pathsMax["ipv4-unicast"], pathsMax["ipv6-unicast"], ...isAsked];
+  };
+  deepStrictEqual(
+    pathsMax({ afiSafis: [family("AFI_IP", 2), family("AFI_IP6", 5)] }),
+    [2, 5, "ipv4-unicast", "ipv6-unicast"],
+  );
+  deepStrictEqual(
+    pathsMax({ afiSafis: [family("AFI_IP"), family("AFI_IP6", 5)] }),
+    [1, 5, "ipv6-unicast"],
+  );
+  deepStrictEqual(pathsMax({}), [10, 1, "ipv4-unicast"]);
+});
+
 Deno.test("bgpPeerTerms() signs dials and accepts with the password, and does not dial a passive peer", () => {
   const signed = termsOf({ conf: { authPassword: "s3cr3t" } });
   strictEqual(signed.md5Key, "s3cr3t");

@@ -13,6 +13,7 @@ export * from "./admission_keeper.ts";
 export * from "./bfd_terms.ts";
 export * from "./bgp_commands.ts";
 export * from "./bgp_feed.ts";
+export * from "./bgp_selection.ts";
 export * from "./bgp_terms.ts";
 export type { RangeTerms } from "./dynamic_terms.ts";
 export * from "./cluster_feed.ts";

@@ -9,9 +9,13 @@
  */
 
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpConf, BgpPeer, BgpPeerSpec, Node } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, BgpPeerSpec, Eip, Node } from "@/api/mod.ts";
 import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
-import { type ExportPolicy, PolicyInForce } from "@/bgp/mod.ts";
+import {
+  type AddressPool,
+  type ExportPolicy,
+  PolicyInForce,
+} from "@/bgp/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
 import {
   bgpConfProblem,
@@ -24,6 +28,7 @@ import {
   type RoutePlan,
 } from "@/reconcile/mod.ts";
 import type { BgpCommand } from "./bgp_commands.ts";
+import { BgpSelection } from "./bgp_selection.ts";
 import {
   BGP_PORT,
   bgpIdentityOf,
@@ -112,10 +117,39 @@ interface WantedPeer {
   readonly isRange: boolean;
 }
 
+/** Addresses by what is to be done with them and their Eip. */
+class EipBatches {
+  readonly #vips = {
+    announce: new Map<string, IpAddr[]>(),
+    retire: new Map<string, IpAddr[]>(),
+  };
+
+  add(kind: "announce" | "retire", eip: string, vip: IpAddr): void {
+    const vips = this.#vips[kind].get(eip);
+    if (vips === undefined) this.#vips[kind].set(eip, [vip]);
+    else vips.push(vip);
+  }
+
+  all(
+    kind: "announce" | "retire",
+  ): readonly { readonly vip: IpAddr; readonly eip: string }[] {
+    return [...this.#vips[kind]].flatMap(([eip, vips]) =>
+      vips.map((vip) => ({ vip, eip }))
+    );
+  }
+
+  commands(kind: "announce" | "retire"): readonly BgpCommand[] {
+    return [...this.#vips[kind]].map(([eip, vips]) => ({ kind, vips, eip }));
+  }
+}
+
 /** What the speaker of one node was told. */
 export class SpeakerFeed {
   readonly #node: string;
   readonly #announced = new Set<IpAddr>();
+  /** The Eip of each address that is announced. */
+  readonly #eips = new Map<IpAddr, string>();
+  readonly #selection = new BgpSelection();
   /** Peers by name, as they were set, to tell what is another. */
   readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
   /** The address that each peer is configured with, where it tells routers apart. */
@@ -130,6 +164,8 @@ export class SpeakerFeed {
   /** Who we are; undefined: there is no speaker. */
   #identity: { readonly as: number; readonly routerId: string } | undefined;
   #refusals: readonly SpeakerRefusal[] = [];
+  /** What may be announced as a whole. */
+  #pools: readonly AddressPool[] = [];
   #isDirty = true;
 
   /** A speaker that was told nothing. */
@@ -139,6 +175,18 @@ export class SpeakerFeed {
 
   /** Notes that a BgpConf, a BgpPeer or this node changed. */
   note(): void {
+    this.#isDirty = true;
+  }
+
+  /** Takes all Eips: by them peers are told of addresses. */
+  setEips(eips: Iterable<Eip>): void {
+    if (this.#selection.setEips(eips)) this.#isDirty = true;
+  }
+
+  /** Takes what may be announced as a whole, for peers that have addresses put together. */
+  setPools(pools: readonly AddressPool[]): void {
+    if (JSON.stringify(pools) === JSON.stringify(this.#pools)) return;
+    this.#pools = pools;
     this.#isDirty = true;
   }
 
@@ -178,7 +226,10 @@ export class SpeakerFeed {
     this.#isDirty = false;
     const found = isDirty ? this.#conf(tables, node) : undefined;
     const isUp = isDirty ? found !== undefined : had;
-    // Routes first: a new session begins with all of them.
+    const wanted = found && this.#peersOf(input, found);
+    // Peers that are left out of an Eip are not to see a route of it.
+    if (wanted !== undefined) this.#renewPeers(wanted, commands);
+    // Routes before new peers: a new session begins with all of them.
     if (isUp) {
       const due = had ? change : { upserts: [...routes.values()], removes: [] };
       const isGoing = node !== undefined && isTakenOut(node);
@@ -188,12 +239,11 @@ export class SpeakerFeed {
       if (isUp) commands.push(...this.#third(input, isDirty));
       return commands;
     }
-    if (found === undefined) {
+    if (found === undefined || wanted === undefined) {
       this.#setPeers(new Map(), commands);
       this.#listen(undefined, commands);
       return commands;
     }
-    const wanted = this.#peersOf(input, found);
     this.#addresses.clear();
     for (const [name, { address }] of wanted) {
       if (address !== undefined) this.#addresses.set(name, address);
@@ -262,23 +312,33 @@ export class SpeakerFeed {
     isGoing: boolean,
     commands: BgpCommand[],
   ): void {
-    const retire: IpAddr[] = [];
-    const announce: IpAddr[] = [];
+    const batches = new EipBatches();
     const withdraw: IpAddr[] = [];
-    for (const { vip, nodes } of upserts) {
+    for (const { vip, nodes, eip } of upserts) {
       const isOurs = nodes.includes(this.#node);
-      if (isOurs === this.#announced.has(vip)) continue;
-      (isOurs ? announce : isGoing ? retire : withdraw).push(vip);
+      const before = this.#eips.get(vip);
+      if (isOurs) {
+        if (before !== eip) batches.add("announce", eip, vip);
+      } else if (before === undefined) continue;
+      else if (isGoing) batches.add("retire", before, vip);
+      else withdraw.push(vip);
     }
     for (const vip of removes) {
       if (this.#announced.has(vip)) withdraw.push(vip);
     }
-    for (const vip of announce) this.#announced.add(vip);
-    for (const vip of [...retire, ...withdraw]) this.#announced.delete(vip);
-    if (announce.length > 0) {
-      commands.push({ kind: "announce", vips: announce });
+    for (const { vip, eip } of batches.all("announce")) {
+      this.#announced.add(vip);
+      this.#eips.set(vip, eip);
     }
-    if (retire.length > 0) commands.push({ kind: "retire", vips: retire });
+    const gone = batches.all("retire").map(({ vip }) => vip);
+    for (const vip of [...gone, ...withdraw]) {
+      this.#announced.delete(vip);
+      this.#eips.delete(vip);
+    }
+    commands.push(
+      ...batches.commands("announce"),
+      ...batches.commands("retire"),
+    );
     if (withdraw.length > 0) {
       commands.push({ kind: "withdraw", vips: withdraw });
     }
@@ -287,6 +347,7 @@ export class SpeakerFeed {
   #takeAllBack(commands: BgpCommand[]): void {
     const vips = [...this.#announced];
     this.#announced.clear();
+    this.#eips.clear();
     if (vips.length > 0) commands.push({ kind: "withdraw", vips });
     commands.push(...this.#thirdParties.takeBack());
   }
@@ -321,8 +382,14 @@ export class SpeakerFeed {
         continue;
       }
       const spec = withPassword(peer.spec, password);
-      const terms = bgpPeerTerms(conf.spec, { name, spec, policy }, node);
-      const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
+      const [selection, pools] = [this.#selection, this.#pools];
+      const terms = bgpPeerTerms(
+        conf.spec,
+        { name, spec, policy, pools, selection },
+        node,
+      );
+      const aliases = conf.spec.communityAliases ?? {};
+      const problem = bgpPeerProblem(peer, aliases) ?? duplicatePeerProblem(
         peer,
         used,
         [{ meta: { name: node.name, labels: node.labels } }],
@@ -351,7 +418,22 @@ export class SpeakerFeed {
       });
     }
     this.#refusals = refusals;
+    this.#selection.keep(new Set(wanted.keys()));
     return wanted;
+  }
+
+  /** Sets the peers that are known and to be other ones. */
+  #renewPeers(
+    wanted: ReadonlyMap<string, WantedPeer>,
+    commands: BgpCommand[],
+  ): void {
+    for (const [name, { command, ...peer }] of wanted) {
+      const known = this.#peers.get(name);
+      if (command === undefined || known === undefined) continue;
+      if (known.text === peer.text && known.policy === peer.policy) continue;
+      this.#peers.set(name, peer);
+      commands.push(command);
+    }
   }
 
   #setPeers(
@@ -364,10 +446,7 @@ export class SpeakerFeed {
       commands.push({ kind: "remove-peer", name });
     }
     for (const [name, { command, ...peer }] of wanted) {
-      const { text, policy } = peer;
-      const known = this.#peers.get(name);
-      if (command === undefined) continue;
-      if (known?.text === text && known.policy === policy) continue;
+      if (command === undefined || this.#peers.has(name)) continue;
       this.#peers.set(name, peer);
       commands.push(command);
     }

@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { bgpRouterName, type Node } from "@/api/mod.ts";
+import { bgpRouterName, type Eip, type Node } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
   BGP_PEER_KIND,
@@ -14,6 +14,7 @@ import {
   EVENT_REASON,
 } from "@/api/names.ts";
 import {
+  aggregationPools,
   type BgpTables,
   type ClusterState,
   EventLog,
@@ -97,6 +98,13 @@ export class SpeakerKeeper {
   note(): void {
     this.#feed.note();
     this.#isUnwritten = true;
+  }
+
+  /** Takes all Eips: by them peers are told of addresses, and prefixes are announced within them. */
+  setEips(eips: Iterable<Eip>): void {
+    const all = [...eips];
+    this.#feed.setEips(all);
+    this.#feed.setPools(aggregationPools(all));
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */

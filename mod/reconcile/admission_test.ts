@@ -123,6 +123,12 @@ const MISTAKES: readonly {
       /^spec\.preferredNodes\[1\]\.preference\.matchExpressions cannot be Exists with values for a: /,
     condition: ["Ready", "False SelectorInvalid"],
   },
+  {
+    name: "a community of its routes that is none",
+    after: [{ address: "192.0.2.1", bgp: { communities: ["a:b"] } }],
+    text: /^spec\.bgp\.communities\[0\] cannot be "a:b": /,
+    condition: ["Ready", "False FieldInvalid"],
+  },
   // The schema refuses these two, unless it is an older one.
   {
     name: "a weight that is none",
@@ -483,6 +489,11 @@ const BGP_MISTAKES: readonly {
       /65 communities: write 64 at most/,
     ],
     [
+      "a selector of Eips that is none",
+      { ...PEER, eipSelector: { matchLabels: { "a b": "c" } } },
+      /spec\.eipSelector\.matchLabels cannot be "a b"/,
+    ],
+    [
       "a selector whose operator is none",
       {
         ...PEER,
@@ -552,6 +563,17 @@ Deno.test("reviewAdmission() tells that a BgpConf of another name does not count
   match(
     verdict.kind === "allowed" ? verdict.warnings.join() : "",
     /Only the BgpConf named default counts/,
+  );
+});
+
+Deno.test("reviewAdmission() tells of an Eip that names BgpPeers that there are not, and refuses nothing", () => {
+  const verdict = reviewObject("Eip", {
+    metadata: { name: "pool" },
+    spec: { address: "192.0.2.1", bgp: { peers: ["tor"] } },
+  });
+  match(
+    verdict.kind === "allowed" ? verdict.warnings.join() : "",
+    /^spec\.bgp\.peers names tor, and there is no BgpPeer of that name/,
   );
 });
 

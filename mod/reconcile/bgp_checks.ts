@@ -25,6 +25,11 @@ import type {
 import { BGP_CONF_NAME } from "@/api/names.ts";
 import { matchesLabels, selectorMistake } from "@/ipam/mod.ts";
 import { wrongAdvertisement } from "./bgp_advertisement_checks.ts";
+import {
+  type CommunityAliases,
+  wrongAlias,
+  wrongAliases,
+} from "./community_aliases.ts";
 import type { Problem } from "./eip_checks.ts";
 
 /**
@@ -85,6 +90,10 @@ export function bgpConfProblem(conf: BgpConf): Problem | undefined {
       "Services have addresses of IPv4 and IPv6 unicast only, so write 0 or 1 among them, or leave it out",
     );
   }
+  const wrong = wrongAliases(conf.spec.communityAliases);
+  if (wrong !== undefined) {
+    return invalid(wrong.field, wrong.found, wrong.advice);
+  }
   return restartProblem(gracefulRestart);
 }
 
@@ -101,16 +110,20 @@ export function bgpConfNote(conf: BgpConf): Problem | undefined {
  * What is wrong with a BgpPeer by itself.
  *
  * @param peer The BgpPeer.
+ * @param aliases The names of communities that the BgpConf has; absent: not known.
  * @returns The first thing; undefined: nothing.
  */
-export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
+export function bgpPeerProblem(
+  peer: BgpPeer,
+  aliases?: CommunityAliases,
+): Problem | undefined {
   const { conf } = peer.spec;
   const isNamed = conf?.neighborAddress !== undefined &&
       conf.neighborAddress !== "" ||
     conf?.neighborInterface !== undefined && conf.neighborInterface !== "";
   const range = dynamicProblem(peer.spec, isNamed);
   if (range !== undefined) return range;
-  if (isDynamic(peer.spec)) return detailProblem(peer);
+  if (isDynamic(peer.spec)) return detailProblem(peer, aliases);
   if (conf === undefined || !isNamed) {
     return {
       reason: CONDITION_REASON.confMissing,
@@ -130,16 +143,20 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
   }
   const interfaceMistake = interfaceProblem(conf);
   if (interfaceMistake !== undefined) return interfaceMistake;
-  return detailProblem(peer);
+  return detailProblem(peer, aliases);
 }
 
 /** What is wrong besides who the peer is. */
-function detailProblem(peer: BgpPeer): Problem | undefined {
+function detailProblem(
+  peer: BgpPeer,
+  aliases: CommunityAliases | undefined,
+): Problem | undefined {
   return numbersProblem(peer) ?? textsProblem(peer) ?? secretProblem(peer) ??
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
-    advertisementProblem(peer) ??
-    selectorProblem(peer.spec.nodeSelector);
+    advertisementProblem(peer, aliases) ??
+    selectorProblem("eipSelector", peer.spec.eipSelector) ??
+    selectorProblem("nodeSelector", peer.spec.nodeSelector);
 }
 
 /**
@@ -397,8 +414,12 @@ function originProblem({ spec }: BgpPeer): Problem | undefined {
     );
 }
 
-function advertisementProblem({ spec }: BgpPeer): Problem | undefined {
-  const wrong = wrongAdvertisement(spec.advertisement);
+function advertisementProblem(
+  { spec: { advertisement } }: BgpPeer,
+  aliases: CommunityAliases | undefined,
+): Problem | undefined {
+  const wrong = wrongAdvertisement(advertisement) ??
+    wrongAlias(advertisement, "spec.advertisement", aliases);
   return wrong && invalid(wrong.field, wrong.found, wrong.advice);
 }
 
@@ -417,12 +438,13 @@ function restartProblem(
 }
 
 function selectorProblem(
+  name: string,
   selector: LabelSelector | undefined,
 ): Problem | undefined {
   const mistake = selectorMistake(selector);
   if (mistake === undefined) return undefined;
   const { field, found, advice } = mistake;
-  return invalid(`spec.nodeSelector.${field}`, found, advice);
+  return invalid(`spec.${name}.${field}`, found, advice);
 }
 
 function invalid(field: string, found: string, advice: string): Problem {

@@ -183,6 +183,34 @@ Deno.test("foghorn speaker counts of each peer what came, what was wrong with it
   strictEqual(await speaker.code, 0);
 });
 
+Deno.test("foghorn speaker tells of a prefix within an Eip who is told of the Eip, and the difference on reload", async () => {
+  // By 127.0.0.1 the next hop would be the router itself.
+  using router = new ScriptedPeer("127.0.0.3");
+  using other = new ScriptedPeer("127.0.0.2");
+  const text = (bgp: string, address = "192.0.2.0/24") =>
+    conf() + peer(router.port, "127.0.0.3").replace("name: b", "name: c") +
+    peer(other.port, "127.0.0.2") +
+    `---\nkind: Eip\nmetadata: {name: pool}\nspec: {address: ${address}, bgp: ${bgp}}\n`;
+  await using file = await ConfigFile.make(text("{peers: [b], med: 7}"));
+  await using speaker = await Speaker.start(file, ["announce 192.0.2.1/32"]);
+  await Promise.all([router.open(), other.open()]);
+  const route = "20c0000201";
+  const isTold = async (peer: ScriptedPeer, what: RegExp) =>
+    match((await peer.receives(UPDATE)).toHex().slice(38), what);
+  // MED 7, then End-of-RIB; to the other one End-of-RIB alone.
+  await isTold(other, new RegExp(`80040400000007.*${route}$`));
+  await isTold(other, /^00000000$/);
+  await isTold(router, /^00000000$/);
+  await file.write(text("{peers: [c]}"));
+  await speaker.write("reload");
+  await isTold(other, new RegExp(`^0005${route}0000$`));
+  await isTold(router, new RegExp(`${route}$`));
+  // The prefix is in no Eip any more: all are told.
+  await file.write(text("{peers: [c]}", "198.51.100.0/24"));
+  await speaker.write("reload");
+  await isTold(other, new RegExp(`${route}$`));
+});
+
 Deno.test("foghorn speaker applies a file that is right, on reload and SIGHUP, and keeps what it has else", async () => {
   using router = new ScriptedPeer();
   await using file = await ConfigFile.make(conf() + peer(router.port));

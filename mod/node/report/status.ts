@@ -230,7 +230,9 @@ export function serviceProblems(
       add("problem", unanswered.reason, unanswered.message);
     } else if (isOfRouters(explanation)) {
       const { inLine } = candidatesOf(explanation, source.agents);
-      const untold = routesStep(source, vip, inLine.toSorted());
+      const { eip } = explanation;
+      const plan = { nodes: inLine.toSorted(), eip };
+      const untold = routesStep(source, vip, plan);
       // Of a BgpConf that is missing the Eip tells.
       if (untold?.verdict !== "problem" || untold.reason === NO_BGP_CONF) {
         continue;
