@@ -47,6 +47,7 @@ Deno.exit(
     elsewhere: [
       "[figures-kubernetes.md](figures-kubernetes.md): agents on a real control plane",
       "[figures-failover.md](figures-failover.md): outages and planned moves there",
+      "[figures-bgp.md](figures-bgp.md): the BGP speaker beside other daemons",
       "[figures-bgp-cluster.md](figures-bgp-cluster.md): how soon a router follows there",
       "[figures-soak.md](figures-soak.md): half an hour with a fault every five seconds, and what was left of it",
     ],

@@ -5,7 +5,10 @@
  */
 
 import { Bird } from "./bird.ts";
-import { ANNOUNCER, peakMemory, RECEIVER, spawnAt } from "./cable.ts";
+import { ANNOUNCER, peakMemory, RECEIVER } from "./cable.ts";
+import { ExaBgp } from "./exabgp.ts";
+import { Gobgp } from "./gobgp.ts";
+import { Speaker } from "./speaker.ts";
 
 /** What is announced. */
 export interface Load {
@@ -46,33 +49,14 @@ export function prefixAt(i: number): string {
 export const FOGHORN: AnnouncerKind = {
   name: "Foghorn",
   async start(load) {
-    const folder = await Deno.makeTempDir({ prefix: "foghorn-speaker-" });
-    const file = `${folder}/speaker.yaml`;
-    await Deno.writeTextFile(file, speakerFile([RECEIVER.address], true));
-    const process = spawnAt(ANNOUNCER, [
-      Deno.execPath(),
-      ...["run", "-A", "--no-check", FOGHORN_MAIN, "speaker"],
-      ...["--config", file],
-    ], { stdin: "piped", stdout: "piped" });
-    const writer = process.stdin.getWriter();
-    const write = (text: string): Promise<void> =>
-      writer.write(new TextEncoder().encode(text));
-    const lines = linesOf(process.stdout);
-    await write(announcements(load));
-    await write("routes\n");
-    await untilLine(lines, `"kind":"routes","count":${load.routes}`);
-    const drained = drain(lines);
+    const speaker = await Speaker.start([RECEIVER.address], true);
+    await speaker.write(announcements(load));
+    await speaker.hasRoutes(load.routes);
     return {
-      announce: (prefix) => write(`announce ${prefix}\n`),
-      withdraw: (prefix) => write(`withdraw ${prefix}\n`),
-      memory: () => peakMemory(process.pid),
-      async [Symbol.asyncDispose]() {
-        process.kill("SIGKILL");
-        await process.status;
-        await writer.abort().catch(() => {});
-        await drained;
-        await Deno.remove(folder, { recursive: true });
-      },
+      announce: (prefix) => speaker.write(`announce ${prefix}\n`),
+      withdraw: (prefix) => speaker.write(`withdraw ${prefix}\n`),
+      memory: () => peakMemory(speaker.pid),
+      [Symbol.asyncDispose]: () => speaker[Symbol.asyncDispose](),
     };
   },
 };
@@ -82,12 +66,12 @@ export const BIRD: AnnouncerKind = {
   name: "BIRD",
   async start(load) {
     const routes = Array.from(
-      { length: load.routes },
-      (_, i) =>
-        `route ${prefixAt(i)} blackhole${
-          load.sets > 1
-            ? ` { bgp_community.add((${ANNOUNCER.as},${i % load.sets})); }`
-            : ""
+      routesOf(load),
+      ({ prefix, community }) =>
+        `route ${prefix} blackhole${
+          community === undefined
+            ? ""
+            : ` { bgp_community.add((${ANNOUNCER.as},${community})); }`
         };`,
     );
     const singles = Array.from(
@@ -119,39 +103,66 @@ protocol bgp up { passive on; local ${ANNOUNCER.address} as ${ANNOUNCER.as}; nei
   },
 };
 
-/** The manifests of a speaker with these peers. */
-export function speakerFile(
-  peers: readonly string[],
-  passive: boolean,
-): string {
-  const conf = {
-    kind: "BgpConf",
-    metadata: { name: "default" },
-    spec: {
-      as: ANNOUNCER.as,
-      routerId: ANNOUNCER.address,
-      listenPort: passive ? 179 : -1,
-    },
-  };
-  const list = peers.map((address, i) => ({
-    kind: "BgpPeer",
-    metadata: { name: `peer${i}` },
-    spec: {
-      conf: { neighborAddress: address, peerAs: RECEIVER.as },
-      transport: { passiveMode: passive },
-    },
-  }));
-  return [conf, ...list].map((one) => JSON.stringify(one)).join("\n---\n");
+/** gobgpd, loaded by gRPC as whatever embeds it does. */
+export const GOBGP: AnnouncerKind = {
+  name: "GoBGP",
+  async start(load) {
+    const gobgp = await Gobgp.start([RECEIVER.address], true);
+    await gobgp.announceAll(routesOf(load));
+    return {
+      announce: (prefix) => gobgp.announce(prefix),
+      withdraw: (prefix) => gobgp.withdraw(prefix),
+      memory: () => peakMemory(gobgp.pid),
+      [Symbol.asyncDispose]: () => gobgp[Symbol.asyncDispose](),
+    };
+  },
+};
+
+/** ExaBGP, loaded by its configuration; single routes are lines on its pipe. */
+export const EXABGP: AnnouncerKind = {
+  name: "ExaBGP",
+  async start(load) {
+    const exabgp = await ExaBgp.start([RECEIVER.address], {
+      passive: true,
+      routes: routesOf(load),
+    });
+    return {
+      announce: (prefix) => exabgp.announce(prefix),
+      withdraw: (prefix) => exabgp.withdraw(prefix),
+      memory: () => peakMemory(exabgp.pid),
+      [Symbol.asyncDispose]: () => exabgp[Symbol.asyncDispose](),
+    };
+  },
+};
+
+/** All that are compared, ours first. */
+export const KINDS: readonly AnnouncerKind[] = [FOGHORN, BIRD, GOBGP, EXABGP];
+
+/** A route of a load. */
+export interface LoadedRoute {
+  readonly prefix: string;
+  /** The second half of its community, whose first is our AS number; absent: it has none. */
+  readonly community?: number;
+}
+
+/** The routes of a load. */
+export function* routesOf({ routes, sets }: Load): Generator<LoadedRoute> {
+  for (let i = 0; i < routes; i++) {
+    const prefix = prefixAt(i);
+    yield sets > 1 ? { prefix, community: i % sets } : { prefix };
+  }
 }
 
 /** Lines that announce a load to `foghorn speaker`. */
-export function announcements({ routes, sets }: Load): string {
-  const lines: string[] = [];
-  for (let i = 0; i < routes; i++) {
-    const community = sets > 1 ? ` community ${ANNOUNCER.as}:${i % sets}` : "";
-    lines.push(`announce ${prefixAt(i)}${community}\n`);
-  }
-  return lines.join("");
+export function announcements(load: Load): string {
+  return Array.from(
+    routesOf(load),
+    ({ prefix, community }) =>
+      community === undefined
+        ? `announce ${prefix}\n`
+        : `announce ${prefix} community ${ANNOUNCER.as}:${community}\n`,
+  )
+    .join("");
 }
 
 /** How many single routes there are to announce. */
@@ -165,43 +176,3 @@ export function singlePrefix(i: number): string {
 function singleOf(prefix: string): number {
   return Number(prefix.split(".")[3]?.split("/")[0]);
 }
-
-/** The lines a program prints. */
-export function linesOf(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-): ReadableStreamDefaultReader<string> {
-  let rest = "";
-  return stream.pipeThrough(new TextDecoderStream()).pipeThrough(
-    new TransformStream<string, string>({
-      transform(text, controller) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) controller.enqueue(line);
-      },
-    }),
-  ).getReader();
-}
-
-/** Reads lines until one contains a text. */
-export async function untilLine(
-  lines: ReadableStreamDefaultReader<string>,
-  text: string,
-): Promise<void> {
-  for (;;) {
-    // deno-lint-ignore no-await-in-loop -- one line after the other
-    const { value, done } = await lines.read();
-    if (done) throw new Error(`The speaker ended before it said ${text}`);
-    if (value.includes(text)) return;
-  }
-}
-
-/** Reads and forgets the rest. */
-export async function drain(
-  lines: ReadableStreamDefaultReader<string>,
-): Promise<void> {
-  // deno-lint-ignore no-await-in-loop -- until the program has ended
-  while (!(await lines.read().catch(() => ({ done: true }))).done);
-}
-
-const FOGHORN_MAIN =
-  new URL("../../../dist/bundle/foghorn.js", import.meta.url).pathname;

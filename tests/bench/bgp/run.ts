@@ -1,5 +1,6 @@
 /**
- * `deno task bench:bgp`: the speaker beside BIRD, into one receiver.
+ * `deno task bench:bgp`: the speaker beside BIRD, GoBGP and ExaBGP, into one
+ * receiver.
  *
  * Parts, `--write` and `--judge` are those of `deno task bench`. The speaker
  * runs from the bundle, which is made first.
@@ -10,13 +11,18 @@
 import { command, lackOf } from "../../support/needs.ts";
 import { runBench } from "../runner.ts";
 import { benchPeers } from "./many_peers.ts";
-import { benchSingles, benchTables } from "./routes.ts";
+import { benchSingles } from "./singles.ts";
+import { benchStdin } from "./stdin.ts";
+import { benchTables } from "./tables.ts";
+import { daemonVersions } from "./versions.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
 async function lack(): Promise<string | undefined> {
   return await Promise.resolve(
-    ["bird", "ip", "tcpdump"].map((name) => lackOf(command(name)))
+    ["bird", "gobgpd", "exabgp", "ip", "tcpdump"].map((name) =>
+      lackOf(command(name))
+    )
       .find((why) => why !== undefined),
   );
 }
@@ -39,7 +45,13 @@ Deno.exit(
       { name: "tables", sandbox: true, lack, run: benchTables },
       { name: "singles", sandbox: true, lack, run: benchSingles },
       { name: "peers", sandbox: true, lack, run: benchPeers },
+      { name: "stdin", sandbox: true, lack, run: benchStdin },
     ],
     prepare,
+    versions: () => daemonVersions(["bird", "gobgpd", "exabgp"]),
+    elsewhere: [
+      "[figures-bgp-cluster.md](figures-bgp-cluster.md): from Services, endpoints, agents and nodes of a real control plane to a router's kernel",
+      "[bgp.md](bgp.md#bfd): BFD, and what a million received routes cost",
+    ],
   }, Deno.args),
 );
