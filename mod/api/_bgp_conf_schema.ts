@@ -15,6 +15,7 @@ import {
   optional,
   requiredAsn,
   text,
+  textMap,
   texts,
 } from "./_fields.ts";
 import type {
@@ -60,6 +61,9 @@ export const BGP_CONF_SPEC_SCHEMA: z.ZodType<BgpConfSpec> = z.object({
   gracefulRestart: optional(GRACEFUL_RESTART_SCHEMA),
   policy: text(
     "Name of a ConfigMap in the namespace of the agents whose key gobgp.conf holds the policy.",
+  ),
+  communityAliases: textMap(
+    "Names that BgpPeers and Eips may use for communities: 65001:100, or 65001:1:2 for a large one, by name.",
   ),
 }).describe(
   "How the speakers are configured. Only the object named default counts.",

@@ -26,6 +26,8 @@ import type {
   BgpAfiSafi,
   BgpAuthSecretRef,
   BgpBfd,
+  BgpDynamicNeighbors,
+  BgpDynamicNeighborStatus,
   BgpEbgpMultihop,
   BgpFamily,
   BgpMessageCounts,
@@ -108,6 +110,10 @@ const AFI_SAFI_SCHEMA: z.ZodType<BgpAfiSafi> = z.object({
   ),
 }).describe("One address family.");
 
+const EIP_SELECTOR_SCHEMA = labelSelector(
+  "Which Eips the peer is told the addresses of, by their labels. Absent or empty: all; one that names BgpPeers in spec.bgp.peers has to name this one, too.",
+);
+
 const NODE_SELECTOR_SCHEMA = labelSelector("Which nodes peer. Absent: all.");
 
 /** Schema of `BgpPeer.spec` in v1alpha2. */
@@ -119,6 +125,14 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       key: text("The key there. Absent: password."),
     }).describe(
       "The password of TCP MD5, in a Secret; instead of conf.authPassword.",
+    ),
+  ),
+  dynamicNeighbors: optional<BgpDynamicNeighbors>(
+    z.object({
+      prefix: text("The prefix, as 192.168.0.0/24."),
+      limit: int32("Routers at once, 1 to 1000. Absent: 100."),
+    }).describe(
+      "Peers by prefix, in place of neighborAddress: whoever connects from there.",
     ),
   ),
   ebgpMultihop: optional<BgpEbgpMultihop>(
@@ -197,10 +211,20 @@ export const BGP_PEER_SPEC_SCHEMA: z.ZodType<BgpPeerSpec> = z.object({
       largeCommunities: texts("Large communities as 65001:1:2."),
       med: uint32("MULTI_EXIT_DISC."),
       localPref: uint32("LOCAL_PREF; internal peers only. Absent: 100."),
+      aggregationLength: int32(
+        "Announce the IPv4 prefix of this length, 1 to 32, instead of the addresses in it. Absent: 32, each address.",
+      ),
+      aggregationLengthV6: int32(
+        "Announce the IPv6 prefix of this length, 1 to 128, instead of the addresses in it. Absent: 128, each address.",
+      ),
+      linkBandwidth: text(
+        "PerEndpoint: under externalTrafficPolicy Local, tell by the link bandwidth community (RFC 10005) how many endpoints a node has. Absent: no weights.",
+      ),
     }).describe(
-      "What all routes carry towards the peer, before a policy sees them.",
+      "How addresses are announced to the peer, and what all routes to it carry before a policy sees them.",
     ),
   ),
+  eipSelector: optional(EIP_SELECTOR_SCHEMA),
   nodeSelector: optional(NODE_SELECTOR_SCHEMA),
 }).describe("A router and who peers with it.");
 
@@ -266,6 +290,15 @@ export const BGP_PEER_STATUS_SCHEMA: z.ZodType<BgpPeerStatus> = z.object({
       ),
       downReason: text("Why there is no session, one sentence."),
       bfdState: text("How BFD with the peer stands, in words."),
+      dynamicNeighbors: optional(
+        mapOf<BgpDynamicNeighborStatus>(
+          "Sessions with routers of spec.dynamicNeighbors, by their addresses.",
+          z.object({
+            peerState: optional(PEER_STATE_SCHEMA),
+            downReason: text("Why there is no session, one sentence."),
+          }).describe("The session with this router."),
+        ),
+      ),
     }).describe("The session as this node sees it."),
   ),
   conditions: conditions(),

@@ -14,9 +14,15 @@ import {
   text,
   textMap,
   texts,
+  uint32,
 } from "./_fields.ts";
 import { labelSelector, SELECTOR_OPERATOR } from "./_label_selector_schema.ts";
-import type { EipSpecFields, EipStatusFields, PreferredNodes } from "./eip.ts";
+import type {
+  EipBgp,
+  EipSpecFields,
+  EipStatusFields,
+  PreferredNodes,
+} from "./eip.ts";
 import {
   BGP_PROTOCOL,
   KEEPALIVED_PROTOCOL,
@@ -29,6 +35,25 @@ const ADDRESS_DESCRIPTION =
   "The pool: one IPv4 or IPv6 address, a CIDR such as 192.168.0.0/24, or a range such as 192.168.0.91-192.168.0.100.";
 
 const ADDRESS_FIELD = { address: z.string().describe(ADDRESS_DESCRIPTION) };
+
+/** `Eip.spec.bgp`. */
+const BGP_SCHEMA: z.ZodType<EipBgp> = z.object({
+  peers: texts(
+    "Names of the BgpPeers that are told of the addresses. Absent or empty: all.",
+  ),
+  communities: texts(
+    "Communities that the routes carry beside those of the BgpPeer, as 65001:100 or by a well-known name such as no-export.",
+  ),
+  largeCommunities: texts(
+    "Large communities that the routes carry beside those of the BgpPeer, as 65001:1:2.",
+  ),
+  med: uint32("MULTI_EXIT_DISC. Absent: that of the BgpPeer."),
+  localPref: uint32(
+    "LOCAL_PREF; internal peers only. Absent: that of the BgpPeer.",
+  ),
+}).describe(
+  "Which routers are told of the addresses, and what the routes carry before a policy sees them.",
+);
 
 const SPEC_FIELDS = {
   interface: text(
@@ -54,6 +79,7 @@ const SPEC_FIELDS = {
   answerPing: flag(
     "Answer ICMP and ICMPv6 echo requests for the addresses, where no interface of the node holds them.",
   ),
+  bgp: optional(BGP_SCHEMA),
 };
 
 /** The fields with selectors, by what their parts may be. */

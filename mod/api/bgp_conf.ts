@@ -61,6 +61,8 @@ export interface BgpConfSpec {
   readonly gracefulRestart?: BgpGracefulRestart;
   /** Name of the ConfigMap with the policy. */
   readonly policy?: string;
+  /** Names for communities in BgpPeers and Eips: `65001:100`, or `65001:1:2` for a large one, by name. */
+  readonly communityAliases?: Readonly<Record<string, string>>;
 }
 
 /** What a node's speaker took from a BgpConf. */

@@ -65,6 +65,14 @@ export interface BgpEbgpMultihop {
   readonly multihopTtl?: number;
 }
 
+/** Peers by prefix: whoever connects from there. */
+export interface BgpDynamicNeighbors {
+  /** The prefix. */
+  readonly prefix?: string;
+  /** Routers at once, 1 to 1000; 100 when absent. */
+  readonly limit?: number;
+}
+
 /** The Generalized TTL Security Mechanism (GTSM, RFC 5082). */
 export interface BgpTtlSecurity {
   /** Hops to the peer, 1 to 254; 1 when absent. */
@@ -163,6 +171,12 @@ export interface BgpAdvertisement {
   readonly med?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); told to iBGP peers only. */
   readonly localPref?: number;
+  /** Prefix length that IPv4 addresses are announced by, 1 to 32; 32 when absent, each by itself. */
+  readonly aggregationLength?: number;
+  /** Prefix length that IPv6 addresses are announced by, 1 to 128; 128 when absent. */
+  readonly aggregationLengthV6?: number;
+  /** `PerEndpoint`: link bandwidth in proportion to endpoints under `Local`; none when absent. */
+  readonly linkBandwidth?: string;
 }
 
 /** BFD with the peer (RFC 5880 to 5883). */
@@ -185,6 +199,8 @@ export interface BgpPeerSpec {
   readonly conf?: BgpPeerConf;
   /** Where the password is; takes the place of `conf.authPassword`. */
   readonly authSecretRef?: BgpAuthSecretRef;
+  /** Peers by prefix, in place of one. */
+  readonly dynamicNeighbors?: BgpDynamicNeighbors;
   /** Multihop for external peers. */
   readonly ebgpMultihop?: BgpEbgpMultihop;
   /** GTSM; takes the place of `ebgpMultihop`. */
@@ -203,6 +219,8 @@ export interface BgpPeerSpec {
   readonly afiSafis?: readonly BgpAfiSafi[];
   /** What all routes carry towards it. */
   readonly advertisement?: BgpAdvertisement;
+  /** Which Eips it is told the addresses of; all when absent or empty. */
+  readonly eipSelector?: LabelSelector;
   /** Which nodes peer; all when absent. */
   readonly nodeSelector?: LabelSelector;
 }
@@ -280,8 +298,20 @@ export interface BgpTimersState extends BgpTimersConfig {
   readonly downtime?: string;
 }
 
+/** A session with a router of a prefix, as one node sees it. */
+export interface BgpDynamicNeighborStatus {
+  /** Its state. */
+  readonly peerState?: BgpPeerState;
+  /** Why it is down, one sentence. */
+  readonly downReason?: string;
+}
+
 /** A session as one node sees it. */
 export interface BgpPeerNodeStatus {
+  /** Sessions with routers of `dynamicNeighbors`, by their addresses; ours. */
+  readonly dynamicNeighbors?: Readonly<
+    Record<string, BgpDynamicNeighborStatus>
+  >;
   /** Its state. */
   readonly peerState?: BgpPeerState;
   /** Its timers. */

@@ -230,6 +230,8 @@ Deno.test("crdDocuments() requires exactly what OpenELB requires, and our condit
       "neighborAddress",
       "peerAs",
     ],
+    "bgppeers.network.kubesphere.io/v1alpha2.spec.eipSelector.matchExpressions[]":
+      ["key", "operator"],
     "bgppeers.network.kubesphere.io/v1alpha2.spec.nodeSelector.matchExpressions[]":
       ["key", "operator"],
     "eips.network.kubesphere.io/v1alpha1.spec": ["address"],
@@ -270,8 +272,12 @@ Deno.test("crdDocuments() takes every autonomous system number (RFC 6793 §3)", 
     "BgpPeer.spec.conf.localAs",
     "BgpPeer.spec.conf.peerAs",
     "BgpPeer.spec.config.peerAs",
+    "BgpPeer.status.nodesPeerStatus{}.dynamicNeighbors{}.peerState.localAs",
+    "BgpPeer.status.nodesPeerStatus{}.dynamicNeighbors{}.peerState.peerAs",
     "BgpPeer.status.nodesPeerStatus{}.peerState.localAs",
     "BgpPeer.status.nodesPeerStatus{}.peerState.peerAs",
+    "Eip.spec.bgp.localPref",
+    "Eip.spec.bgp.med",
   ]);
 });
 

@@ -45,6 +45,22 @@ export interface EipSpec {
   readonly nodeSelector?: LabelSelector;
   /** The nodes that answer rather than others; absent: none. */
   readonly preferredNodes?: readonly PreferredNodes[];
+  /** Which routers are told of its addresses, and what the routes carry; absent: all, and nothing. */
+  readonly bgp?: EipBgp;
+}
+
+/** How addresses of an Eip are announced to routers. */
+export interface EipBgp {
+  /** Names of the BgpPeers that are told of them; absent or empty: all. */
+  readonly peers?: readonly string[];
+  /** Communities (RFC 1997) of their routes, beside those of the BgpPeer. */
+  readonly communities?: readonly string[];
+  /** Large communities (RFC 8092) of their routes, beside those of the BgpPeer. */
+  readonly largeCommunities?: readonly string[];
+  /** MULTI_EXIT_DISC (RFC 4271 §5.1.4); absent: the BgpPeer's. */
+  readonly med?: number;
+  /** LOCAL_PREF (RFC 4271 §5.1.5), told to iBGP peers only; absent: the BgpPeer's. */
+  readonly localPref?: number;
 }
 
 /** Nodes that are preferred; as Kubernetes' PreferredSchedulingTerm. */
@@ -87,6 +103,8 @@ export interface EipSpecFields {
   readonly nodeSelector?: LabelSelector;
   /** The nodes that are preferred. */
   readonly preferredNodes?: readonly PreferredNodes[];
+  /** How they are announced to routers. */
+  readonly bgp?: EipBgp;
 }
 
 /** The status of an Eip. */

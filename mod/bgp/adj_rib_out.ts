@@ -60,7 +60,7 @@ export class AdjRibOut {
   readonly tally: AdjRibOutTally = { announced: 0, withdrawn: 0 };
   /** Prefixes that have been put into announcements and not into withdrawals. */
   prefixes = 0;
-  readonly #rib: LocRib;
+  #rib: LocRib;
   readonly #session: NegotiatedSession;
   #exporter: Exporter;
   #work: Work[] = [];
@@ -127,21 +127,41 @@ export class AdjRibOut {
     this.#due.set(family, enhanced ? "enhanced" : "plain");
   }
 
+  /** The table it tells of. */
+  get rib(): LocRib {
+    return this.#rib;
+  }
+
   /**
-   * Announces by other terms from now on: what comes out differently is told
-   * anew, what no longer comes out is withdrawn.
+   * Announces by other terms, or another table, from now on: what comes out
+   * differently is told anew, what no longer comes out is withdrawn. What only
+   * the other table has is told before what only the first one had goes.
+   *
+   * @param terms The terms.
+   * @param rib The table; absent: as it was.
    */
-  change(terms: ExportTerms): void {
+  change(terms: ExportTerms, rib: LocRib = this.#rib): void {
     const before = this.#exporter;
+    const old = this.#rib;
     const after = new Exporter(this.#session, terms);
     this.#exporter = after;
+    this.#rib = rib;
     for (const family of this.#session.families) {
       const dirty = this.#dirty[family];
-      for (const [key, route] of this.#rib.routes(family)) {
+      for (const [key, route] of rib.routes(family)) {
         if (dirty.has(key)) continue;
-        const told = before.variantsOf(family, key, route);
+        const had = old === rib ? route : old.routeAt(family, key);
+        const told = before.variantsOf(family, key, had);
         const now = after.variantsOf(family, key, route);
         if (!isSame(told, now)) dirty.set(key, told);
+      }
+      if (old === rib) continue;
+      for (const [key, route] of old.routes(family)) {
+        if (rib.routeAt(family, key) !== undefined) continue;
+        const told = dirty.get(key) ?? before.variantsOf(family, key, route);
+        // Behind all that comes.
+        dirty.delete(key);
+        dirty.set(key, told);
       }
     }
   }

@@ -141,6 +141,35 @@ Deno.test("AdjRibOut counts a prefix once, however many paths it has", () => {
   strictEqual(out.prefixes, 1);
 });
 
+Deno.test("AdjRibOut announces up to so many paths of each family by itself", () => {
+  const families = ["ipv4-unicast", "ipv6-unicast"] as const;
+  const { rib, out, router, terms } = stage({ addPath: true, families });
+  const prefixes = ["192.0.2.1/32", "2001:db8::1/128"].map(prefix);
+  const hops = [undefined, addr("2001:db8:f::3"), addr("2001:db8:f::4")];
+  for (const one of prefixes) {
+    for (const hop of hops) rib.announce(one, hop, PLAIN);
+    rib.announce(one, addr("10.0.0.3"), PLAIN);
+    rib.announce(one, addr("10.0.0.4"), PLAIN);
+  }
+  const counts = () => {
+    router.drain(out);
+    return prefixes.map((one) =>
+      router.table().filter((line) => line.startsWith(formatPrefix(one))).length
+    );
+  };
+  deepStrictEqual(counts(), [3, 3]);
+  out.change({
+    ...terms,
+    pathsMax: { "ipv4-unicast": 1, "ipv6-unicast": 2 },
+  });
+  deepStrictEqual(counts(), [1, 2]);
+  out.change({
+    ...terms,
+    pathsMax: { "ipv4-unicast": 2, "ipv6-unicast": 1 },
+  });
+  deepStrictEqual(counts(), [2, 1]);
+});
+
 Deno.test("AdjRibOut announces up to so many paths under ADD-PATH, and withdraws by identifier (RFC 7911 §3)", () => {
   const { rib, out, router } = stage({ addPath: true, pathsMax: 2 });
   for (const hop of [undefined, addr("10.0.0.3"), addr("10.0.0.4")]) {
@@ -398,7 +427,7 @@ function stage(options: StageOptions = {}): Stage {
       linkLocal: addr("fe80::1") as Ipv6Addr,
     },
     peerAddress: addr("10.0.0.2"),
-    pathsMax,
+    pathsMax: { "ipv4-unicast": pathsMax, "ipv6-unicast": pathsMax },
     ...(options.thirdParties === undefined
       ? {}
       : { thirdParties: new Set(options.thirdParties.map(addr)) }),

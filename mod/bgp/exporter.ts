@@ -23,6 +23,7 @@ import {
   encodeAnnouncementHead,
   headFits,
 } from "@/wire/bgp/update_packer.ts";
+import { withLinkBandwidth } from "./link_bandwidth.ts";
 import {
   attributesKey,
   LOCAL_PREF_DEFAULT,
@@ -40,17 +41,22 @@ export interface ExportTerms {
   readonly nextHops: SessionNextHops;
   /** The peer's address: never a next hop towards it (RFC 4271 §5.1.3). */
   readonly peerAddress: IpAddr | undefined;
-  /** How many paths of a prefix are announced under ADD-PATH; at least 1. */
-  readonly pathsMax: number;
+  /** How many paths of a prefix are announced under ADD-PATH. */
+  readonly pathsMax: PathsMax;
   /** Next hops besides ourselves that the peer may be told of, under ADD-PATH only; absent: all, also without. */
   readonly thirdParties?: ReadonlySet<IpAddr>;
   /** What is announced, and how; everything as it is where absent. */
   readonly policy?: ExportPolicy;
   /** What becomes of AS numbers behind our own; nothing where absent. */
   readonly asPath?: AsPathTerms;
+  /** Bytes per second for each unit of weight, as link bandwidth; not told where absent. */
+  readonly linkBandwidth?: number;
   /** Routes are about to go: they carry GRACEFUL_SHUTDOWN, and LOCAL_PREF 0 (RFC 8326 §4). */
   readonly gracefulShutdown: boolean;
 }
+
+/** How many paths of a prefix are announced under ADD-PATH, by family; at least 1. */
+export type PathsMax = Readonly<Record<UnicastFamily, number>>;
 
 /** What becomes of the AS numbers of a route before ours goes in front of them; towards external peers only. */
 export interface AsPathTerms {
@@ -163,7 +169,7 @@ export class Exporter {
   ): readonly Variant[] {
     if (route === undefined) return NO_VARIANTS;
     const isAddPath = this.#session.addPathSend.includes(family);
-    const pathsMax = isAddPath ? this.#terms.pathsMax : 1;
+    const pathsMax = isAddPath ? this.#terms.pathsMax[family] : 1;
     const { thirdParties } = this.#terms;
     const variants: Variant[] = [];
     for (const path of pathsOf(route)) {
@@ -202,10 +208,14 @@ export class Exporter {
     const { policy, peerAddress } = this.#terms;
     const { localAs, external } = this.#session;
     const ownNextHop = this.#ownNextHop(family);
-    const result: PolicyResult | undefined = policy === undefined
+    const judged: PolicyResult | undefined = policy === undefined
       ? { attributes: path.attributes }
       : policy.apply(path, { family, prefix, localAs, external, ownNextHop });
-    if (result === undefined) return undefined;
+    if (judged === undefined) return undefined;
+    const bytesPerSecond = this.#terms.linkBandwidth;
+    const terms = { bytesPerSecond, localAs, external };
+    const attributes = withLinkBandwidth(judged.attributes, terms);
+    const result = { ...judged, attributes };
     const nextHop = this.#nextHop(family, path, result);
     const address = nextHop ?? ownNextHop;
     // RFC 4271 §5.1.3: a peer is not told that the way is itself.

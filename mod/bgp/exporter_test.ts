@@ -67,7 +67,7 @@ actions.bgp-actions.${wanted.actions}
       linkLocal: addr("fe80::1") as Ipv6Addr,
     },
     peerAddress: addr("10.0.0.2"),
-    pathsMax: 1,
+    pathsMax: { "ipv4-unicast": 1, "ipv6-unicast": 1 },
     policy: exportPolicy(policy.value, addr("10.0.0.2")),
     gracefulShutdown: false,
     ...(wanted.asPath === undefined ? {} : { asPath: wanted.asPath }),

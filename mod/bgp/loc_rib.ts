@@ -35,6 +35,8 @@ export interface OwnAttributes {
   readonly multiExitDisc?: number;
   /** LOCAL_PREF (RFC 4271 §5.1.5); {@linkcode LOCAL_PREF_DEFAULT} towards iBGP peers where absent. */
   readonly localPref?: number;
+  /** How much of the traffic it should get, above 0; goes out as link bandwidth to peers that are to know it (RFC 10005). */
+  readonly weight?: number;
 }
 
 /** LOCAL_PREF where none is configured (as all speakers have it). */
@@ -50,6 +52,8 @@ export interface Path {
   readonly nextHop: IpAddr | undefined;
   /** What it carries. */
   readonly attributes: OwnAttributes;
+  /** Name of the pool that the prefix is from, for policies; absent: of none. */
+  readonly pool?: string;
 }
 
 /** The paths of a prefix, ourselves first, then by path identifier; never none. */
@@ -74,10 +78,23 @@ export class LocRib {
     "ipv4-unicast": new Map(),
     "ipv6-unicast": new Map(),
   };
-  readonly #paths: Path[] = [];
+  readonly #paths: Path[];
   /** Paths by path identifier and attributes. */
-  readonly #interned = new Map<string, Path>();
-  readonly #pathIds = new Map<IpAddr | undefined, number>([[undefined, 1]]);
+  readonly #interned: Map<string, Path>;
+  readonly #pathIds: Map<IpAddr | undefined, number>;
+
+  /**
+   * A table without routes.
+   *
+   * @param shared A table whose paths it is to have in common, with their identifiers.
+   */
+  constructor(shared?: LocRib) {
+    this.#paths = shared === undefined ? [] : shared.#paths;
+    this.#interned = shared === undefined ? new Map() : shared.#interned;
+    this.#pathIds = shared === undefined
+      ? new Map([[undefined, 1]])
+      : shared.#pathIds;
+  }
 
   /** How many prefixes there are. */
   get size(): number {
@@ -96,14 +113,16 @@ export class LocRib {
    * @param prefix The prefix; bits beyond its length do not count.
    * @param nextHop The next hop; absent: ourselves.
    * @param attributes What it carries.
+   * @param pool The pool that it is from; absent: none.
    * @returns What became of the prefix; `undefined` when it already was so.
    */
   announce(
     prefix: Prefix,
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
+    pool?: string,
   ): RouteChange | undefined {
-    const path = this.#intern(nextHop, attributes);
+    const path = this.pathOf(nextHop, attributes, pool);
     const { family, key } = keyOf(prefix);
     const routes = this.#routes[family];
     const before = routes.get(key);
@@ -144,6 +163,27 @@ export class LocRib {
     return { family, key, before };
   }
 
+  /**
+   * Gives a prefix the paths that it has in a table with the same ones.
+   *
+   * @param family Its family.
+   * @param key Its key.
+   * @param route The paths; `undefined` to withdraw it.
+   * @returns What became of it; `undefined` when it already was so.
+   */
+  replace(
+    family: UnicastFamily,
+    key: RouteKey,
+    route: Route | undefined,
+  ): RouteChange | undefined {
+    const routes = this.#routes[family];
+    const before = routes.get(key);
+    if (isSameRoute(before, route)) return undefined;
+    if (route === undefined) routes.delete(key);
+    else routes.set(key, route);
+    return { family, key, before };
+  }
+
   /** The paths of a prefix. */
   routeAt(family: UnicastFamily, key: RouteKey): Route | undefined {
     return this.#routes[family].get(key);
@@ -154,16 +194,35 @@ export class LocRib {
     return this.#routes[family];
   }
 
-  #intern(nextHop: IpAddr | undefined, attributes: OwnAttributes): Path {
+  /**
+   * The path by a next hop with attributes; the same object each time.
+   *
+   * @param nextHop The next hop; absent: ourselves.
+   * @param attributes What it carries.
+   * @param pool Name of the pool; absent: of none.
+   * @returns The path, announced or not.
+   */
+  pathOf(
+    nextHop: IpAddr | undefined,
+    attributes: OwnAttributes,
+    pool?: string,
+  ): Path {
     let pathId = this.#pathIds.get(nextHop);
     if (pathId === undefined) {
       pathId = this.#pathIds.size + 1;
       this.#pathIds.set(nextHop, pathId);
     }
-    const key = `${pathId} ${attributesKey(attributes)}`;
+    const of = pool === undefined ? "" : ` ${pool}`;
+    const key = `${pathId} ${attributesKey(attributes)}${of}`;
     const known = this.#interned.get(key);
     if (known !== undefined) return known;
-    const path = { number: this.#paths.length, pathId, nextHop, attributes };
+    const path: Path = {
+      number: this.#paths.length,
+      pathId,
+      nextHop,
+      attributes,
+      ...(pool === undefined ? {} : { pool }),
+    };
     this.#paths.push(path);
     this.#interned.set(key, path);
     return path;
@@ -194,7 +253,7 @@ export function attributesKey(attributes: OwnAttributes): string {
   );
   return `${communities.join()}|${extendedCommunities.join()}|${large.join()}|${
     attributes.multiExitDisc ?? ""
-  }|${attributes.localPref ?? ""}`;
+  }|${attributes.localPref ?? ""}|${attributes.weight ?? ""}`;
 }
 
 /**
@@ -247,6 +306,13 @@ export function ipv4OfKey(
 ): { readonly address: number; readonly lengthBits: number } {
   const lengthBits = key % KEY_LENGTHS;
   return { address: (key - lengthBits) / KEY_LENGTHS, lengthBits };
+}
+
+function isSameRoute(a: Route | undefined, b: Route | undefined): boolean {
+  if (a === b) return true;
+  const [before, after] = [pathsOf(a), pathsOf(b)];
+  return before.length === after.length &&
+    before.every((path, i) => path === after[i]);
 }
 
 function toRoute(paths: readonly Path[]): Route {

@@ -11,9 +11,11 @@
  */
 
 export * from "./adj_rib_out.ts";
+export * from "./aggregated_rib.ts";
 export * from "./exporter.ts";
 export * from "./fsm.ts";
 export * from "./fsm_table.ts";
+export * from "./link_bandwidth.ts";
 export * from "./loc_rib.ts";
 export * from "./malformed_update.ts";
 export * from "./message_tally.ts";

@@ -20,7 +20,17 @@ import { encodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import { UpdateScanner } from "@/wire/bgp/update_scanner.ts";
 import { AdjRibOut } from "./adj_rib_out.ts";
-import type { AsPathTerms, ExportPolicy, SessionNextHops } from "./exporter.ts";
+import {
+  AggregatedRibs,
+  type Aggregation,
+  aggregationKey,
+} from "./aggregated_rib.ts";
+import type {
+  AsPathTerms,
+  ExportPolicy,
+  PathsMax,
+  SessionNextHops,
+} from "./exporter.ts";
 import type { FsmState } from "./fsm_table.ts";
 import { LocRib, type OwnAttributes, type RouteChange } from "./loc_rib.ts";
 import {
@@ -51,8 +61,12 @@ export interface SpeakerPeer {
   readonly policy?: ExportPolicy;
   /** What becomes of AS numbers behind our own. */
   readonly asPath?: AsPathTerms;
-  /** How many paths of a prefix it is told under ADD-PATH; at least 1. */
-  readonly pathsMax: number;
+  /** How far routes to it are put together; each stands for itself where absent. */
+  readonly aggregation?: Aggregation;
+  /** Bytes per second for each unit of a route's weight, as link bandwidth; it is not told where absent. */
+  readonly linkBandwidth?: number;
+  /** How many paths of a prefix it is told under ADD-PATH. */
+  readonly pathsMax: PathsMax;
   /** Next hops besides ourselves that it may be told of, under ADD-PATH only; absent: all, also without. */
   readonly thirdParties?: ReadonlySet<IpAddr>;
   /** Without it the session is kept down (adminDown). */
@@ -131,6 +145,7 @@ interface Established {
 export class BgpSpeaker {
   /** Our routes. */
   readonly rib: LocRib = new LocRib();
+  readonly #aggregated = new AggregatedRibs(this.rib);
   readonly #peers = new Map<string, Entry>();
   #seed: number;
   /** We have just started, and peers may still have routes of before (RFC 4724 §3). */
@@ -164,7 +179,8 @@ export class BgpSpeaker {
     terms: SpeakerPeer,
     nowMs: number,
   ): readonly SpeakerEffect[] {
-    assert(terms.pathsMax >= 1, "A peer is told one path at least");
+    const isOne = Object.values(terms.pathsMax).every((max) => max >= 1);
+    assert(isOne, "A peer is told one path at least");
     const entry = this.#peers.get(name);
     if (entry === undefined) return this.#add(name, terms, nowMs);
     const before = entry.terms;
@@ -181,11 +197,16 @@ export class BgpSpeaker {
     entry.core.config = terms.connection;
     const effects: SpeakerEffect[] = [];
     if (
-      before.policy !== terms.policy || before.pathsMax !== terms.pathsMax ||
+      before.policy !== terms.policy ||
+      JSON.stringify(before.pathsMax) !== JSON.stringify(terms.pathsMax) ||
       before.thirdParties !== terms.thirdParties ||
+      before.linkBandwidth !== terms.linkBandwidth ||
+      aggregationKey(before.aggregation) !==
+        aggregationKey(terms.aggregation) ||
       JSON.stringify(before.asPath) !== JSON.stringify(terms.asPath)
     ) {
       this.#applyTerms(name, entry, effects);
+      this.#keepTables();
     }
     if (before.enabled && !terms.enabled) {
       const notification = cease(CEASE.administrativeShutdown);
@@ -214,6 +235,7 @@ export class BgpSpeaker {
     const effects: SpeakerEffect[] = [];
     this.#feed(name, entry, { kind: "stop", notification, nowMs }, effects);
     this.#peers.delete(name);
+    this.#keepTables();
     return effects;
   }
 
@@ -254,14 +276,16 @@ export class BgpSpeaker {
    * @param prefix The prefix.
    * @param nextHop The next hop; absent: ourselves.
    * @param attributes What it carries.
+   * @param pool The pool that it is from; absent: none.
    * @returns What follows.
    */
   announce(
     prefix: Prefix,
     nextHop: IpAddr | undefined,
     attributes: OwnAttributes,
+    pool?: string,
   ): readonly SpeakerEffect[] {
-    return this.#changed(this.rib.announce(prefix, nextHop, attributes));
+    return this.#changed(this.rib.announce(prefix, nextHop, attributes, pool));
   }
 
   /**
@@ -497,7 +521,11 @@ export class BgpSpeaker {
       connection,
       session,
       sinceMs: nowMs,
-      out: new AdjRibOut(this.rib, session, this.#termsOf(entry, connection)),
+      out: new AdjRibOut(
+        this.#aggregated.tableFor(entry.terms.aggregation),
+        session,
+        this.#termsOf(entry, connection),
+      ),
     };
   }
 
@@ -506,6 +534,7 @@ export class BgpSpeaker {
     connection: number,
   ): ConstructorParameters<typeof AdjRibOut>[2] {
     const { policy, pathsMax, address, asPath, thirdParties } = entry.terms;
+    const { linkBandwidth } = entry.terms;
     return {
       nextHops: entry.nextHops.get(connection) ?? {},
       peerAddress: address,
@@ -513,6 +542,7 @@ export class BgpSpeaker {
       ...(thirdParties === undefined ? {} : { thirdParties }),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
+      ...(linkBandwidth === undefined ? {} : { linkBandwidth }),
       gracefulShutdown: this.#leaving,
     };
   }
@@ -520,17 +550,29 @@ export class BgpSpeaker {
   #applyTerms(name: string, entry: Entry, effects: SpeakerEffect[]): void {
     const { established } = entry;
     if (established === undefined) return;
-    established.out.change(this.#termsOf(entry, established.connection));
+    established.out.change(
+      this.#termsOf(entry, established.connection),
+      this.#aggregated.tableFor(entry.terms.aggregation),
+    );
     effects.push({ peer: name, effect: { kind: "output" } });
+  }
+
+  #keepTables(): void {
+    this.#aggregated.keep(
+      [...this.#peers.values()].map(({ terms }) => terms.aggregation),
+    );
   }
 
   #changed(change: RouteChange | undefined): readonly SpeakerEffect[] {
     if (change === undefined) return [];
     const effects: SpeakerEffect[] = [];
+    const tables = this.#aggregated.note(change);
     for (const [peer, { established }] of this.#peers) {
       if (established === undefined) continue;
-      const before = established.out.isPending;
-      established.out.note(change);
+      const { out } = established;
+      const before = out.isPending;
+      if (tables === undefined) out.note(change);
+      else for (const one of tables.get(out.rib) ?? []) out.note(one);
       if (!before) effects.push({ peer, effect: { kind: "output" } });
     }
     return effects;

@@ -155,7 +155,7 @@ const PLAIN: OwnAttributes = {
 const PEER: SpeakerPeer = {
   connection: configOf(openOf(65_001, "10.0.0.1"), 65_002),
   address: addr("10.0.0.2"),
-  pathsMax: 10,
+  pathsMax: { "ipv4-unicast": 10, "ipv6-unicast": 10 },
   enabled: true,
   transportKey: "",
 };

@@ -18,11 +18,13 @@ import {
   type ToldNotification,
 } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
+import { DynamicPeers, memberOf } from "@/host/dynamic_peers.ts";
 import { UnnumberedPeers } from "@/host/unnumbered_peers.ts";
 import { SystemClock } from "@/io/clock.ts";
 import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
 import { KernelRouterDiscovery } from "@/io/router_discovery.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
+import { BgpSelection } from "@/node/bgp_selection.ts";
 import { notificationWords } from "@/node/bgp_words.ts";
 import {
   BGP_PORT,
@@ -32,8 +34,11 @@ import {
 } from "@/node/bgp_terms.ts";
 import { sessionNextHops } from "@/node/session_next_hops.ts";
 import type { LinkInfo } from "@/port/link.ts";
+import type { TcpListenFailure } from "@/port/tcp.ts";
+import { aggregationPools, misfitRemark } from "@/reconcile/mod.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import { SpeakerBfd } from "./speaker_bfd.ts";
+import { SpeakerEips } from "./speaker_eips.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses } from "./speaker_links.ts";
@@ -75,6 +80,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     const policy = new PolicyInForce();
     policy.take(file.value.policy);
     tellRemarks(policy);
+    tellPeerRemarks(file.value);
     return 0;
   }
   using reactor = new Reactor();
@@ -126,7 +132,10 @@ class SpeakerRunner {
   #rest = "";
   readonly #decoder = new TextDecoder();
   readonly #policy = new PolicyInForce();
+  readonly #selection = new BgpSelection();
+  readonly #eips = new SpeakerEips(this.#selection);
   readonly #unnumbered: UnnumberedPeers;
+  readonly #dynamic: DynamicPeers;
   /** What was told to be missing of unnumbered peers. */
   readonly #lacks = new Map<string, string | undefined>();
 
@@ -138,14 +147,19 @@ class SpeakerRunner {
     this.#path = path;
     this.#tcp = tcp;
     this.#file = file;
+    this.#eips.set(file.eips);
     this.#host = new BgpHost({
+      admit: (address) => this.#dynamic.admit(address),
       clock: this.#clock,
       tcp,
       bfd,
       tellBfd: (peer, view) =>
         tell({ kind: "bfd-state", peer: this.#labelOf(peer), ...view }),
       nextHopsOf: (local) => sessionNextHops(local, this.#links),
-      tell: (peer, effect) => this.#tell(peer, effect),
+      tell: (peer, effect) => {
+        this.#dynamic.note(peer, effect);
+        this.#tell(peer, effect);
+      },
       tellFailure: (peer, failure, doubt) =>
         tell({
           kind: "dial-failed",
@@ -160,6 +174,7 @@ class SpeakerRunner {
       // A process cannot know whether one before it was killed; see docs/bgp.md.
       restarting: true,
     });
+    this.#dynamic = new DynamicPeers(this.#host, this.#clock);
     this.#unnumbered = new UnnumberedPeers({
       clock: this.#clock,
       discovery,
@@ -234,22 +249,35 @@ class SpeakerRunner {
     }
   }
 
-  #setPeers({ conf, peers, policy: text }: SpeakerFile): void {
+  #setPeers(file: SpeakerFile): void {
+    const { conf, peers, policy: text, eips } = file;
+    tellPeerRemarks(file);
+    // Without Eips whoever wrote the lines knows what they put together.
+    const pools = eips.length === 0 ? {} : { pools: aggregationPools(eips) };
     const node = this.#node();
     const policy = this.#policy;
     // The file was checked: the policy is right.
     const before = policy.remarks;
     policy.take(text);
     if (policy.remarks !== before) tellRemarks(policy);
+    const selection = this.#selection;
     for (const { meta, spec } of peers) {
-      const peer = { name: meta.name, spec, policy };
+      const peer = { name: meta.name, spec, policy, selection, ...pools };
       const terms = bgpPeerTerms(conf.spec, peer, node);
       if (!terms.ok) {
         tell({ kind: "peer-refused", peer: meta.name, message: terms.error });
         continue;
       }
-      const { unnumbered } = terms.value;
-      if (unnumbered === undefined) {
+      const { unnumbered, dynamic } = terms.value;
+      if (dynamic === undefined) this.#dynamic.remove(meta.name);
+      if (dynamic !== undefined) {
+        this.#unnumbered.remove(meta.name);
+        this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
+        this.#tellUnset(
+          meta.name,
+          this.#dynamic.set(meta.name, terms.value),
+        );
+      } else if (unnumbered === undefined) {
         this.#unnumbered.remove(meta.name);
         this.#setPeer(meta.name, terms.value);
       } else {
@@ -263,7 +291,11 @@ class SpeakerRunner {
   }
 
   #setPeer(name: string, terms: BgpPeerTerms): void {
-    for (const { message } of this.#host.setPeer(name, terms)) {
+    this.#tellUnset(name, this.#host.setPeer(name, terms));
+  }
+
+  #tellUnset(name: string, failures: readonly TcpListenFailure[]): void {
+    for (const { message } of failures) {
       tell({ kind: "peer-failed", peer: name, message });
     }
   }
@@ -288,6 +320,7 @@ class SpeakerRunner {
     for (const { meta } of before.peers) {
       if (!names.has(meta.name)) {
         this.#unnumbered.remove(meta.name);
+        this.#dynamic.remove(meta.name);
         this.#lacks.delete(meta.name);
         this.#host.removePeer(meta.name, cease(CEASE.peerDeconfigured));
       }
@@ -295,8 +328,21 @@ class SpeakerRunner {
     const listens = ({ conf }: SpeakerFile): string =>
       JSON.stringify([conf.spec.listenPort, conf.spec.listenAddresses]);
     if (listens(before) !== listens(file.value)) this.#listen();
+    const isMoved = this.#eips.set(file.value.eips);
+    this.#selection.keep(names);
     this.#setPeers(file.value);
+    if (isMoved) this.#move();
     tell({ kind: "reloaded", peers: names.size });
+  }
+
+  /** Routes may be in other Eips than before. */
+  #move(): void {
+    const { speaker } = this.#host;
+    this.#host.run(
+      [...this.#eips.moved(speaker.rib)].flatMap((route) =>
+        speaker.announce(...route)
+      ),
+    );
   }
 
   async #read(onPause: () => void): Promise<void> {
@@ -341,7 +387,12 @@ class SpeakerRunner {
     switch (wanted.kind) {
       case "announce":
         return this.#host.run(
-          speaker.announce(wanted.prefix, wanted.nextHop, wanted.attributes),
+          speaker.announce(
+            wanted.prefix,
+            wanted.nextHop,
+            wanted.attributes,
+            this.#eips.eipOf(wanted.prefix),
+          ),
         );
       case "withdraw":
         return this.#withdraw(line, wanted);
@@ -461,7 +512,12 @@ class SpeakerRunner {
         bfd: this.#host.bfdOf(name),
       }];
     });
-    return [...known, ...missing];
+    const waited = [...this.#dynamic.names].flatMap((name) => {
+      const { state, why } = this.#dynamic.viewOf(name) ?? {};
+      const peer = this.#labelOf(name);
+      return why === undefined ? [] : [{ peer, name, state, missing: why }];
+    });
+    return [...known, ...missing, ...waited];
   }
 
   #tell(peer: string, effect: BgpPeerEffect): void {
@@ -519,14 +575,38 @@ class SpeakerRunner {
   #labelOf(name: string): string {
     const peer = this.#file.peers.find(({ meta }) => meta.name === name);
     const { neighborAddress, neighborInterface } = peer?.spec.conf ?? {};
-    return neighborAddress || neighborInterface || name;
+    const range = peer?.spec.dynamicNeighbors?.prefix;
+    return memberOf(name)?.address ||
+      (range || neighborAddress || neighborInterface || name);
   }
 
   #nameOf(label: string): string | undefined {
-    return this.#file.peers.find(({ meta, spec }) =>
-      meta.name === label || spec.conf?.neighborAddress === label ||
-      spec.conf?.neighborInterface === label
-    )?.meta.name;
+    const member = this.#host.speaker.peers.find((name) =>
+      memberOf(name)?.address === label
+    );
+    return member ??
+      this.#file.peers.find(({ meta, spec }) =>
+        meta.name === label || spec.conf?.neighborAddress === label ||
+        spec.conf?.neighborInterface === label
+      )?.meta.name;
+  }
+}
+
+/** What of the peers is not as it would be in a cluster, or as somebody may have meant it. */
+function tellPeerRemarks({ peers, eips }: SpeakerFile): void {
+  for (const peer of peers) {
+    const { name } = peer.meta;
+    const { linkBandwidth = "" } = peer.spec.advertisement ?? {};
+    const remarks = eips.flatMap((eip) => misfitRemark(peer, eip) ?? [])
+      .map(({ message }) => message);
+    if (linkBandwidth !== "") {
+      remarks.push(
+        "spec.advertisement.linkBandwidth has no effect here, where there are no endpoints: announce with extended-community link-bandwidth-transitive:AS:BYTES",
+      );
+    }
+    for (const message of remarks) {
+      tell({ kind: "peer-remark", peer: name, message });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The file of `foghorn speaker`: a BgpConf, BgpPeers, the ConfigMap with the
- * policy and Secrets with passwords, as a cluster would get them, in YAML.
+ * policy, Secrets with passwords, and Eips, as a cluster would get them, in YAML.
  *
  * @module
  */
@@ -9,15 +9,24 @@ import { parseAllDocuments } from "yaml";
 import {
   type BgpConf,
   type BgpPeer,
+  type Eip,
   type PasswordSecret,
   projectBgpConf,
   projectBgpPeer,
+  projectEip,
   projectPasswordSecret,
 } from "@/api/mod.ts";
-import { BGP_CONF_NAME, PASSWORD_KEY, POLICY_KEY } from "@/api/names.ts";
+import {
+  BGP_CONF_NAME,
+  EIP_KIND,
+  PASSWORD_KEY,
+  POLICY_KEY,
+} from "@/api/names.ts";
 import { formatPolicyProblem, parsePolicy } from "@/bgp/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
 import { bgpConfProblem, bgpPeerProblem } from "@/reconcile/bgp_checks.ts";
+import { missingAlias } from "@/reconcile/community_aliases.ts";
+import { eipPool } from "@/reconcile/eip_checks.ts";
 
 /** What a file holds. */
 export interface SpeakerFile {
@@ -27,6 +36,8 @@ export interface SpeakerFile {
   readonly peers: readonly BgpPeer[];
   /** The text of the policy that the BgpConf names; absent: there is none. */
   readonly policy?: string;
+  /** Eips, which prefixes of an `aggregationLength` have to be within; none: they may be any. */
+  readonly eips: readonly Eip[];
 }
 
 /** A ConfigMap, as far as it is looked at. */
@@ -49,6 +60,7 @@ export function parseSpeakerFile(
   const peers: BgpPeer[] = [];
   const maps: PolicyMap[] = [];
   const secrets: PasswordSecret[] = [];
+  const eips: Eip[] = [];
   for (const document of parseAllDocuments(text)) {
     if (!("errors" in document)) continue;
     const [error] = document.errors;
@@ -62,7 +74,8 @@ export function parseSpeakerFile(
       const secret = projectPasswordSecret(raw);
       if (secret.ok) secrets.push(secret.value);
       else problems.push(secret.error);
-    } else if (raw !== null && raw !== undefined) {
+    } else if (kindOf(raw) === EIP_KIND) readEip(raw, eips, problems);
+    else if (raw !== null && raw !== undefined) {
       readObject(raw, confs, peers, problems);
     }
   }
@@ -73,18 +86,33 @@ export function parseSpeakerFile(
     );
   }
   checkPeers(peers, problems);
+  const alias = conf && missingAlias(conf, { peers, eips });
+  if (alias !== undefined) problems.push(alias.message);
   const policy = choosePolicy(conf?.spec.policy ?? "", maps, problems);
   const signed = withPasswords(peers, secrets, problems);
   if (conf === undefined || problems.length > 0) return err(problems);
   return ok({
     conf,
     peers: signed,
+    eips,
     ...(policy === undefined ? {} : { policy }),
   });
 }
 
 function kindOf(raw: unknown): unknown {
   return (raw as { readonly kind?: unknown } | null | undefined)?.kind;
+}
+
+function readEip(raw: unknown, eips: Eip[], problems: string[]): void {
+  const eip = projectEip(raw);
+  if (!eip.ok) return void problems.push(eip.error);
+  const { name } = eip.value.meta;
+  const pool = eipPool(eip.value);
+  if (!pool.ok) problems.push(`Eip ${name}: ${pool.error.message}`);
+  if (eips.some(({ meta }) => meta.name === name)) {
+    problems.push(`There are two Eips named ${name}: rename one of them`);
+  }
+  eips.push(eip.value);
 }
 
 function readPolicyMap(raw: unknown): PolicyMap {
@@ -209,7 +237,7 @@ function readObject(
     problems.push(
       `A document has the kind ${
         JSON.stringify(kind)
-      }: only BgpConf, BgpPeer, ConfigMap and Secret are read here`,
+      }: only BgpConf, BgpPeer, Eip, ConfigMap and Secret are read here`,
     );
   }
 }
@@ -236,6 +264,8 @@ function checkPeers(peers: readonly BgpPeer[], problems: string[]): void {
 /** Who a peer is: a field and what it says. */
 function peerKey({ spec }: BgpPeer): readonly string[] {
   const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  const range = spec.dynamicNeighbors?.prefix ?? "";
+  if (range !== "") return ["spec.dynamicNeighbors.prefix", range];
   if (neighborAddress === "") {
     return ["spec.conf.neighborInterface", neighborInterface];
   }

@@ -81,13 +81,31 @@ Deno.test("parseSpeakerFile() gives a peer the password that its Secret has", ()
   }
 });
 
+function eip(name: string, address: string): string {
+  return `---
+kind: Eip
+metadata: {name: ${name}}
+spec: {address: ${address}}
+`;
+}
+
+Deno.test("parseSpeakerFile() reads the Eips that prefixes have to be within", () => {
+  const file = parseSpeakerFile(
+    CONF + peer("a", "10.0.0.2") + eip("web", "10.99.0.0/24"),
+  );
+  ok(file.ok, file.ok ? "" : file.error.join(" / "));
+  deepStrictEqual(file.value.eips.map(({ spec }) => spec.address), [
+    "10.99.0.0/24",
+  ]);
+});
+
 const WRONG: readonly (readonly [string, string, string])[] = [
   ["no YAML", "a: [", "not YAML"],
   ["no BgpConf", peer("a", "10.0.0.2"), "no BgpConf named default"],
   [
     "another kind",
     `${CONF}---\nkind: Service\nmetadata: {name: x}\n`,
-    "only BgpConf, BgpPeer, ConfigMap and Secret",
+    "only BgpConf, BgpPeer, Eip, ConfigMap and Secret",
   ],
   [
     "no conf",
@@ -160,7 +178,26 @@ const WRONG: readonly (readonly [string, string, string])[] = [
       "spec: {",
       "spec: {advertisement: {communities: [red]}, ",
     ),
-    'BgpPeer a: spec.advertisement.communities[0] cannot be "red": write two numbers up to 65535',
+    'BgpPeer a: spec.advertisement.communities[0] cannot be "red": spec.communityAliases of the BgpConf has no such name',
+  ],
+  [
+    "an Eip without addresses",
+    CONF + peer("a", "10.0.0.2") + eip("web", "10.99.0.0/33"),
+    'Eip web: invalid eip address format: "10.99.0.0/33"',
+  ],
+  [
+    "two Eips of one name",
+    CONF + peer("a", "10.0.0.2") + eip("web", "10.99.0.0/24") +
+    eip("web", "10.98.0.0/24"),
+    "There are two Eips named web: rename one of them",
+  ],
+  [
+    "a prefix length that is none",
+    CONF + peer("a", "10.0.0.2").replace(
+      "spec: {",
+      "spec: {advertisement: {aggregationLength: 0}, ",
+    ),
+    "BgpPeer a: spec.advertisement.aggregationLength cannot be 0: write a prefix length of 1 to 32",
   ],
   [
     "two peers of one address",

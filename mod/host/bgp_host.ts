@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import { type Prefix, prefixContains } from "@/addr/prefix.ts";
 import {
   type BgpPeerEffect,
@@ -50,6 +51,8 @@ export interface BgpHostPeer {
   readonly source: Prefix;
   /** The interface that it has to connect over; absent: any. */
   readonly zone?: string;
+  /** It is one for as long as it has a connection. */
+  readonly dynamic?: unknown;
   /** How far its packets may travel. */
   readonly hops: TcpHops;
   /** The key of TCP MD5 its connections are signed with. */
@@ -58,12 +61,17 @@ export interface BgpHostPeer {
   readonly bfd?: BfdTerms;
 }
 
+/** What the routers of a prefix have in common. */
+export type BgpHostRange = Pick<BgpHostPeer, "source" | "hops" | "md5Key">;
+
 /** What a host stands on, and whom it tells. */
 export interface BgpHostPorts {
   /** Time. */
   readonly clock: Clock;
   /** TCP. */
   readonly tcp: TcpPort;
+  /** Somebody connects who is no peer: it may be made one. */
+  readonly admit?: (address: IpAddr) => void;
   /** Our addresses of both families on the link of a connection. */
   readonly nextHopsOf: (local: TcpEndpoint) => SessionNextHops;
   /** Told of each effect but bytes. */
@@ -85,6 +93,12 @@ export const DIAL_TIMEOUT_MS = 30_000;
 
 /** How long a connection that is being closed may take to send what is left. */
 export const CLOSE_TIMEOUT_MS = 5_000;
+
+/**
+ * How long what the kernel refuses after a session's end says nothing: the last
+ * segments of a peer under GTSM come with the TTL of any other (TIME-WAIT).
+ */
+export const SETTLE_MS = 1_000;
 
 /** Bytes taken from the speaker at once. */
 export const OUT_BYTES: number = 4 * OUT_BYTES_MIN;
@@ -117,6 +131,8 @@ export class BgpHost {
   readonly speaker: BgpSpeaker;
   readonly #ports: BgpHostPorts;
   readonly #peers = new Map<string, BgpHostPeer>();
+  /** Prefixes whose routers become peers. */
+  readonly #ranges = new Map<string, BgpHostRange>();
   readonly #lines = new Map<string, Line>();
   #listener: TcpListener | undefined;
   #timer: { readonly atMs: number; readonly timer: Timer } | undefined;
@@ -125,6 +141,8 @@ export class BgpHost {
   #givenUp: { readonly peer: string; readonly tell: () => void } | undefined;
   /** What the kernel had refused when a peer was last without session. */
   readonly #refused = new Map<string, TcpDropCounts>();
+  /** Until what the kernel refuses counts again. */
+  readonly #settling = new Map<string, Timer>();
   readonly #out = new Uint8Array(OUT_BYTES);
   readonly #bfd: BgpBfd | undefined;
 
@@ -193,6 +211,7 @@ export class BgpHost {
     if (!this.#peers.has(name)) {
       this.#refused.set(name, this.#ports.tcp.dropCounts());
     }
+    if (peer.dynamic === undefined) this.#displace(peer);
     this.#peers.set(name, peer);
     // Before the speaker dials or accepts: an unsigned SYN would be refused.
     const failures = this.#listener?.setKeys(this.#keys()) ?? [];
@@ -226,9 +245,62 @@ export class BgpHost {
       this.speaker.removePeer(name, notification, this.#ports.clock.nowMs()),
     );
     this.#peers.delete(name);
-    this.#refused.delete(name);
+    this.#forgetRefused(name);
     this.#bfd?.setPeer(name, undefined);
     this.#listener?.setKeys(this.#keys());
+  }
+
+  /**
+   * Sets a prefix whose routers are to become peers: all of it has to sign.
+   *
+   * @param name The prefix's name.
+   * @param range What its routers have in common; undefined: it is none any more.
+   * @returns What its key could not be set for.
+   */
+  setRange(
+    name: string,
+    range: BgpHostRange | undefined,
+  ): readonly TcpListenFailure[] {
+    if (range === undefined) {
+      this.#ranges.delete(name);
+      this.#forgetRefused(name);
+    } else {
+      if (!this.#ranges.has(name)) {
+        this.#refused.set(name, this.#ports.tcp.dropCounts());
+      }
+      this.#ranges.set(name, range);
+    }
+    return this.#listener?.setKeys(this.#keys()) ?? [];
+  }
+
+  /**
+   * Begins to count anew what the kernel refuses: a session has ended.
+   *
+   * @param name The peer's name, or that of a prefix.
+   */
+  countAnew(name: string): void {
+    this.#forgetRefused(name);
+    const { clock, tcp } = this.#ports;
+    const timer = clock.setTimer(clock.nowMs() + SETTLE_MS, () => {
+      this.#settling.delete(name);
+      this.#refused.set(name, tcp.dropCounts());
+    });
+    this.#settling.set(name, timer);
+  }
+
+  #forgetRefused(name: string): void {
+    this.#refused.delete(name);
+    this.#settling.get(name)?.cancel();
+    this.#settling.delete(name);
+  }
+
+  /** A router that has a peer of its own is no router of a prefix. */
+  #displace({ source, zone }: BgpHostPeer): void {
+    for (const [name, peer] of this.#peers) {
+      if (peer.dynamic === undefined || zone !== undefined) continue;
+      if (!prefixContains(source, peer.source.addr)) continue;
+      this.removePeer(name, cease(CEASE.otherConfigurationChange));
+    }
   }
 
   /** The peers by name. */
@@ -255,11 +327,11 @@ export class BgpHost {
    * What is probably wrong with a peer that should dial us and does not come
    * through: read from what the kernel refused since it had no session.
    *
-   * @param name Its name.
+   * @param name Its name, or that of a prefix.
    * @returns The doubt; `undefined` when there is none.
    */
   doubtOf(name: string): ConnectionDoubt | undefined {
-    const peer = this.#peers.get(name);
+    const peer = this.#peers.get(name) ?? this.#ranges.get(name);
     const refused = this.#refused.get(name);
     if (peer === undefined || refused === undefined) return undefined;
     const isUp = this.speaker.viewOf(name)?.state === "Established";
@@ -274,6 +346,7 @@ export class BgpHost {
   close(): void {
     this.#listener?.close();
     this.#timer?.timer.cancel();
+    for (const timer of this.#settling.values()) timer.cancel();
     this.endBfd();
     for (const line of this.#lines.values()) this.#drop(line, "reset");
   }
@@ -298,9 +371,13 @@ export class BgpHost {
   }
 
   #keys(): readonly TcpKey[] {
-    return [...this.#peers.values()].flatMap(({ source, md5Key }) =>
-      md5Key === undefined ? [] : [{ prefix: source, md5Key }]
+    // The key of its prefix is that of a router there, too.
+    const named = [...this.#peers.values()].filter(({ dynamic }) =>
+      dynamic === undefined
     );
+    return [...this.#ranges.values(), ...named].flatMap((
+      { source, md5Key },
+    ) => md5Key === undefined ? [] : [{ prefix: source, md5Key }]);
   }
 
   #run(effects: readonly SpeakerEffect[]): void {
@@ -338,7 +415,7 @@ export class BgpHost {
         return;
       }
       case "session-ended":
-        this.#refused.set(peer, this.#ports.tcp.dropCounts());
+        this.countAnew(peer);
         return this.#ports.tell(peer, effect);
       default:
         this.#ports.tell(peer, effect);
@@ -413,8 +490,13 @@ export class BgpHost {
   }
 
   #accept(connection: TcpConnection): void {
-    const found = this.#peerOf(connection.peer);
-    if (found === undefined || this.#lines.size >= LINES_MAX) {
+    const isFull = this.#lines.size >= LINES_MAX;
+    let found = this.#peerOf(connection.peer);
+    if (found === undefined && !isFull) {
+      this.#ports.admit?.(connection.peer.address);
+      found = this.#peerOf(connection.peer);
+    }
+    if (found === undefined || isFull) {
       // RFC 4271 §8.2.1.4: who is not configured gets nothing.
       connection.close("reset");
       return;

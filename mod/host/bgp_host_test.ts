@@ -204,7 +204,7 @@ function peer(options: { readonly md5Key?: string } = {}): BgpHostPeer {
         },
       },
       address,
-      pathsMax: 1,
+      pathsMax: { "ipv4-unicast": 1, "ipv6-unicast": 1 },
       enabled: true,
     },
     target: { peer: { address, port: 179 }, hops, ...options },

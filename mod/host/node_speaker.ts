@@ -31,6 +31,7 @@ import type { TcpPort } from "@/port/tcp.ts";
 import { asOfOpen, CEASE, cease } from "@/wire/bgp/mod.ts";
 import type { BfdSessions } from "./bgp_bfd.ts";
 import { BgpHost } from "./bgp_host.ts";
+import { DynamicPeers, memberOf } from "./dynamic_peers.ts";
 import { UnnumberedPeers } from "./unnumbered_peers.ts";
 
 /** What it stands on. */
@@ -73,6 +74,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   readonly #unnumbered: UnnumberedPeers;
   #links: readonly LinkInfo[] = [];
   #host: BgpHost | undefined;
+  #dynamic: DynamicPeers | undefined;
   #sink: (report: BgpReport) => void = () => {};
   #telling: Timer | undefined;
   #counting: Timer | undefined;
@@ -135,6 +137,7 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
         return this.#tellSoon();
       case "remove-peer":
         this.#unnumbered.remove(command.name);
+        this.#dynamic?.remove(command.name);
         host.removePeer(command.name, cease(CEASE.peerDeconfigured));
         this.#peers.delete(command.name);
         this.#thirdParties.delete(command.name);
@@ -172,7 +175,9 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     host: BgpHost,
     { name, terms }: BgpCommand & { readonly kind: "set-peer" },
   ): void {
-    const { unnumbered } = terms;
+    const { unnumbered, dynamic } = terms;
+    if (dynamic === undefined) this.#dynamic?.remove(name);
+    else return this.#setRange(host, { name, terms });
     if (unnumbered === undefined) {
       this.#unnumbered.remove(name);
       this.#peers.set(name, terms);
@@ -190,11 +195,12 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   #start(): BgpHost {
     this.#countLater();
     const host = new BgpHost({
+      admit: (address) => this.#dynamic?.admit(address),
       clock: this.#ports.clock,
       tcp: this.#ports.tcp,
       bfd: this.#ports.bfd,
       tellBfd: (peer) => {
-        this.#changed.add(peer);
+        this.#changed.add(memberOf(peer)?.name ?? peer);
         this.#tellSoon();
       },
       nextHopsOf: (local) => sessionNextHops(local, this.#links),
@@ -203,7 +209,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
         if (effect.kind === "state-changed" && effect.to === "OpenSent") {
           this.#failures.delete(peer);
         }
-        this.#changed.add(peer);
+        this.#dynamic?.note(peer, effect);
+        this.#changed.add(memberOf(peer)?.name ?? peer);
         this.#tellSoon();
       },
       tellFailure: (peer, failure, doubt) => {
@@ -216,8 +223,22 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
       // An agent cannot know whether one before it was killed; see docs/bgp.md.
       restarting: true,
     });
+    this.#dynamic = new DynamicPeers(host, this.#ports.clock);
     host.setLinks(this.#links);
     return host;
+  }
+
+  #setRange(
+    host: BgpHost,
+    { name, terms }: Omit<BgpCommand & { readonly kind: "set-peer" }, "kind">,
+  ): void {
+    this.#unnumbered.remove(name);
+    // It had an address of its own.
+    this.#peers.delete(name);
+    host.removePeer(name, cease(CEASE.peerDeconfigured));
+    // Who dials a node does not ask others of it.
+    const speaker = { ...terms.speaker, thirdParties: NOBODY };
+    this.#tellFailures(this.#dynamic?.set(name, { ...terms, speaker }) ?? []);
   }
 
   #setPeer(host: BgpHost, name: string): ReturnType<BgpHost["setPeer"]> {
@@ -233,12 +254,13 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
   /** All together, so that they are packed into few UPDATEs. */
   #announce(
     host: BgpHost,
-    { vips, nextHop }: Ways,
-    attributes: OwnAttributes,
+    { vips, nextHop, eip, weight }: Ways,
+    plain: OwnAttributes,
   ): void {
+    const attributes = weight === undefined ? plain : { ...plain, weight };
     host.run(vips.flatMap((vip) => {
       this.#retiring.delete(`${vip} ${nextHop}`);
-      return host.speaker.announce(hostRoute(vip), nextHop, attributes);
+      return host.speaker.announce(hostRoute(vip), nextHop, attributes, eip);
     }));
   }
 
@@ -337,9 +359,10 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
     const { clock } = this.#ports;
     this.#counting = clock.setTimer(clock.nowMs() + COUNTS_INTERVAL_MS, () => {
       for (const name of this.#host?.speaker.peers ?? []) {
-        this.#changed.add(name);
+        this.#changed.add(memberOf(name)?.name ?? name);
       }
       for (const name of this.#unnumbered.names) this.#changed.add(name);
+      for (const name of this.#dynamic?.names ?? []) this.#changed.add(name);
       this.#tellChanged();
       this.#countLater();
     });
@@ -359,6 +382,8 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
 
   #viewOf(name: string): BgpSessionView | undefined {
     const host = this.#host;
+    const dynamic = this.#dynamic?.viewOf(name);
+    if (dynamic !== undefined) return dynamic;
     const view = host?.speaker.viewOf(name);
     const lack = this.#unnumbered.lackOf(name);
     if (view === undefined && lack !== undefined) return missingView(lack);
@@ -389,6 +414,9 @@ export class NodeSpeaker implements BgpPort<BgpCommand, BgpReport> {
 interface Ways {
   readonly vips: readonly IpAddr[];
   readonly nextHop?: IpAddr;
+  readonly weight?: number;
+  /** The Eip they are from. */
+  readonly eip?: string;
 }
 
 function hostRoute(addr: IpAddr): Prefix {

@@ -3,6 +3,7 @@ import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
+import { BgpSelection } from "@/node/bgp_selection.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { TcpConnection, TcpPort, TcpSink } from "@/port/tcp.ts";
 import { bgpMessageType, encodeKeepalive } from "@/wire/bgp/header.ts";
@@ -15,6 +16,7 @@ import { addr, mac, routerAdvertisement } from "./_router_frame_test.ts";
 import { LEAVE_PAUSE_MS, NodeSpeaker } from "./node_speaker.ts";
 
 const VIP = ip("192.0.2.91");
+const VIP_OF_NONE = ip("192.0.2.92");
 const OTHER = ip("10.0.0.12");
 
 Deno.test("NodeSpeaker marks what goes, and withdraws it after the pause (RFC 8326 §4)", () => {
@@ -68,6 +70,21 @@ Deno.test("NodeSpeaker tells an unnumbered peer of other nodes that were named b
   deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.12"]);
 });
 
+Deno.test("NodeSpeaker tells a router of a prefix of this node only: who wants others dials them, too", () => {
+  const world = new World({}, { dynamicNeighbors: { prefix: "10.0.0.0/24" } });
+  world.speaker.obey({ kind: "listen", port: 179, addresses: [] });
+  world.speaker.obey({ kind: "announce", vips: [VIP], nextHop: OTHER });
+  world.speaker.obey({
+    kind: "set-third-parties",
+    name: "tor",
+    nextHops: [OTHER],
+  });
+  world.establish();
+  deepStrictEqual(world.told(), []);
+  world.speaker.obey({ kind: "announce", vips: [VIP] });
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11"]);
+});
+
 Deno.test("NodeSpeaker ends the session of a peer that loses its address for an interface", () => {
   const world = new World();
   world.establish();
@@ -75,7 +92,32 @@ Deno.test("NodeSpeaker ends the session of a peer that loses its address for an 
   strictEqual(world.isClosed, true);
 });
 
-type PeerConf = NonNullable<Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]>;
+Deno.test("NodeSpeaker tells a peer nothing of an Eip that leaves it out, also while it goes, and the difference when that changes", () => {
+  const world = new World();
+  world.select({ peers: ["other"], communities: ["65535:666"] });
+  world.speaker.obey({ kind: "announce", vips: [VIP], eip: "pool" });
+  world.speaker.obey({ kind: "announce", vips: [VIP_OF_NONE] });
+  world.establish();
+  deepStrictEqual(world.told(), ["192.0.2.92/32 by 10.0.0.11"]);
+  world.speaker.obey({ kind: "retire", vips: [VIP], eip: "pool" });
+  deepStrictEqual(world.told(), []);
+  world.select({ peers: ["tor"], communities: ["65535:666"] });
+  deepStrictEqual(world.told(), [
+    "192.0.2.91/32 by 10.0.0.11, marked, blackhole",
+  ]);
+  world.speaker.obey({ kind: "announce", vips: [VIP], eip: "pool" });
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11, blackhole"]);
+  world.select({});
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11"]);
+  world.select({ peers: ["other"] });
+  deepStrictEqual(world.told(), ["no 192.0.2.91/32"]);
+  strictEqual(world.isClosed, false);
+});
+
+type AnnouncedEip = Parameters<BgpSelection["setEips"]>[0] extends
+  Iterable<infer One> ? One : never;
+type PeerSpec = Parameters<typeof bgpPeerTerms>[1]["spec"];
+type PeerConf = NonNullable<PeerSpec["conf"]>;
 
 /** A speaker, and a router that it dials. */
 class World {
@@ -83,11 +125,15 @@ class World {
   readonly speaker: NodeSpeaker;
   hear: (frame: Uint8Array) => void = () => {};
   isClosed = false;
+  readonly #selection = new BgpSelection();
   #sink: TcpSink | undefined;
   #connect: (() => void) | undefined;
   #messages: Uint8Array[] = [];
 
-  constructor(who: PeerConf = { neighborAddress: "10.0.0.1" }) {
+  constructor(
+    who: PeerConf = { neighborAddress: "10.0.0.1" },
+    rest: PeerSpec = {},
+  ) {
     this.speaker = new NodeSpeaker({
       clock: this.clock,
       tcp: this.#tcp(),
@@ -99,21 +145,29 @@ class World {
       },
     }, { seed: 1 });
     this.speaker.setLinks([LINK]);
-    this.setPeer(who);
+    this.setPeer(who, rest);
   }
 
-  setPeer(who: PeerConf): void {
+  /** What the Eip of the addresses says of BGP, and that the peer is to know. */
+  select(bgp: NonNullable<AnnouncedEip["spec"]["bgp"]>): void {
+    const meta = { name: "pool", labels: {} };
+    this.#selection.setEips([{ meta, spec: { bgp } }]);
+    this.setPeer({ neighborAddress: "10.0.0.1" });
+  }
+
+  setPeer(who: PeerConf, rest: PeerSpec = {}): void {
     const terms = bgpPeerTerms({ as: 65_000 }, {
       name: "tor",
-      spec: { conf: { ...who, peerAs: 65_001 } },
+      spec: { ...rest, conf: { ...who, peerAs: 65_001 } },
+      selection: this.#selection,
     }, { name: "n1", labels: {}, addresses: [ip("10.0.0.11")] });
     assert(terms.ok, "The terms are right");
     this.speaker.obey({ kind: "set-peer", name: "tor", terms: terms.value });
   }
 
-  /** The router takes the connection, and all paths of IPv4. */
+  /** The router takes the connection, or dials; it takes all paths of IPv4. */
   establish(): void {
-    assert(this.#connect !== undefined, "It dials");
+    assert(this.#connect !== undefined, "It dials, or listens");
     this.#connect();
     const family = "ipv4-unicast";
     const open = encodeOpen({
@@ -148,8 +202,10 @@ class World {
           onOutcome({ ok: true, value: this.#connection(peer.address) });
         return { cancel: () => {}, droppedSegments: () => 0 };
       },
-      listen: () => {
-        throw new Error("It listens nowhere here");
+      listen: (_spec, onConnection) => {
+        this.#connect = () => onConnection(this.#connection(ip("10.0.0.1")));
+        const setKeys = () => [];
+        return { endpoints: [], failures: [], setKeys, close: () => {} };
       },
       dropCounts: () => ({
         ...{ md5Missing: 0, md5Unexpected: 0 },
@@ -193,10 +249,12 @@ function words(message: Uint8Array): readonly string[] {
   assert(reading.ok, "An UPDATE is right");
   const { nlri, withdrawn, attributes } = reading.value.update;
   const hop = attributes.find(({ kind }) => kind === "next-hop");
-  const isMarked = attributes.some((one) =>
-    one.kind === "communities" && one.communities.includes(0xffff_0000)
+  const marks = attributes.flatMap((one) =>
+    one.kind === "communities"
+      ? one.communities.map((community) => MARKS.get(community) ?? "unknown")
+      : []
   );
-  const mark = isMarked ? ", marked" : "";
+  const mark = ["", ...marks].join(", ");
   return [
     ...nlri.map((prefix) =>
       `${formatPrefix(prefix)} by ${
@@ -213,6 +271,10 @@ function ip(text: string): IpAddr {
   return parsed;
 }
 
+const MARKS = new Map([
+  [0xffff_0000, "marked"],
+  [0xffff_029a, "blackhole"],
+]);
 const SESSION: UpdateSession = {
   external: true,
   fourOctetAs: true,

@@ -5,7 +5,12 @@ import type { BgpCommand, BgpReport, BgpSessionView } from "@/node/mod.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type { RouterDiscoveryPort } from "@/port/router_discovery.ts";
-import type { TcpDialFailure, TcpDropCounts, TcpPort } from "@/port/tcp.ts";
+import type {
+  TcpDialFailure,
+  TcpDropCounts,
+  TcpPort,
+  TcpSink,
+} from "@/port/tcp.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
 import { addr, mac, routerAdvertisement } from "./_router_frame_test.ts";
 import {
@@ -135,6 +140,32 @@ Deno.test("NodeSpeaker finds an unnumbered peer, dials it over its interface, an
   deepStrictEqual([world.reports.length, world.tcp.calls.length], [told, 2]);
 });
 
+Deno.test("NodeSpeaker reports routers of a prefix under their BgpPeer, and forgets them", () => {
+  const world = new World();
+  world.obey({ kind: "listen", port: 179, addresses: [] });
+  world.setPeer("", { dynamicNeighbors: { prefix: "10.0.0.0/24" } }, {});
+  world.clock.advance(0);
+  strictEqual(world.why(), "No router of 10.0.0.0/24 has connected");
+  const end = world.tcp.connect("10.0.0.7");
+  world.clock.advance(0);
+  const states = () =>
+    Object.entries(world.session()?.neighbors ?? {}).map((
+      [address, { state }],
+    ) => `${address} ${state}`);
+  deepStrictEqual(states(), ["10.0.0.7 OpenSent"]);
+  end();
+  world.clock.advance(COUNTS_INTERVAL_MS);
+  deepStrictEqual(states(), []);
+  match(world.why() ?? "", /^10\.0\.0\.7: The peer closed the connection/);
+  world.tcp.connect("10.0.0.8");
+  world.clock.advance(0);
+  deepStrictEqual(states(), ["10.0.0.8 OpenSent"]);
+  // With an address it is another peer.
+  world.setPeer("");
+  world.clock.advance(0);
+  strictEqual(world.session()?.neighbors, undefined);
+});
+
 /** Who a peer is. */
 type BgpPeerConf = NonNullable<
   Parameters<typeof bgpPeerTerms>[1]["spec"]["conf"]
@@ -220,7 +251,28 @@ class FakeTcp implements TcpPort {
     return { cancel: () => {}, droppedSegments: () => 0 };
   }
 
-  listen(...[{ port }]: Parameters<TcpPort["listen"]>) {
+  #accept: Parameters<TcpPort["listen"]>[1] = () => {};
+
+  /** A router connects; gives what ends it. */
+  connect(address: string): () => void {
+    let sink: TcpSink | undefined;
+    this.#accept({
+      local: { address: ip("10.0.0.1"), port: 179 },
+      peer: { address: ip(address), port: 40_000 },
+      start: (given) => void (sink = given),
+      setHops: () => {},
+      write: (bytes) => bytes.length,
+      unacknowledgedBytes: () => 0,
+      droppedSegments: () => 0,
+      pause: () => {},
+      resume: () => {},
+      close: () => {},
+    });
+    return () => sink?.onEnd({ kind: "finished" });
+  }
+
+  listen(...[{ port }, onConnection]: Parameters<TcpPort["listen"]>) {
+    this.#accept = onConnection;
     this.calls.push(`listen ${port}`);
     return {
       endpoints: [],

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { parsePrefix } from "@/addr/prefix.ts";
-import type { BgpPeerSpec } from "@/api/mod.ts";
+import type { BgpAdvertisement, BgpPeerSpec } from "@/api/mod.ts";
 import {
   type ExportPolicy,
   LocRib,
@@ -15,6 +15,7 @@ import {
   COMMUNITY_NAMES,
   wrongAdvertisement,
 } from "@/reconcile/bgp_advertisement_checks.ts";
+import { wrongAlias } from "@/reconcile/community_aliases.ts";
 import {
   parseCommunity,
   parseLargeCommunity,
@@ -113,6 +114,10 @@ Deno.test("wrongAdvertisement() takes the communities that can be read, and no o
   for (const name of Object.keys(WELL_KNOWN_COMMUNITY)) {
     ok(COMMUNITY_NAMES.has(name), name);
   }
+  // Where there is no alias.
+  const isRight = (advertisement: BgpAdvertisement): boolean =>
+    wrongAdvertisement(advertisement) === undefined &&
+    wrongAlias(advertisement, "spec.advertisement", {}) === undefined;
   const number = fc.oneof(
     fc.nat(70_000).map(String),
     fc.constantFrom(
@@ -135,11 +140,11 @@ Deno.test("wrongAdvertisement() takes the communities that can be read, and no o
       fc.oneof(text, fc.constantFrom("No_Export", "internet")),
       (one) => {
         strictEqual(
-          wrongAdvertisement({ communities: [one] }) === undefined,
+          isRight({ communities: [one] }),
           parseCommunity(one) !== undefined,
         );
         strictEqual(
-          wrongAdvertisement({ largeCommunities: [one] }) === undefined,
+          isRight({ largeCommunities: [one] }),
           parseLargeCommunity(one) !== undefined,
         );
       },

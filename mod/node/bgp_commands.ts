@@ -35,6 +35,10 @@ export type BgpCommand =
     readonly vips: readonly IpAddr[];
     /** Their next hop; absent: this node. */
     readonly nextHop?: IpAddr;
+    /** How much of their traffic it should get; absent: as much as any other. */
+    readonly weight?: number;
+    /** The Eip they are from, which may be another than before; absent: none. */
+    readonly eip?: string;
   }
   | {
     /** Withdraw addresses by that next hop; what is marked as going, at once. */
@@ -47,6 +51,8 @@ export type BgpCommand =
     readonly kind: "retire";
     readonly vips: readonly IpAddr[];
     readonly nextHop?: IpAddr;
+    readonly weight?: number;
+    readonly eip?: string;
   }
   | {
     /** Tell a peer, known yet or not, of these next hops besides this node; of none before that. */
@@ -80,6 +86,8 @@ export type BgpReport =
 export interface BgpSessionView {
   /** Its state. */
   readonly state: FsmState;
+  /** Sessions with routers of a prefix, by their addresses; absent: the peer is not one. */
+  readonly neighbors?: Readonly<Record<string, BgpSessionView>>;
   /** The address that was found of an unnumbered peer. */
   readonly neighbor?: string;
   /** Why it is not Established, one sentence; absent: it is, or nothing was heard yet. */

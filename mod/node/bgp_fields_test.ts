@@ -53,6 +53,12 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "ebgpMultihop.enabled": [true, "terms"],
   "ebgpMultihop.multihopTtl": [3, "terms", { ebgpMultihop: { enabled: true } }],
   "ttlSecurity.hops": [2, "terms"],
+  "dynamicNeighbors.prefix": ["10.0.0.0/24", "terms", UNNAMED()],
+  "dynamicNeighbors.limit": [
+    3,
+    "terms",
+    { ...UNNAMED(), dynamicNeighbors: { prefix: "10.0.0.0/24" } },
+  ],
   "role": ["customer", "terms"],
   "authSecretRef.key": ["k", { by: "the tests of references" }],
   "authSecretRef.name": ["s", { by: "the tests of references" }],
@@ -98,6 +104,13 @@ const PEER_ROWS: Readonly<Record<string, Row>> = {
   "advertisement.largeCommunities[]": ["65001:1:2", "terms"],
   "advertisement.med": [7, "terms"],
   "advertisement.localPref": [7, "terms"],
+  "advertisement.aggregationLength": [24, "terms"],
+  "advertisement.aggregationLengthV6": [64, "terms"],
+  "advertisement.linkBandwidth": ["PerEndpoint", "terms"],
+  "eipSelector.matchLabels": [{ a: "b" }, "terms"],
+  "eipSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
+  "eipSelector.matchExpressions[].operator": ["In", { by: "as above" }],
+  "eipSelector.matchExpressions[].values[]": ["b", { by: "as above" }],
   "nodeSelector.matchLabels": [{ a: "b" }, { by: "SpeakerFeed" }],
   "nodeSelector.matchExpressions[].key": ["a", { by: "matchesLabels()" }],
   "nodeSelector.matchExpressions[].operator": ["In", { by: "as above" }],
@@ -124,6 +137,7 @@ const CONF_ROWS: Readonly<Record<string, Row>> = {
   "gracefulRestart.localRestarting": [true, "remark"],
   "gracefulRestart.mode": ["m", "remark"],
   "policy": ["p", { by: "the policy's own tests" }],
+  "communityAliases": [{ a: "1:2" }, { by: "the tests of aliases" }],
 };
 
 Deno.test("every field of a BgpPeer is in the table", () => {
@@ -217,6 +231,11 @@ Deno.test.each([
     else match(problem?.message ?? "", refused);
   },
 );
+
+/** Without an address, as with dynamicNeighbors. */
+function UNNAMED(): Raw {
+  return { conf: { neighborAddress: "" } };
+}
 
 function LONG_LIVED(): Raw {
   return { gracefulRestart: { enabled: true, longlivedEnabled: true } };
@@ -342,8 +361,8 @@ function termsOf(conf: Raw, peer: Raw) {
 function outcome(conf: Raw, peer: Raw): unknown {
   const terms = termsOf(conf, peer);
   if (!terms.ok) return terms.error;
-  const { policy } = terms.value.speaker;
-  const told = policy?.apply(PATH, {
+  const { speaker: { policy }, dynamic } = terms.value;
+  const told = policy === undefined ? "as it is" : policy.apply(PATH, {
     family: "ipv4-unicast",
     prefix: undefined,
     localAs: 65_001,
@@ -353,6 +372,7 @@ function outcome(conf: Raw, peer: Raw): unknown {
   return structuredClone({
     ...terms.value,
     speaker: { ...terms.value.speaker, policy: told },
+    dynamic: dynamic?.limit,
   });
 }
 

@@ -22,8 +22,11 @@ import type {
   BgpPeerSpec,
 } from "@/api/mod.ts";
 import {
+  type AddressPool,
   type AsPathTerms,
   type BgpPeerConfig,
+  type ExportPolicy,
+  type PathsMax,
   type PeerAttributes,
   PolicyInForce,
   type SpeakerPeer,
@@ -35,14 +38,14 @@ import {
   type BgpCapability,
   type BgpRole,
   myAsField,
-  parseCommunity,
-  parseLargeCommunity,
-  sortedCommunities,
-  sortedLargeCommunities,
   type UnicastFamily,
 } from "@/wire/bgp/mod.ts";
+import { aggregationTerms } from "./aggregation_terms.ts";
 import { type BfdTerms, bfdTerms } from "./bfd_terms.ts";
-import { UNNUMBERED_SOURCE } from "./unnumbered_terms.ts";
+import { advertisedAttributes, BgpSelection } from "./bgp_selection.ts";
+import { type RangeTerms, rangeTerms } from "./dynamic_terms.ts";
+import { linkBandwidthTerms } from "./link_bandwidth_terms.ts";
+import { type PeerPlace, placeOf } from "./peer_place.ts";
 
 /** The node a speaker runs on. */
 export interface BgpNode {
@@ -78,12 +81,28 @@ export interface BgpPeerTerms {
   readonly zone?: string;
   /** The interface whose router it is, by whatever address: see `unnumbered_terms.ts`. */
   readonly unnumbered?: string;
+  /** Whoever connects from `source` is a peer: see `dynamic_terms.ts`. */
+  readonly dynamic?: RangeTerms;
   /** How far its packets may travel. */
   readonly hops: BgpHops;
   /** The key of TCP MD5. */
   readonly md5Key?: string;
   /** BFD with it; absent: none. */
   readonly bfd?: BfdTerms;
+}
+
+/** A BgpPeer, and what it rests on beside the BgpConf. */
+export interface NamedPeer {
+  /** Its name. */
+  readonly name: string;
+  /** Its spec, the password among it. */
+  readonly spec: BgpPeerSpec;
+  /** The policy in force; absent: none. */
+  readonly policy?: PolicyInForce;
+  /** What may be announced as a whole; absent: everything. */
+  readonly pools?: readonly AddressPool[];
+  /** Which Eips there are; absent: none. */
+  readonly selection?: BgpSelection;
 }
 
 /** How far packets may travel. */
@@ -146,74 +165,66 @@ export function bgpIdentityOf(
  * What the speaker of a node knows of a peer.
  *
  * @param conf The BgpConf's spec.
- * @param peer The BgpPeer's name and spec, the password among it, and the policy in force.
+ * @param peer The BgpPeer, and what it rests on.
  * @param node The node.
  * @returns The terms, or one sentence that says what cannot be used.
  */
 export function bgpPeerTerms(
   conf: BgpConfSpec,
-  peer: {
-    readonly name: string;
-    readonly spec: BgpPeerSpec;
-    readonly policy?: PolicyInForce;
-  },
+  peer: NamedPeer,
   node: BgpNode,
 ): Result<BgpPeerTerms, string> {
   const identity = bgpIdentityOf(conf, node);
   if (!identity.ok) return identity;
   const { spec } = peer;
   const { neighborAddress = "", authPassword = "" } = spec.conf ?? {};
-  const { neighborInterface = "" } = spec.conf ?? {};
-  const isUnnumbered = neighborAddress === "" && neighborInterface !== "";
-  const [text = "", zone = neighborInterface || undefined] =
-    (isUnnumbered ? UNNUMBERED_SOURCE.addr : neighborAddress).split("%");
-  const address = parseIpAddr(text);
-  if (address === undefined) {
+  const place = placeOf(spec);
+  if (place === undefined) {
     return err(
       `spec.conf.neighborAddress of the BgpPeer ${peer.name} is "${neighborAddress}": write an IPv4 or IPv6 address`,
     );
   }
+  const { address, unnumbered, isRange } = place;
   const localAs = spec.conf?.localAs || identity.value.as;
-  const families = familiesOf(spec.afiSafis, isUnnumbered ? undefined : address)
+  const own = unnumbered === undefined ? address : undefined;
+  const families = familiesOf(spec.afiSafis, own)
     .filter(({ family }) => isInTables(conf, family));
   if (families.length === 0) {
     return err(
       `spec.afiSafis of the BgpPeer ${peer.name} has no family that is spoken: write AFI_IP or AFI_IP6 with SAFI_UNICAST, one that spec.families of the BgpConf has, too`,
     );
   }
-  const attributes = peerAttributes(peer.name, spec.advertisement);
+  const attributes = peerAttributes(conf, peer.name, spec.advertisement);
   if (!attributes.ok) return attributes;
-  const { policy: inForce = NO_POLICY } = peer;
-  const policy = inForce.towards(address, attributes.value);
+  const policyTowards = policiesOf(conf, peer, attributes.value);
+  const policy = policyTowards(address);
   const external = spec.conf?.peerAs !== localAs;
   const asPath = asPathOf(spec);
   const hops = hopsOf(spec, external);
+  const isPassive = spec.transport?.passiveMode === true || isRange;
   const md5 = authPassword === "" ? {} : { md5Key: authPassword };
-  const { transport } = spec;
-  const port = transport?.remotePort || BGP_PORT;
   const bfd = bfdTerms(spec);
-  const at = zone === undefined ? { address, port } : { address, zone, port };
   return ok({
     speaker: {
       connection: connectionOf(conf, spec, {
         localAs,
         routerId: identity.value.routerId,
         families,
+        isPassive,
       }),
       address,
-      pathsMax: Math.max(...families.map(({ sendMax }) => sendMax), 1),
+      pathsMax: pathsMaxOf(families),
       ...(policy === undefined ? {} : { policy }),
       ...(asPath === undefined ? {} : { asPath }),
+      ...aggregationTerms(peer),
+      ...linkBandwidthTerms(spec),
       enabled: spec.conf?.adminDown !== true,
     },
-    ...(transport?.passiveMode === true
+    ...(isPassive
       ? {}
-      : { target: { peer: at, hops, ...md5, ...originOf(spec) } }),
-    source: isUnnumbered
-      ? UNNUMBERED_SOURCE
-      : { addr: address, lengthBits: isIpv4(address) ? 32 : 128 },
-    ...(zone === undefined ? {} : { zone }),
-    ...(isUnnumbered ? { unnumbered: neighborInterface } : {}),
+      : { target: { ...targetOf(spec, place), hops, ...md5 } }),
+    ...sourceOf(place),
+    ...(isRange ? { dynamic: rangeTerms(spec, policyTowards) } : {}),
     hops,
     ...md5,
     ...(bfd === undefined ? {} : { bfd }),
@@ -227,6 +238,30 @@ function isInTables(
 ): boolean {
   return families.length === 0 ||
     families.includes(family === "ipv4-unicast" ? 0 : 1);
+}
+
+/** What is dialled, and from where. */
+function targetOf(
+  spec: BgpPeerSpec,
+  { address, zone }: PeerPlace,
+): Pick<
+  NonNullable<BgpPeerTerms["target"]>,
+  "peer" | "source" | "device"
+> {
+  const port = spec.transport?.remotePort || BGP_PORT;
+  const peer = zone === undefined ? { address, port } : { address, zone, port };
+  return { peer, ...originOf(spec) };
+}
+
+/** From where a peer may connect. */
+function sourceOf(
+  { source, zone, unnumbered }: PeerPlace,
+): Pick<BgpPeerTerms, "source" | "zone" | "unnumbered"> {
+  return {
+    source,
+    ...(zone === undefined ? {} : { zone }),
+    ...(unnumbered === undefined ? {} : { unnumbered }),
+  };
 }
 
 /** From where a peer is dialled, where that is configured. */
@@ -258,26 +293,16 @@ const PRIVATE_AS: Readonly<Record<string, AsPathTerms["privateAs"]>> = {
 
 /** What all routes carry towards a peer. */
 function peerAttributes(
+  { communityAliases = {} }: BgpConfSpec,
   name: string,
   advertisement: BgpAdvertisement = {},
 ): Result<PeerAttributes, string> {
-  const { communities = [], largeCommunities = [] } = advertisement;
-  const { med, localPref } = advertisement;
-  const own = communities.map(parseCommunity);
-  const large = largeCommunities.map(parseLargeCommunity);
-  if (own.includes(undefined) || large.includes(undefined)) {
-    return err(
-      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, or 65001:1:2 for a large one`,
-    );
-  }
-  return ok({
-    communities: sortedCommunities(own.filter((one) => one !== undefined)),
-    largeCommunities: sortedLargeCommunities(
-      large.filter((one) => one !== undefined),
-    ),
-    ...(med === undefined ? {} : { multiExitDisc: med }),
-    ...(localPref === undefined ? {} : { localPref }),
-  });
+  const attributes = advertisedAttributes(advertisement, communityAliases);
+  return attributes === undefined
+    ? err(
+      `spec.advertisement of the BgpPeer ${name} has a community that is none: write 65001:100, a well-known name, 65001:1:2 for a large one, or a name that spec.communityAliases of the BgpConf has`,
+    )
+    : ok(attributes);
 }
 
 /** Of peers that no policy is for; it keeps what they are told, so that nothing changes by asking again. */
@@ -339,6 +364,30 @@ const FAMILIES: Readonly<Record<string, UnicastFamily>> = {
   AFI_IP6: "ipv6-unicast",
 };
 
+/** What routes go through, by the router that is told of them. */
+function policiesOf(
+  { communityAliases: aliases = {} }: BgpConfSpec,
+  { name, spec: { eipSelector }, ...rest }: NamedPeer,
+  attributes: PeerAttributes,
+): (neighbor: IpAddr) => ExportPolicy | undefined {
+  const { policy = NO_POLICY, selection = new BgpSelection() } = rest;
+  return (neighbor) =>
+    selection.towards(
+      { name, eipSelector, aliases, neighbor },
+      policy.towards(neighbor, attributes),
+    );
+}
+
+/** Paths of a prefix by family; one where ADD-PATH is not wanted. */
+function pathsMaxOf(families: readonly SpokenFamily[]): PathsMax {
+  const of = (family: UnicastFamily) =>
+    families.find((one) => one.family === family)?.sendMax || 1;
+  return {
+    "ipv4-unicast": of("ipv4-unicast"),
+    "ipv6-unicast": of("ipv6-unicast"),
+  };
+}
+
 function connectionOf(
   conf: BgpConfSpec,
   spec: BgpPeerSpec,
@@ -346,6 +395,7 @@ function connectionOf(
     readonly localAs: number;
     readonly routerId: Ipv4Addr;
     readonly families: readonly SpokenFamily[];
+    readonly isPassive: boolean;
   },
 ): BgpPeerConfig {
   const {
@@ -374,9 +424,7 @@ function connectionOf(
     },
     expectation: peerAs === undefined || peerAs === 0 ? {} : { peerAs },
     times: {
-      connectRetryTimeMs: spec.transport?.passiveMode === true
-        ? 0
-        : retrySeconds * 1_000,
+      connectRetryTimeMs: us.isPassive ? 0 : retrySeconds * 1_000,
       ...(keepaliveSeconds > 0
         ? {
           keepaliveTimeMs: keepaliveSeconds * 1_000,

@@ -3,6 +3,7 @@ import type { BgpPeerSpec } from "@/api/mod.ts";
 import { parseIpAddr } from "@/addr/ip_addr.ts";
 import { assert } from "@/lang/assert.ts";
 import { type BgpPeerTerms, bgpPeerTerms } from "./bgp_terms.ts";
+import { termsOfMember } from "./dynamic_terms.ts";
 
 Deno.test("bgpPeerTerms() has external peers on the link, others wherever they are (RFC 4271 §5.1.3)", () => {
   deepStrictEqual(termsOf({}).hops, { kind: "limit", hops: 1 });
@@ -63,6 +64,29 @@ Deno.test("bgpPeerTerms() offers long-lived graceful restart only beside the oth
   deepStrictEqual(staleOf({ enabled: true }), []);
 });
 
+Deno.test("bgpPeerTerms() has each family's own sendMax, and one path where it has none (RFC 7911 §4)", () => {
+  const family = (afi: string, sendMax?: number) => ({
+    config: { family: { afi, safi: "SAFI_UNICAST" } },
+    ...(sendMax === undefined ? {} : { addPaths: { config: { sendMax } } }),
+  });
+  const pathsMax = (spec: BgpPeerSpec) => {
+    const { pathsMax, connection } = termsOf(spec).speaker;
+    const isAsked = connection.open.capabilities.flatMap((one) =>
+      one.kind === "add-path" ? one.families.map(({ family }) => family) : []
+    );
+    return [pathsMax["ipv4-unicast"], pathsMax["ipv6-unicast"], ...isAsked];
+  };
+  deepStrictEqual(
+    pathsMax({ afiSafis: [family("AFI_IP", 2), family("AFI_IP6", 5)] }),
+    [2, 5, "ipv4-unicast", "ipv6-unicast"],
+  );
+  deepStrictEqual(
+    pathsMax({ afiSafis: [family("AFI_IP"), family("AFI_IP6", 5)] }),
+    [1, 5, "ipv6-unicast"],
+  );
+  deepStrictEqual(pathsMax({}), [10, 1, "ipv4-unicast"]);
+});
+
 Deno.test("bgpPeerTerms() signs dials and accepts with the password, and does not dial a passive peer", () => {
   const signed = termsOf({ conf: { authPassword: "s3cr3t" } });
   strictEqual(signed.md5Key, "s3cr3t");
@@ -93,6 +117,25 @@ Deno.test("bgpPeerTerms() knows an unnumbered peer by its interface, and speaks 
   strictEqual(known.unnumbered, undefined);
   strictEqual(known.target?.peer.zone, "eth1");
   strictEqual(known.zone, "eth1");
+});
+
+Deno.test("bgpPeerTerms() waits for all of a prefix, and has a policy for each", () => {
+  const terms = termsOf({
+    conf: { neighborAddress: "" },
+    dynamicNeighbors: { prefix: "2001:db8::/64" },
+    advertisement: { med: 10 },
+  });
+  strictEqual(terms.target, undefined);
+  strictEqual(terms.speaker.connection.times.connectRetryTimeMs, 0);
+  deepStrictEqual(terms.source, { addr: "2001:db8::", lengthBits: 64 });
+  strictEqual(terms.dynamic?.limit, 100);
+  const address = parseIpAddr("2001:db8::7");
+  assert(address !== undefined, "It is an address");
+  const member = termsOfMember(terms, address);
+  deepStrictEqual(member.source, { addr: address, lengthBits: 128 });
+  strictEqual(member.speaker.address, address);
+  strictEqual(member.speaker.policy, terms.dynamic?.policyTowards(address));
+  assert(member.speaker.policy !== undefined, "It has the MED");
 });
 
 function termsOf(spec: BgpPeerSpec): BgpPeerTerms {

@@ -381,8 +381,9 @@ export class MainCore {
   #review(request: AdmissionRequest): AdmissionVerdict | undefined {
     if (!this.#watches.allListed()) return undefined;
     const { eips, services, nodes } = this.#cluster;
-    const bgpPeers = this.#bgpTables.bgppeer;
-    return reviewAdmission(request, { eips, services, nodes, bgpPeers });
+    const { bgppeer: bgpPeers, bgpconf: bgpConfs } = this.#bgpTables;
+    const bgp = { bgpPeers, bgpConfs };
+    return reviewAdmission(request, { eips, services, nodes, ...bgp });
   }
 
   #takeCertificate(
@@ -506,6 +507,7 @@ export class MainCore {
     const changes = this.#cluster.takeChanges();
     if (changes.some(({ kind }) => kind === "eip")) {
       this.#local.setEips(this.#cluster.eips.values());
+      this.#speaker.setEips(this.#cluster.eips.values());
     }
     this.#local.setNodeAddress(
       nodeAddressOf(this.#cluster.nodes.get(this.#config.node)),
@@ -515,6 +517,9 @@ export class MainCore {
     this.#demand.note(this.#cluster, changes);
     this.#controller?.note(changes, at);
     if (changes.some(({ kind }) => kind === "node")) this.#noteBgp();
+    if (changes.some(({ kind }) => kind === "eip" || kind === "service")) {
+      this.#bgp?.noteCluster();
+    }
     this.#lookAtNamed();
     const isListed = this.#watches.allListed();
     const change = isListed ? this.#announce(at) : undefined;
@@ -595,6 +600,7 @@ export class MainCore {
         this.#cluster.nodes,
         this.#config.seed,
         this.#named,
+        this.#cluster,
       );
       this.#isNamedDirty = true;
       this.#lookAtNamed();

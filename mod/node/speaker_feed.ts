@@ -9,9 +9,13 @@
  */
 
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpConf, BgpPeer, BgpPeerSpec, Node } from "@/api/mod.ts";
+import type { BgpConf, BgpPeer, BgpPeerSpec, Eip, Node } from "@/api/mod.ts";
 import { BGP_CONF_NAME, CNI_LABEL } from "@/api/names.ts";
-import { type ExportPolicy, PolicyInForce } from "@/bgp/mod.ts";
+import {
+  type AddressPool,
+  type ExportPolicy,
+  PolicyInForce,
+} from "@/bgp/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
 import {
   bgpConfProblem,
@@ -24,6 +28,7 @@ import {
   type RoutePlan,
 } from "@/reconcile/mod.ts";
 import type { BgpCommand } from "./bgp_commands.ts";
+import { BgpSelection } from "./bgp_selection.ts";
 import {
   BGP_PORT,
   bgpIdentityOf,
@@ -108,12 +113,60 @@ interface WantedPeer {
   readonly command?: BgpCommand;
   /** Its address, where it tells it from other routers. */
   readonly address: IpAddr | undefined;
+  /** Whether it is all routers of a prefix: they are told of nobody else, as they dial whom they want. */
+  readonly isRange: boolean;
+}
+
+/** What the speaker is told of an address. */
+interface Told {
+  /** The Eip it is from. */
+  readonly eip: string;
+  /** How much of its traffic this node should get; absent: as much as any other. */
+  readonly weight: number | undefined;
+}
+
+/** Addresses by what is to be done with them, their Eip and their weight. */
+class Batches {
+  readonly #batches = {
+    announce: new Map<string, { told: Told; vips: IpAddr[] }>(),
+    retire: new Map<string, { told: Told; vips: IpAddr[] }>(),
+  };
+
+  add(kind: "announce" | "retire", told: Told, vip: IpAddr): void {
+    const key = `${told.eip} ${told.weight ?? ""}`;
+    const batch = this.#batches[kind].get(key);
+    if (batch === undefined) {
+      this.#batches[kind].set(key, { told, vips: [vip] });
+    } else batch.vips.push(vip);
+  }
+
+  all(
+    kind: "announce" | "retire",
+  ): readonly { readonly vip: IpAddr; readonly told: Told }[] {
+    return [...this.#batches[kind].values()].flatMap(({ told, vips }) =>
+      vips.map((vip) => ({ vip, told }))
+    );
+  }
+
+  commands(kind: "announce" | "retire"): readonly BgpCommand[] {
+    return [...this.#batches[kind].values()].map(
+      ({ told: { eip, weight }, vips }) => ({
+        kind,
+        vips,
+        eip,
+        ...(weight === undefined ? {} : { weight }),
+      }),
+    );
+  }
 }
 
 /** What the speaker of one node was told. */
 export class SpeakerFeed {
   readonly #node: string;
   readonly #announced = new Set<IpAddr>();
+  /** What was told of each address that is announced. */
+  readonly #told = new Map<IpAddr, Told>();
+  readonly #selection = new BgpSelection();
   /** Peers by name, as they were set, to tell what is another. */
   readonly #peers = new Map<string, Omit<WantedPeer, "command">>();
   /** The address that each peer is configured with, where it tells routers apart. */
@@ -128,6 +181,8 @@ export class SpeakerFeed {
   /** Who we are; undefined: there is no speaker. */
   #identity: { readonly as: number; readonly routerId: string } | undefined;
   #refusals: readonly SpeakerRefusal[] = [];
+  /** What may be announced as a whole. */
+  #pools: readonly AddressPool[] = [];
   #isDirty = true;
 
   /** A speaker that was told nothing. */
@@ -137,6 +192,18 @@ export class SpeakerFeed {
 
   /** Notes that a BgpConf, a BgpPeer or this node changed. */
   note(): void {
+    this.#isDirty = true;
+  }
+
+  /** Takes all Eips: by them peers are told of addresses. */
+  setEips(eips: Iterable<Eip>): void {
+    if (this.#selection.setEips(eips)) this.#isDirty = true;
+  }
+
+  /** Takes what may be announced as a whole, for peers that have addresses put together. */
+  setPools(pools: readonly AddressPool[]): void {
+    if (JSON.stringify(pools) === JSON.stringify(this.#pools)) return;
+    this.#pools = pools;
     this.#isDirty = true;
   }
 
@@ -176,7 +243,10 @@ export class SpeakerFeed {
     this.#isDirty = false;
     const found = isDirty ? this.#conf(tables, node) : undefined;
     const isUp = isDirty ? found !== undefined : had;
-    // Routes first: a new session begins with all of them.
+    const wanted = found && this.#peersOf(input, found);
+    // Peers that are left out of an Eip are not to see a route of it.
+    if (wanted !== undefined) this.#renewPeers(wanted, commands);
+    // Routes before new peers: a new session begins with all of them.
     if (isUp) {
       const due = had ? change : { upserts: [...routes.values()], removes: [] };
       const isGoing = node !== undefined && isTakenOut(node);
@@ -186,12 +256,11 @@ export class SpeakerFeed {
       if (isUp) commands.push(...this.#third(input, isDirty));
       return commands;
     }
-    if (found === undefined) {
+    if (found === undefined || wanted === undefined) {
       this.#setPeers(new Map(), commands);
       this.#listen(undefined, commands);
       return commands;
     }
-    const wanted = this.#peersOf(input, found);
     this.#addresses.clear();
     for (const [name, { address }] of wanted) {
       if (address !== undefined) this.#addresses.set(name, address);
@@ -200,7 +269,7 @@ export class SpeakerFeed {
     this.#rack = Object.keys(asPerRack).length > 0
       ? found.node.labels[RACK_LABEL]
       : undefined;
-    commands.push(...this.#third(input, isDirty, [...wanted.keys()]));
+    commands.push(...this.#third(input, isDirty, wanted));
     this.#listen(found.conf, commands);
     this.#setPeers(wanted, commands);
     return commands;
@@ -230,7 +299,7 @@ export class SpeakerFeed {
   #third(
     { agents, nodes, routes, change, routerNames }: SpeakerInput,
     isDirty: boolean,
-    names: readonly string[] = [...this.#peers.keys()],
+    all: ReadonlyMap<string, Pick<WantedPeer, "isRange">> = this.#peers,
   ): readonly BgpCommand[] {
     if (isDirty || agents !== this.#agents) {
       this.#agents = agents;
@@ -238,6 +307,9 @@ export class SpeakerFeed {
         fellowOf(agent, nodes.get(agent.node), this.#rack)
       );
     }
+    const names = [...all].flatMap(([name, { isRange }]) =>
+      isRange ? [] : [name]
+    );
     const peers = new Map(names.map((name) => [
       name,
       [this.#addresses.get(name), routerNames.get(name)].filter((one) =>
@@ -257,23 +329,34 @@ export class SpeakerFeed {
     isGoing: boolean,
     commands: BgpCommand[],
   ): void {
-    const retire: IpAddr[] = [];
-    const announce: IpAddr[] = [];
+    const batches = new Batches();
     const withdraw: IpAddr[] = [];
-    for (const { vip, nodes } of upserts) {
-      const isOurs = nodes.includes(this.#node);
-      if (isOurs === this.#announced.has(vip)) continue;
-      (isOurs ? announce : isGoing ? retire : withdraw).push(vip);
+    for (const { vip, nodes, eip, weights } of upserts) {
+      const before = this.#told.get(vip);
+      if (nodes.includes(this.#node)) {
+        const weight = weights?.[this.#node];
+        const isTold = before?.eip === eip && before.weight === weight;
+        if (!isTold) batches.add("announce", { eip, weight }, vip);
+      } else if (before === undefined) continue;
+      else if (isGoing) batches.add("retire", before, vip);
+      else withdraw.push(vip);
     }
     for (const vip of removes) {
       if (this.#announced.has(vip)) withdraw.push(vip);
     }
-    for (const vip of announce) this.#announced.add(vip);
-    for (const vip of [...retire, ...withdraw]) this.#announced.delete(vip);
-    if (announce.length > 0) {
-      commands.push({ kind: "announce", vips: announce });
+    for (const { vip, told } of batches.all("announce")) {
+      this.#announced.add(vip);
+      this.#told.set(vip, told);
     }
-    if (retire.length > 0) commands.push({ kind: "retire", vips: retire });
+    const gone = batches.all("retire").map(({ vip }) => vip);
+    for (const vip of [...gone, ...withdraw]) {
+      this.#announced.delete(vip);
+      this.#told.delete(vip);
+    }
+    commands.push(
+      ...batches.commands("announce"),
+      ...batches.commands("retire"),
+    );
     if (withdraw.length > 0) {
       commands.push({ kind: "withdraw", vips: withdraw });
     }
@@ -282,6 +365,7 @@ export class SpeakerFeed {
   #takeAllBack(commands: BgpCommand[]): void {
     const vips = [...this.#announced];
     this.#announced.clear();
+    this.#told.clear();
     if (vips.length > 0) commands.push({ kind: "withdraw", vips });
     commands.push(...this.#thirdParties.takeBack());
   }
@@ -316,8 +400,14 @@ export class SpeakerFeed {
         continue;
       }
       const spec = withPassword(peer.spec, password);
-      const terms = bgpPeerTerms(conf.spec, { name, spec, policy }, node);
-      const problem = bgpPeerProblem(peer) ?? duplicatePeerProblem(
+      const [selection, pools] = [this.#selection, this.#pools];
+      const terms = bgpPeerTerms(
+        conf.spec,
+        { name, spec, policy, pools, selection },
+        node,
+      );
+      const aliases = conf.spec.communityAliases ?? {};
+      const problem = bgpPeerProblem(peer, aliases) ?? duplicatePeerProblem(
         peer,
         used,
         [{ meta: { name: node.name, labels: node.labels } }],
@@ -330,7 +420,8 @@ export class SpeakerFeed {
       used.push(peer);
       // What routes carry is in a function of the terms, which has no text.
       const { advertisement } = peer.spec;
-      const { address } = terms.value.speaker;
+      const { speaker: { address }, dynamic } = terms.value;
+      const isRange = dynamic !== undefined;
       const isOfLink = address === undefined || isLinkLocal(address);
       wanted.set(name, {
         text: JSON.stringify([
@@ -340,11 +431,27 @@ export class SpeakerFeed {
         ]),
         policy: terms.value.speaker.policy,
         command: { kind: "set-peer", name, terms: terms.value },
-        address: isOfLink ? undefined : address,
+        address: isOfLink || isRange ? undefined : address,
+        isRange,
       });
     }
     this.#refusals = refusals;
+    this.#selection.keep(new Set(wanted.keys()));
     return wanted;
+  }
+
+  /** Sets the peers that are known and to be other ones. */
+  #renewPeers(
+    wanted: ReadonlyMap<string, WantedPeer>,
+    commands: BgpCommand[],
+  ): void {
+    for (const [name, { command, ...peer }] of wanted) {
+      const known = this.#peers.get(name);
+      if (command === undefined || known === undefined) continue;
+      if (known.text === peer.text && known.policy === peer.policy) continue;
+      this.#peers.set(name, peer);
+      commands.push(command);
+    }
   }
 
   #setPeers(
@@ -356,11 +463,9 @@ export class SpeakerFeed {
       this.#peers.delete(name);
       commands.push({ kind: "remove-peer", name });
     }
-    for (const [name, { text, policy, address, command }] of wanted) {
-      const known = this.#peers.get(name);
-      if (command === undefined) continue;
-      if (known?.text === text && known.policy === policy) continue;
-      this.#peers.set(name, { text, policy, address });
+    for (const [name, { command, ...peer }] of wanted) {
+      if (command === undefined || this.#peers.has(name)) continue;
+      this.#peers.set(name, peer);
       commands.push(command);
     }
   }

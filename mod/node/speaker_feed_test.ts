@@ -4,6 +4,7 @@ import {
   type Node,
   projectBgpConf,
   projectBgpPeer,
+  projectEip,
   projectNode,
 } from "@/api/mod.ts";
 import { PolicyInForce } from "@/bgp/mod.ts";
@@ -55,6 +56,35 @@ Deno.test("SpeakerFeed announces what has this node among its next hops, and wit
   deepStrictEqual(world.told(), ["withdraw 192.0.2.91"]);
 });
 
+Deno.test("SpeakerFeed announces an address anew when its weight is another, and withdraws nothing", () => {
+  const world = new World().conf({ as: 65_000 }).weigh(ONE, 1, 3);
+  deepStrictEqual(world.told().slice(0, 1), ["announce 192.0.2.91 of 1"]);
+  world.weigh(ONE, 1, 4).weigh(TWO, 2, 2);
+  deepStrictEqual(world.told(), ["announce 192.0.2.92 of 2"]);
+  world.weigh(ONE, 2, 4);
+  deepStrictEqual(world.told(), ["announce 192.0.2.91 of 2"]);
+  world.route(ONE, "n1", "n2");
+  deepStrictEqual(world.told(), ["announce 192.0.2.91"]);
+  world.spec = { taints: [{ key: "ToBeDeletedByClusterAutoscaler" }] };
+  world.node({}).route(ONE, "n2").route(TWO, "n2");
+  deepStrictEqual(world.told(), [
+    "retire 192.0.2.91",
+    "retire 192.0.2.92 of 2",
+  ]);
+});
+
+Deno.test("SpeakerFeed lets peers that put addresses together know of the pools, and no others", () => {
+  const advertisement = { aggregationLength: 24 };
+  const world = new World().conf({ as: 65_000 }).peer("one", {})
+    .peer("two", { port: 180, advertisement });
+  world.told();
+  const pools = [{ first: ip("192.0.2.0"), last: ip("192.0.2.255") }];
+  world.feed.setPools(pools);
+  deepStrictEqual(world.told(), ["set-peer two"]);
+  world.feed.setPools(structuredClone(pools));
+  deepStrictEqual(world.told(), []);
+});
+
 Deno.test("SpeakerFeed speaks to the BgpPeers that select the node, by its labels", () => {
   const nodeSelector = { matchLabels: { rack: "a" } };
   const world = new World().conf({ as: 65_000 }).peer("tor", { nodeSelector });
@@ -86,6 +116,24 @@ Deno.test("SpeakerFeed sets a peer anew whose routes are to carry something else
   deepStrictEqual(world.told(), ["set-peer b"]);
   world.peer("b", { port: 2 });
   deepStrictEqual(world.told(), ["set-peer b"]);
+});
+
+Deno.test("SpeakerFeed sets the peers anew whose names of communities mean something else", () => {
+  const named = { communities: ["to-transit"] };
+  const world = new World().peer("a", { port: 1 })
+    .peer("b", { port: 2, advertisement: named });
+  const conf = (communityAliases: Raw) =>
+    world.conf({ as: 65_000, communityAliases }).told();
+  deepStrictEqual(conf({ "to-transit": "65000:1" }), [
+    "listen 179",
+    "set-peer a",
+    "set-peer b",
+  ]);
+  deepStrictEqual(conf({ "to-transit": "65000:1", other: "1:2" }), []);
+  deepStrictEqual(conf({ "to-transit": "65000:2" }), ["set-peer b"]);
+  // It might announce what nobody is to have.
+  deepStrictEqual(conf({}), ["remove-peer b"]);
+  match(world.feed.refusals[0]?.message ?? "", /"to-transit": .*no such name/);
 });
 
 Deno.test("SpeakerFeed begins no session before the policy is known, and ends none", () => {
@@ -248,6 +296,14 @@ Deno.test("SpeakerFeed knows a router by its address", () => {
   strictEqual(world.told()[0], "announce 192.0.2.91 by 192.0.2.12");
 });
 
+Deno.test("SpeakerFeed has no third parties for the routers of a prefix, whose address is none", () => {
+  const world = new World().conf({ as: 65_000 })
+    .peer("tor", { address: "", dynamicNeighbors: { prefix: "192.0.2.0/24" } })
+    .route(ONE, "n2").agent("n2", {});
+  deepStrictEqual(world.told(), ["listen 179", "set-peer tor"]);
+  strictEqual(world.feed.addressOf("tor"), undefined);
+});
+
 Deno.test("SpeakerFeed of a node in a rack takes nodes of that rack only, under asPerRack (openelb.md §5.6)", () => {
   const rack = (name: string) => ({ "openelb.kubesphere.io/rack": name });
   const world = new World().conf({ as: 65_000 }).peer("tor", {})
@@ -262,6 +318,49 @@ Deno.test("SpeakerFeed of a node in a rack takes nodes of that rack only, under 
   deepStrictEqual(announced(), ["withdraw 192.0.2.91 by 192.0.2.13"]);
 });
 
+Deno.test("SpeakerFeed sets a peer anew that an Eip leaves out before it announces addresses of the Eip", () => {
+  const world = new World().conf({ as: 65_000 }).peer("a", { port: 1 })
+    .peer("b", { port: 2 });
+  world.told();
+  world.eip("pool", { peers: ["b"] }).route(ONE, "n1");
+  deepStrictEqual(world.told(), ["set-peer a", "announce 192.0.2.91"]);
+  deepStrictEqual([...world.untold], ["a"]);
+  world.eip("pool", { peers: ["a", "b"] });
+  deepStrictEqual(world.told(), ["set-peer a"]);
+  deepStrictEqual([...world.untold], []);
+  world.eip("pool", { peers: ["a", "b"] });
+  deepStrictEqual(world.told(), []);
+});
+
+Deno.test("SpeakerFeed announces an address anew that is of another Eip, and marks it as of the one it was", () => {
+  const world = new World().conf({ as: 65_000 }).route(ONE, "n1")
+    .route(TWO, "n1");
+  world.told();
+  world.eips.set(ONE, "other");
+  world.route(ONE, "n1").route(TWO, "n1");
+  deepStrictEqual(world.told(), ["announce 192.0.2.91"]);
+  world.spec = { taints: [{ key: "ToBeDeletedByClusterAutoscaler" }] };
+  world.eips.set(ONE, "third");
+  world.route(ONE, "n2").route(TWO, "n2");
+  deepStrictEqual(world.told(), [
+    "retire 192.0.2.91",
+    "retire 192.0.2.92",
+  ]);
+  deepStrictEqual(world.of, ["other", "pool"]);
+});
+
+Deno.test("SpeakerFeed announces an address of another Eip anew by other nodes, too", () => {
+  const world = new World().conf({ as: 65_000 }).peer("tor", {})
+    .route(ONE, "n2").agent("n2", {});
+  world.told();
+  world.eips.set(ONE, "other");
+  world.route(ONE, "n2");
+  deepStrictEqual(world.told(), ["announce 192.0.2.91 by 192.0.2.12"]);
+  deepStrictEqual(world.of, ["other"]);
+  world.route(ONE, "n2");
+  deepStrictEqual(world.told(), []);
+});
+
 class World {
   readonly feed: SpeakerFeed = new SpeakerFeed("n1");
   readonly tables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
@@ -273,6 +372,12 @@ class World {
   readonly passwords = new Map<string, PasswordLook>();
   /** The key of TCP MD5 of each peer, as it was set last. */
   readonly keys = new Map<string, string | undefined>();
+  /** The Eip of an address; "pool" where it has none. */
+  readonly eips = new Map<IpAddr, string>();
+  /** Peers that are told nothing of "pool", as they were set last. */
+  readonly untold = new Set<string>();
+  /** The Eips of the addresses that were told last. */
+  of: readonly (string | undefined)[] = [];
   /** Of this node. */
   spec: Raw = {};
   readonly #nodes = new Map<string, Node>();
@@ -298,6 +403,7 @@ class World {
       readonly meta?: Raw;
       readonly nodeSelector?: Raw;
       readonly advertisement?: Raw;
+      readonly dynamicNeighbors?: Raw;
     },
   ): this {
     this.feed.note();
@@ -314,6 +420,13 @@ class World {
       },
     }));
     this.tables.bgppeer.set(name, peer);
+    return this;
+  }
+
+  /** All Eips are this one. */
+  eip(name: string, bgp: Raw): this {
+    const spec = { address: "192.0.2.0/24", bgp };
+    this.feed.setEips([value(projectEip({ metadata: { name }, spec }))]);
     return this;
   }
 
@@ -341,9 +454,22 @@ class World {
   }
 
   route(vip: IpAddr, ...nodes: readonly string[]): this {
-    const plan = { vip, eip: "pool", services: ["d/web"], nodes };
+    const eip = this.eips.get(vip) ?? "pool";
+    const plan = { vip, eip, services: ["d/web"], nodes };
     this.#routes.set(vip, plan);
     this.#upserts.push(plan);
+    return this;
+  }
+
+  /** A route of this node and another one, under Local. */
+  weigh(vip: IpAddr, n1: number, n2: number): this {
+    const nodes = ["n1", "n2"];
+    this.route(vip, ...nodes);
+    this.#upserts.pop();
+    const plan = { vip, eip: "pool", services: ["d/web"], nodes };
+    const weighed = { ...plan, weights: { n1, n2 } };
+    this.#routes.set(vip, weighed);
+    this.#upserts.push(weighed);
     return this;
   }
 
@@ -360,6 +486,7 @@ class World {
     };
     this.#upserts = [];
     this.#removes = [];
+    this.of = [];
     return this.feed.commands({
       tables: this.tables,
       node: value(projectNode({
@@ -382,6 +509,13 @@ class World {
     }).map((command) => {
       if (command.kind === "set-peer") {
         this.keys.set(command.name, command.terms.md5Key);
+        const { policy } = command.terms.speaker;
+        const isTold = policy?.apply(OF_POOL, CONTEXT) !== undefined;
+        if (isTold || policy === undefined) this.untold.delete(command.name);
+        else this.untold.add(command.name);
+      }
+      if (command.kind === "announce" || command.kind === "retire") {
+        this.of = [...this.of, command.eip];
       }
       switch (command.kind) {
         case "announce":
@@ -389,7 +523,8 @@ class World {
         case "withdraw": {
           const { kind, vips, nextHop } = command;
           const by = nextHop === undefined ? [] : ["by", nextHop];
-          return [kind, ...vips, ...by].join(" ");
+          const of = "weight" in command ? ["of", command.weight] : [];
+          return [kind, ...vips, ...by, ...of].join(" ");
         }
         case "set-third-parties":
           return [command.kind, command.name, ...command.nextHops].join(" ");
@@ -404,6 +539,25 @@ class World {
     });
   }
 }
+
+const OF_POOL = {
+  number: 0,
+  pathId: 1,
+  nextHop: undefined,
+  attributes: {
+    communities: [],
+    extendedCommunities: [],
+    largeCommunities: [],
+  },
+  pool: "pool",
+};
+const CONTEXT = {
+  family: "ipv4-unicast" as const,
+  prefix: undefined,
+  localAs: 65_000,
+  external: true,
+  ownNextHop: undefined,
+};
 
 function ip(text: string): IpAddr {
   const addr = parseIpAddr(text);

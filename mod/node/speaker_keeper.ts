@@ -6,7 +6,7 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import { bgpRouterName, type Node } from "@/api/mod.ts";
+import { bgpRouterName, type Eip, type Node } from "@/api/mod.ts";
 import {
   API_GROUP_VERSION,
   BGP_PEER_KIND,
@@ -14,6 +14,7 @@ import {
   EVENT_REASON,
 } from "@/api/names.ts";
 import {
+  aggregationPools,
   type BgpTables,
   type ClusterState,
   EventLog,
@@ -97,6 +98,13 @@ export class SpeakerKeeper {
   note(): void {
     this.#feed.note();
     this.#isUnwritten = true;
+  }
+
+  /** Takes all Eips: by them peers are told of addresses, and prefixes are announced within them. */
+  setEips(eips: Iterable<Eip>): void {
+    const all = [...eips];
+    this.#feed.setEips(all);
+    this.#feed.setPools(aggregationPools(all));
   }
 
   /** AS number and BGP Identifier; undefined: there is no speaker. */
@@ -185,6 +193,12 @@ export class SpeakerKeeper {
   get routers(): readonly string[] {
     const names = new Set<string>();
     for (const [name, { view, upAt }] of this.#sessions) {
+      for (const [address, one] of Object.entries(view.neighbors ?? {})) {
+        if (one.agreed === undefined) continue;
+        names.add(address);
+        names.add(bgpRouterName(one.agreed.peerAs, one.agreed.routerId));
+      }
+      if (view.neighbors !== undefined) continue;
       const isOurs = view.state === "Established" ||
         (upAt !== undefined && view.isLost === true);
       if (!isOurs) continue;
@@ -309,7 +323,7 @@ export class SpeakerKeeper {
     });
     const fields = { peer: name, state };
     if (isUp && !wasUp) {
-      const { peerAs, routerId } = session.agreed ?? {};
+      const { peerAs, routerId } = agreedOf(session) ?? {};
       const message = "BGP session is up";
       return {
         level: "info",
@@ -355,6 +369,12 @@ export class SpeakerKeeper {
     );
     return event === undefined ? {} : { event };
   }
+}
+
+/** What was agreed on; of a prefix with its first router. */
+function agreedOf({ agreed, neighbors = {} }: BgpSessionView) {
+  return agreed ??
+    Object.values(neighbors).find((one) => one.agreed !== undefined)?.agreed;
 }
 
 /** A session that comes and goes is told of so often. */

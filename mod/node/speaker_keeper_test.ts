@@ -154,6 +154,26 @@ Deno.test("SpeakerKeeper names the routers that it has sessions with, by address
   deepStrictEqual(stage.keeper.routers, []);
 });
 
+Deno.test("SpeakerKeeper names the routers of a prefix that it has sessions with, and the first in its log", () => {
+  const stage = new Stage();
+  stage.kinds();
+  const { agreed, ...up } = UP;
+  ok(agreed !== undefined);
+  const neighbors = {
+    "10.0.0.7": DOWN,
+    "10.0.0.8": { ...UP, agreed: { ...agreed, routerId: "10.0.0.8" } },
+  };
+  const session = { ...up, neighbors };
+  const news = stage.keeper.take({ kind: "peer", name: "tor", session }, AT);
+  deepStrictEqual(news?.fields, {
+    peer: "tor",
+    state: "Established",
+    peerAs: 65_001,
+    routerId: "10.0.0.8",
+  });
+  deepStrictEqual(stage.keeper.routers, ["10.0.0.8", "65001/10.0.0.8"]);
+});
+
 Deno.test("SpeakerKeeper does not count a router that it never had a session with", () => {
   const stage = new Stage();
   stage.kinds();

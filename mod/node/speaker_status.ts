@@ -10,6 +10,7 @@
  */
 
 import type {
+  BgpDynamicNeighborStatus,
   BgpPeer,
   BgpPeerNodeStatus,
   BgpPeerState,
@@ -65,6 +66,9 @@ export const STATUS_INTERVAL_MS = 1_000;
 
 /** How often counts are written that nothing else comes with. */
 export const STATUS_COUNTS_INTERVAL_MS = 30_000;
+
+/** Routers of a prefix that a node writes of in a BgpPeer's status: an object has a largest size. */
+export const DYNAMIC_STATUSES_MAX = 32;
 
 /** Plans the writes of one node. */
 export class SpeakerStatus {
@@ -254,7 +258,30 @@ function nodeStatus(
     ...(Object.keys(timersState).length === 0 ? {} : { timersState }),
     ...(why === undefined ? {} : { downReason: why }),
     ...(bfd === undefined ? {} : { bfdState: bfdText(bfd) }),
+    ...(view.neighbors === undefined ? {} : {
+      dynamicNeighbors: neighborStatuses(view.neighbors),
+    }),
   };
+}
+
+/** Sessions with routers of a prefix; the first so many by address. */
+function neighborStatuses(
+  neighbors: Readonly<Record<string, BgpSessionView>>,
+): Readonly<Record<string, BgpDynamicNeighborStatus>> {
+  const listed = Object.entries(neighbors).slice(0, DYNAMIC_STATUSES_MAX);
+  return Object.fromEntries(
+    listed.map(([address, { state, why, agreed }]) => [address, {
+      peerState: {
+        sessionState: state.toUpperCase(),
+        ...(agreed === undefined ? {} : {
+          peerAs: agreed.peerAs,
+          localAs: agreed.localAs,
+          routerId: agreed.routerId,
+        }),
+      },
+      ...(why === undefined ? {} : { downReason: why }),
+    }]),
+  );
 }
 
 /** Seconds between KEEPALIVEs: what is configured, unless the peer lowered the Hold Time. */

@@ -11,6 +11,7 @@ import type { BgpTables, PlannedWrite } from "@/reconcile/mod.ts";
 import type { BgpSessionView } from "./bgp_commands.ts";
 import {
   type DatedSession,
+  DYNAMIC_STATUSES_MAX,
   mergePatchTo,
   SpeakerStatus,
   STATUS_COUNTS_INTERVAL_MS,
@@ -142,6 +143,21 @@ Deno.test("SpeakerStatus writes the address that was found of an unnumbered peer
     JSON.stringify(stage.plan()),
     /"peerState":{"neighborAddress":"fe80::2%eth1"/,
   );
+});
+
+Deno.test("SpeakerStatus writes each router of a prefix, so many as an object has room for", () => {
+  const stage = new Stage();
+  const count = 2 * DYNAMIC_STATUSES_MAX;
+  const neighbors = Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`10.0.0.${i}`, UP] as const),
+  );
+  stage.session({ ...UP, neighbors }, {});
+  const text = JSON.stringify(stage.plan());
+  match(
+    text,
+    /"dynamicNeighbors":{"10\.0\.0\.0":{"peerState":{"sessionState":"ESTABLISHED","peerAs":65001/,
+  );
+  strictEqual(text.match(/"10\.0\.0\.\d+":/g)?.length, DYNAMIC_STATUSES_MAX);
 });
 
 Deno.test("SpeakerStatus takes away what no longer holds, and leaves other nodes' entries alone", () => {

@@ -43,7 +43,7 @@ export interface ThirdPartyInput {
 /** Which next hops besides itself a node's speaker was told of. */
 export class ThirdParties {
   /** Next hops by address of a Service. */
-  readonly #told = new Map<IpAddr, readonly IpAddr[]>();
+  readonly #told = new Map<IpAddr, Told>();
   /** What each peer is told of, as text; a peer without entry of none. */
   readonly #peers = new Map<string, string>();
   #parties: ReadonlyMap<string, Fellow> = new Map();
@@ -128,58 +128,101 @@ export class ThirdParties {
     },
     batches: Batches,
   ): void {
-    const told = this.#told.get(vip) ?? [];
-    const wanted = (routes.get(vip)?.nodes ?? []).flatMap((node) =>
-      nextHopOf(this.#parties.get(node), vip) ?? []
-    );
+    const { hops: told, eip: before } = this.#told.get(vip) ?? NOT_TOLD;
+    const route = routes.get(vip);
+    const wanted: Hop[] = (route?.nodes ?? []).flatMap((node) => {
+      const nextHop = nextHopOf(this.#parties.get(node), vip);
+      const weight = route?.weights?.[node];
+      return nextHop === undefined ? [] : { nextHop, weight };
+    });
+    const eip = route?.eip ?? before;
     for (const hop of wanted) {
-      if (!told.includes(hop)) batches.add("announce", hop, vip);
+      const isTold = told.some(({ nextHop, weight }) =>
+        nextHop === hop.nextHop && weight === hop.weight
+      );
+      if (isTold && eip === before) continue;
+      batches.add("announce", { ...hop, eip }, vip);
     }
     for (const hop of told) {
-      if (wanted.includes(hop)) continue;
-      const isGoing = routes.has(vip) &&
-        going.has(this.#nodes.get(hop) ?? "");
-      batches.add(isGoing ? "retire" : "withdraw", hop, vip);
+      const { nextHop } = hop;
+      if (wanted.some((one) => one.nextHop === nextHop)) continue;
+      const isGoing = route !== undefined &&
+        going.has(this.#nodes.get(nextHop) ?? "");
+      if (isGoing) batches.add("retire", { ...hop, eip: before }, vip);
+      else batches.add("withdraw", { nextHop }, vip);
     }
     if (wanted.length === 0) this.#told.delete(vip);
-    else this.#told.set(vip, wanted);
+    else this.#told.set(vip, { hops: wanted, eip });
   }
 
   /** Forgets the nodes of addresses that nobody has, and nobody was told of. */
   #forget(fellows: readonly Fellow[]): void {
     const known = new Set(fellows.flatMap(({ addresses }) => addresses));
-    const told = new Set([...this.#told.values()].flat());
+    const told = new Set(
+      [...this.#told.values()].flatMap(({ hops }) =>
+        hops.map(({ nextHop }) => nextHop)
+      ),
+    );
     for (const addr of this.#nodes.keys()) {
       if (!known.has(addr) && !told.has(addr)) this.#nodes.delete(addr);
     }
   }
 }
 
-/** Addresses of Services by what is to be done with them and their next hop. */
+/** What the speaker was told of an address. */
+interface Told {
+  /** Next hops. */
+  readonly hops: readonly Hop[];
+  /** The Eip it is from. */
+  readonly eip: string;
+}
+
+/** A next hop, and how much traffic it should get; absent: as much as any other. */
+interface Hop {
+  readonly nextHop: IpAddr;
+  readonly weight?: number | undefined;
+}
+
+/** How addresses are reached, and the Eip they are from, where that counts. */
+interface Way extends Hop {
+  readonly eip?: string;
+}
+
+/** Addresses of Services by what is to be done with them, their next hop, its weight, and their Eip. */
 class Batches {
-  readonly #vips = {
-    announce: new Map<IpAddr, IpAddr[]>(),
-    retire: new Map<IpAddr, IpAddr[]>(),
-    withdraw: new Map<IpAddr, IpAddr[]>(),
+  readonly #ways = {
+    announce: new Map<string, Batch>(),
+    retire: new Map<string, Batch>(),
+    withdraw: new Map<string, Batch>(),
   };
 
   add(
     kind: "announce" | "retire" | "withdraw",
-    hop: IpAddr,
+    { nextHop, weight, eip }: Way,
     vip: IpAddr,
   ): void {
-    const vips = this.#vips[kind].get(hop);
-    if (vips === undefined) this.#vips[kind].set(hop, [vip]);
-    else vips.push(vip);
+    const key = `${nextHop} ${weight} ${eip}`;
+    const batch = this.#ways[kind].get(key);
+    if (batch !== undefined) batch.vips.push(vip);
+    else {
+      const of = {
+        ...(weight === undefined ? {} : { weight }),
+        ...(eip === undefined ? {} : { eip }),
+      };
+      this.#ways[kind].set(key, { nextHop, ...of, vips: [vip] });
+    }
   }
 
   commands(kind: "announce" | "retire" | "withdraw"): readonly BgpCommand[] {
-    return [...this.#vips[kind]].map(([nextHop, vips]) => ({
-      kind,
-      nextHop,
-      vips,
-    }));
+    return [...this.#ways[kind].values()].map((batch) => ({ kind, ...batch }));
   }
+}
+
+interface Batch {
+  readonly nextHop: IpAddr;
+  readonly weight?: number;
+  readonly eip?: string;
+  readonly vips: IpAddr[];
 }
 
 function speaksTo({ routers }: Fellow, names: readonly string[]): boolean {
@@ -195,3 +238,5 @@ function nextHopOf(
   return addresses.find((addr) => familyOf(addr) === familyOf(vip)) ??
     addresses[0];
 }
+
+const NOT_TOLD: Told = { hops: [], eip: "" };

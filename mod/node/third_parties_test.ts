@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { RoutePlan } from "@/reconcile/mod.ts";
+import type { NodeWeights, RoutePlan } from "@/reconcile/mod.ts";
 import { type Fellow, ThirdParties } from "./third_parties.ts";
 
 const VIP = ip("198.51.100.1");
@@ -31,6 +31,28 @@ Deno.test("ThirdParties leaves out a node that has a session with the router, by
       "withdraw 198.51.100.1 by 192.0.2.13",
     ]);
   }
+});
+
+Deno.test("ThirdParties gives a next hop the weight of the node it stands for, and withdraws nothing for another", () => {
+  const world = new World().route(VIP, NODES, { n1: 1, n2: 2, n3: 3 });
+  deepStrictEqual(world.told().slice(0, 2), [
+    "announce 198.51.100.1 by 192.0.2.12 of 2",
+    "announce 198.51.100.1 by 192.0.2.13 of 3",
+  ]);
+  world.route(VIP, NODES, { n1: 1, n2: 5, n3: 3 });
+  deepStrictEqual(world.told(), ["announce 198.51.100.1 by 192.0.2.12 of 5"]);
+  world.route(VIP, NODES);
+  deepStrictEqual(world.told(), [
+    "announce 198.51.100.1 by 192.0.2.12",
+    "announce 198.51.100.1 by 192.0.2.13",
+  ]);
+  world.route(VIP, ["n3"], { n3: 3 });
+  deepStrictEqual(world.told(), [
+    "announce 198.51.100.1 by 192.0.2.13 of 3",
+    "withdraw 198.51.100.1 by 192.0.2.12",
+  ]);
+  world.fellow("n3", { isGoing: true }).route(VIP, []);
+  deepStrictEqual(world.told(), ["retire 198.51.100.1 by 192.0.2.13 of 3"]);
 });
 
 Deno.test("ThirdParties withdraws from a router only what that one need not know", () => {
@@ -131,8 +153,11 @@ class World {
     return this;
   }
 
-  route(vip: IpAddr, nodes: readonly string[]): this {
-    const plan = { vip, eip: "pool", services: ["d/web"], nodes };
+  route(vip: IpAddr, nodes: readonly string[], weights?: NodeWeights): this {
+    const plan = {
+      ...{ vip, eip: "pool", services: ["d/web"], nodes },
+      ...(weights === undefined ? {} : { weights }),
+    };
     this.#routes.set(vip, plan);
     this.#upserts.push(plan);
     return this;
@@ -160,7 +185,9 @@ class World {
         case "announce":
         case "retire":
         case "withdraw":
-          return `${command.kind} ${command.vips} by ${command.nextHop}`;
+          return `${command.kind} ${command.vips} by ${command.nextHop}${
+            "weight" in command ? ` of ${command.weight}` : ""
+          }`;
         default:
           return command.kind;
       }

@@ -26,11 +26,13 @@ import {
 import {
   API_GROUP,
   BGP_CONF_KIND,
+  BGP_CONF_NAME,
   BGP_PEER_KIND,
   EIP_KIND,
   EIP_NAME_LABEL,
   SECOND_EIP_LABEL,
 } from "@/api/names.ts";
+import { aggregationRemarks, misfitRemark } from "./aggregation.ts";
 import {
   bgpConfNote,
   bgpConfProblem,
@@ -39,6 +41,7 @@ import {
 } from "./bgp_checks.ts";
 import { bgpConfRemark, bgpPeerRemark } from "./bgp_notes.ts";
 import { ingressAddresses } from "./claim.ts";
+import { communityAliasesOf, missingAlias } from "./community_aliases.ts";
 import { type ClusterState, keyOf } from "./cluster_state.ts";
 import {
   byAge,
@@ -49,7 +52,9 @@ import {
   type Problem,
   strandedProblem,
 } from "./eip_checks.ts";
+import { eipBgpNote, eipBgpProblem } from "./eip_selection.ts";
 import { interfaceProblem } from "./interface_selection.ts";
+import { isRouted } from "./routes.ts";
 
 /** What there is, as this agent knows it. */
 export interface AdmissionTables {
@@ -61,6 +66,8 @@ export interface AdmissionTables {
   readonly nodes: ClusterState["nodes"];
   /** BgpPeers by name. */
   readonly bgpPeers: ReadonlyMap<string, BgpPeer>;
+  /** BgpConfs by name; absent: not known. */
+  readonly bgpConfs?: ReadonlyMap<string, BgpConf>;
 }
 
 /**
@@ -160,8 +167,17 @@ function eipProblems(
     }
   }
   pushIf(problems, interfaceProblem(after.spec.interface));
+  if (parsed.ok) {
+    const aliases = communityAliasesOf(tables.bgpConfs);
+    pushIf(problems, eipBgpProblem(after, aliases));
+  }
   const notes: Problem[] = [];
   if (parsed.ok) pushIf(notes, poolNote(parsed.value));
+  const { bgpPeers: peers } = tables;
+  pushIf(notes, eipBgpNote(after, { isRouted: isRouted(after), peers }));
+  for (const peer of tables.bgpPeers.values()) {
+    pushIf(notes, misfitRemark(peer, after));
+  }
   return { problems, notes };
 }
 
@@ -209,9 +225,16 @@ function isOf({ meta }: Service, eip: string): boolean {
     meta.labels[SECOND_EIP_LABEL] === eip;
 }
 
-function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
+function bgpConfProblems(
+  { after }: Edit<BgpConf>,
+  { bgpPeers, eips }: AdmissionTables,
+): Findings {
   const problems: Problem[] = [];
   pushIf(problems, bgpConfProblem(after));
+  if (after.meta.name === BGP_CONF_NAME) {
+    const objects = { peers: bgpPeers.values(), eips: eips.values() };
+    pushIf(problems, missingAlias(after, objects));
+  }
   const notes: Problem[] = [];
   pushIf(notes, bgpConfNote(after));
   pushIf(notes, bgpConfRemark(after));
@@ -220,14 +243,16 @@ function bgpConfProblems({ after }: Edit<BgpConf>): Findings {
 
 function bgpPeerProblems(
   { after }: Edit<BgpPeer>,
-  { bgpPeers, nodes }: AdmissionTables,
+  tables: AdmissionTables,
 ): Findings {
+  const { bgpPeers, nodes } = tables;
   const problems: Problem[] = [];
-  pushIf(problems, bgpPeerProblem(after));
+  pushIf(problems, bgpPeerProblem(after, communityAliasesOf(tables.bgpConfs)));
   const others = [...bgpPeers.values()].sort(byAgeOf);
   pushIf(problems, duplicatePeerProblem(after, others, nodes.values()));
   const notes: Problem[] = [];
   pushIf(notes, bgpPeerRemark(after));
+  notes.push(...aggregationRemarks(after, tables));
   return { problems, notes };
 }
 

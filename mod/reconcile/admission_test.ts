@@ -123,6 +123,12 @@ const MISTAKES: readonly {
       /^spec\.preferredNodes\[1\]\.preference\.matchExpressions cannot be Exists with values for a: /,
     condition: ["Ready", "False SelectorInvalid"],
   },
+  {
+    name: "a community of its routes that is none",
+    after: [{ address: "192.0.2.1", bgp: { communities: ["a:b"] } }],
+    text: /^spec\.bgp\.communities\[0\] cannot be "a:b": /,
+    condition: ["Ready", "False FieldInvalid"],
+  },
   // The schema refuses these two, unless it is an older one.
   {
     name: "a weight that is none",
@@ -354,6 +360,31 @@ const BGP_MISTAKES: readonly {
       /neighborInterface cannot be "eth1": the peer is 192\.0\.2\.254 already/,
     ],
     [
+      "a prefix that is none",
+      { dynamicNeighbors: { prefix: "10.0.0.0" } },
+      /spec\.dynamicNeighbors\.prefix cannot be "10\.0\.0\.0": write a prefix/,
+    ],
+    [
+      "a prefix beside an address",
+      { ...PEER, dynamicNeighbors: { prefix: "10.0.0.0/24" } },
+      /dynamicNeighbors\.prefix .*: spec\.conf names a peer already/,
+    ],
+    [
+      "more routers than a prefix may have",
+      { dynamicNeighbors: { prefix: "10.0.0.0/24", limit: 1_001 } },
+      /dynamicNeighbors\.limit cannot be 1001: write a number from 1 to 1000/,
+    ],
+    [
+      "a limit of no prefix",
+      { ...PEER, dynamicNeighbors: { limit: 3 } },
+      /dynamicNeighbors\.limit cannot be 3: write .*prefix, too/,
+    ],
+    [
+      "a prefix with a role that nobody has",
+      { dynamicNeighbors: { prefix: "10.0.0.0/24" }, role: "upstream" },
+      /spec\.role cannot be "upstream"/,
+    ],
+    [
       "a TTL beyond all",
       { ...PEER, ebgpMultihop: { multihopTtl: 256 } },
       /multihopTtl/,
@@ -458,6 +489,11 @@ const BGP_MISTAKES: readonly {
       /65 communities: write 64 at most/,
     ],
     [
+      "a selector of Eips that is none",
+      { ...PEER, eipSelector: { matchLabels: { "a b": "c" } } },
+      /spec\.eipSelector\.matchLabels cannot be "a b"/,
+    ],
+    [
       "a selector whose operator is none",
       {
         ...PEER,
@@ -527,6 +563,17 @@ Deno.test("reviewAdmission() tells that a BgpConf of another name does not count
   match(
     verdict.kind === "allowed" ? verdict.warnings.join() : "",
     /Only the BgpConf named default counts/,
+  );
+});
+
+Deno.test("reviewAdmission() tells of an Eip that names BgpPeers that there are not, and refuses nothing", () => {
+  const verdict = reviewObject("Eip", {
+    metadata: { name: "pool" },
+    spec: { address: "192.0.2.1", bgp: { peers: ["tor"] } },
+  });
+  match(
+    verdict.kind === "allowed" ? verdict.warnings.join() : "",
+    /^spec\.bgp\.peers names tor, and there is no BgpPeer of that name/,
   );
 });
 

@@ -9,19 +9,27 @@
  * @module
  */
 
+import { formatAddrRange } from "@/addr/addr_range.ts";
 import { familyOf, parseIpAddr } from "@/addr/ip_addr.ts";
+import { parsePrefix, prefixRange } from "@/addr/prefix.ts";
 import { CONDITION_REASON } from "@/api/conditions.ts";
 import type {
   BgpConf,
   BgpGracefulRestart,
   BgpPeer,
   BgpPeerConf,
+  BgpPeerSpec,
   LabelSelector,
   Node,
 } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
 import { matchesLabels, selectorMistake } from "@/ipam/mod.ts";
 import { wrongAdvertisement } from "./bgp_advertisement_checks.ts";
+import {
+  type CommunityAliases,
+  wrongAlias,
+  wrongAliases,
+} from "./community_aliases.ts";
 import type { Problem } from "./eip_checks.ts";
 
 /**
@@ -82,6 +90,10 @@ export function bgpConfProblem(conf: BgpConf): Problem | undefined {
       "Services have addresses of IPv4 and IPv6 unicast only, so write 0 or 1 among them, or leave it out",
     );
   }
+  const wrong = wrongAliases(conf.spec.communityAliases);
+  if (wrong !== undefined) {
+    return invalid(wrong.field, wrong.found, wrong.advice);
+  }
   return restartProblem(gracefulRestart);
 }
 
@@ -98,18 +110,25 @@ export function bgpConfNote(conf: BgpConf): Problem | undefined {
  * What is wrong with a BgpPeer by itself.
  *
  * @param peer The BgpPeer.
+ * @param aliases The names of communities that the BgpConf has; absent: not known.
  * @returns The first thing; undefined: nothing.
  */
-export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
+export function bgpPeerProblem(
+  peer: BgpPeer,
+  aliases?: CommunityAliases,
+): Problem | undefined {
   const { conf } = peer.spec;
   const isNamed = conf?.neighborAddress !== undefined &&
       conf.neighborAddress !== "" ||
     conf?.neighborInterface !== undefined && conf.neighborInterface !== "";
+  const range = dynamicProblem(peer.spec, isNamed);
+  if (range !== undefined) return range;
+  if (isDynamic(peer.spec)) return detailProblem(peer, aliases);
   if (conf === undefined || !isNamed) {
     return {
       reason: CONDITION_REASON.confMissing,
       message:
-        "spec.conf says who the peer is: set spec.conf.neighborAddress, or spec.conf.neighborInterface for an unnumbered peer",
+        "spec.conf says who the peer is: set spec.conf.neighborAddress, or spec.conf.neighborInterface for an unnumbered peer, or spec.dynamicNeighbors for all of a prefix",
     };
   }
   if (
@@ -124,12 +143,21 @@ export function bgpPeerProblem(peer: BgpPeer): Problem | undefined {
   }
   const interfaceMistake = interfaceProblem(conf);
   if (interfaceMistake !== undefined) return interfaceMistake;
+  return detailProblem(peer, aliases);
+}
+
+/** What is wrong besides who the peer is. */
+function detailProblem(
+  peer: BgpPeer,
+  aliases: CommunityAliases | undefined,
+): Problem | undefined {
   return numbersProblem(peer) ?? timersProblem(peer) ?? textsProblem(peer) ??
     secretProblem(peer) ??
     originProblem(peer) ??
     restartProblem(peer.spec.gracefulRestart) ??
-    advertisementProblem(peer) ??
-    selectorProblem(peer.spec.nodeSelector);
+    advertisementProblem(peer, aliases) ??
+    selectorProblem("eipSelector", peer.spec.eipSelector) ??
+    selectorProblem("nodeSelector", peer.spec.nodeSelector);
 }
 
 /**
@@ -168,6 +196,8 @@ export function duplicatePeerProblem(
 
 /** What tells a peer from others of a node: its address, its interface, or both for a link-local one. */
 function peerAddress({ spec }: BgpPeer): string | undefined {
+  const range = parsePrefix(spec.dynamicNeighbors?.prefix ?? "");
+  if (range !== undefined) return formatAddrRange(prefixRange(range));
   const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
   const address = parseIpAddr(neighborAddress);
   if (neighborInterface === "") return address;
@@ -176,7 +206,46 @@ function peerAddress({ spec }: BgpPeer): string | undefined {
     : `${address}%${neighborInterface}`;
 }
 
+function isDynamic({ dynamicNeighbors }: BgpPeerSpec): boolean {
+  return dynamicNeighbors?.prefix !== undefined &&
+    dynamicNeighbors.prefix !== "";
+}
+
+function dynamicProblem(
+  { dynamicNeighbors = {} }: BgpPeerSpec,
+  isNamed: boolean,
+): Problem | undefined {
+  const { prefix = "", limit } = dynamicNeighbors;
+  const at = "spec.dynamicNeighbors";
+  if (prefix === "") {
+    return limit === undefined
+      ? undefined
+      : invalid(`${at}.limit`, `${limit}`, `write ${at}.prefix, too`);
+  }
+  const found = `"${prefix}"`;
+  if (parsePrefix(prefix) === undefined || /^fe[89ab]/i.test(prefix)) {
+    return invalid(
+      `${at}.prefix`,
+      found,
+      "write a prefix, such as 192.168.0.0/24; for link-local routers set spec.conf.neighborInterface instead",
+    );
+  }
+  if (isNamed) {
+    return invalid(
+      `${at}.prefix`,
+      found,
+      "spec.conf names a peer already: leave out neighborAddress and neighborInterface, or write a BgpPeer for each",
+    );
+  }
+  if (limit !== undefined && (limit < 1 || limit > DYNAMIC_NEIGHBORS_MAX)) {
+    const advice = `write a number from 1 to ${DYNAMIC_NEIGHBORS_MAX}`;
+    return invalid(`${at}.limit`, `${limit}`, advice);
+  }
+  return undefined;
+}
+
 function fieldOf({ spec }: BgpPeer): string {
+  if (isDynamic(spec)) return "spec.dynamicNeighbors.prefix";
   const isUnnumbered = (spec.conf?.neighborAddress ?? "") === "";
   return `spec.conf.${isUnnumbered ? "neighborInterface" : "neighborAddress"}`;
 }
@@ -360,8 +429,12 @@ function originProblem({ spec }: BgpPeer): Problem | undefined {
     );
 }
 
-function advertisementProblem({ spec }: BgpPeer): Problem | undefined {
-  const wrong = wrongAdvertisement(spec.advertisement);
+function advertisementProblem(
+  { spec: { advertisement } }: BgpPeer,
+  aliases: CommunityAliases | undefined,
+): Problem | undefined {
+  const wrong = wrongAdvertisement(advertisement) ??
+    wrongAlias(advertisement, "spec.advertisement", aliases);
   return wrong && invalid(wrong.field, wrong.found, wrong.advice);
 }
 
@@ -380,12 +453,13 @@ function restartProblem(
 }
 
 function selectorProblem(
+  name: string,
   selector: LabelSelector | undefined,
 ): Problem | undefined {
   const mistake = selectorMistake(selector);
   if (mistake === undefined) return undefined;
   const { field, found, advice } = mistake;
-  return invalid(`spec.nodeSelector.${field}`, found, advice);
+  return invalid(`spec.${name}.${field}`, found, advice);
 }
 
 function invalid(field: string, found: string, advice: string): Problem {
@@ -409,6 +483,7 @@ const RESTART_TIME_MAX = 4_095;
 const FAMILY_INDEX_MAX = 23;
 // IPv4 and IPv6 unicast.
 const UNICAST_INDEX_MAX = 1;
+const DYNAMIC_NEIGHBORS_MAX = 1_000;
 const INTERFACE = /^(?!\.{1,2}$)[^\s/:%]{1,15}$/;
 const SECONDS = /^[0-9]{1,9}$/;
 const REMOVE_PRIVATE_AS: readonly string[] = ["NONE", "ALL", "REPLACE"];

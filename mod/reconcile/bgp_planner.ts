@@ -35,6 +35,7 @@ import {
 } from "@/api/names.ts";
 import { Random } from "@/lang/random.ts";
 import { byAgeOf } from "./admission.ts";
+import { aggregationRemarks, isAggregating } from "./aggregation.ts";
 import {
   bgpConfNote,
   bgpConfProblem,
@@ -48,6 +49,7 @@ import {
   nodesFieldOf,
   silencedEntries,
 } from "./bgp_sessions.ts";
+import { communityAliasesOf, missingAlias } from "./community_aliases.ts";
 import { type ClusterState, isOlderVersion } from "./cluster_state.ts";
 import type { Now } from "./controller.ts";
 import type { Problem } from "./eip_checks.ts";
@@ -74,17 +76,23 @@ export interface BgpReferences {
   peerProblem(peer: BgpPeer): Problem | undefined;
 }
 
+/** Tables that remarks rest on. */
+export type RemarkTables = Pick<ClusterState, "eips" | "services">;
+
 /** Plans the writes about BgpConfs and BgpPeers. */
 export class BgpPlanner {
   readonly #tables: BgpTables;
   readonly #nodes: ClusterState["nodes"];
   readonly #references: BgpReferences | undefined;
+  readonly #cluster: RemarkTables | undefined;
   readonly #queue: WriteQueue;
   /** What was written last, and the version it led to, by id. */
   readonly #last = new Map<string, LastWrite>();
   /** Nodes whose agents do not renew their Leases, sorted. */
   #silent: readonly string[] = [];
   #isDirty = true;
+  /** Whether it was told that an Eip uses an alias that there is not. */
+  #isAliasMissing = false;
 
   /**
    * A planner that has written nothing yet.
@@ -93,22 +101,34 @@ export class BgpPlanner {
    * @param nodes The Nodes of the cluster.
    * @param seed Where its jitter starts.
    * @param references What is known of what the objects name; absent: nothing.
+   * @param cluster Eips and Services, which BgpPeers are remarked on for; absent: none.
    */
   constructor(
     tables: BgpTables,
     nodes: ClusterState["nodes"],
     seed: number,
     references?: BgpReferences,
+    cluster?: RemarkTables,
   ) {
     this.#tables = tables;
     this.#nodes = nodes;
     this.#references = references;
+    this.#cluster = cluster;
     this.#queue = new WriteQueue(new Random(seed));
   }
 
   /** Notes that something of what is judged changed. */
   note(): void {
     this.#isDirty = true;
+  }
+
+  /** Notes that Eips or Services changed. */
+  noteCluster(): void {
+    if (this.#isDirty) return;
+    const eips = this.#cluster?.eips.values() ?? [];
+    this.#isDirty = [...this.#tables.bgppeer.values()].some(isAggregating) ||
+      [...eips].some(({ spec }) => spec.bgp !== undefined) ||
+      this.#isAliasMissing;
   }
 
   /** Takes how the agents do by their Leases. */
@@ -157,17 +177,21 @@ export class BgpPlanner {
       add(
         "bgpconf",
         conf,
-        confClaims(conf, this.#references),
+        confClaims(conf, {
+          confProblem: () =>
+            this.#references?.confProblem() ?? this.#missingAlias(conf),
+        }),
       );
     }
     const peers = [...this.#tables.bgppeer.values()].sort(byAgeOf);
     for (const [i, peer] of peers.entries()) {
       const older = peers.slice(0, i);
-      const problem = bgpPeerProblem(peer) ??
+      const aliases = communityAliasesOf(this.#tables.bgpconf);
+      const problem = bgpPeerProblem(peer, aliases) ??
         duplicatePeerProblem(peer, older, this.#nodes.values());
       const established = establishedClaim(peer, isThere, isSilent);
       add("bgppeer", peer, [
-        readyClaim(problem, bgpPeerRemark(peer)),
+        readyClaim(problem, this.#remarkOn(peer)),
         ...degradedClaims(
           problem === undefined
             ? this.#references?.peerProblem(peer)
@@ -178,6 +202,14 @@ export class BgpPlanner {
     }
     for (const { id } of writes) this.#queue.start(id);
     return writes;
+  }
+
+  /** An alias of communities that an Eip uses, and the BgpConf does not have; of BgpPeers their own conditions tell. */
+  #missingAlias(conf: BgpConf): Problem | undefined {
+    const eips = this.#cluster?.eips.values() ?? [];
+    const problem = missingAlias(conf, { peers: [], eips });
+    this.#isAliasMissing = problem !== undefined;
+    return problem;
   }
 
   /** Takes the answer to a write. */
@@ -197,6 +229,20 @@ export class BgpPlanner {
       const peer = projectBgpPeer(outcome.object);
       if (peer.ok) this.#take(this.#tables.bgppeer, peer.value, write);
     }
+  }
+
+  /** All that an operator should know of a BgpPeer, in one. */
+  #remarkOn(peer: BgpPeer): Problem | undefined {
+    const cluster = this.#cluster;
+    const remarks = [
+      bgpPeerRemark(peer),
+      ...(cluster === undefined ? [] : aggregationRemarks(peer, cluster)),
+    ].filter((one) => one !== undefined);
+    const [first] = remarks;
+    return first && {
+      ...first,
+      message: remarks.map(({ message }) => message).join(". "),
+    };
   }
 
   #forgetGone(): void {
@@ -356,7 +402,7 @@ function statusPatch(
 
 function confClaims(
   conf: BgpConf,
-  references: BgpReferences | undefined,
+  references: Pick<BgpReferences, "confProblem">,
 ): readonly ConditionClaim[] {
   const isDefault = conf.meta.name === BGP_CONF_NAME;
   return [
@@ -364,7 +410,7 @@ function confClaims(
       bgpConfProblem(conf) ?? bgpConfNote(conf),
       bgpConfRemark(conf),
     ),
-    ...degradedClaims(isDefault ? references?.confProblem() : undefined),
+    ...degradedClaims(isDefault ? references.confProblem() : undefined),
   ];
 }
 

@@ -22,6 +22,7 @@ import {
   type UsedAddress,
 } from "@/ipam/mod.ts";
 import { err, ok, type Result } from "@/lang/result.ts";
+import { eipBgpProblem } from "./eip_selection.ts";
 
 /** Something wrong with an object of ours. */
 export interface Problem {
@@ -46,7 +47,7 @@ export function eipPool(eip: Eip): Result<Pool, EipProblem> {
   if (eip.meta.name.length > LABEL_VALUE_MAX) return err(NAME_TOO_LONG);
   const parsed: Result<Pool, PoolError> = parsePool(poolInput(eip));
   if (!parsed.ok) return err(parsed.error);
-  const problem = nodesProblem(eip);
+  const problem = nodesProblem(eip) ?? eipBgpProblem(eip);
   if (problem === undefined) return ok(parsed.value);
   return err({ ...problem, fallback: { ...parsed.value, disabled: true } });
 }

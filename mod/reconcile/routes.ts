@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { IpAddr } from "@/addr/ip_addr.ts";
+import { familyOf, type IpAddr } from "@/addr/ip_addr.ts";
 import type { Eip } from "@/api/mod.ts";
 import {
   CNI_LABEL,
@@ -23,6 +23,7 @@ import {
   fitNodes,
   willingNodes,
 } from "./eligibility.ts";
+import { type NodeWeights, nodeWeights } from "./endpoint_weights.ts";
 import { selectsNode } from "./node_preferences.ts";
 import type { VipIndex, VipMarks } from "./vip_index.ts";
 
@@ -36,6 +37,8 @@ export interface RoutePlan {
   readonly services: readonly string[];
   /** Nodes that may take its traffic, sorted by name; liveness of their agents is not looked at. */
   readonly nodes: readonly string[];
+  /** How much of it each node should get, under `Local`; absent: as much as any other. */
+  readonly weights?: NodeWeights;
 }
 
 /** What changed in the routes. */
@@ -114,11 +117,26 @@ export class Routes {
       );
     });
     const nodes = willingNodes(state, able.sort());
-    return { vip, eip: eip.meta.name, services: keys, nodes };
+    const weights = nodeWeights(services, nodes, {
+      slicesOf: (key) => state.slicesOf(key),
+      family: familyOf(vip),
+    });
+    return {
+      vip,
+      eip: eip.meta.name,
+      services: keys,
+      nodes,
+      ...(weights === undefined ? {} : { weights }),
+    };
   }
 }
 
 function samePlan(a: RoutePlan, b: RoutePlan): boolean {
   return a.eip === b.eip && a.services.join() === b.services.join() &&
-    a.nodes.join() === b.nodes.join();
+    a.nodes.join() === b.nodes.join() && sameWeights(a, b);
+}
+
+/** Of the nodes that count. */
+function sameWeights(a: RoutePlan, b: RoutePlan): boolean {
+  return a.nodes.every((node) => a.weights?.[node] === b.weights?.[node]);
 }

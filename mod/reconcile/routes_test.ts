@@ -8,6 +8,7 @@ import {
 } from "@/api/mod.ts";
 import type { Result } from "@/lang/result.ts";
 import { ClusterState } from "./cluster_state.ts";
+import type { NodeWeights } from "./endpoint_weights.ts";
 import { type RouteChange, Routes } from "./routes.ts";
 import { VipIndex } from "./vip_index.ts";
 
@@ -29,6 +30,17 @@ Deno.test("Routes: under Local only nodes with a ready endpoint are", () => {
   deepStrictEqual(world.hops(), ["n2", "n3"]);
   world.endpoints("web", []);
   deepStrictEqual(world.hops(), []);
+});
+
+Deno.test("Routes: under Local a node weighs as much as it has endpoints, and another number is another plan", () => {
+  const world = new World().service("web", { externalTrafficPolicy: "Local" });
+  world.endpoints("web", ["n1", "n2"]);
+  deepStrictEqual(world.weights(), { n1: 1, n2: 1 });
+  strictEqual(world.plan().upserts.length, 0);
+  world.endpoints("web", ["n1", "n2", "n2"]);
+  deepStrictEqual(world.weights(), { n1: 1, n2: 2 });
+  world.service("web", {});
+  strictEqual(world.weights(), undefined);
 });
 
 Deno.test("Routes: a Service without any endpoint has no next hop", () => {
@@ -276,8 +288,8 @@ class World {
         labels: { "kubernetes.io/service-name": service },
       }),
       addressType: "IPv4",
-      endpoints: nodes.map((nodeName) => ({
-        addresses: ["10.0.0.1"],
+      endpoints: nodes.map((nodeName, i) => ({
+        addresses: [`10.0.0.${i + 1}`],
         nodeName,
       })),
     })));
@@ -290,6 +302,11 @@ class World {
   }
 
   /** The next hops of the first address, after planning again. */
+  weights(): NodeWeights | undefined {
+    this.plan();
+    return this.routes.plans.values().next().value?.weights;
+  }
+
   hops(): readonly string[] | undefined {
     this.plan();
     return [...this.routes.plans.values()].find(({ vip }) =>

@@ -87,7 +87,7 @@ export function hostPeer(
         },
       },
       address: ip("10.0.0.1"),
-      pathsMax: 1,
+      pathsMax: { "ipv4-unicast": 1, "ipv6-unicast": 1 },
       enabled: true,
     },
     target: { peer: { address: ip("10.0.0.1"), port: 179 }, hops, ...key },

@@ -89,7 +89,10 @@ Deno.test("7911-1c what was not written yet is withdrawn when terms change meanw
 });
 
 Deno.test("7911-1d no more paths are announced than are allowed (RFC 7911 §3)", () => {
-  const talk = Talk.up({ ...BOTH, terms: { pathsMax: 2 } });
+  const talk = Talk.up({
+    ...BOTH,
+    terms: { pathsMax: { "ipv4-unicast": 2, "ipv6-unicast": 2 } },
+  });
   for (const hop of hopsOf(VIP)) talk.speaker.announce(VIP, hop, PLAIN);
   strictEqual(idsOf(talk).length, 2);
 });

@@ -371,7 +371,7 @@ function termsOf(options: TalkOptions): SpeakerPeer {
       },
     },
     address: ip("10.0.0.1"),
-    pathsMax: 10,
+    pathsMax: { "ipv4-unicast": 10, "ipv6-unicast": 10 },
     enabled: true,
     transportKey: "",
     ...options.terms,

@@ -13,20 +13,23 @@ import type { Router, RouterPath, Terms } from "./_router.ts";
 export class Frr implements Router {
   readonly name = "frr";
   readonly #folder: string;
+  readonly #host: string;
   #zebra: LabProcess | undefined;
   #bgpd: LabProcess | undefined;
   #bfdd: LabProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, host: string) {
     this.#folder = folder;
+    this.#host = host;
   }
 
-  static async make(): Promise<Frr> {
+  /** One that was not started, in the namespace of the router, or another. */
+  static async make(host: string = ROUTER): Promise<Frr> {
     const folder = await Deno.makeTempDir();
     await Deno.mkdir(`${folder}/run`);
     await Deno.writeTextFile(`${folder}/zebra.conf`, "");
     await must("chown", ["-R", "frr:frr", folder]);
-    return new Frr(folder);
+    return new Frr(folder, host);
   }
 
   async begin(terms: Terms): Promise<void> {
@@ -141,7 +144,7 @@ export class Frr implements Router {
 
   #start(daemon: "zebra" | "bgpd" | "bfdd"): LabProcess {
     const at = (name: string) => `${this.#folder}/${name}`;
-    return new LabProcess(ROUTER, [
+    return new LabProcess(this.#host, [
       `/usr/lib/frr/${daemon}`,
       ...["-f", at(`${daemon}.conf`), "-i", at(`run/${daemon}.pid`)],
       ...["-z", at("run/zserv.api"), "--vty_socket", at("run"), "-P", "0"],

@@ -27,6 +27,8 @@ export interface Told {
 
 /** A peer as an answer to `peers` has it. */
 export interface PeerView {
+  /** Of its BgpPeer; with its address where it is a dynamic one. */
+  readonly name: string;
   readonly peer: string;
   readonly state: string;
   readonly received: Readonly<Record<string, number>>;
@@ -39,6 +41,7 @@ export interface PeerView {
   readonly hint?: string;
   readonly establishedMs?: number;
   readonly receivedWithdrawn?: Readonly<Record<string, number>>;
+  readonly missing?: string;
   readonly lastError?: { readonly message?: string };
   readonly lastEnd?: { readonly state: string; readonly reason: string };
   readonly bfd?: {

@@ -124,12 +124,18 @@ function carrying(more: PeerAttributes, policy: ExportPolicy): ExportPolicy {
   return {
     needsPrefix: policy.needsPrefix,
     apply(path, context) {
-      return policy.apply(withAttributes(path, more), context);
+      return policy.apply(carryingMore(path, more), context);
     },
   };
 }
 
-function withAttributes(path: Path, more: PeerAttributes): Path {
+/**
+ * A path that carries more than it did.
+ *
+ * @param path The path.
+ * @param more Communities are added, the two numbers count where it has none.
+ */
+export function carryingMore(path: Path, more: PeerAttributes): Path {
   const own = path.attributes;
   const multiExitDisc = own.multiExitDisc ?? more.multiExitDisc;
   const localPref = own.localPref ?? more.localPref;
@@ -142,6 +148,7 @@ function withAttributes(path: Path, more: PeerAttributes): Path {
     ]),
     ...(multiExitDisc === undefined ? {} : { multiExitDisc }),
     ...(localPref === undefined ? {} : { localPref }),
+    ...(own.weight === undefined ? {} : { weight: own.weight }),
   };
   return { ...path, attributes };
 }

@@ -190,7 +190,7 @@ export interface SessionRow {
   readonly node: string;
   /** Name of the BgpPeer. */
   readonly peer: string;
-  /** `spec.conf.neighborAddress`; empty without one. */
+  /** Its address, interface or prefix, as the BgpPeer has it; empty without any. */
   readonly router: string;
   /** How it does. */
   readonly verdict: Verdict;

@@ -6,9 +6,15 @@
  */
 
 import type { IpAddr } from "@/addr/ip_addr.ts";
-import type { BgpPeer } from "@/api/mod.ts";
+import type { BgpPeer, Eip } from "@/api/mod.ts";
 import { BGP_CONF_NAME } from "@/api/names.ts";
-import { establishedClaim, isRouted } from "@/reconcile/mod.ts";
+import {
+  eipBgpNote,
+  establishedClaim,
+  isRouted,
+  selectingPeer,
+  whyUntold,
+} from "@/reconcile/mod.ts";
 import {
   type ReportProblem,
   type ReportSource,
@@ -17,7 +23,7 @@ import {
   type WhyStep,
   worst,
 } from "./report.ts";
-import { isUp, type NoSession, whyNoSession } from "./sessions.ts";
+import { isUp, type NoSession, routerOf, whyNoSession } from "./sessions.ts";
 
 /** Reason of a pool for routers without a speaker. */
 export const NO_BGP_CONF = "NoBgpConf";
@@ -25,20 +31,25 @@ export const NO_BGP_CONF = "NoBgpConf";
 export const NO_BGP_PEER = "NoBgpPeer";
 /** Reason of a router that was not told by all. */
 export const SESSIONS_DOWN = "SessionsDown";
+/** Reason of a router that is not to be told, and of an address that no router is to be told of. */
+export const EIP_NOT_SELECTED = "EipNotSelected";
+/** Reason of an Eip that names a BgpPeer that there is not. */
+export const PEER_UNKNOWN = "PeerUnknown";
 
 /**
  * Who announces an address to which routers.
  *
  * @param source What is known.
  * @param vip The address.
- * @param nodes Its next hops by the plan.
+ * @param plan Its next hops, and the Eip it is from.
  * @returns The step; undefined: BgpPeers could not be read.
  */
 export function routesStep(
   source: ReportSource,
   vip: IpAddr,
-  nodes: readonly string[],
+  plan: { readonly nodes: readonly string[]; readonly eip: Eip | undefined },
 ): WhyStep | undefined {
+  const { nodes, eip } = plan;
   const { bgp } = source;
   if (bgp === undefined) return undefined;
   const step = { step: "Routes", vip } as const;
@@ -52,9 +63,28 @@ export function routesStep(
     };
   }
   const peers = [...bgp.bgppeer.values()].sort(byName);
-  const rows = peers.map((peer) => peerRow(source, peer, nodes));
-  const told = peers.filter((peer) => upOn(source, peer, nodes).length > 0)
-    .map(({ meta }) => meta.name);
+  const untold = new Map(peers.map((peer) => [
+    peer,
+    eip === undefined
+      ? undefined
+      : whyUntold(selectingPeer(peer, bgp.bgpconf), eip),
+  ]));
+  const rows = peers.map((peer) =>
+    untoldRow(peer, untold.get(peer)) ?? peerRow(source, peer, nodes)
+  );
+  if (peers.length > 0 && peers.every((peer) => untold.get(peer))) {
+    return {
+      ...step,
+      verdict: "problem",
+      reason: EIP_NOT_SELECTED,
+      sentence:
+        `No BgpPeer is to be told of addresses of the Eip ${eip?.meta.name}: change spec.bgp.peers of the Eip, its labels, or spec.eipSelector of a BgpPeer`,
+      rows,
+    };
+  }
+  const told = peers.filter((peer) =>
+    untold.get(peer) === undefined && upOn(source, peer, nodes).length > 0
+  ).map(({ meta }) => meta.name);
   if (told.length === 0) {
     return {
       ...step,
@@ -91,6 +121,17 @@ export function* routerProblems(
     }
     return;
   }
+  for (const eip of cluster.eips.values()) {
+    const { bgppeer: peers } = bgp;
+    const note = eipBgpNote(eip, { isRouted: isRouted(eip), peers });
+    if (note === undefined) continue;
+    yield {
+      verdict: "note",
+      about: `Eip ${eip.meta.name}`,
+      reason: PEER_UNKNOWN,
+      sentence: note.message,
+    };
+  }
   for (const peer of [...bgp.bgppeer.values()].sort(byName)) {
     const claim = establishedClaim(peer, (node) => cluster.nodes.has(node));
     if (claim?.status !== "False") continue;
@@ -103,15 +144,30 @@ export function* routerProblems(
   }
 }
 
+/** A router that is not to be told; undefined: it is. */
+function untoldRow(
+  { meta: { name }, spec: { conf } }: BgpPeer,
+  why: string | undefined,
+): WhyRow | undefined {
+  if (why === undefined) return undefined;
+  const { neighborAddress, neighborInterface } = conf ?? {};
+  const address = neighborAddress || neighborInterface || "no address";
+  return {
+    name,
+    verdict: "note",
+    reason: EIP_NOT_SELECTED,
+    sentence: `${address}: is not told: ${why}`,
+  };
+}
+
 function peerRow(
   source: ReportSource,
   peer: BgpPeer,
   nodes: readonly string[],
 ): WhyRow {
-  const { meta: { name }, spec, status } = peer;
+  const { meta: { name }, status } = peer;
   const up = upOn(source, peer, nodes);
-  const { neighborAddress, neighborInterface } = spec.conf ?? {};
-  const address = neighborAddress || neighborInterface || "no address";
+  const address = routerOf(peer) || "no address";
   const out = missing(
     nodes.filter((node) => !up.includes(node)).map((node) => ({
       node,

@@ -51,6 +51,54 @@ Deno.test.each([
   );
 });
 
+Deno.test("whyService() says why a router is not to be told, and where none is", () => {
+  const peers = { a: { n1: UP, n2: UP, n3: UP }, b: { n1: UP } };
+  const world = routed({ peers: ["a"] });
+  world.bgp = tables({ peers });
+  const found = routesOf(world);
+  strictEqual(`${found?.verdict} ${found?.sentence}`, "note told to a");
+  deepStrictEqual(
+    found?.rows.map(({ verdict, reason, sentence }) =>
+      `${verdict} ${reason} ${sentence}`
+    ),
+    [
+      "ok Told 192.0.2.1: told by n1, n2, n3",
+      "note EipNotSelected 192.0.2.1: is not told: spec.bgp.peers of the Eip office does not name it",
+    ],
+  );
+  const nobody = routed();
+  const eipSelector = { matchLabels: { zone: "z" } };
+  nobody.bgp = tables({ peers, spec: { eipSelector } });
+  const none = routesOf(nobody);
+  deepStrictEqual([none?.verdict, none?.reason], ["problem", "EipNotSelected"]);
+  deepStrictEqual(
+    statusReport(nobody.source()).problems.map(({ about, reason }) =>
+      `${about} ${reason}`
+    ),
+    ["Service shop/web EipNotSelected"],
+  );
+});
+
+Deno.test("statusReport() counts the addresses that a router is to be told of, and tells of a BgpPeer that is named and not there", () => {
+  const peers = { a: { n1: UP }, b: { n1: UP } };
+  const world = routed({ peers: ["a", "c"] });
+  world.bgp = tables({
+    peers,
+    spec: { afiSafis: [{ config: { family: { afi: "AFI_IP" } } }] },
+  });
+  const report = statusReport(world.source());
+  deepStrictEqual(
+    report.sessions?.map(({ peer, routes }) => `${peer} ${routes}`),
+    ["a 1", "b 0"],
+  );
+  deepStrictEqual(
+    report.problems.map(({ about, sentence }) => `${about} ${sentence}`),
+    [
+      "Eip office spec.bgp.peers names c, and there is no BgpPeer of that name: create it, or take the name out",
+    ],
+  );
+});
+
 Deno.test("whyService() says in one sentence whom a router was told by", () => {
   const world = routed();
   world.bgp = tables({ peers: { tor: { n1: UP, n2: UP, n3: UP } } });
@@ -94,9 +142,13 @@ Deno.test("statusReport() tells of a pool for routers that no speaker is for", (
   );
 });
 
-function routed(): ReportStage {
+function routed(bgp?: Raw): ReportStage {
   return new ReportStage()
-    .eip("office", { address: "192.0.2.91", protocol: "bgp" })
+    .eip("office", {
+      address: "192.0.2.91",
+      protocol: "bgp",
+      ...(bgp && { bgp }),
+    })
     .service("web", { vips: ["192.0.2.91"] })
     .endpoints("web", "n1");
 }
@@ -108,8 +160,9 @@ function routesOf(world: ReportStage) {
 }
 
 function tables(
-  { conf = true, peers }: {
+  { conf = true, peers, spec: more = {} }: {
     readonly conf?: boolean;
+    readonly spec?: Raw;
     readonly peers: Readonly<Record<string, Raw>>;
   },
 ): BgpTables {
@@ -126,7 +179,10 @@ function tables(
         name,
         value(projectBgpPeer({
           metadata: { name },
-          spec: { conf: { neighborAddress: "192.0.2.1", peerAs: 65_001 } },
+          spec: {
+            conf: { neighborAddress: "192.0.2.1", peerAs: 65_001 },
+            ...more,
+          },
           status: { nodesPeerStatus },
         })),
       ]),

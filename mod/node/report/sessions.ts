@@ -6,20 +6,22 @@
  */
 
 import { familyOf, type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { BgpPeer, BgpPeerNodeStatus } from "@/api/mod.ts";
+import type { BgpPeer, BgpPeerNodeStatus, Eip } from "@/api/mod.ts";
 import { matchesLabels } from "@/ipam/mod.ts";
+import { type BgpTables, selectingPeer, whyUntold } from "@/reconcile/mod.ts";
 import type { ReportSource, SessionRow, Verdict } from "./report.ts";
 
 /**
  * The sessions, and the nodes that should have one and told of none.
  *
  * @param source What is known.
- * @param routes The addresses that each node is a next hop of, by the plan.
+ * @param routes The addresses that each node is a next hop of, by the plan, and
+ * the Eip of each.
  * @returns By BgpPeer, then by node.
  */
 export function sessionRows(
   source: ReportSource,
-  routes: ReadonlyMap<string, ReadonlySet<IpAddr>>,
+  routes: ReadonlyMap<string, ReadonlyMap<IpAddr, Eip | undefined>>,
 ): readonly SessionRow[] {
   const { bgp, cluster } = source;
   if (bgp === undefined) return [];
@@ -31,9 +33,30 @@ export function sessionRows(
       .filter(([node]) => cluster.nodes.has(node))
       .sort(([a], [b]) => a < b ? -1 : 1)
       .map(([node, status]) =>
-        sessionRow(source, { peer, node, status, routes: routes.get(node) })
+        sessionRow(source, {
+          peer,
+          node,
+          status,
+          routes: selected(peer, bgp.bgpconf, routes.get(node)),
+        })
       )
   );
+}
+
+/** The addresses of a node that a router is to be told of. */
+function selected(
+  peer: BgpPeer,
+  confs: BgpTables["bgpconf"],
+  vips: ReadonlyMap<IpAddr, Eip | undefined> = new Map(),
+): ReadonlySet<IpAddr> {
+  const by = selectingPeer(peer, confs);
+  const isUntold = new Map<Eip | undefined, boolean>();
+  return new Set([...vips].flatMap(([vip, eip]) => {
+    const known = isUntold.get(eip) ??
+      (eip !== undefined && whyUntold(by, eip) !== undefined);
+    isUntold.set(eip, known);
+    return known ? [] : vip;
+  }));
 }
 
 /** Why a node has no session with a router: whether it is to have one at all, and what is in the way. */
@@ -71,9 +94,9 @@ export function whyNoSession(
   if (agents.get(node)?.live === false) {
     return { kind: "mute", why: "its agent is silent" };
   }
+  const router = routerOf(peer);
   const rival = [...bgp?.bgppeer.values() ?? []].find((other) =>
-    other.meta.name !== meta.name &&
-    other.spec.conf?.neighborAddress === spec.conf?.neighborAddress &&
+    other.meta.name !== meta.name && routerOf(other) === router &&
     other.status.nodesPeerStatus?.[node] !== undefined
   );
   return rival === undefined ? { kind: "mute" } : {
@@ -81,6 +104,13 @@ export function whyNoSession(
     why:
       `it has its session with that router by the BgpPeer ${rival.meta.name}`,
   };
+}
+
+/** What a BgpPeer calls its router by: an address, an interface, or a prefix of many; "" without any. */
+export function routerOf({ spec }: BgpPeer): string {
+  const { neighborAddress = "", neighborInterface = "" } = spec.conf ?? {};
+  const { prefix = "" } = spec.dynamicNeighbors ?? {};
+  return prefix || (neighborAddress || neighborInterface);
 }
 
 /** Whether a node has a session with a router, by what it told last. */
@@ -124,7 +154,7 @@ function sessionRow(
   return {
     node,
     peer: peer.meta.name,
-    router: peer.spec.conf?.neighborAddress ?? "",
+    router: routerOf(peer),
     verdict,
     state: stateName(peerState?.sessionState ?? ""),
     ...(since === undefined ? {} : { since }),
@@ -150,7 +180,10 @@ function downReasonOf(
 
 /** The IP versions whose routes a BgpPeer is told; that of its own address where nothing is said. */
 function familiesOf({ spec }: BgpPeer): ReadonlySet<number> {
-  const address = parseIpAddr(spec.conf?.neighborAddress ?? "");
+  const { dynamicNeighbors: { prefix = "" } = {}, conf } = spec;
+  const address = parseIpAddr(
+    prefix.split("/")[0] || (conf?.neighborAddress ?? ""),
+  );
   const own = address === undefined ? [] : [familyOf(address)];
   const { afiSafis = [] } = spec;
   if (afiSafis.length === 0) return new Set(own);

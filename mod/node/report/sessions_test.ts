@@ -60,6 +60,27 @@ Deno.test.each([
   strictEqual(row?.routes, routes);
 });
 
+Deno.test("statusReport() and whyService() call routers of a prefix by it, and do not take two prefixes for one router", () => {
+  const world = routed();
+  const conf = { peerAs: 65_001 };
+  const of = (prefix: string) => ({ conf, dynamicNeighbors: { prefix } });
+  const { bgpconf, bgppeer } = tables({
+    nodes: { n1: UP },
+    spec: of("10.0.0.0/24"),
+  });
+  const other = tables({ name: "twin", nodes: {}, spec: of("10.1.0.0/24") });
+  world.bgp = { bgpconf, bgppeer: new Map([...bgppeer, ...other.bgppeer]) };
+  const [row] = statusReport(world.source()).sessions ?? [];
+  deepStrictEqual([row?.router, row?.routes], ["10.0.0.0/24", 2]);
+  const step = whyService(world.source(), "shop/web")?.steps.find(({ step }) =>
+    step === "Routes"
+  );
+  strictEqual(
+    step?.rows.find(({ name }) => name === "twin")?.sentence,
+    "10.1.0.0/24: n1, n2, n3 do not speak to it",
+  );
+});
+
 Deno.test("statusReport() does not believe what a silent agent told last", () => {
   const [row] = sessionsOf({
     nodes: { n1: UP },

@@ -53,7 +53,7 @@ export function statusReport(source: ReportSource): StatusReport {
     ...unreadableProblems(source),
     ...routerProblems(source),
   ];
-  const routes = new Map<string, Set<IpAddr>>();
+  const routes = new Map<string, Map<IpAddr, Eip | undefined>>();
   const services = serviceRows(source, problems, routes);
   const eips = [...source.cluster.eips.values()].sort(byName)
     .map((eip) => eipRow(source, eip, problems));
@@ -113,7 +113,7 @@ export function unreadableSentence(reason: string): string {
 function serviceRows(
   source: ReportSource,
   problems: ReportProblem[],
-  routes: Map<string, Set<IpAddr>>,
+  routes: Map<string, Map<IpAddr, Eip | undefined>>,
 ): readonly ServiceRow[] {
   const rows: ServiceRow[] = [];
   const { services } = source.cluster;
@@ -158,7 +158,7 @@ function nodesByAddress(
 function addressRows(
   source: ReportSource,
   service: Service,
-  routes: Map<string, Set<IpAddr>>,
+  routes: Map<string, Map<IpAddr, Eip | undefined>>,
 ): readonly AddressRow[] {
   return ingressAddresses(service).map((vip): AddressRow => {
     const { announcements, cluster, agents } = source;
@@ -170,7 +170,8 @@ function addressRows(
       ? undefined
       : ownerOf(source, vip, { services, inLine });
     for (const node of isRoute ? inLine : []) {
-      routes.set(node, (routes.get(node) ?? new Set()).add(vip));
+      const vips = routes.get(node) ?? new Map<IpAddr, Eip | undefined>();
+      routes.set(node, vips.set(vip, explanation.eip));
     }
     return {
       vip,
@@ -238,7 +239,9 @@ export function serviceProblems(
       add("problem", unanswered.reason, unanswered.message);
     } else if (isOfRouters(explanation)) {
       const { inLine } = candidatesOf(explanation, source.agents);
-      const untold = routesStep(source, vip, inLine.toSorted());
+      const { eip } = explanation;
+      const plan = { nodes: inLine.toSorted(), eip };
+      const untold = routesStep(source, vip, plan);
       // Of a BgpConf that is missing the Eip tells.
       if (untold?.verdict !== "problem" || untold.reason === NO_BGP_CONF) {
         continue;

@@ -259,7 +259,8 @@ function vipSteps(
   }];
   // Routers have several ways; nobody owns the address.
   if (isOfRouters(explanation)) {
-    const routes = routesStep(source, vip, inLine.toSorted());
+    const { eip } = explanation;
+    const routes = routesStep(source, vip, { nodes: inLine.toSorted(), eip });
     return routes === undefined ? steps : [...steps, routes];
   }
   const services = announcements.plans.get(vip)?.services ?? [];

@@ -124,8 +124,8 @@ export function formatLargeCommunity(community: LargeCommunity): string {
 
 /**
  * Reads an extended community: `rt:` or `soo:` with an AS number or an IPv4
- * address and a value, `link-bandwidth:AS:BYTES` with bytes per second, or all
- * eight bytes in hexadecimal as `0x0002fde900000007`.
+ * address and a value, `link-bandwidth:AS:BYTES` with bytes per second (or
+ * `link-bandwidth-transitive:AS:BYTES`), or all eight bytes in hexadecimal as `0x0002fde900000007`.
  *
  * An AS number of up to 65535 takes the form for two octets (RFC 4360 §3.1), a
  * longer one that for four (RFC 5668 §2).
@@ -154,12 +154,13 @@ export function parseExtendedCommunity(
   if (administrator === undefined || value === undefined || rest.length > 0) {
     return undefined;
   }
-  if (name === LINK_BANDWIDTH_NAME) {
+  if (name === LINK_BANDWIDTH_NAME || name === TRANSITIVE_BANDWIDTH_NAME) {
+    const transitive = name === TRANSITIVE_BANDWIDTH_NAME;
     const as = integer(administrator, 0xffff);
     const bytesPerSecond = integer(value, Number.MAX_SAFE_INTEGER);
     return as === undefined || bytesPerSecond === undefined
       ? undefined
-      : linkBandwidth(as, bytesPerSecond);
+      : linkBandwidth(as, bytesPerSecond, { transitive });
   }
   const subtype = SUBTYPES.get(name ?? "");
   return subtype === undefined
@@ -179,8 +180,11 @@ export function formatExtendedCommunity(community: ExtendedCommunity): string {
   const subtype = Number(community >> 48n & 0xffn);
   const first16 = Number(community >> 32n & 0xffffn);
   const last32 = Number(community & 0xffff_ffffn);
-  if (type === TYPE_AS2_NON_TRANSITIVE && subtype === SUBTYPE_LINK_BANDWIDTH) {
-    const text = `${LINK_BANDWIDTH_NAME}:${first16}:${floatOf(last32)}`;
+  if (isLinkBandwidth(community)) {
+    const name = type === TYPE_AS2
+      ? TRANSITIVE_BANDWIDTH_NAME
+      : LINK_BANDWIDTH_NAME;
+    const text = `${name}:${first16}:${floatOf(last32)}`;
     // Rates that are no whole number are kept exactly.
     return parseExtendedCommunity(text) === community ? text : hex(community);
   }
@@ -203,21 +207,31 @@ export function formatExtendedCommunity(community: ExtendedCommunity): string {
 
 /**
  * The link bandwidth community, by which a router shares traffic unequally
- * (draft-ietf-idr-link-bandwidth).
+ * (RFC 10005).
  *
  * @param as The AS number of its sender, AS_TRANS where it is longer than 16 bits.
  * @param bytesPerSecond The bandwidth.
+ * @param options `transitive`: whether it goes on to other ASes.
  * @returns The community.
  */
 export function linkBandwidth(
   as: number,
   bytesPerSecond: number,
+  options: { readonly transitive?: boolean } = {},
 ): ExtendedCommunity {
+  const type = options.transitive === true ? TYPE_AS2 : TYPE_AS2_NON_TRANSITIVE;
   const view = new DataView(new ArrayBuffer(4));
   view.setFloat32(0, bytesPerSecond);
-  return BigInt(TYPE_AS2_NON_TRANSITIVE) << 56n |
+  return BigInt(type) << 56n |
     BigInt(SUBTYPE_LINK_BANDWIDTH) << 48n | BigInt(as) << 32n |
     BigInt(view.getUint32(0));
+}
+
+/** Whether an extended community is a link bandwidth, of either kind. */
+export function isLinkBandwidth(community: ExtendedCommunity): boolean {
+  const type = Number(community >> 56n);
+  return Number(community >> 48n & 0xffn) === SUBTYPE_LINK_BANDWIDTH &&
+    (type === TYPE_AS2 || type === TYPE_AS2_NON_TRANSITIVE);
 }
 
 /** Order by value, without repetitions: as communities are sent. */
@@ -307,6 +321,7 @@ const TYPE_AS4 = 0x02;
 const TYPE_AS2_NON_TRANSITIVE = 0x40;
 const SUBTYPE_LINK_BANDWIDTH = 0x04;
 const LINK_BANDWIDTH_NAME = "link-bandwidth";
+const TRANSITIVE_BANDWIDTH_NAME = "link-bandwidth-transitive";
 /** Route target and route origin (RFC 4360 §4, §5). */
 const SUBTYPES: ReadonlyMap<string, number> = new Map([
   ["rt", 0x02],

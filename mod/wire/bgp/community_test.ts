@@ -4,6 +4,7 @@ import {
   formatCommunity,
   formatExtendedCommunity,
   formatLargeCommunity,
+  isLinkBandwidth,
   linkBandwidth,
   parseCommunity,
   parseExtendedCommunity,
@@ -54,8 +55,23 @@ Deno.test("extended communities have the forms of RFC 4360, RFC 5668 and the lin
   strictEqual(hex("rt:4200000001:7"), "0202fa56ea010007");
   strictEqual(hex("link-bandwidth:65001:125000000"), "4004fde94cee6b28");
   strictEqual(
+    hex("link-bandwidth-transitive:65001:125000000"),
+    "0004fde94cee6b28",
+  );
+  strictEqual(
     formatExtendedCommunity(linkBandwidth(65_001, 125_000_000)),
     "link-bandwidth:65001:125000000",
+  );
+  const transitive = linkBandwidth(65_001, 125_000, { transitive: true });
+  strictEqual(
+    formatExtendedCommunity(transitive),
+    "link-bandwidth-transitive:65001:125000",
+  );
+  deepStrictEqual(
+    ["link-bandwidth:1:8", "link-bandwidth-transitive:1:8", "rt:1:4"].map(
+      (text) => isLinkBandwidth(parseExtendedCommunity(text) ?? 0n),
+    ),
+    [true, true, false],
   );
 });
 
