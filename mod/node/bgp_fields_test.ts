@@ -215,10 +215,6 @@ Deno.test("a neighborAddress may have a zone, and the keepaliveInterval is below
   ok(bgpPeerProblem(peerOf({ conf: PLAIN_CONF, timers: { config } })));
 });
 
-/** Without an address, as with dynamicNeighbors. */
-function UNNAMED(): Raw {
-  return { conf: { neighborAddress: "" } };
-}
 Deno.test.each([
   ["10", "9", undefined],
   ["9", "9", /^spec\.timers\.config\.sendHoldTime cannot be "9": /],
@@ -235,6 +231,11 @@ Deno.test.each([
     else match(problem?.message ?? "", refused);
   },
 );
+
+/** Without an address, as with dynamicNeighbors. */
+function UNNAMED(): Raw {
+  return { conf: { neighborAddress: "" } };
+}
 
 function LONG_LIVED(): Raw {
   return { gracefulRestart: { enabled: true, longlivedEnabled: true } };

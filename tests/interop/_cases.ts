@@ -138,9 +138,12 @@ async function bigAs(stage: Stage): Promise<void> {
 }
 
 /** We ask for its routes again, and it answers (RFC 2918). */
-async function refreshByUs(stage: Stage): Promise<void> {
+export async function refreshByUs(
+  stage: Stage,
+  first: () => Promise<unknown> = () => stage.session(),
+): Promise<void> {
   const { speaker, router } = stage;
-  await stage.session();
+  await first();
   const received = async () =>
     (await speaker.peer(ADDRESS.router4))?.received["ipv4-unicast"] ?? 0;
   await routerUntil(router, async () => (await received()) > 0, "its route");
