@@ -30,6 +30,7 @@ export * from "./packet_socket.ts";
 export * from "./reactor.ts";
 export * from "./scheduler.ts";
 export * from "./socket_address.ts";
+export * from "./standard_input.ts";
 export * from "./symbols.ts";
 export * from "./sysctl.ts";
 export * from "./tcp_counters.ts";
