@@ -19,6 +19,8 @@ export interface Load {
 export interface Announcer extends AsyncDisposable {
   /** Done again and again while routes go out, where the speaker needs it. */
   readonly poke?: () => Promise<void>;
+  /** Gives lines to obey, until so many routes are there. */
+  readonly load?: (text: string, routes: number) => Promise<void>;
   /** Announces one more route. */
   announce(prefix: string): Promise<void>;
   /** Withdraws it. */
@@ -61,8 +63,19 @@ export const FOGHORN: AnnouncerKind = {
     await write(announcements(load));
     await write("routes\n");
     await untilLine(lines, `"kind":"routes","count":${load.routes}`);
-    const drained = drain(lines);
+    let waited:
+      | { readonly text: string; readonly resolve: () => void }
+      | undefined;
+    const drained = drain(lines, (line) => {
+      if (waited !== undefined && line.includes(waited.text)) waited.resolve();
+    });
     return {
+      load: async (text, routes) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        waited = { text: `"kind":"routes","count":${routes}`, resolve };
+        await write(`${text}routes\n`);
+        await promise;
+      },
       announce: (prefix) => write(`announce ${prefix}\n`),
       withdraw: (prefix) => write(`withdraw ${prefix}\n`),
       memory: () => peakMemory(process.pid),
@@ -198,9 +211,14 @@ export async function untilLine(
 /** Reads and forgets the rest. */
 export async function drain(
   lines: ReadableStreamDefaultReader<string>,
+  onLine: (line: string) => void = () => {},
 ): Promise<void> {
-  // deno-lint-ignore no-await-in-loop -- until the program has ended
-  while (!(await lines.read().catch(() => ({ done: true }))).done);
+  for (;;) {
+    // deno-lint-ignore no-await-in-loop -- until the program has ended
+    const { value } = await lines.read().catch(() => ({ value: undefined }));
+    if (value === undefined) return;
+    onLine(value);
+  }
 }
 
 const FOGHORN_MAIN =

@@ -9,6 +9,7 @@
 
 import { command, lackOf } from "../../support/needs.ts";
 import { runBench } from "../runner.ts";
+import { benchLines } from "./lines.ts";
 import { benchPeers } from "./many_peers.ts";
 import { benchSingles, benchTables } from "./routes.ts";
 
@@ -38,6 +39,7 @@ Deno.exit(
     parts: [
       { name: "tables", sandbox: true, lack, run: benchTables },
       { name: "singles", sandbox: true, lack, run: benchSingles },
+      { name: "lines", sandbox: true, lack, run: benchLines },
       { name: "peers", sandbox: true, lack, run: benchPeers },
     ],
     prepare,
