@@ -15,13 +15,14 @@ import {
   type BgpPeerEffect,
   formatPolicyProblem,
   PolicyInForce,
+  type SpeakerEffect,
   type ToldNotification,
 } from "@/bgp/mod.ts";
 import { BgpHost } from "@/host/bgp_host.ts";
 import { DynamicPeers, memberOf } from "@/host/dynamic_peers.ts";
 import { UnnumberedPeers } from "@/host/unnumbered_peers.ts";
 import { SystemClock } from "@/io/clock.ts";
-import { KernelLinkTable, Reactor } from "@/io/ffi/mod.ts";
+import { KernelLinkTable, Reactor, readStandardInput } from "@/io/ffi/mod.ts";
 import { KernelRouterDiscovery } from "@/io/router_discovery.ts";
 import { KernelTcp } from "@/io/tcp/mod.ts";
 import { BgpSelection } from "@/node/bgp_selection.ts";
@@ -91,6 +92,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
   const bfd = new SpeakerBfd();
   const discovery = new KernelRouterDiscovery(reactor);
   const runner = new SpeakerRunner(options.config, file.value, {
+    reactor,
     tcp,
     bfd,
     discovery,
@@ -126,6 +128,7 @@ class SpeakerRunner {
   readonly #path: string;
   #file: SpeakerFile;
   readonly #host: BgpHost;
+  readonly #reactor: Reactor;
   readonly #tcp: KernelTcp;
   readonly #clock = new SystemClock();
   readonly #done = Promise.withResolvers<number>();
@@ -138,17 +141,25 @@ class SpeakerRunner {
   readonly #eips = new SpeakerEips(this.#selection);
   readonly #unnumbered: UnnumberedPeers;
   readonly #dynamic: DynamicPeers;
+  /** What follows from the routes of lines that are being obeyed. */
+  readonly #untold: SpeakerEffect[] = [];
   /** What was told of the file that has no effect. */
   #remarks = "";
   /** What was told to be missing of unnumbered peers. */
   readonly #lacks = new Map<string, string | undefined>();
 
-  constructor(path: string, file: SpeakerFile, { tcp, bfd, discovery }: {
-    readonly tcp: KernelTcp;
-    readonly bfd: SpeakerBfd;
-    readonly discovery: KernelRouterDiscovery;
-  }) {
+  constructor(
+    path: string,
+    file: SpeakerFile,
+    { reactor, tcp, bfd, discovery }: {
+      readonly reactor: Reactor;
+      readonly tcp: KernelTcp;
+      readonly bfd: SpeakerBfd;
+      readonly discovery: KernelRouterDiscovery;
+    },
+  ) {
     this.#path = path;
+    this.#reactor = reactor;
     this.#tcp = tcp;
     this.#file = file;
     this.#eips.set(file.eips);
@@ -231,7 +242,7 @@ class SpeakerRunner {
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     Deno.addSignalListener("SIGHUP", reload);
-    if (!isEnded) void this.#obeyInput();
+    if (!isEnded) this.#obeyInput();
     try {
       return await this.#done.promise;
     } finally {
@@ -358,7 +369,15 @@ class SpeakerRunner {
   }
 
   /** Obeys what comes on stdin from now on. */
-  async #obeyInput(): Promise<void> {
+  #obeyInput(): void {
+    const isRead = readStandardInput(this.#reactor, (bytes) => {
+      if (bytes === undefined) this.#endInput();
+      else this.#read(bytes);
+    });
+    if (isRead === undefined) void this.#obeyStream();
+  }
+
+  async #obeyStream(): Promise<void> {
     for await (const chunk of Deno.stdin.readable) this.#read(chunk);
     this.#endInput();
   }
@@ -385,6 +404,12 @@ class SpeakerRunner {
     for (const line of lines) {
       if (line.trim() !== "") this.#obey(line);
     }
+    this.#tellRoutes();
+  }
+
+  /** Tells peers of routes, of all that came together at once. */
+  #tellRoutes(): void {
+    if (this.#untold.length > 0) this.#host.run(this.#untold.splice(0));
   }
 
   #obey(line: string): void {
@@ -399,16 +424,21 @@ class SpeakerRunner {
     }
     const { speaker } = this.#host;
     const wanted = parsed.value;
+    // Whatever is asked for comes after the routes of the lines before it.
+    if (wanted.kind !== "announce" && wanted.kind !== "withdraw") {
+      this.#tellRoutes();
+    }
     switch (wanted.kind) {
       case "announce":
-        return this.#host.run(
-          speaker.announce(
+        this.#untold.push(
+          ...speaker.announce(
             wanted.prefix,
             wanted.nextHop,
             wanted.attributes,
             this.#eips.eipOf(wanted.prefix),
           ),
         );
+        return;
       case "withdraw":
         return this.#withdraw(line, wanted);
       case "peers":
@@ -438,7 +468,7 @@ class SpeakerRunner {
           ? `${formatPrefix(prefix)} is not announced`
           : `${formatPrefix(prefix)} is not announced by ${which.nextHop}`,
       });
-    } else this.#host.run(effects);
+    } else this.#untold.push(...effects);
   }
 
   #refresh(line: string, label: string): void {

@@ -57,7 +57,7 @@ export function parseSpeakerLine(line: string): Result<SpeakerLine, string> {
   const rest = space < 0 ? "" : trimmed.slice(space + 1).trim();
   switch (word) {
     case "announce":
-      return announceLine(rest.split(SPACES));
+      return announceLine(rest);
     case "withdraw":
       return withdrawLine(rest.split(SPACES));
     case "peers":
@@ -79,31 +79,33 @@ export function parseSpeakerLine(line: string): Result<SpeakerLine, string> {
   }
 }
 
-function announceLine(words: readonly string[]): Result<SpeakerLine, string> {
-  const [text = ""] = words;
+function announceLine(rest: string): Result<SpeakerLine, string> {
+  const gap = SPACES.exec(rest);
+  const text = gap === null ? rest : rest.slice(0, gap.index);
   const prefix = parsePrefix(text);
   if (prefix === undefined) return noPrefix("announce", text);
-  if (words.length === 1) {
-    return ok({
-      kind: "announce",
-      prefix,
-      nextHop: undefined,
-      attributes: NO_ATTRIBUTES,
-    });
-  }
+  const options = optionsOf(gap === null ? "" : rest.slice(gap.index).trim());
+  return options.ok
+    ? ok({ kind: "announce", prefix, ...options.value })
+    : options;
+}
+
+/** What follows the prefix; many lines have the same. */
+function optionsOf(text: string): Result<RouteOptions, string> {
+  const known = KNOWN_OPTIONS.get(text);
+  if (known !== undefined) return ok(known);
   const options = new Options();
-  for (let at = 1; at < words.length;) {
+  const words = text === "" ? [] : text.split(SPACES);
+  for (let at = 0; at < words.length;) {
     const taken = options.take(words, at);
     if (!taken.ok) return taken;
     at = taken.value;
   }
   const { nextHop } = options;
-  return ok({
-    kind: "announce",
-    prefix,
-    nextHop,
-    attributes: options.attributes(),
-  });
+  const value = { nextHop, attributes: options.attributes() };
+  if (KNOWN_OPTIONS.size >= KNOWN_OPTIONS_MAX) KNOWN_OPTIONS.clear();
+  KNOWN_OPTIONS.set(text, value);
+  return ok(value);
 }
 
 function withdrawLine(words: readonly string[]): Result<SpeakerLine, string> {
@@ -122,6 +124,11 @@ function withdrawLine(words: readonly string[]): Result<SpeakerLine, string> {
     );
   }
   return ok({ kind: "withdraw", prefix, which: { nextHop } });
+}
+
+interface RouteOptions {
+  readonly nextHop: IpAddr | undefined;
+  readonly attributes: OwnAttributes;
 }
 
 /** What follows the prefix of an announcement. */
@@ -226,11 +233,9 @@ function wrong(
   return err(`"${value}" does not fit ${name}: ${advice}`);
 }
 
-const NO_ATTRIBUTES: OwnAttributes = {
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-};
+/** Options that were read, by their text: a value of them never changes. */
+const KNOWN_OPTIONS = new Map<string, RouteOptions>();
+const KNOWN_OPTIONS_MAX = 4_096;
 const OPTIONS: ReadonlySet<string> = new Set([
   "next-hop",
   "community",
