@@ -9,6 +9,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { type IpAddr, isIpv4 } from "@/addr/ip_addr.ts";
 import { formatPrefix } from "@/addr/prefix.ts";
 import {
@@ -43,6 +44,7 @@ import { SpeakerEips } from "./speaker_eips.ts";
 import { parseSpeakerFile, type SpeakerFile } from "./speaker_file.ts";
 import { parseSpeakerLine, type SpeakerLine } from "./speaker_lines.ts";
 import { nodeAddresses } from "./speaker_links.ts";
+import { rehearse } from "./speaker_rehearsal.ts";
 import { readWaiting } from "./speaker_stdin.ts";
 import { describeNotification, peerView, routesView } from "./speaker_views.ts";
 import { UsageError } from "./usage_error.ts";
@@ -57,6 +59,9 @@ export interface SpeakerOptions {
 
 /** Once so long nothing more came on stdin, what waited there has been read. */
 export const STDIN_PAUSE_MS = 100;
+
+/** How long it rehearses before it looks there. */
+export const REHEARSAL_MS = 100;
 
 /** How long a shutdown waits after routes were marked as going (RFC 8326 §4). */
 export const SHUTDOWN_PAUSE_MS = 1_000;
@@ -84,6 +89,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     tellRemarks(policy);
     tellFileRemarks(file.value);
     tellPeerRemarks(file.value);
+    flush();
     return 0;
   }
   using reactor = new Reactor();
@@ -107,6 +113,7 @@ export async function runSpeaker(options: SpeakerOptions): Promise<number> {
     return await runner.run();
   } finally {
     await bfd.close();
+    flush();
   }
 }
 
@@ -225,6 +232,8 @@ class SpeakerRunner {
   /** Loads what waits, listens, dials, obeys. */
   async run(): Promise<number> {
     held = [];
+    // What comes meanwhile waits on stdin.
+    await rehearse(this.#reactor, REHEARSAL_MS);
     const isEnded = readWaiting(STDIN_PAUSE_MS, (bytes) => this.#read(bytes));
     if (isEnded) this.#endInput();
     this.#listen();
@@ -682,8 +691,21 @@ function tell(event: Told): void {
     held.push(event);
     return;
   }
-  const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
+  untold.push(event);
+  // Peers come first: what is written costs as much time as a message of theirs.
+  if (untold.length === 1) setImmediate(flush);
+}
+
+/** Writes what was told. */
+function flush(): void {
+  const events = untold.splice(0);
+  if (events.length === 0) return;
+  const lines = events.map((event) => `${JSON.stringify(event)}\n`);
+  const bytes = new TextEncoder().encode(lines.join(""));
   for (let at = 0; at < bytes.length;) {
     at += Deno.stdout.writeSync(bytes.subarray(at));
   }
 }
+
+/** What was told and is to be written. */
+const untold: Told[] = [];
