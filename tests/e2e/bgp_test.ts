@@ -261,8 +261,17 @@ async function meaninglessPeers(
     { timeoutMs: MOVE_MS_MAX, what: reasons },
   );
   // Each agent still follows what changes.
+  await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
   lab.api.deleteService("cluster");
   await router.hasNextHops(FOUR, []);
+  // Its finalizer goes when the controller has taken its marks off.
+  await until(
+    () => isGone(lab, "/api/v1/namespaces/default/services/cluster"),
+    {
+      timeoutMs: MOVE_MS_MAX,
+      what: () => "The Service is still there",
+    },
+  );
   lab.createService({
     name: "cluster",
     eip: "four,six",
@@ -271,6 +280,17 @@ async function meaninglessPeers(
   await router.hasNextHops(FOUR, hosts.flatMap(ipv4Of));
   for (const name of Object.keys(specs)) {
     lab.api.delete(`/apis/${GROUP}/bgppeers/${name}`);
+  }
+}
+
+function isGone({ api }: LabCluster, path: string): boolean {
+  try {
+    api.read(path);
+    return false;
+  } catch (error) {
+    // Any other error is one of the test.
+    if (error instanceof Error && error.message.includes("404")) return true;
+    throw error;
   }
 }
 

@@ -342,7 +342,14 @@ function addressOf(socket: Socket): string {
 function ignore(): void {}
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const SETTINGS = { initialWindowSize: WINDOW_BYTES };
+/** SETTINGS_NO_RFC7540_PRIORITIES (RFC 9218 §2.1.1). */
+const NO_PRIORITIES = 9;
+const SETTINGS = {
+  initialWindowSize: WINDOW_BYTES,
+  // With priorities nghttp2 keeps streams that were closed, and in Deno 2.9 may
+  // close one twice when a client goes: an assertion of its own ends the process.
+  customSettings: { [NO_PRIORITIES]: 1 },
+};
 const KEEP_ALIVE_MS = 180_000;
 // One more than what is taken, so that too large is seen to be too large.
 const BODY_BYTES_MAX = 3 * 1024 * 1024 + 1;
