@@ -254,20 +254,21 @@ Deno.test("stepBgpPeer() reaches a peer that comes late within ConnectRetryTime 
   deepStrictEqual(pair.states, UP);
 });
 
-Deno.test("stepBgpPeer() tries once without capabilities when the peer refuses them (RFC 5492 §3)", () => {
-  const pair = new Pair(
-    [
-      configOf(A, 65_002),
-      configOf(B, 65_001, { ...PASSIVE, delayOpenTimeMs: 1_000 }),
-    ],
-    { delayMs: 500 },
-  );
-  pair.start();
-  const peer = pair.peers[0];
-  for (let i = 0; i < 1_000 && pair.states[0] !== "OpenSent"; i++) {
-    pair.runTo(pair.nowMs + 1);
+Deno.test("stepBgpPeer() does not count a refused version among failures, any other refusal it does (RFC 4271 §8.2.2, event 24)", () => {
+  for (const [code, subcode, count] of [[2, 1, 0], [2, 6, 1], [6, 1, 1]]) {
+    const pair = openSent();
+    refuse(pair, subcode ?? 0, code);
+    strictEqual(
+      pair.peers[0].primary.fsm.connectRetryCounter,
+      count,
+      `${code}/${subcode}`,
+    );
   }
-  strictEqual(pair.states[0], "OpenSent");
+});
+
+Deno.test("stepBgpPeer() tries once without capabilities when the peer refuses them (RFC 5492 §3)", () => {
+  const pair = openSent();
+  const peer = pair.peers[0];
   refuse(pair, 7);
   strictEqual(peer.withoutCapabilities, true);
   pair.runTo(pair.nowMs + 2_000);
@@ -367,10 +368,27 @@ function whoDialled({ peers }: Pair): number {
   return first ? 1 : 0;
 }
 
-function refuse(pair: Pair, subcode: number): void {
+/** One side has sent its OPEN, the other holds its own back. */
+function openSent(): Pair {
+  const pair = new Pair(
+    [
+      configOf(A, 65_002),
+      configOf(B, 65_001, { ...PASSIVE, delayOpenTimeMs: 1_000 }),
+    ],
+    { delayMs: 500 },
+  );
+  pair.start();
+  for (let i = 0; i < 1_000 && pair.states[0] !== "OpenSent"; i++) {
+    pair.runTo(pair.nowMs + 1);
+  }
+  strictEqual(pair.states[0], "OpenSent");
+  return pair;
+}
+
+function refuse(pair: Pair, subcode: number, code = 2): void {
   const bytes = encodeNotification({
     kind: "notification",
-    code: 2,
+    code,
     subcode,
     data: new Uint8Array(0),
   });

@@ -76,6 +76,26 @@ Deno.test("BgpSpeaker begins a session anew when its OPEN or transport is anothe
   }
 });
 
+Deno.test("BgpSpeaker starts a peer when it is let go, and by nothing else that changes", () => {
+  const speaker = new BgpSpeaker({ seed: 1 });
+  const down = { ...PEER, enabled: false };
+  const others = { thirdParties: new Set<IpAddr>() };
+  deepStrictEqual(kinds(speaker.setPeer("a", down, 0)), []);
+  deepStrictEqual(kinds(speaker.setPeer("a", { ...down, ...others }, 1)), []);
+  const connection = dialOf(speaker.setPeer("a", PEER, 2));
+  speaker.step("a", { kind: "closed", connection, reason: "", nowMs: 3 });
+  const waiting = speaker.viewOf("a")?.state;
+  deepStrictEqual(kinds(speaker.setPeer("a", { ...PEER, ...others }, 4)), []);
+  strictEqual(speaker.viewOf("a")?.state, waiting);
+});
+
+Deno.test("BgpSpeaker that leaves starts nobody", () => {
+  const speaker = new BgpSpeaker({ seed: 1 });
+  speaker.setPeer("a", { ...PEER, enabled: false }, 0);
+  speaker.leave();
+  deepStrictEqual(kinds(speaker.setPeer("a", PEER, 1)), []);
+});
+
 Deno.test("BgpSpeaker leaves other sessions alone when one peer goes", () => {
   const { speaker } = established();
   speaker.setPeer("b", PEER, 10);
@@ -172,6 +192,12 @@ function established(
 }
 
 /** A speaker's connection to `a` that is up. */
+function dialOf(effects: readonly SpeakerEffect[]): number {
+  const dial = effects.find(({ effect }) => effect.kind === "dial")?.effect;
+  assert(dial?.kind === "dial", "It dials");
+  return dial.connection;
+}
+
 function dialled(speaker: BgpSpeaker): number {
   const dial = speaker.setPeer("a", PEER, 0).find(({ effect }) =>
     effect.kind === "dial"

@@ -81,4 +81,14 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: "from > message.length",
     why: "the parameters run over the end then",
   },
+  {
+    file: "mod/wire/bgp/message_reader.ts",
+    what: "< is <= in: if (this.#heldBytes < BGP_HEADER_BYTES) {",
+    why: "a header that is whole is judged once more, alike",
+  },
+  {
+    file: "mod/wire/bgp/packed_nlri.ts",
+    what: "if (limit === this.#byteLength) is never met",
+    why: "saves a walk to where the list ends",
+  },
 ];

@@ -98,6 +98,11 @@ Deno.test("7606-a1 an attribute that runs over the end costs the routes (RFC 760
   }
 });
 
+Deno.test("7606-a1 an attribute that has no type does not get that of the byte behind it (RFC 7606 §4)", () => {
+  // 192.0.0.0/14, whose length would be the type of MP_REACH_NLRI.
+  strictEqual(read("40", "0ec000").action, "treat-as-withdraw");
+});
+
 Deno.test("7606-a1 what is cut short at the end of the message is found, too (RFC 7606 §4)", () => {
   const route6 = REACH6 + ORIGIN;
   for (
