@@ -23,10 +23,8 @@ testOnKubernetes(
         await deleteCrowd(lab);
       },
     );
-    await step(
-      "five thousand: each gets an address of its own, and is answered",
-      () => crowdIsServed(lab, 5_000, FIVE_THOUSAND_BEHIND_MS_MAX),
-    );
+    // No step: deleting them would take as long as creating them did.
+    await crowdIsServed(lab, 5_000, FIVE_THOUSAND_BEHIND_MS_MAX);
   },
 );
 
