@@ -96,6 +96,17 @@ Deno.test("BgpSpeaker that leaves starts nobody", () => {
   deepStrictEqual(kinds(speaker.setPeer("a", PEER, 1)), []);
 });
 
+Deno.test("BgpSpeaker knows what it does not announce", () => {
+  const { speaker, connection } = established((one) => {
+    one.announce(prefix("192.0.2.1/32"), undefined, PLAIN);
+  });
+  take(speaker, connection);
+  const other = { nextHop: addr("10.0.0.9") };
+  strictEqual(speaker.withdraw(prefix("192.0.2.1/32"), other), undefined);
+  strictEqual(speaker.withdraw(prefix("192.0.2.2/32")), undefined);
+  strictEqual(speaker.isPending, false);
+});
+
 Deno.test("BgpSpeaker leaves other sessions alone when one peer goes", () => {
   const { speaker } = established();
   speaker.setPeer("b", PEER, 10);

@@ -91,4 +91,14 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: "if (limit === this.#byteLength) is never met",
     why: "saves a walk to where the list ends",
   },
+  {
+    file: "mod/bgp/adj_rib_out.ts",
+    what: "if (old === rib) is never met",
+    why: "saves a walk over prefixes that are all still there",
+  },
+  {
+    file: "mod/wire/bgp/capability_codec.ts",
+    what: "if (value.length < 2) is never met",
+    why: "families do not fit into what is shorter, either",
+  },
 ];

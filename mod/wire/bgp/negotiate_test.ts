@@ -48,6 +48,7 @@ Deno.test("RFC 6793 §4.1: AS numbers", () => {
   deepStrictEqual(refused([], [as4(65_002)], {}), [2, "0000fdea"]);
   deepStrictEqual(refused([], [as4(23_456)], {}), [2, "00005ba0"]);
   strictEqual(agreed([], [as4(65_002)], { peerAs: 65_002 }).external, false);
+  strictEqual(myAsField(65_535), 65_535);
   strictEqual(myAsField(65_536), 23_456);
   strictEqual(asOfOpen(open(1, 1, [as4(7), as4(8)])), 7);
 });

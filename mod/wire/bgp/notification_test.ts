@@ -68,6 +68,9 @@ Deno.test("RFC 4486 §4: the limit of prefixes", () => {
   strictEqual(notification.data.toHex(), "000201000186a0");
   deepStrictEqual(prefixLimit(notification), limit);
   strictEqual(prefixLimit(cease(CEASE.maximumPrefixes)), undefined);
+  for (const other of [{ code: 5 }, { subcode: CEASE.administrativeReset }]) {
+    strictEqual(prefixLimit({ ...notification, ...other }), undefined);
+  }
 });
 
 Deno.test("what nobody assigned has a name, too", () => {
