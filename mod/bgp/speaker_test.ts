@@ -118,6 +118,11 @@ Deno.test("BgpSpeaker leaves other sessions alone when one peer goes", () => {
   }, 20);
   strictEqual(speaker.viewOf("a")?.state, "Established");
   deepStrictEqual(speaker.peers, ["a"]);
+  const nobody = { code: 6, subcode: 3, data: new Uint8Array(0) } as const;
+  deepStrictEqual(
+    speaker.removePeer("c", { kind: "notification", ...nobody }, 30),
+    [],
+  );
 });
 
 Deno.test("BgpSpeaker marks its routes, then ends sessions with a text (RFC 8326 §4, RFC 9003 §2)", () => {

@@ -101,4 +101,40 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: "if (value.length < 2) is never met",
     why: "families do not fit into what is shorter, either",
   },
+  {
+    file: "mod/bgp/adj_rib_out.ts",
+    what: `< is <= in: if (out.length - at < work.bytes.length)`,
+    why: "what fits to the byte is written by the next call",
+  },
+  {
+    file: "mod/wire/bgp/update_packer.ts",
+    what: `< is <= in: if (out.length - at < wanted) break;`,
+    why: "what fits to the byte is written by the next call",
+  },
+  {
+    file: "mod/wire/bgp/message_reader.ts",
+    what: `> is >= in: if (this.#heldBytes > 0) return this.#nextHeld();`,
+    why: "saves a copy",
+  },
+  {
+    file: "mod/wire/bgp/_update_layout.ts",
+    what: `> is >= in: if (action > this.action) this.action = action;`,
+    why: "it is the same then",
+  },
+  {
+    file: "mod/wire/bgp/as_path.ts",
+    what: `> is >= in: if (kind === "sequence" && asns.length > left) {`,
+    why:
+      "all of it is taken either way, and what counts for nothing is in front",
+  },
+  {
+    file: "mod/bgp/loc_rib.ts",
+    what: `if (before === path) is never met`,
+    why: "it is among its own paths then, which is asked next",
+  },
+  {
+    file: "mod/bgp/aggregated_rib.ts",
+    what: `if (lengthBits === FULL_BITS[family]) is never met`,
+    why: "each is put under itself then",
+  },
 ];

@@ -67,10 +67,20 @@ function choose(
     words.every((word) => `${file}:${line}: ${what}`.includes(word))
   );
   if (args.includes("--all") || words.length > 0) return meant;
-  const random = new Random(number("seed", 1));
-  return [...meant].map((check) => ({ check, rank: random.next() }))
+  const seed = number("seed", 1);
+  // Whether others are there does not decide which are taken.
+  return meant.map((check, i) => ({ check, rank: rankOf(seed, check, i) }))
     .toSorted((a, b) => a.rank - b.rank).slice(0, number("count", 50))
     .map(({ check }) => check);
+}
+
+/** A number by chance, always the same for a check of a seed. */
+function rankOf(seed: number, { file, what }: Found, tie: number): number {
+  let hash = seed;
+  for (const char of `${file} ${what}`) {
+    hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  }
+  return new Random(hash).next() + tie * Number.EPSILON;
 }
 
 /** Makes one module of all tests: an isolate for each file takes longer than they do. */

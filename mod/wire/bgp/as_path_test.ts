@@ -124,6 +124,12 @@ Deno.test("RFC 6793 §4.2.2: AS4 attributes are added only where a number is lon
     { kind: "as4-path", segments: [sequence(1, BIG)] },
     { kind: "as4-aggregator", as: BIG, address },
   ]);
+  const confederate: AsSegment = { kind: "confed-sequence", asns: [BIG] };
+  const mixed = [confederate, sequence(BIG), set(1, BIG)];
+  deepStrictEqual(withAs4Attributes([{ kind: "as-path", segments: mixed }]), [
+    { kind: "as-path", segments: mixed },
+    { kind: "as4-path", segments: mixed.slice(1) },
+  ]);
 });
 
 function sequence(...asns: readonly number[]): AsSegment {

@@ -137,6 +137,12 @@ const ATTRIBUTES: readonly {
     action: "accept",
   },
   {
+    name: "AS4_PATH of a confederation's set with AS 0",
+    more: "c011060401" + "00000000",
+    session: OLD,
+    action: "withdraw",
+  },
+  {
     name: "AS4_PATH with AS 0",
     more: "c011060201" + "00000000",
     session: OLD,
