@@ -145,6 +145,11 @@ Deno.test("stepBgpPeer() stops with a text, and dials no more until it is starte
   const dials = pair.dials[0];
   pair.runTo(pair.nowMs + 600_000);
   strictEqual(pair.states[0], "Idle");
+  const { lastNotification: last } = pair.peers[0];
+  deepStrictEqual([last?.direction, last?.notification], [
+    "sent",
+    notification,
+  ]);
   strictEqual(pair.dials[0], dials);
   const [heard] = of(pair, 1, "notification-received");
   strictEqual(heard && shutdownText(heard.notification), "Node n1 is drained");

@@ -137,4 +137,9 @@ export const HARMLESS: readonly HarmlessCheck[] = [
     what: `if (lengthBits === FULL_BITS[family]) is never met`,
     why: "each is put under itself then",
   },
+  {
+    file: "mod/bgp/loc_rib.ts",
+    what: "paths.length === 1 && only !== undefined",
+    why: "a list of one path says the same, and takes more memory",
+  },
 ];
