@@ -1,9 +1,9 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
 import type { Ipv6Addr } from "@/addr/ipv6_addr.ts";
-import { formatPrefix, parsePrefix, type Prefix } from "@/addr/prefix.ts";
+import { formatPrefix, type Prefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
 import type { BgpRole } from "@/wire/bgp/capability.ts";
 import type { UnicastFamily } from "@/wire/bgp/family.ts";
@@ -14,6 +14,7 @@ import type { PathAttribute } from "@/wire/bgp/path_attribute.ts";
 import { decodeRouteRefresh } from "@/wire/bgp/route_refresh.ts";
 import type { NegotiatedSession } from "@/wire/bgp/session.ts";
 import { decodeUpdate } from "@/wire/bgp/update.ts";
+import { addr, PLAIN, prefix } from "./_sessions_test.ts";
 import { AdjRibOut, OUT_BYTES_MIN } from "./adj_rib_out.ts";
 import { type ExportTerms, GRACEFUL_SHUTDOWN } from "./exporter.ts";
 import { LocRib, type OwnAttributes } from "./loc_rib.ts";
@@ -364,11 +365,6 @@ Deno.test("AdjRibOut leaves the peer with what is announced, whatever happened m
 });
 
 const BOTH: readonly UnicastFamily[] = ["ipv4-unicast", "ipv6-unicast"];
-const PLAIN: OwnAttributes = {
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-};
 const RED: OwnAttributes = { ...PLAIN, communities: [0xfde9_0064] };
 const PREFIXES = [
   "192.0.2.1/32",
@@ -534,18 +530,6 @@ class Router {
 function keyOf(nlri: Prefix & { readonly pathId?: number }): string {
   const id = nlri.pathId === undefined ? "" : ` #${nlri.pathId}`;
   return `${formatPrefix(nlri)}${id}`;
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  assert(parsed !== undefined, `${text} is a prefix`);
-  return parsed;
-}
-
-function addr(text: string): IpAddr {
-  const parsed = parseIpAddr(text);
-  assert(parsed !== undefined, `${text} is an address`);
-  return parsed;
 }
 
 function none(): never {

@@ -1,16 +1,10 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import { formatPrefix, parsePrefix, type Prefix } from "@/addr/prefix.ts";
+import { formatPrefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
+import { addr, PLAIN, prefix } from "./_sessions_test.ts";
 import { AggregatedRib, AggregatedRibs } from "./aggregated_rib.ts";
-import {
-  LocRib,
-  type OwnAttributes,
-  pathsOf,
-  prefixOf,
-  type RouteChange,
-} from "./loc_rib.ts";
+import { LocRib, pathsOf, prefixOf, type RouteChange } from "./loc_rib.ts";
 
 Deno.test("AggregatedRib announces the prefix while there is an address in it", () => {
   const stage = new Stage();
@@ -211,22 +205,4 @@ function described(rib: LocRib): string[] {
       return `${formatPrefix(prefixOf(family, key))} [${paths.join(", ")}]`;
     })
   ).sort();
-}
-
-const PLAIN: OwnAttributes = {
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-};
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  assert(parsed !== undefined, `${text} is a prefix`);
-  return parsed;
-}
-
-function addr(text: string): IpAddr {
-  const parsed = parseIpAddr(text);
-  assert(parsed !== undefined, `${text} is an address`);
-  return parsed;
 }

@@ -1,24 +1,17 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
-import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
-import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
+import { formatPrefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
 import {
   formatExtendedCommunity,
   parseExtendedCommunity,
 } from "@/wire/bgp/community.ts";
-import { encodeKeepalive } from "@/wire/bgp/header.ts";
-import { BgpMessageReader } from "@/wire/bgp/message_reader.ts";
-import { encodeOpen } from "@/wire/bgp/open.ts";
-import { decodeUpdate } from "@/wire/bgp/update.ts";
-import { configOf, openOf } from "./_pair_test.ts";
-import { OUT_BYTES_MIN } from "./adj_rib_out.ts";
+import { addr, PLAIN, prefix, Sessions } from "./_sessions_test.ts";
 import { AggregatedRib } from "./aggregated_rib.ts";
 import { roundedWeight, withLinkBandwidth } from "./link_bandwidth.ts";
 import { LocRib, type OwnAttributes, pathsOf } from "./loc_rib.ts";
 import { PolicyInForce } from "./policy/mod.ts";
-import { BgpSpeaker, type SpeakerPeer } from "./speaker.ts";
+import type { SpeakerPeer } from "./speaker.ts";
 
 Deno.test.each([
   {
@@ -91,15 +84,15 @@ Deno.test("AggregatedRib adds weights up, and has none where one of its routes h
     strictEqual(routes.length, 1, "all are one prefix");
     return pathsOf(routes[0])[0]?.attributes.weight;
   };
-  note(source.announce(prefix("192.0.2.1"), undefined, weighing(1)));
+  note(source.announce(prefix("192.0.2.1/32"), undefined, weighing(1)));
   strictEqual(weight(), 1);
-  note(source.announce(prefix("192.0.2.2"), undefined, weighing(3)));
-  note(source.announce(prefix("192.0.2.3"), undefined, weighing(3)));
+  note(source.announce(prefix("192.0.2.2/32"), undefined, weighing(3)));
+  note(source.announce(prefix("192.0.2.3/32"), undefined, weighing(3)));
   strictEqual(weight(), 7);
-  note(source.announce(prefix("192.0.2.4"), undefined, PLAIN));
+  note(source.announce(prefix("192.0.2.4/32"), undefined, PLAIN));
   strictEqual(weight(), undefined);
-  note(source.withdraw(prefix("192.0.2.4")));
-  note(source.withdraw(prefix("192.0.2.1")));
+  note(source.withdraw(prefix("192.0.2.4/32")));
+  note(source.withdraw(prefix("192.0.2.1/32")));
   strictEqual(weight(), 6);
 });
 
@@ -159,10 +152,9 @@ function aggregated(source: LocRib): {
   };
 }
 
-/** A speaker with sessions. */
+/** Sessions, and what is told on them in words. */
 class World {
-  readonly #speaker = new BgpSpeaker({ seed: 1 });
-  readonly #connections = new Map<string, number>();
+  readonly #sessions: Sessions;
   readonly #more: Partial<SpeakerPeer>;
 
   constructor(
@@ -170,104 +162,46 @@ class World {
     more: Partial<SpeakerPeer> = {},
   ) {
     this.#more = more;
-    for (const [name, bytesPerSecond] of Object.entries(peers)) {
-      const dial = this.#speaker
-        .setPeer(name, peerOf(bytesPerSecond, this.#more), 0)
-        .find(({ effect }) => effect.kind === "dial")?.effect;
-      assert(dial?.kind === "dial", "It dials");
-      const { connection } = dial;
-      this.#connections.set(name, connection);
-      const ipv4 = addr("10.9.0.1") as Ipv4Addr;
-      this.#speaker.setNextHops(name, connection, { ipv4 });
-      this.#speaker.step(name, { kind: "connected", connection, nowMs: 1 });
-      const open = encodeOpen(openOf(65_002, "10.9.0.2"));
-      for (const bytes of [open, encodeKeepalive()]) {
-        const kind = "received";
-        this.#speaker.step(name, { kind, connection, bytes, nowMs: 2 });
-      }
-      this.told(name);
-    }
+    this.#sessions = new Sessions(
+      Object.fromEntries(
+        Object.entries(peers).map(([name, one]) => [name, this.#termsOf(one)]),
+      ),
+    );
   }
 
   set(name: string, bytesPerSecond: number | undefined): void {
-    this.#speaker.setPeer(name, peerOf(bytesPerSecond, this.#more), 10);
-    strictEqual(this.#speaker.viewOf(name)?.state, "Established");
+    this.#sessions.set(name, this.#termsOf(bytesPerSecond));
   }
 
   announce(weight: number | undefined): void {
     const attributes = weight === undefined ? PLAIN : weighing(weight);
-    this.#speaker.announce(prefix("192.0.2.1"), undefined, attributes);
+    const { speaker } = this.#sessions;
+    speaker.announce(prefix("192.0.2.1/32"), undefined, attributes);
   }
 
   /** What a peer was told since it was last asked. */
   told(name: string): string[] {
-    const reader = new BgpMessageReader();
-    const told: string[] = [];
-    const out = new Uint8Array(OUT_BYTES_MIN);
-    const connection = this.#connections.get(name) ?? 0;
-    const length = this.#speaker.take(name, connection, out);
-    reader.push(out.slice(0, length));
-    for (;;) {
-      const message = reader.next();
-      if (message === undefined) return told;
-      assert(message.ok, "Headers are right");
-      const reading = decodeUpdate(message.value, SESSION);
-      assert(reading.ok, "An UPDATE is right");
-      const { withdrawn, nlri, attributes } = reading.value.update;
-      const extended = attributes.flatMap((one) =>
-        one.kind === "extended-communities" ? one.communities : []
-      ).map(formatExtendedCommunity);
-      for (const { addr, lengthBits } of nlri) {
-        told.push(`${addr}/${lengthBits} ${extended}`);
-      }
-      for (const { addr } of withdrawn) told.push(`no ${addr}`);
-    }
+    return this.#sessions.updates(name).flatMap(
+      ({ withdrawn, nlri, attributes }) => {
+        const extended = attributes.flatMap((one) =>
+          one.kind === "extended-communities" ? one.communities : []
+        ).map(formatExtendedCommunity);
+        return [
+          ...nlri.map((one) => `${formatPrefix(one)} ${extended}`),
+          ...withdrawn.map((one) => `no ${formatPrefix(one)}`),
+        ];
+      },
+    );
+  }
+
+  #termsOf(linkBandwidth: number | undefined): Partial<SpeakerPeer> {
+    return {
+      ...this.#more,
+      ...(linkBandwidth === undefined ? {} : { linkBandwidth }),
+    };
   }
 }
 
-const SESSION = {
-  fourOctetAs: true,
-  addPathReceive: [],
-  addPathSend: [],
-  extendedMessage: false,
-  external: true,
-  families: ["ipv4-unicast"],
-  extendedNextHop: [],
-} as const;
-
-const PLAIN: OwnAttributes = {
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-};
-
 function weighing(weight: number): OwnAttributes {
   return { ...PLAIN, weight };
-}
-
-function peerOf(
-  linkBandwidth: number | undefined,
-  more: Partial<SpeakerPeer>,
-): SpeakerPeer {
-  return {
-    connection: configOf(openOf(65_001, "10.9.0.1"), 65_002),
-    address: addr("10.9.0.2"),
-    pathsMax: { "ipv4-unicast": 10, "ipv6-unicast": 10 },
-    enabled: true,
-    transportKey: "",
-    ...more,
-    ...(linkBandwidth === undefined ? {} : { linkBandwidth }),
-  };
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(`${text}/32`);
-  assert(parsed !== undefined, `${text} is an address`);
-  return parsed;
-}
-
-function addr(text: string): IpAddr {
-  const parsed = parseIpAddr(text);
-  assert(parsed !== undefined, `${text} is an address`);
-  return parsed;
 }

@@ -1,7 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { parsePrefix } from "@/addr/prefix.ts";
-import { assert } from "@/lang/assert.ts";
-import { LocRib, type OwnAttributes } from "./loc_rib.ts";
+import { PLAIN, prefix } from "./_sessions_test.ts";
+import { LocRib } from "./loc_rib.ts";
 
 Deno.test("LocRib tells paths apart by the pool that they are from, and no others", () => {
   const rib = new LocRib();
@@ -20,18 +19,11 @@ Deno.test("LocRib tells paths apart by the pool that they are from, and no other
 
 Deno.test("LocRib has a change where a prefix moves to another pool, and none where it stays", () => {
   const rib = new LocRib();
-  const prefix = parsePrefix("192.0.2.1/32");
-  assert(prefix !== undefined, "It is a prefix");
   const announce = (pool?: string) =>
-    rib.announce(prefix, undefined, { ...PLAIN }, pool) !== undefined;
+    rib.announce(prefix("192.0.2.1/32"), undefined, { ...PLAIN }, pool) !==
+      undefined;
   deepStrictEqual(
     [announce(), announce(), announce("a"), announce("a"), announce("b")],
     [true, false, true, false, true],
   );
 });
-
-const PLAIN: OwnAttributes = {
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-};

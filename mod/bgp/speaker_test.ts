@@ -1,15 +1,14 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
+import type { IpAddr } from "@/addr/ip_addr.ts";
 import type { Ipv4Addr } from "@/addr/ipv4_addr.ts";
-import { parsePrefix, type Prefix } from "@/addr/prefix.ts";
 import { assert } from "@/lang/assert.ts";
 import { encodeKeepalive } from "@/wire/bgp/header.ts";
 import { encodeOpen } from "@/wire/bgp/open.ts";
 import { decodeNotification, shutdownText } from "@/wire/bgp/notification.ts";
 import { encodeUpdate } from "@/wire/bgp/update.ts";
 import { configOf, openOf } from "./_pair_test.ts";
+import { addr, PLAIN, prefix } from "./_sessions_test.ts";
 import { OUT_BYTES_MIN } from "./adj_rib_out.ts";
-import type { OwnAttributes } from "./loc_rib.ts";
 import { BgpSpeaker, type SpeakerEffect, type SpeakerPeer } from "./speaker.ts";
 
 Deno.test("BgpSpeaker dials a peer at once when it is set", () => {
@@ -182,12 +181,6 @@ Deno.test("BgpSpeaker gives the earliest deadline and whose it is", () => {
   strictEqual(speaker.deadline()?.peer, "b");
 });
 
-const PLAIN: OwnAttributes = {
-  communities: [],
-  extendedCommunities: [],
-  largeCommunities: [],
-};
-
 const PEER: SpeakerPeer = {
   connection: configOf(openOf(65_001, "10.0.0.1"), 65_002),
   address: addr("10.0.0.2"),
@@ -263,16 +256,4 @@ function take(speaker: BgpSpeaker, connection: number): Uint8Array {
 
 function kinds(effects: readonly SpeakerEffect[]): string[] {
   return effects.map(({ effect }) => effect.kind);
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  assert(parsed !== undefined, `${text} is a prefix`);
-  return parsed;
-}
-
-function addr(text: string): IpAddr {
-  const parsed = parseIpAddr(text);
-  assert(parsed !== undefined, `${text} is an address`);
-  return parsed;
 }

@@ -62,6 +62,30 @@ Deno.test("BgpHost doubts a peer that is waited for by what was refused since it
   host.close();
 });
 
+Deno.test("BgpHost does not doubt a peer by what was refused while another one was there", () => {
+  const { clock, host, tcp } = stage();
+  const { target: _, ...passive } = peer();
+  host.setPeer("first", passive);
+  tcp.counts = { ...tcp.counts, md5Unexpected: 7 };
+  clock.advance(10);
+  host.setPeer("second", passive);
+  strictEqual(host.doubtOf("first")?.reason, "password-missing-here");
+  strictEqual(host.doubtOf("second"), undefined);
+  host.close();
+});
+
+Deno.test("BgpHost wakes for what is due sooner than what it waited for", () => {
+  const { clock, host, tcp } = stage();
+  host.setPeer("first", peer());
+  clock.advance(1_000);
+  strictEqual(tcp.dials.length, 2, "the first one is due two seconds from now");
+  host.setPeer("second", peer());
+  strictEqual(tcp.dials.length, 3);
+  clock.advance(1_000);
+  strictEqual(tcp.dials.length, 4, "the second one is dialled again");
+  host.close();
+});
+
 Deno.test("BgpHost says R in its first OPEN when it is restarting (RFC 4724 §3)", () => {
   for (const restarting of [true, false]) {
     const { host, tcp } = stage(restarting);

@@ -1,5 +1,4 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import { assert } from "@/lang/assert.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type {
@@ -7,10 +6,10 @@ import type {
   TcpDropCounts,
   TcpKey,
   TcpPort,
-  TcpSink,
 } from "@/port/tcp.ts";
 import { CEASE, cease } from "@/wire/bgp/mod.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { routerConnection } from "./_router_connection_test.ts";
 import { BgpHost, SETTLE_MS } from "./bgp_host.ts";
 import { DynamicPeers, memberOf } from "./dynamic_peers.ts";
 
@@ -228,22 +227,13 @@ class World {
     text: string,
     synTtl?: number,
   ): { readonly closed: readonly string[]; readonly end: () => void } {
-    const closed: string[] = [];
-    let sink: TcpSink | undefined;
-    this.#accept({
-      local: { address: ip("10.0.0.100"), port: 179 },
-      peer: { address: ip(text), port: 40_000 },
-      ...(synTtl === undefined ? {} : { synTtl }),
-      start: (given) => void (sink = given),
-      setHops: () => {},
-      write: (bytes) => bytes.length,
-      unacknowledgedBytes: () => 0,
-      droppedSegments: () => 0,
-      pause: () => {},
-      resume: () => {},
-      close: (how = "finish") => void closed.push(how),
-    });
-    return { closed, end: () => sink?.onEnd({ kind: "finished" }) };
+    const { connection, ...seen } = routerConnection(
+      text,
+      "10.0.0.100",
+      synTtl,
+    );
+    this.#accept(connection);
+    return seen;
   }
 
   neighbors(name: string): Readonly<Record<string, { state: string }>> {
@@ -256,12 +246,6 @@ function termsOf(neighborAddress: string) {
   const terms = bgpPeerTerms({ as: 65_001 }, { name: "spine", spec }, NODE);
   assert(terms.ok, "They can be used");
   return terms.value;
-}
-
-function ip(text: string): IpAddr {
-  const addr = parseIpAddr(text);
-  assert(addr !== undefined, `${text} is an address`);
-  return addr;
 }
 
 const NODE = { name: "n1", labels: {}, addresses: [] };

@@ -6,6 +6,7 @@ import { assert } from "@/lang/assert.ts";
 import { BgpSelection } from "@/node/bgp_selection.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { TcpConnection, TcpPort, TcpSink } from "@/port/tcp.ts";
+import { formatExtendedCommunity } from "@/wire/bgp/community.ts";
 import { bgpMessageType, encodeKeepalive } from "@/wire/bgp/header.ts";
 import { BGP_MESSAGE_TYPE } from "@/wire/bgp/iana.ts";
 import { encodeOpen } from "@/wire/bgp/open.ts";
@@ -112,6 +113,19 @@ Deno.test("NodeSpeaker tells a peer nothing of an Eip that leaves it out, also w
   world.select({ peers: ["other"] });
   deepStrictEqual(world.told(), ["no 192.0.2.91/32"]);
   strictEqual(world.isClosed, false);
+});
+
+Deno.test("NodeSpeaker tells a peer that asks for it what a node's address weighs", () => {
+  const world = new World(undefined, {
+    advertisement: { linkBandwidth: "PerEndpoint" },
+  });
+  world.speaker.obey({ kind: "announce", vips: [VIP], weight: 3 });
+  world.establish();
+  deepStrictEqual(world.told(), [
+    "192.0.2.91/32 by 10.0.0.11, link-bandwidth-transitive:65000:375000",
+  ]);
+  world.speaker.obey({ kind: "announce", vips: [VIP] });
+  deepStrictEqual(world.told(), ["192.0.2.91/32 by 10.0.0.11"]);
 });
 
 type AnnouncedEip = Parameters<BgpSelection["setEips"]>[0] extends
@@ -249,11 +263,16 @@ function words(message: Uint8Array): readonly string[] {
   assert(reading.ok, "An UPDATE is right");
   const { nlri, withdrawn, attributes } = reading.value.update;
   const hop = attributes.find(({ kind }) => kind === "next-hop");
-  const marks = attributes.flatMap((one) =>
-    one.kind === "communities"
-      ? one.communities.map((community) => MARKS.get(community) ?? "unknown")
-      : []
-  );
+  const marks = attributes.flatMap((one) => {
+    switch (one.kind) {
+      case "communities":
+        return one.communities.map((mark) => MARKS.get(mark) ?? "unknown");
+      case "extended-communities":
+        return one.communities.map(formatExtendedCommunity);
+      default:
+        return [];
+    }
+  });
   const mark = ["", ...marks].join(", ");
   return [
     ...nlri.map((prefix) =>

@@ -1,17 +1,12 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import { type IpAddr, parseIpAddr } from "@/addr/ip_addr.ts";
 import type { Result } from "@/lang/result.ts";
 import type { BgpCommand, BgpReport, BgpSessionView } from "@/node/mod.ts";
 import { bgpPeerTerms } from "@/node/bgp_terms.ts";
 import type { LinkInfo } from "@/port/link.ts";
 import type { RouterDiscoveryPort } from "@/port/router_discovery.ts";
-import type {
-  TcpDialFailure,
-  TcpDropCounts,
-  TcpPort,
-  TcpSink,
-} from "@/port/tcp.ts";
+import type { TcpDialFailure, TcpDropCounts, TcpPort } from "@/port/tcp.ts";
 import { VirtualClock } from "../../tests/support/virtual_clock.ts";
+import { ip, routerConnection } from "./_router_connection_test.ts";
 import { addr, mac, routerAdvertisement } from "./_router_frame_test.ts";
 import {
   COUNTS_INTERVAL_MS,
@@ -274,21 +269,9 @@ class FakeTcp implements TcpPort {
 
   /** A router connects; gives what ends it. */
   connect(address: string, synTtl?: number): () => void {
-    let sink: TcpSink | undefined;
-    this.#accept({
-      local: { address: ip("10.0.0.1"), port: 179 },
-      peer: { address: ip(address), port: 40_000 },
-      ...(synTtl === undefined ? {} : { synTtl }),
-      start: (given) => void (sink = given),
-      setHops: () => {},
-      write: (bytes) => bytes.length,
-      unacknowledgedBytes: () => 0,
-      droppedSegments: () => 0,
-      pause: () => {},
-      resume: () => {},
-      close: () => {},
-    });
-    return () => sink?.onEnd({ kind: "finished" });
+    const { connection, end } = routerConnection(address, "10.0.0.1", synTtl);
+    this.#accept(connection);
+    return end;
   }
 
   listen(...[{ port }, onConnection]: Parameters<TcpPort["listen"]>) {
@@ -310,12 +293,6 @@ class FakeTcp implements TcpPort {
   }
 
   close(): void {}
-}
-
-function ip(text: string): IpAddr {
-  const addr = parseIpAddr(text);
-  if (addr === undefined) throw new Error(text);
-  return addr;
 }
 
 function value<T>(result: Result<T, string>): T {

@@ -15,7 +15,6 @@ import { parseIpAddr } from "@/addr/ip_addr.ts";
 import {
   type BgpConfSpec,
   type BgpPeerSpec,
-  crdDocuments,
   projectBgpConf,
   projectBgpPeer,
 } from "@/api/mod.ts";
@@ -26,6 +25,7 @@ import {
   bgpPeerProblem,
   bgpPeerRemark,
 } from "@/reconcile/mod.ts";
+import { specFields } from "./_crd_fields_test.ts";
 import { bgpPeerTerms } from "./bgp_terms.ts";
 
 type Raw = { readonly [key: string]: unknown };
@@ -270,39 +270,7 @@ function shows(
 }
 
 function missing(kind: string, rows: Readonly<Record<string, Row>>): void {
-  const documents: unknown = structuredClone(crdDocuments());
-  const crd = (documents as readonly Crd[]).find(({ spec }) =>
-    spec.names.kind === kind
-  );
-  const version = crd?.spec.versions.find(({ name }) => name === "v1alpha2");
-  const { spec } = version?.schema.openAPIV3Schema.properties ?? {};
-  const paths = [...leaves(spec, "")];
-  deepStrictEqual(paths.sort(), Object.keys(rows).sort());
-}
-
-interface Crd {
-  readonly spec: {
-    readonly names: { readonly kind: string };
-    readonly versions: readonly {
-      readonly name: string;
-      readonly schema: { readonly openAPIV3Schema: JsonSchema };
-    }[];
-  };
-}
-
-interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly items?: JsonSchema;
-}
-
-function* leaves(schema: unknown, path: string): Generator<string> {
-  const { properties, items } = schema as JsonSchema;
-  if (properties !== undefined) {
-    for (const [name, inner] of Object.entries(properties)) {
-      yield* leaves(inner, path === "" ? name : `${path}.${name}`);
-    }
-  } else if (items !== undefined) yield* leaves(items, `${path}[]`);
-  else yield path;
+  deepStrictEqual(specFields(kind), Object.keys(rows).sort());
 }
 
 function rowsOf(rows: Readonly<Record<string, Row>>) {

@@ -194,6 +194,25 @@ Deno.test("foghorn speaker counts of each peer what came, what was wrong with it
   strictEqual(await speaker.code, 0);
 });
 
+Deno.test("foghorn speaker has told of the routes before a line when it answers it", async () => {
+  // By 127.0.0.1 the next hop would be the router itself.
+  using router = new ScriptedPeer("127.0.0.3");
+  const text = conf() + peer(router.port, "127.0.0.3");
+  await using file = await ConfigFile.make(text);
+  await using speaker = await Speaker.start(file);
+  await router.open();
+  await speaker.peer(({ state }) => state === "Established");
+  const answers = speaker.all("peers").length;
+  await speaker.write("announce 192.0.2.1/32", "peers");
+  const { peers } = await speaker.told("peers", answers + 1);
+  deepStrictEqual(
+    (peers as readonly { readonly prefixes: number }[]).map((one) =>
+      one.prefixes
+    ),
+    [1],
+  );
+});
+
 Deno.test("foghorn speaker tells of a prefix within an Eip who is told of the Eip, and the difference on reload", async () => {
   // By 127.0.0.1 the next hop would be the router itself.
   using router = new ScriptedPeer("127.0.0.3");

@@ -3,6 +3,7 @@ import {
   strictEqual as equal,
   throws,
 } from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { leavesNoDescriptor } from "../../../tests/support/descriptors.ts";
 import { EPOLLIN, EPOLLOUT } from "./epoll.ts";
 import { EventFd } from "./eventfd.ts";
@@ -26,6 +27,32 @@ Deno.test("Reactor calls back for what is ready, again until it is drained", asy
     throws(() => reactor.add(event.fd, () => {}), /waited on once/);
     reactor.remove(event.fd);
   });
+});
+
+Deno.test("Reactor calls back for what callbacks made ready before others on the event loop have their turn", async () => {
+  await using reactor = new Reactor();
+  using first = new EventFd();
+  using second = new EventFd();
+  const heard: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  reactor.add(second.fd, () => {
+    second.drain();
+    heard.push("second");
+  });
+  reactor.add(first.fd, () => {
+    first.drain();
+    heard.push("first");
+    second.signal();
+    setImmediate(() => {
+      heard.push("event loop");
+      resolve();
+    });
+  });
+  first.signal();
+  await promise;
+  deepEqual(heard, ["first", "second", "event loop"]);
+  reactor.remove(first.fd);
+  reactor.remove(second.fd);
 });
 
 Deno.test("Reactor takes descriptors while it waits", async () => {

@@ -22,12 +22,14 @@ import {
   type Http2Server,
   Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
 } from "node:http2";
 import {
   createServer as createNetServer,
   type Server,
   type Socket,
 } from "node:net";
+import { setImmediate } from "node:timers";
 import { joinBytes } from "./object_encoding.ts";
 import type { CutKind, WatchSink } from "./watch_session.ts";
 
@@ -310,10 +312,28 @@ function withWideWindows<T extends Http2Server | Http2SecureServer>(
   server: T,
 ): T {
   // RFC 9113 §6.9.2: the window of the connection is not among the settings.
-  server.on("session", (session) => session.setLocalWindowSize(WINDOW_BYTES));
+  server.on("session", (session) => {
+    session.setLocalWindowSize(WINDOW_BYTES);
+    closeLater(session);
+  });
   // Sessions that we destroy complain; their streams are closed anyway.
   server.on("sessionError", ignore);
   return server;
+}
+
+/**
+ * Has a session end outside of what it is reading.
+ *
+ * A client's GOAWAY closes it from within nghttp2, with a GOAWAY of its own. In
+ * Deno 2.9 that walks over streams which nghttp2 is about to close, when the
+ * client has just reset them: an assertion of nghttp2 then ends the process.
+ */
+function closeLater(session: ServerHttp2Session): void {
+  const close = session.close.bind(session);
+  session.close = (onClosed) =>
+    void setImmediate(() => {
+      if (!session.destroyed) close(onClosed);
+    });
 }
 
 // The overloads of the two classes do not unite, though they agree.
@@ -342,14 +362,7 @@ function addressOf(socket: Socket): string {
 function ignore(): void {}
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
-/** SETTINGS_NO_RFC7540_PRIORITIES (RFC 9218 §2.1.1). */
-const NO_PRIORITIES = 9;
-const SETTINGS = {
-  initialWindowSize: WINDOW_BYTES,
-  // With priorities nghttp2 keeps streams that were closed, and in Deno 2.9 may
-  // close one twice when a client goes: an assertion of its own ends the process.
-  customSettings: { [NO_PRIORITIES]: 1 },
-};
+const SETTINGS = { initialWindowSize: WINDOW_BYTES };
 const KEEP_ALIVE_MS = 180_000;
 // One more than what is taken, so that too large is seen to be too large.
 const BODY_BYTES_MAX = 3 * 1024 * 1024 + 1;

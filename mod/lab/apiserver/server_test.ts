@@ -6,6 +6,7 @@ import {
   rejects,
   strictEqual,
 } from "node:assert/strict";
+import { connect, constants } from "node:http2";
 import { command, testNeeding } from "../../../tests/support/needs.ts";
 import { makeTestPki } from "../../../tests/support/test_pki.ts";
 import {
@@ -152,6 +153,29 @@ testNeeding(
     await Deno.remove(pki.folder, { recursive: true });
   },
 );
+
+Deno.test("serveApi() outlives clients that reset their watches and go", async () => {
+  await using server = await serveApi();
+  for (let round = 0; round < 300; round++) {
+    const client = connect(server.url);
+    client.on("error", () => {});
+    const path = "/api/v1/services?watch=true";
+    const watches = Array.from({ length: 10 }, () => {
+      const watch = client.request({ ":path": path });
+      watch.on("error", () => {});
+      return watch;
+    });
+    // deno-lint-ignore no-await-in-loop -- a client after the other
+    await Promise.all(
+      watches.map((watch) =>
+        new Promise((resolve) => watch.once("response", resolve))
+      ),
+    );
+    for (const watch of watches) watch.close(constants.NGHTTP2_CANCEL);
+    client.destroy();
+  }
+  strictEqual((await ask(server, "/api/v1/services")).code, 200);
+});
 
 Deno.test("serveApi() tells every watcher the same", async () => {
   await using server = await serveApi();
