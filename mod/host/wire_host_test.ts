@@ -242,8 +242,8 @@ Deno.test("WireHost closes a link that is not wanted any more", () => {
 Deno.test("WireHost counts what the kernel dropped", () => {
   const port = begun();
   port.link(1).dropped = 12;
-  // Counted in one turn, told in the next.
-  for (let second = 0; second < 3; second++) port.passSecond();
+  // Looked for every ten seconds, and told in the next turn.
+  for (let second = 0; second < 12; second++) port.passSecond();
   const counters = port.reports.findLast(({ kind }) => kind === "counters");
   ok(counters?.kind === "counters");
   strictEqual(counters.links[0]?.overruns, 12);

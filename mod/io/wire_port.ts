@@ -57,6 +57,8 @@ export class KernelPacketLink implements PacketLink {
   readonly #groups: MulticastGroups;
   readonly #echoes: EchoSockets;
   #overruns = 0;
+  /** What the last wait said of its descriptors, until they are empty: looking at an empty socket costs as much as a frame. */
+  #ready = 0;
   /** Where the frames in `rx` came from: their answers leave by the same socket, whose protocol the kernel puts on them. */
   #asked: PacketSocket;
 
@@ -82,10 +84,19 @@ export class KernelPacketLink implements PacketLink {
     this.#echoes = new EchoSockets(link, ECHO_FRAME_BYTES_MAX);
   }
 
-  /** Its descriptors, to wait on. */
-  get fds(): readonly number[] {
-    const { fds } = this.#echoes;
-    return [this.#arp.fd, this.#ndp.fd, this.#fellows.fd, ...fds];
+  /** Its descriptors, to wait on, each with what {@linkcode KernelPacketLink.setReady} takes for it. */
+  get fds(): readonly (readonly [fd: number, readiness: number])[] {
+    return [
+      [this.#arp.fd, ARP_READY],
+      [this.#ndp.fd, NDP_READY],
+      [this.#fellows.fd, FELLOWS_READY],
+      ...this.#echoes.fds.map((fd) => [fd, ECHOES_READY] as const),
+    ];
+  }
+
+  /** Takes what a wait said of one of its descriptors; the others are not read. */
+  setReady(readiness: number): void {
+    this.#ready |= readiness;
   }
 
   /** Frames received. */
@@ -100,15 +111,21 @@ export class KernelPacketLink implements PacketLink {
 
   receive(): number {
     // In turns, so that a flood of the one protocol does not starve the other.
-    const last = this.#asked;
-    const next = last === this.#arp ? this.#ndp : this.#arp;
-    for (const socket of [next, last]) {
-      const frames = socket.receive(this.#rx);
-      if (frames === LINK_DOWN || frames === 0) continue;
-      this.#asked = socket;
-      return frames;
-    }
-    return 0;
+    const isArpNext = this.#asked !== this.#arp;
+    const frames = this.#receive(isArpNext ? ARP_READY : NDP_READY);
+    return frames > 0
+      ? frames
+      : this.#receive(isArpNext ? NDP_READY : ARP_READY);
+  }
+
+  #receive(readiness: number): number {
+    if ((this.#ready & readiness) === 0) return 0;
+    const socket = readiness === ARP_READY ? this.#arp : this.#ndp;
+    const frames = socket.receive(this.#rx);
+    if (frames < this.#rx.slots) this.#ready &= ~readiness;
+    if (frames === LINK_DOWN || frames === 0) return 0;
+    this.#asked = socket;
+    return frames;
   }
 
   send(count: number): number {
@@ -123,7 +140,9 @@ export class KernelPacketLink implements PacketLink {
   }
 
   receiveFellows(): readonly Uint8Array[] {
+    if ((this.#ready & FELLOWS_READY) === 0) return NONE;
     const received = this.#fellows.receive(this.#heard);
+    if (received < this.#heard.slots) this.#ready &= ~FELLOWS_READY;
     return received <= 0 ? NONE : this.#heard.take(received);
   }
 
@@ -137,7 +156,10 @@ export class KernelPacketLink implements PacketLink {
   }
 
   receiveEchoes(): readonly Uint8Array[] {
-    return this.#echoes.receive();
+    if ((this.#ready & ECHOES_READY) === 0) return NONE;
+    const frames = this.#echoes.receive();
+    if (frames.length === 0) this.#ready &= ~ECHOES_READY;
+    return frames;
   }
 
   setFilter(
@@ -233,22 +255,30 @@ export class KernelWirePort<Command, Report>
       timeoutMs === undefined ? -1 : this.#waitMs(timeoutMs),
     );
     if (ready === 1) {
-      const tag = this.#epoll.readyTag(0);
-      if (tag === 0) return this.#woken();
-      const alone = TAGS_ALONE[tag];
-      if (alone !== undefined) return alone;
-      if (tag === BFD_TAG) return BFD_READY;
-      return tag === TIMER_TAG ? this.#timedOut() : [tag];
+      const mark = this.#epoll.readyTag(0);
+      if (mark === 0) return this.#woken();
+      if (mark === BFD_TAG) return BFD_READY;
+      if (mark === TIMER_TAG) return this.#timedOut();
+      const tag = this.#setReady(mark);
+      return TAGS_ALONE[tag] ?? [tag];
     }
+    if (ready === 0) return NONE;
     const tags = new Set<number>();
     for (let i = 0; i < ready; i++) {
-      const tag = this.#epoll.readyTag(i);
-      if (tag === 0) this.#woken();
-      else if (tag === BFD_TAG) tags.add(0);
-      else if (tag === TIMER_TAG) this.#timedOut();
-      else tags.add(tag);
+      const mark = this.#epoll.readyTag(i);
+      if (mark === 0) this.#woken();
+      else if (mark === BFD_TAG) tags.add(0);
+      else if (mark === TIMER_TAG) this.#timedOut();
+      else tags.add(this.#setReady(mark));
     }
     return [...tags];
+  }
+
+  /** Tells a link which of its descriptors is ready; the link's tag. */
+  #setReady(mark: number): number {
+    const tag = mark >>> READINESS_BITS;
+    this.#open.get(tag)?.setReady(mark & READINESS_MASK);
+    return tag;
   }
 
   takeCommands(): readonly Command[] {
@@ -265,7 +295,7 @@ export class KernelWirePort<Command, Report>
 
   open(link: OpenableLink, tag: number): PacketLink {
     const opened = new KernelPacketLink(link);
-    for (const fd of opened.fds) this.#epoll.add(fd, undefined, tag);
+    this.#watch(tag, opened);
     this.#open.set(tag, opened);
     return {
       rx: opened.rx,
@@ -333,24 +363,40 @@ export class KernelWirePort<Command, Report>
     opened: KernelPacketLink,
     filters: EchoFilters,
   ): boolean {
-    const before = opened.fds;
-    for (const fd of before) this.#epoll.remove(fd);
+    this.#unwatch(opened);
     try {
       return opened.setEchoFilters(filters);
     } finally {
-      for (const fd of opened.fds) this.#epoll.add(fd, undefined, tag);
+      this.#watch(tag, opened);
     }
+  }
+
+  #watch(tag: number, link: KernelPacketLink): void {
+    for (const [fd, readiness] of link.fds) {
+      this.#epoll.add(fd, undefined, tag << READINESS_BITS | readiness);
+    }
+  }
+
+  #unwatch(link: KernelPacketLink): void {
+    for (const [fd] of link.fds) this.#epoll.remove(fd);
   }
 
   #closeLink(tag: number): void {
     const link = this.#open.get(tag);
     if (link === undefined) return;
     this.#open.delete(tag);
-    for (const fd of link.fds) this.#epoll.remove(fd);
+    this.#unwatch(link);
     link.close();
   }
 }
 
+/** What may be ready of a link: beside its tag in what is waited on. */
+const ARP_READY = 1;
+const NDP_READY = 2;
+const FELLOWS_READY = 4;
+const ECHOES_READY = 8;
+const READINESS_BITS = 4;
+const READINESS_MASK = 15;
 /** Above the tags of links, of which a node has few. */
 const BFD_TAG = 0xffff_ffff;
 const TIMER_TAG = 0xffff_fffe;

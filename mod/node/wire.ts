@@ -133,6 +133,9 @@ export class WireCore {
   readonly #bfd: WireBfd;
   #nextTag = 1;
   #countersDueMs: number | undefined;
+  #overrunsMs = -Infinity;
+  /** When something is due, as long as nothing happens. */
+  #due: { readonly ms: number | undefined } | undefined;
   #counted = "";
   #countedMs = 0;
   #left = false;
@@ -165,6 +168,7 @@ export class WireCore {
    * @param nowMs The time.
    */
   wake(nowMs: number): readonly WireEffect[] {
+    this.#due = undefined;
     let effects = NOTHING;
     for (const link of this.#links.values()) {
       const asked = link.turn(nowMs);
@@ -181,6 +185,7 @@ export class WireCore {
 
   /** Takes a command of main. */
   step(command: WireCommand, nowMs: number): readonly WireEffect[] {
+    this.#due = undefined;
     switch (command.kind) {
       case "cluster":
         this.#shared.identity = this.#identityOf(command);
@@ -231,6 +236,7 @@ export class WireCore {
     memory: { readonly rx: FrameBatch; readonly tx: FrameBatch },
     nowMs: number,
   ): readonly WireEffect[] {
+    this.#due = undefined;
     const link = this.#links.get(tag);
     if (link === undefined) return [];
     link.opened(memory);
@@ -249,11 +255,13 @@ export class WireCore {
    * @returns How many answers there are to send.
    */
   answer(tag: number, count: number): number {
+    this.#due = undefined;
     return this.#links.get(tag)?.answer(count) ?? 0;
   }
 
   /** Takes what the last batch said of other hosts. */
   takeSightings(tag: number, nowMs: number): readonly WireEffect[] {
+    this.#due = undefined;
     return this.#links.get(tag)?.takeSightings(nowMs) ?? NOTHING;
   }
 
@@ -263,6 +271,7 @@ export class WireCore {
     frames: readonly Uint8Array[],
     nowMs: number,
   ): readonly WireEffect[] {
+    this.#due = undefined;
     return this.#links.get(tag)?.takeEchoes(frames, nowMs) ?? NOTHING;
   }
 
@@ -272,6 +281,7 @@ export class WireCore {
     frames: readonly Uint8Array[],
     nowMs: number,
   ): readonly WireEffect[] {
+    this.#due = undefined;
     return this.#links.get(tag)?.takeFrames(frames, nowMs) ?? NOTHING;
   }
 
@@ -280,6 +290,7 @@ export class WireCore {
     datagrams: readonly BfdDatagram[],
     nowMs: number,
   ): readonly WireEffect[] {
+    this.#due = undefined;
     return this.#bfd.takeDatagrams(datagrams, nowMs);
   }
 
@@ -295,7 +306,16 @@ export class WireCore {
 
   /** When to come back although nothing happened, or undefined. */
   deadlineMs(): number | undefined {
-    let earliest = this.#countersDueMs;
+    // Asked for at the end of a turn and at the begin of the next.
+    this.#due ??= { ms: this.#earliestMs() };
+    return this.#due.ms;
+  }
+
+  #earliestMs(): number | undefined {
+    // Nothing waits for counters: they go with what wakes next.
+    let earliest = this.#countersDueMs === undefined
+      ? undefined
+      : this.#countersDueMs + COUNTERS_SLACK_MS;
     const bfdMs = this.#bfd.deadlineMs();
     if (bfdMs !== undefined) earliest = Math.min(earliest ?? bfdMs, bfdMs);
     for (const link of this.#links.values()) {
@@ -307,6 +327,13 @@ export class WireCore {
 
   /** Does what is due. */
   deadline(nowMs: number): readonly WireEffect[] {
+    const earliestMs = this.deadlineMs();
+    const isLeft = this.#shared.leaving && !this.#left && this.#hasLeft();
+    const countersMs = this.#countersDueMs ?? Infinity;
+    if (nowMs < Math.min(earliestMs ?? Infinity, countersMs) && !isLeft) {
+      return NOTHING;
+    }
+    this.#due = undefined;
     const effects: WireEffect[] = [];
     const bfdMs = this.#bfd.deadlineMs();
     if (bfdMs !== undefined && bfdMs <= nowMs) {
@@ -394,13 +421,13 @@ export class WireCore {
     const text = [...this.#links].map(([tag, link]) =>
       `${tag}:${link.countersSum()}`
     ).join(" ");
-    const asked = [
-      ...fellows,
-      ...[...this.#links.keys()].map((tag): WireEffect => ({
-        kind: "count-overruns",
-        tag,
-      })),
-    ];
+    const asked = [...fellows];
+    if (nowMs - this.#overrunsMs >= COUNTERS_SILENCE_MS) {
+      this.#overrunsMs = nowMs;
+      for (const tag of this.#links.keys()) {
+        asked.push({ kind: "count-overruns", tag });
+      }
+    }
     // Said now and then also when nothing changed: it proves that this isolate lives.
     if (
       text === this.#counted && nowMs - this.#countedMs < COUNTERS_SILENCE_MS
@@ -417,5 +444,7 @@ export class WireCore {
 const NOTHING: readonly WireEffect[] = [];
 /** How often counters are handed to main while they change. */
 const COUNTERS_INTERVAL_MS = 1_000;
-/** How often at least, from the first link on. */
+/** How much later they may be. */
+const COUNTERS_SLACK_MS = 200;
+/** How often at least, from the first link on; and how often it is asked what the kernel dropped. */
 const COUNTERS_SILENCE_MS = 10_000;

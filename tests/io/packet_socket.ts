@@ -548,6 +548,10 @@ await runCase({
       (_, i) => listFrame(identity, i * 6),
     );
     for (const frame of sent) equal(sender.sendFrame(frame), true);
+    deepEqual(receiver.receiveFellows(), [], "nobody said that there are any");
+    for (const link of [receiver, sender]) {
+      for (const [, readiness] of link.fds) link.setReady(readiness);
+    }
     const received: string[] = [];
     for (;;) {
       const frames = receiver.receiveFellows();

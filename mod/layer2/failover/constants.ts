@@ -17,6 +17,14 @@ export const BEACON_INTERVAL_MAX_MS = 300;
 /** How much each node on the link adds to the beacon interval. */
 export const BEACON_INTERVAL_PER_NODE_MS = 3;
 
+/**
+ * How much of its interval early a beacon goes out with one of another agent,
+ * which woke this one anyway. Agents of a link so come to speak at the same
+ * moment and to sleep at the same; more than half, so that also two that speak
+ * by turns find together.
+ */
+export const BEACON_EARLY = 0.6;
+
 /** How long after its beacon was due a fellow is verified: jitter and scheduling. */
 export const GRACE_MS = 60;
 

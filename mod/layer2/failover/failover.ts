@@ -12,6 +12,7 @@ import type { IpAddr } from "@/addr/ip_addr.ts";
 import { unreachable } from "@/lang/assert.ts";
 import { orderCandidates } from "../rank.ts";
 import {
+  BEACON_EARLY,
   LIST_PAUSE_MS,
   LIST_REFRESH_MS,
   OUT_OF_TURN_MS,
@@ -26,7 +27,13 @@ import type {
   FellowReport,
 } from "./events.ts";
 import { preferenceOf } from "./claim.ts";
-import { drop, fellowNamed, heedFrame, heedSteady } from "./fellows.ts";
+import {
+  drop,
+  fellowNamed,
+  heedFrame,
+  heedSteady,
+  isSteady,
+} from "./fellows.ts";
 import {
   foreignDueMs,
   heedClaim,
@@ -76,9 +83,10 @@ export function stepFailover(
   state: FailoverState,
   event: FailoverEvent,
 ): FailoverStep {
-  if (isQuiet(state, event.nowMs) && heedQuietly(state, event)) {
-    return [state, NOTHING];
-  }
+  if (
+    isQuiet(state, event.nowMs) && !mayJoin(state, event) &&
+    heedQuietly(state, event)
+  ) return [state, NOTHING];
   return stepWhole(state, event);
 }
 
@@ -98,6 +106,7 @@ export function stepWhole(
   const step: Step = { state, nowMs: event.nowMs, effects };
   if (state.phase.kind === "stopped") return [state, effects];
   if (state.lastStepMs === undefined) state.startMs = event.nowMs;
+  const isJoining = mayJoin(state, event);
   checkGap(step);
   heed(step, event);
   advanceLink(step);
@@ -105,7 +114,7 @@ export function stepWhole(
   watchForeign(step);
   watchRivals(step);
   advanceVips(step);
-  sendFrames(step);
+  sendFrames(step, isJoining);
   state.quietUntilMs = quietUntilMs(state);
   return [state, effects];
 }
@@ -174,6 +183,12 @@ export function fellowReports(state: FailoverState): readonly FellowReport[] {
 function isQuiet(state: FailoverState, nowMs: number): boolean {
   return nowMs < state.quietUntilMs && state.lastStepMs !== undefined &&
     nowMs - state.lastStepMs <= STALL_MS;
+}
+
+/** Whether a beacon goes out early, with that of another: see {@linkcode BEACON_EARLY}. */
+function mayJoin(state: FailoverState, event: FailoverEvent): boolean {
+  return event.kind === "frame" && isQuiet(state, event.nowMs) &&
+    event.nowMs >= earlyBeaconMs(state) && isSteady(state, event);
 }
 
 /**
@@ -369,7 +384,7 @@ function stop(step: Step): void {
   state.phase = { kind: "stopped" };
 }
 
-function sendFrames(step: Step): void {
+function sendFrames(step: Step, isJoining: boolean): void {
   const { state, nowMs } = step;
   if (!isUp(state)) return;
   for (const fellow of state.defending) {
@@ -378,14 +393,17 @@ function sendFrames(step: Step): void {
     sendQuery(step, fellow);
   }
   state.defending.clear();
+  const isBeaconDue = isJoining || nowMs >= beaconDueMs(state);
   const changed = state.listUnsent && nowMs >= state.listSentMs + LIST_PAUSE_MS;
-  if (changed || nowMs >= state.listSentMs + LIST_REFRESH_MS) {
+  const isAgain = !changed && state.listAgain && isBeaconDue;
+  if (changed || isAgain || nowMs >= state.listSentMs + LIST_REFRESH_MS) {
+    if (isAgain) state.listAgain = false;
     state.listUnsent = false;
     state.listSentMs = nowMs;
     state.beaconMs = nowMs;
     state.beaconWanted = false;
     sendList(step);
-  } else if (nowMs >= beaconDueMs(state)) sendBeacon(step);
+  } else if (isBeaconDue) sendBeacon(step);
 }
 
 function framesDueMs(state: FailoverState): number {
@@ -397,6 +415,11 @@ function framesDueMs(state: FailoverState): number {
 function beaconDueMs(state: FailoverState): number {
   const pauseMs = state.beaconWanted ? OUT_OF_TURN_MS : beaconIntervalMs(state);
   return state.beaconMs + pauseMs;
+}
+
+/** From when on a beacon goes out with one of another agent. */
+function earlyBeaconMs(state: FailoverState): number {
+  return beaconDueMs(state) - BEACON_EARLY * beaconIntervalMs(state);
 }
 
 const NOTHING: readonly FailoverEffect[] = [];

@@ -84,14 +84,14 @@ export function heedFrame(step: Step, mac: MacAddr, frame: FellowFrame): void {
 }
 
 /**
- * Heeds a beacon of a fellow that is up and says nothing new, as nearly all
- * frames are: the fellow lives, and nothing else follows from it.
+ * Whether a frame is a beacon of a fellow that is up and says nothing new, as
+ * nearly all frames are: the fellow lives, and nothing else follows from it.
  *
  * @param state The state.
  * @param heard When it came, from where, and the frame.
- * @returns False, with nothing changed, for any other frame.
+ * @returns False for any other frame.
  */
-export function heedSteady(
+export function isSteady(
   state: FailoverState,
   { nowMs, mac, frame }: FailoverEvent & { readonly kind: "frame" },
 ): boolean {
@@ -106,9 +106,26 @@ export function heedSteady(
   ) return false;
   const grownMs = (message.state.uptimeMs - fellow.said.uptimeMs) | 0;
   const { uptimeAtMs } = fellow;
+  return uptimeAtMs !== undefined && grownMs >= 0 &&
+    grownMs - (nowMs - uptimeAtMs) <= STALL_MS;
+}
+
+/**
+ * Heeds a beacon that says nothing new.
+ *
+ * @param state The state.
+ * @param heard When it came, from where, and the frame.
+ * @returns False, with nothing changed, when it is not steady.
+ */
+export function heedSteady(
+  state: FailoverState,
+  heard: FailoverEvent & { readonly kind: "frame" },
+): boolean {
+  const { nowMs, frame } = heard;
+  const { message } = frame;
+  const fellow = state.fellows.get(frame.sender);
   if (
-    uptimeAtMs === undefined || grownMs < 0 ||
-    grownMs - (nowMs - uptimeAtMs) > STALL_MS
+    fellow === undefined || message.kind !== "beacon" || !isSteady(state, heard)
   ) return false;
   state.lastProofMs = nowMs;
   fellow.said = message.state;

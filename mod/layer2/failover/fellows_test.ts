@@ -98,7 +98,7 @@ const ROWS: readonly Row[] = [
     "BEACON > all",
   ]],
   ["unknown", "carrier lost", "unknown", []],
-  ["up", "BEACON", "up", []],
+  ["up", "BEACON", "up", ["BEACON > all"]],
   ["up", "BEACON FROZEN", "up", []],
   ["up", "BEACON UNSURE", "verifying", ["PROBE > b"]],
   ["up", "BEACON of a newer list", "up", ["QUERY > b"]],

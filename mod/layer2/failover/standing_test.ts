@@ -90,6 +90,7 @@ const ROWS: readonly Row[] = [
   ]],
   ["good", "no gap", "good", ["BEACON > all"]],
   ["good", "a fellow's clock jumps", "suspended", [
+    "BEACON > all",
     "paused 251",
     "answer 192.0.2.9 off",
     "LIST 192.0.2.9 UNSURE > all",

@@ -372,6 +372,8 @@ export interface FailoverState {
   listPublished: boolean;
   /** Whether a change was not sent yet. */
   listUnsent: boolean;
+  /** Whether the list goes out again instead of the next beacon: a silent fellow that lives on and hears us cannot ask for it. */
+  listAgain: boolean;
   /** When the list was sent to all last. */
   listSentMs: number;
   /** The entries by parts, while they are right. */
@@ -547,6 +549,7 @@ export function initialFailover(config: FailoverConfig): FailoverState {
     listVersion: 0,
     listPublished: false,
     listUnsent: false,
+    listAgain: false,
     listSentMs: -Infinity,
     listParts: undefined,
     beaconMs: -Infinity,

@@ -230,6 +230,7 @@ function begin(step: Step, vip: Vip, plan: Plan): void {
         !othersExist(state)
       ) {
         claim(step, vip, "took-over");
+        state.listAgain = true;
       } else prove(step, vip, plan);
       break;
     case "dad":
