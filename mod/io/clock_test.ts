@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok } from "node:assert/strict";
+import { deepStrictEqual, fail, ok, strictEqual } from "node:assert/strict";
 import { SystemClock } from "./clock.ts";
 
 const clock = new SystemClock();
@@ -33,4 +33,93 @@ Deno.test("SystemClock does not call back for what was cancelled", async () => {
     clock.setTimer(clock.nowMs() + 10, resolve);
   });
   deepStrictEqual(fired, []);
+});
+
+Deno.test("SystemClock fires timers in the order of their deadlines, each in a turn of its own", async () => {
+  const clock = new SystemClock();
+  const fired: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const startMs = clock.nowMs();
+  const set = (name: string, afterMs: number): void => {
+    clock.setTimer(startMs + afterMs, () => {
+      fired.push(name);
+      queueMicrotask(() => fired.push(`after ${name}`));
+      if (name === "last") resolve();
+    });
+  };
+  set("last", 9);
+  set("second", 3);
+  set("first", 2);
+  set("third", 3);
+  // All of them are due when it looks.
+  while (clock.nowMs() < startMs + 12);
+  await promise;
+  await Promise.resolve();
+  deepStrictEqual(
+    fired,
+    ["first", "second", "third", "last"].flatMap((name) => [
+      name,
+      `after ${name}`,
+    ]),
+  );
+});
+
+Deno.test("SystemClock fires what is left of thousands of timers, however many were cancelled", async () => {
+  const clock = new SystemClock();
+  const startMs = clock.nowMs();
+  const fired: number[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timers = Array.from(
+    { length: 3_000 },
+    (_, i) =>
+      clock.setTimer(startMs + 60_000 - i, () => fail(`${i} was cancelled`)),
+  );
+  clock.setTimer(clock.nowMs() + 3, () => fired.push(1));
+  clock.setTimer(clock.nowMs() + 4, () => {
+    fired.push(2);
+    resolve();
+  });
+  for (const timer of timers) timer.cancel();
+  for (const timer of timers) timer.cancel();
+  await promise;
+  deepStrictEqual(fired, [1, 2]);
+});
+
+Deno.test("SystemClock keeps nobody waiting for timers that were cancelled", async () => {
+  // The sanitizer of this test would see a timer of the event loop that is left.
+  const clock = new SystemClock();
+  const fired = new Promise<void>((resolve) => {
+    clock.setTimer(clock.nowMs() + 2, resolve);
+  });
+  const later = clock.setTimer(clock.nowMs() + 60_000, () => {});
+  await fired;
+  later.cancel();
+});
+
+Deno.test("SystemClock sets one timer of the event loop for all, and none for what is cancelled", async () => {
+  const clock = new SystemClock();
+  const { setTimeout: real } = globalThis;
+  const set: number[] = [];
+  globalThis.setTimeout = Object.assign(
+    (fire: () => void, ms: number) => {
+      set.push(ms);
+      return real(fire, ms);
+    },
+    real,
+  ) as typeof setTimeout;
+  try {
+    const startMs = clock.nowMs();
+    const first = new Promise<void>((resolve) => {
+      clock.setTimer(startMs + 20, resolve);
+    });
+    for (let i = 0; i < 5; i++) {
+      clock.setTimer(startMs + 10_000 + i, () => fail("it was cancelled"))
+        .cancel();
+    }
+    await first;
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  strictEqual(set.filter((ms) => ms > 20).length, 0, set.join());
+  ok(set.length >= 1 && set.length <= 3, set.join());
 });

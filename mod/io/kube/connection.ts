@@ -182,15 +182,25 @@ export class Connection {
     body: ReadableStream<Uint8Array> | null,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
+    // Read by hand: the body's own iterator doubles the work for each event of a watch.
+    const reader = body?.getReader();
+    let isRead = reader === undefined;
     try {
-      if (body === null) return;
-      for await (const chunk of body) {
-        this.#noteRead();
-        yield chunk;
+      while (!isRead) {
+        // deno-lint-ignore no-await-in-loop -- one after the other
+        const next = await reader?.read();
+        if (next?.value === undefined) isRead = true;
+        else {
+          this.#noteRead();
+          yield next.value;
+        }
       }
     } catch (error) {
+      isRead = true;
       throw this.#errorOf(error, signal);
     } finally {
+      // Whoever reads no further wants no more of it.
+      if (!isRead) reader?.cancel().catch(() => {});
       this.#finish();
     }
   }
