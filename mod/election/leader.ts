@@ -49,7 +49,9 @@ export interface LeaderConfig {
   readonly leaseDurationMs: number;
   /** How long a leader may go without a renewal; {@linkcode LEADER_RENEW_DEADLINE_MS}. */
   readonly renewDeadlineMs: number;
-  /** Time between renewals, and between attempts; {@linkcode LEADER_RETRY_PERIOD_MS}. */
+  /** Time between renewals that succeed; {@linkcode LEADER_RENEW_PERIOD_MS}. */
+  readonly renewPeriodMs: number;
+  /** Time between attempts; {@linkcode LEADER_RETRY_PERIOD_MS}. */
   readonly retryPeriodMs: number;
 }
 
@@ -58,6 +60,14 @@ export const LEADER_LEASE_DURATION_MS = 15_000;
 
 /** Renew deadline of client-go and of OpenELB's controller. */
 export const LEADER_RENEW_DEADLINE_MS = 10_000;
+
+/**
+ * When a leader renews its Lease, of which client-go makes no difference from an
+ * attempt that failed: each renewal is written to every member of etcd and told to
+ * every agent. Also one that stays without an answer is followed by another before
+ * the deadline.
+ */
+export const LEADER_RENEW_PERIOD_MS = 4_000;
 
 /** Retry period of client-go and of OpenELB's controller. */
 export const LEADER_RETRY_PERIOD_MS = 2_000;
@@ -171,8 +181,8 @@ export function initialLeader(config: LeaderConfig, seed: number): LeaderState {
     "A leader gives up before its Lease runs out",
   );
   assert(
-    config.retryPeriodMs * (1 + JITTER_FACTOR) < config.renewDeadlineMs,
-    "A leader can renew more than once before its deadline",
+    config.renewPeriodMs + config.renewDeadlineMs / 2 < config.renewDeadlineMs,
+    "A leader that stays without an answer writes once more before its deadline",
   );
   return {
     config,
@@ -341,7 +351,7 @@ function succeeded(state: LeaderState, event: WriteSucceeded): LeaderStep {
     {
       ...renewed,
       phase: "leader",
-      attemptMs: Math.max(nowMs, sentMs + config.retryPeriodMs),
+      attemptMs: Math.max(nowMs, sentMs + config.renewPeriodMs),
     },
     state.phase === "leader" ? [] : [{ kind: "became-leader" }],
   ];

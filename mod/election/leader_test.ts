@@ -9,6 +9,7 @@ import {
   isLeader,
   LEADER_LEASE_DURATION_MS,
   LEADER_RENEW_DEADLINE_MS,
+  LEADER_RENEW_PERIOD_MS,
   LEADER_RETRY_PERIOD_MS,
   type LeaderConfig,
   leaderDeadlineMs,
@@ -23,6 +24,7 @@ const CONFIG: LeaderConfig = {
   identity: "a",
   leaseDurationMs: LEADER_LEASE_DURATION_MS,
   renewDeadlineMs: LEADER_RENEW_DEADLINE_MS,
+  renewPeriodMs: LEADER_RENEW_PERIOD_MS,
   retryPeriodMs: LEADER_RETRY_PERIOD_MS,
 };
 const OTHERS: LeaseFields = {
@@ -170,7 +172,7 @@ Deno.test("stepLeader() counts a change of hands, and keeps acquireTime while it
   strictEqual(renew.fields.leaseTransitions, 5);
   strictEqual(renew.fields.acquireTime, acquire.fields.acquireTime);
   strictEqual(renew.fields.renewTime > acquire.fields.renewTime, true);
-  strictEqual(renew.sentMs, acquire.sentMs + LEADER_RETRY_PERIOD_MS);
+  strictEqual(renew.sentMs, acquire.sentMs + LEADER_RENEW_PERIOD_MS);
 });
 
 Deno.test("stepLeader() waits the holder's own duration from each change it sees", () => {

@@ -204,7 +204,7 @@ function accountPath(namespace: string, name: string): string {
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const READ_ID = "install-read/binding";
 /** How often the agent that gives addresses out looks whether it is to go. */
-const READ_LEADER_MS = 2_000;
+const READ_LEADER_MS = 5_000;
 /** How often the others look. */
 const READ_OTHERS_MS = 20_000;
 /** How long the others leave the tidying up to that one. */

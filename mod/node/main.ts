@@ -145,6 +145,10 @@ export class MainCore {
   /** What takes our marks off, once the installation goes. */
   #retirement: Retirement | undefined;
   #retireDueMs: number | undefined;
+  /** When to look at everything again if nothing happens. */
+  #othersDueMs: number | undefined = 0;
+  /** Whether anything may follow from the event that was taken last. */
+  #isNews = true;
   readonly #bgpTables: BgpTables = { bgpconf: new Map(), bgppeer: new Map() };
   /** The ConfigMap and the Secrets that they name. */
   readonly #named: BgpNamed;
@@ -209,8 +213,18 @@ export class MainCore {
    * @returns What is asked of the outside, in order.
    */
   step(events: readonly MainEvent[], at: Instant): readonly MainEffect[] {
-    for (const event of events) this.#take(event, at);
-    this.#settle(at);
+    let isQuiet = this.#phase.kind === "running" &&
+      at.nowMs < (this.#othersDueMs ?? Infinity);
+    for (const event of events) {
+      this.#isNews = true;
+      this.#take(event, at);
+      isQuiet &&= !this.#isNews;
+    }
+    if (!isQuiet || !this.#settleQuietly(at)) {
+      this.#settle(at);
+      this.#othersDueMs = this.#othersDeadlineMs();
+      this.#membership.takeStirred(at);
+    }
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -220,13 +234,20 @@ export class MainCore {
   deadlineMs(): number | undefined {
     return earliest([
       this.#membership.deadlineMs(),
+      this.#proxy.deadlineMs(),
+      this.#othersDueMs,
+    ]);
+  }
+
+  /** When to look at everything again: it holds until that was done. */
+  #othersDeadlineMs(): number | undefined {
+    return earliest([
       this.#controls ? this.#controller?.deadlineMs() : undefined,
       this.#controls ? this.#bgp?.deadlineMs() : undefined,
       this.#admission?.deadlineMs(),
       this.#local.deadlineMs(),
       this.#news.deadlineMs(),
       this.#identity.deadlineMs(),
-      this.#proxy.deadlineMs(),
       this.#ports.deadlineMs(),
       this.#unheard.deadlineMs(),
       this.#upcoming.deadlineMs(),
@@ -300,7 +321,7 @@ export class MainCore {
         this.#takeSpeaker(event.report, at);
         break;
       case "proxy":
-        this.#takeProxy(event.status, at);
+        this.#isNews = this.#takeProxy(event.status);
         break;
       case "host":
         this.#ports.take(event.look, this.#hostFacts(), at);
@@ -349,6 +370,9 @@ export class MainCore {
         return;
       case "lease":
         this.#membership.news(event.news, at);
+        if (news.kind === "changed") {
+          this.#isNews = this.#membership.takeStirred(at);
+        }
         break;
       default:
         if (this.#news.take(event, at) !== "behind") break;
@@ -405,8 +429,9 @@ export class MainCore {
     }
   }
 
-  #takeProxy(status: number | undefined, at: Instant): void {
-    if (!this.#proxy.take(status, at)) return;
+  /** Takes an answer of the health port; whether the judgement changed. */
+  #takeProxy(status: number | undefined): boolean {
+    if (!this.#proxy.take(status)) return false;
     const isUnfit = this.#proxy.state === "unhealthy";
     this.#local.setUnfit(isUnfit ? this.#proxy.answer : undefined);
     if (isUnfit) {
@@ -418,6 +443,7 @@ export class MainCore {
     } else {
       this.#log("info", "kube-proxy is healthy", {});
     }
+    return true;
   }
 
   /** What is known of this host beside what is looked for on it. */
@@ -473,6 +499,8 @@ export class MainCore {
     }
     if (write.id.startsWith("lease")) {
       this.#membership.written(write, outcome, at);
+      this.#isNews = outcome.kind === "failed" ||
+        this.#membership.takeStirred(at);
     } else if (isOfAnnounced(write)) {
       const service = outcome.kind === "written"
         ? projectService(outcome.object)
@@ -486,6 +514,28 @@ export class MainCore {
     } else if (isOfSpeaker(write)) this.#speaker.written(write, outcome, at);
     else if (isBgpWrite(write)) this.#bgp?.written(write, outcome, at);
     else this.#controller?.written(write, outcome, at);
+  }
+
+  /**
+   * Does what an agent at rest does every other second: renews its Lease, asks
+   * the health port.
+   *
+   * @param at The time.
+   * @returns False when Leases have brought something that more may follow from.
+   */
+  #settleQuietly(at: Instant): boolean {
+    const dueMs = this.#membership.deadlineMs() ?? Infinity;
+    if (dueMs <= at.nowMs) {
+      this.#membership.settle(at);
+      if (this.#membership.takeStirred(at)) return false;
+    }
+    for (const write of this.#membership.takeWrites()) this.#write(write);
+    this.#askProxy(at);
+    return true;
+  }
+
+  #askProxy(at: Instant): void {
+    if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
   }
 
   #settle(at: Instant): void {
@@ -538,7 +588,7 @@ export class MainCore {
     this.#membership.settle(at);
     for (const write of this.#membership.takeWrites()) this.#write(write);
     this.#tellDuplicate();
-    if (this.#proxy.takeAsk(at)) this.#effects.push({ kind: "ask-proxy" });
+    this.#askProxy(at);
     this.#advanceShutdown(at);
   }
 

@@ -39,6 +39,7 @@ import {
   isNodeLeaseLive,
   LEADER_LEASE_DURATION_MS,
   LEADER_RENEW_DEADLINE_MS,
+  LEADER_RENEW_PERIOD_MS,
   LEADER_RETRY_PERIOD_MS,
   leaderDeadlineMs,
   type LeaderEffect,
@@ -147,6 +148,8 @@ export class Membership {
   #writes: PlannedWrite[] = [];
   readonly #reads = new LeaseReads();
   #isSetBack = false;
+  #isStirred = true;
+  #hadLease = false;
   /** Whether the next list is so, however old its versions are. */
   #believesList = false;
 
@@ -160,6 +163,7 @@ export class Membership {
       identity: `${node}_${identity}`,
       leaseDurationMs: LEADER_LEASE_DURATION_MS,
       renewDeadlineMs: LEADER_RENEW_DEADLINE_MS,
+      renewPeriodMs: LEADER_RENEW_PERIOD_MS,
       retryPeriodMs: LEADER_RETRY_PERIOD_MS,
     }, seed);
     this.#own = initialNodeLease(
@@ -363,6 +367,21 @@ export class Membership {
     const taken = this.#isSetBack;
     this.#isSetBack = false;
     if (taken) this.#believesList = true;
+    return taken;
+  }
+
+  /**
+   * Whether, since this was last asked, anything came of what was told, or of
+   * time, but that Leases are to be renewed and that their holders live on: to an
+   * agent at rest nothing else happens, and nothing else follows from it.
+   */
+  takeStirred(at: Instant): boolean {
+    const hasLease = this.hasLease(at);
+    const taken = this.#isStirred || this.#isSetBack ||
+      this.#role !== undefined || this.#changed.size > 0 ||
+      hasLease !== this.#hadLease;
+    this.#isStirred = false;
+    this.#hadLease = hasLease;
     return taken;
   }
 
@@ -587,8 +606,11 @@ export class Membership {
   }
 
   #stepLeader(event: LeaderEvent): void {
-    const [next, effects] = stepLeader(this.#leader, event);
+    const before = this.#leader;
+    const [next, effects] = stepLeader(before, event);
     this.#leader = next;
+    this.#isStirred ||= !effects.every(isRequest) ||
+      next.phase !== before.phase || holderIn(next) !== holderIn(before);
     for (const effect of effects) this.#leaderEffect(effect);
   }
 
@@ -610,8 +632,11 @@ export class Membership {
   }
 
   #stepOwn(event: NodeLeaseEvent): void {
-    const [next, effects] = stepNodeLease(this.#own, event);
+    const before = this.#own;
+    const [next, effects] = stepNodeLease(before, event);
     this.#own = next;
+    this.#isStirred ||= !effects.every(isRequest) ||
+      next.phase !== before.phase || next.reported !== before.reported;
     if (next.phase === "held") this.#admitted = true;
     else if (next.reported !== undefined) this.#admitted = false;
     for (const effect of effects) this.#ownEffect(effect);
@@ -633,8 +658,9 @@ export class Membership {
   }
 
   #stepLiveness(event: LivenessEvent): void {
-    const [next] = stepLiveness(this.#liveness, event);
+    const [next, effects] = stepLiveness(this.#liveness, event);
     this.#liveness = next;
+    this.#isStirred ||= effects.length > 0;
   }
 
   #writeLease(
@@ -713,6 +739,15 @@ export class Membership {
       body: undefined,
     });
   }
+}
+
+/** Whether a Lease is written or read, and no more. */
+function isRequest({ kind }: LeaderEffect | NodeLeaseEffect): boolean {
+  return kind === "write-lease" || kind === "read-lease";
+}
+
+function holderIn({ known }: LeaderState): string | undefined {
+  return known?.lease?.holderIdentity;
 }
 
 function observationOf(node: string, lease: Lease): ObservedNodeLease {

@@ -25,8 +25,7 @@ export class ProxyHealth {
   /** Answers in a row that speak against the state. */
   #against = 0;
   #status: number | undefined;
-  #waits = false;
-  #dueMs: number | undefined = 0;
+  #dueMs = 0;
 
   /**
    * A judgement that nothing is known for.
@@ -49,11 +48,10 @@ export class ProxyHealth {
       : `answers ${this.#status}`;
   }
 
-  /** Whether to ask now; the answer must come by {@linkcode ProxyHealth.take}. */
+  /** Whether to ask now; the answer must come by {@linkcode ProxyHealth.take}, that there was none at the latest when it is asked again. */
   takeAsk(at: Instant): boolean {
-    if (!this.#isAsked || this.#waits) return false;
-    if (this.#dueMs !== undefined && at.nowMs < this.#dueMs) return false;
-    this.#waits = true;
+    if (!this.#isAsked || at.nowMs < this.#dueMs) return false;
+    this.#dueMs = at.nowMs + PROXY_INTERVAL_MS;
     return true;
   }
 
@@ -61,12 +59,9 @@ export class ProxyHealth {
    * Takes an answer.
    *
    * @param status The HTTP status; undefined: none came.
-   * @param at The time.
    * @returns Whether the judgement changed.
    */
-  take(status: number | undefined, at: Instant): boolean {
-    this.#waits = false;
-    this.#dueMs = at.nowMs + PROXY_INTERVAL_MS;
+  take(status: number | undefined): boolean {
     const before = this.#state;
     if (before === "absent" && status === undefined) return false;
     this.#status = status;
@@ -77,7 +72,7 @@ export class ProxyHealth {
 
   /** When to ask next, or undefined. */
   deadlineMs(): number | undefined {
-    return this.#isAsked && !this.#waits ? this.#dueMs : undefined;
+    return this.#isAsked ? this.#dueMs : undefined;
   }
 
   #judged(status: number | undefined): ProxyState {

@@ -22,7 +22,7 @@ export interface LinkTable {
 
 /** The health port of what forwards Services on this node: kube-proxy, or its replacement. */
 export interface ProxyProbe {
-  /** Asks it; never rejects. The HTTP status, or undefined when nothing answers. */
+  /** Asks it; never rejects. The HTTP status, or undefined when nothing answers before it is asked again. */
   ask(): Promise<number | undefined>;
 }
 
