@@ -51,6 +51,7 @@ export class WireStage {
   nowMs: number = 0;
   /** Whether links that the core asks for are opened at once. */
   opensLinks: boolean = true;
+  readonly #lists = new Map<string, { text: string; version: number }>();
   readonly #memory = new Map<number, { rx: FrameBatch; tx: FrameBatch }>();
 
   /** The story so far. */
@@ -105,7 +106,10 @@ export class WireStage {
   /** Lets a fellow live on the link until a time: it owns these VIPs, and answers what it is asked. */
   live(name: string, untilMs: number, vips: readonly string[] = []): void {
     while (this.nowMs < untilMs) {
-      const state = fellowState(this.nowMs, vips.length);
+      const state = {
+        ...fellowState(this.nowMs, vips.length),
+        listVersion: this.#versionOf(name, vips),
+      };
       const entries = vips.map((vip) => ({ vip: ip(vip), leaving: false }));
       this.fellow(name, {
         kind: "list",
@@ -149,6 +153,15 @@ export class WireStage {
       this.deadline();
     }
     this.nowMs = untilMs;
+  }
+
+  /** A version of a list stands for one content. */
+  #versionOf(name: string, vips: readonly string[]): number {
+    const text = vips.join();
+    const before = this.#lists.get(name) ?? { text: "", version: 7 };
+    const version = before.version + (text === before.text ? 0 : 1);
+    this.#lists.set(name, { text, version });
+    return version;
   }
 
   deadline(): readonly WireEffect[] {

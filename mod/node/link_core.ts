@@ -68,9 +68,14 @@ import {
   decodeFellow,
   encodeFellow,
   FELLOW_GROUP,
+  fellowKindOf,
   nodeIdOf,
 } from "@/wire/fellow.ts";
-import type { FellowFrame, FellowMessage } from "@/wire/fellow_frame.ts";
+import type {
+  FellowFrame,
+  FellowMessage,
+  NodeId,
+} from "@/wire/fellow_frame.ts";
 import type { FrameBatch } from "@/wire/frame_batch.ts";
 import { LinkEcho } from "./link_echo.ts";
 import type { WireEffect, WireShared } from "./wire.ts";
@@ -309,6 +314,18 @@ export class LinkCore {
     return isStale;
   }
 
+  /** Whether the list of a fellow is held in this version; it is sent again every few seconds. */
+  readonly #isListHeld = (
+    sender: NodeId,
+    incarnation: bigint,
+    version: number,
+  ): boolean => {
+    const fellow = this.#failover.fellows.get(sender);
+    // Versions begin with 0, as what is held of one that was never heard.
+    return fellow?.node !== undefined && version !== 0 &&
+      fellow.incarnation === incarnation && fellow.heldVersion === version;
+  };
+
   /** Takes frames of the protocol between agents. */
   takeFrames(
     frames: readonly Uint8Array[],
@@ -318,14 +335,20 @@ export class LinkCore {
     if (identity === undefined) return NOTHING;
     const effects: WireEffect[] = [];
     for (const bytes of frames) {
-      const decoded = decodeFellow(bytes, identity, ETHERNET_HEADER_BYTES);
+      const decoded = decodeFellow(
+        bytes,
+        identity,
+        ETHERNET_HEADER_BYTES,
+        this.#isListHeld,
+      );
       if (!decoded.ok) {
         const { refused } = this.#frames;
         const { reason } = decoded.error;
         refused.set(reason, (refused.get(reason) ?? 0) + 1);
         continue;
       }
-      this.#frames.received[decoded.value.message.kind]++;
+      const kind = fellowKindOf(bytes, ETHERNET_HEADER_BYTES);
+      if (kind !== undefined) this.#frames.received[kind]++;
       this.#takeFrame(bytes, decoded.value, { nowMs, effects });
     }
     return effects;
@@ -362,17 +385,21 @@ export class LinkCore {
     this.#overruns = overruns;
   }
 
-  /** When something is due, or undefined. */
+  /** When something is to be done with whatever wakes next, at the latest at {@linkcode LinkCore.deadlineMs}. */
+  lazyDueMs(): number {
+    return this.#isUp
+      ? presenceDeadlineMs(this.#presence) ?? Infinity
+      : Infinity;
+  }
+
+  /** When to come back although nothing happened, or undefined. */
   deadlineMs(): number | undefined {
-    const presenceMs = this.#isUp
-      ? presenceDeadlineMs(this.#presence)
-      : undefined;
     const earliest = Math.min(
       failoverDeadlineMs(this.#failover) ?? Infinity,
       announcerDeadlineMs(this.#announcer) ?? Infinity,
       conflictDeadlineMs(this.#conflicts) ?? Infinity,
       vettingDeadlineMs(this.#vetting) ?? Infinity,
-      presenceMs ?? Infinity,
+      this.lazyDueMs() + PRESENCE_SLACK_MS,
       this.#filterDueMs ?? Infinity,
     );
     return earliest === Infinity ? undefined : earliest;
@@ -445,11 +472,10 @@ export class LinkCore {
     }));
   }
 
-  /** The sum of all that is counted but frames of agents: as nothing is ever counted down, it changes when any of it does. */
+  /** The sum of all that is counted but frames of agents and answers that were right: as nothing is ever counted down, it changes when any of it does. */
   countersSum(): number {
-    const { right, nobody, "other-agent": other, stranger } =
-      this.#presence.counts;
-    let sum = right + nobody + other + stranger + this.#announced.arp +
+    const { nobody, "other-agent": other, stranger } = this.#presence.counts;
+    let sum = nobody + other + stranger + this.#announced.arp +
       this.#announced.ndp + this.#overruns + this.#vetted.free +
       this.#vetted.held + this.#echo.sum();
     for (const count of this.#responder?.counters ?? NO_COUNTERS) sum += count;
@@ -892,6 +918,8 @@ function emptyFrameCounts(): Record<FellowMessage["kind"], number> {
 
 const NOTHING: readonly WireEffect[] = [];
 const NO_COUNTERS = new Float64Array(0);
+/** How much later a VIP of another node is asked for, with what wakes next: at the latest the beacon. */
+const PRESENCE_SLACK_MS = 110;
 /** Shortest time between two filters of one link. */
 const FILTER_INTERVAL_MS = 10;
 /** MAC addresses of fellows remembered besides those of Leases. */

@@ -306,6 +306,8 @@ export class MainCore {
       case "wire":
         this.#owners.take(event.report, at);
         this.#announced.take(event.report, at);
+        // They are for metrics.
+        this.#isNews = event.report.kind !== "counters";
         if (event.report.kind === "left") {
           this.#hasWireLeft = true;
           this.#isLeft(at);

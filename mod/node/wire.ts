@@ -329,10 +329,11 @@ export class WireCore {
   deadline(nowMs: number): readonly WireEffect[] {
     const earliestMs = this.deadlineMs();
     const isLeft = this.#shared.leaving && !this.#left && this.#hasLeft();
-    const countersMs = this.#countersDueMs ?? Infinity;
-    if (nowMs < Math.min(earliestMs ?? Infinity, countersMs) && !isLeft) {
-      return NOTHING;
-    }
+    const areCountersDue = nowMs >= (this.#countersDueMs ?? Infinity);
+    if (
+      nowMs < (earliestMs ?? Infinity) && nowMs < this.#lazyDueMs() &&
+      !isLeft && !areCountersDue
+    ) return NOTHING;
     this.#due = undefined;
     const effects: WireEffect[] = [];
     const bfdMs = this.#bfd.deadlineMs();
@@ -340,19 +341,23 @@ export class WireCore {
       effects.push(...this.#bfd.deadline(nowMs));
     }
     for (const link of this.#links.values()) {
-      const dueMs = link.deadlineMs();
-      if (dueMs !== undefined && dueMs <= nowMs) {
-        effects.push(...link.deadline(nowMs));
-      }
+      const dueMs = Math.min(link.deadlineMs() ?? Infinity, link.lazyDueMs());
+      if (dueMs <= nowMs) effects.push(...link.deadline(nowMs));
     }
-    if (this.#countersDueMs !== undefined && this.#countersDueMs <= nowMs) {
-      effects.push(...this.#reportCounters(nowMs));
-    }
+    if (areCountersDue) effects.push(...this.#reportCounters(nowMs));
     if (this.#shared.leaving && !this.#left && this.#hasLeft()) {
       this.#left = true;
       effects.push({ kind: "report", report: { kind: "left" } });
     }
     return effects;
+  }
+
+  #lazyDueMs(): number {
+    let earliest = Infinity;
+    for (const link of this.#links.values()) {
+      earliest = Math.min(earliest, link.lazyDueMs());
+    }
+    return earliest;
   }
 
   #identityOf({ clusterId, wireKey }: WireCluster): FellowIdentity {

@@ -190,12 +190,16 @@ export interface FellowDecodeError {
  * @param bytes The Ethernet payload, padding included, or a whole frame.
  * @param identity Who reads it.
  * @param payloadAt Where the payload begins.
+ * @param isHeld Whether a version of a sender's list is held whole: entries of
+ *   one that is are not read again, and it is as good as a beacon.
  * @returns What is said, or why it was refused.
  */
 export function decodeFellow(
   bytes: Uint8Array,
   identity: FellowIdentity,
   payloadAt = 0,
+  isHeld: (sender: NodeId, incarnation: bigint, version: number) => boolean =
+    NONE_HELD,
 ): Result<FellowFrame, FellowDecodeError> {
   const view = new FieldView(bytes, payloadAt);
   const { byteLength } = view;
@@ -227,12 +231,29 @@ export function decodeFellow(
     return err({ reason: "unauthenticated", field: "flags", offsetBytes: 30 });
   }
   const body = new FieldView(bytes, payloadAt + FELLOW_HEADER_BYTES, bodyBytes);
-  const message = readBody(kind, body);
+  const isRepeated = kind === "list" &&
+    bodyBytes >= LIST_HEAD_BYTES &&
+    isHeld(sender, incarnation, body.getUint32(0));
+  const message = readBody(isRepeated ? "beacon" : kind, body);
   if (!message.ok) return message;
   return ok({ sender, incarnation, message: message.value });
 }
 
 type Kind = FellowMessage["kind"];
+
+/**
+ * What kind of message a frame says that it is.
+ *
+ * @param bytes The Ethernet payload, or a whole frame.
+ * @param payloadAt Where the payload begins.
+ * @returns The kind; undefined when there is none such.
+ */
+export function fellowKindOf(
+  bytes: Uint8Array,
+  payloadAt = 0,
+): FellowMessage["kind"] | undefined {
+  return KINDS[bytes[payloadAt + 3] ?? 0];
+}
 
 function readBody(
   kind: Kind,
@@ -600,6 +621,7 @@ function lowWord(id: NodeId | ClusterId): number {
   return Number.parseInt(id.slice(8), 16);
 }
 
+const NONE_HELD = (): boolean => false;
 const PREPARED = new WeakMap<FellowIdentity, Prepared>();
 /** Addresses and names that are remembered of one identity. */
 const REMEMBERED_MAX = 1_024;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import {
   deepStrictEqual as deepEqual,
+  ok as assert,
   strictEqual as equal,
 } from "node:assert/strict";
 import vectors from "../../tests/vectors/fellow.json" with { type: "json" };
@@ -14,6 +15,7 @@ import {
   encodeFellow,
   FELLOW_GROUP,
   type FellowIdentity,
+  fellowKindOf,
   nodeIdOf,
 } from "./fellow.ts";
 import type {
@@ -146,6 +148,41 @@ const FRAMES: fc.Arbitrary<FellowFrame> = fc.record({
   message: MESSAGES,
 }, { noNullPrototype: true });
 const KEYS = fc.constantFrom({}, { key: new Uint8Array(32).fill(7) });
+
+Deno.test("decodeFellow() takes a list that is held for a beacon, and reads any other", () => {
+  const sender = nodeIdOf("n1");
+  const identity = { cluster: clusterIdOf("a"), node: sender };
+  const state = {
+    ...{ listVersion: 5, uptimeMs: 9, beaconIntervalMs: 100, vips: 1 },
+    ...{ unsure: false, frozen: true, listening: false, leaving: false },
+  };
+  const entries = [{ vip: ipv4AddrFromNumber(0xc000_0201), leaving: false }];
+  const list = { kind: "list", state, part: 0, parts: 1, node: "n1", entries };
+  const frame = encodeFellow(
+    { sender, incarnation: 3n, message: list as FellowMessage },
+    { identity, source: SOURCE, destination: FELLOW_GROUP },
+  );
+  const reader = { ...identity, node: nodeIdOf("n2") };
+  const asked: unknown[] = [];
+  for (const held of [5, 4]) {
+    const read = decodeFellow(
+      frame,
+      reader,
+      14,
+      (node, incarnation, version) => {
+        asked.push([node, incarnation, version]);
+        return version === held;
+      },
+    );
+    assert(read.ok);
+    deepEqual(
+      read.value.message,
+      held === 5 ? { kind: "beacon", state } : list,
+    );
+  }
+  deepEqual(asked, [[sender, 3n, 5], [sender, 3n, 5]]);
+  equal(fellowKindOf(frame, 14), "list");
+});
 
 Deno.test("decodeFellow() inverts encodeFellow()", () => {
   fc.assert(fc.property(FRAMES, KEYS, (frame, key) => {

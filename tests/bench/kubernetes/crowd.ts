@@ -402,4 +402,4 @@ const SAID_MS = 5_000;
 const WATCHES = NEWS_KINDS.length;
 /** Until V8 has compiled what an agent does at rest. */
 const COMPILED_MS = 480_000;
-const REST_MS = 60_000;
+const REST_MS = 120_000;
