@@ -117,7 +117,7 @@ export function encodeFellow(
 ): Uint8Array<ArrayBuffer> {
   const { message } = frame;
   const { key } = at.identity;
-  const bodyBytes = HEAD_BYTES[message.kind] + entriesBytes(message);
+  const bodyBytes = HEAD_BYTES[message.kind] + namedBytes(message);
   const end = FELLOW_HEADER_BYTES + bodyBytes;
   const total = end + (key === undefined ? 0 : HMAC_BYTES);
   const bytes = new Uint8Array(
@@ -478,24 +478,40 @@ function writePart(list: ListPart, body: FieldView, from: number): void {
   for (let i = 0; i < list.node.length; i++) {
     body.setUint8(at++, list.node.charCodeAt(i));
   }
-  for (const { vip, leaving, preference = 0 } of list.entries) {
+  body.setBytes(at, entriesOf(list));
+}
+
+/** The entries as they are written. A list is sent again and again as it is. */
+function entriesOf({ entries }: ListPart): Uint8Array {
+  const known = ENTRIES.get(entries);
+  if (known !== undefined) return known;
+  const bytes = new Uint8Array(entriesBytes(entries));
+  const view = new FieldView(bytes);
+  let at = 0;
+  for (const { vip, leaving, preference = 0 } of entries) {
     const isFour = isIpv4(vip);
-    body.setUint8(
+    view.setUint8(
       at,
       (isFour ? 0 : ENTRY_IPV6) | (preference << 1 & ENTRY_PREFERENCE) |
         (leaving ? ENTRY_LEAVING : 0),
     );
     const addr = isFour ? ipv4AddrBytes(vip) : ipv6AddrBytes(vip as Ipv6Addr);
-    body.setBytes(at + 1, addr);
+    view.setBytes(at + 1, addr);
     at += 1 + addr.length;
   }
+  ENTRIES.set(entries, bytes);
+  return bytes;
 }
 
-function entriesBytes(message: FellowMessage): number {
+function namedBytes(message: FellowMessage): number {
   if (message.kind !== "list" && message.kind !== "vouch") return 0;
   assert(NODE_NAME.test(message.node), "A Node's name is one of RFC 1123");
-  let bytes = message.node.length;
-  for (const { vip } of message.entries) bytes += 1 + (isIpv4(vip) ? 4 : 16);
+  return message.node.length + entriesOf(message).length;
+}
+
+function entriesBytes(entries: readonly ListEntry[]): number {
+  let bytes = 0;
+  for (const { vip } of entries) bytes += 1 + (isIpv4(vip) ? 4 : 16);
   return bytes;
 }
 
@@ -621,6 +637,7 @@ function lowWord(id: NodeId | ClusterId): number {
   return Number.parseInt(id.slice(8), 16);
 }
 
+const ENTRIES = new WeakMap<readonly ListEntry[], Uint8Array>();
 const NONE_HELD = (): boolean => false;
 const PREPARED = new WeakMap<FellowIdentity, Prepared>();
 /** Addresses and names that are remembered of one identity. */
