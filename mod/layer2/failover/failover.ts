@@ -395,9 +395,11 @@ function sendFrames(step: Step, isJoining: boolean): void {
   state.defending.clear();
   const isBeaconDue = isJoining || nowMs >= beaconDueMs(state);
   const changed = state.listUnsent && nowMs >= state.listSentMs + LIST_PAUSE_MS;
-  const isAgain = !changed && state.listAgain && isBeaconDue;
-  if (changed || isAgain || nowMs >= state.listSentMs + LIST_REFRESH_MS) {
-    if (isAgain) state.listAgain = false;
+  // What changed goes at once; what did not, instead of a beacon and with those of others.
+  const isRepeated = !changed && isBeaconDue &&
+    (state.listAgain || nowMs >= state.listSentMs + LIST_REFRESH_MS);
+  if (changed || isRepeated) {
+    if (isRepeated) state.listAgain = false;
     state.listUnsent = false;
     state.listSentMs = nowMs;
     state.beaconMs = nowMs;
@@ -407,8 +409,7 @@ function sendFrames(step: Step, isJoining: boolean): void {
 }
 
 function framesDueMs(state: FailoverState): number {
-  const listMs = state.listSentMs +
-    (state.listUnsent ? LIST_PAUSE_MS : LIST_REFRESH_MS);
+  const listMs = state.listUnsent ? state.listSentMs + LIST_PAUSE_MS : Infinity;
   return Math.min(listMs, beaconDueMs(state));
 }
 
