@@ -17,6 +17,7 @@ import {
   LIST_REFRESH_MS,
   OUT_OF_TURN_MS,
   STALL_MS,
+  UNSURE_MS,
   VETTED_MAX,
 } from "./constants.ts";
 import type {
@@ -188,7 +189,9 @@ function isQuiet(state: FailoverState, nowMs: number): boolean {
 /** Whether a beacon goes out early, with that of another: see {@linkcode BEACON_EARLY}. */
 function mayJoin(state: FailoverState, event: FailoverEvent): boolean {
   return event.kind === "frame" && isQuiet(state, event.nowMs) &&
-    event.nowMs >= earlyBeaconMs(state) && isSteady(state, event);
+    event.nowMs >= earlyBeaconMs(state) && isSteady(state, event) &&
+    // Who speaks together is silent together: one lost beacon of everybody is to make nobody unsure.
+    2 * beaconIntervalMs(state) <= UNSURE_MS;
 }
 
 /**
