@@ -98,17 +98,8 @@ Deno.test("SystemClock keeps nobody waiting for timers that were cancelled", asy
 
 Deno.test("SystemClock sets one timer of the event loop for all, and none for what is cancelled", async () => {
   const clock = new SystemClock();
-  const { setTimeout: real } = globalThis;
-  const set: number[] = [];
-  globalThis.setTimeout = Object.assign(
-    (fire: () => void, ms: number) => {
-      set.push(ms);
-      return real(fire, ms);
-    },
-    real,
-  ) as typeof setTimeout;
-  try {
-    const startMs = clock.nowMs();
+  const startMs = clock.nowMs();
+  const set = await setMeanwhile(0, async () => {
     const first = new Promise<void>((resolve) => {
       clock.setTimer(startMs + 20, resolve);
     });
@@ -117,9 +108,54 @@ Deno.test("SystemClock sets one timer of the event loop for all, and none for wh
         .cancel();
     }
     await first;
-  } finally {
-    globalThis.setTimeout = real;
-  }
+  });
   strictEqual(set.filter((ms) => ms > 20).length, 0, set.join());
   ok(set.length >= 1 && set.length <= 3, set.join());
 });
+
+Deno.test("SystemClock sets it anew for an earlier deadline", async () => {
+  const clock = new SystemClock();
+  const startMs = clock.nowMs();
+  const later = clock.setTimer(startMs + 60_000, () => fail("it is too early"));
+  const set = await setMeanwhile(0, () => {
+    clock.setTimer(startMs + 5, () => {}).cancel();
+    return Promise.resolve();
+  });
+  later.cancel();
+  strictEqual(set.length, 1);
+  ok((set[0] ?? Infinity) <= 5, set.join());
+});
+
+Deno.test("SystemClock goes back to sleep when the event loop wakes it early", async () => {
+  const clock = new SystemClock();
+  const deadlineMs = clock.nowMs() + 20;
+  const set = await setMeanwhile(15, async () => {
+    const firedMs = await new Promise<number>((resolve) => {
+      clock.setTimer(deadlineMs, () => resolve(clock.nowMs()));
+    });
+    ok(firedMs >= deadlineMs, `${firedMs} is before ${deadlineMs}`);
+  });
+  ok(set.length >= 2, set.join());
+});
+
+/** What the event loop is asked to wait, in milliseconds, while something is done; the first wait is shorter. */
+async function setMeanwhile(
+  shorterMs: number,
+  run: () => Promise<void>,
+): Promise<readonly number[]> {
+  const { setTimeout: real } = globalThis;
+  const set: number[] = [];
+  globalThis.setTimeout = Object.assign(
+    (fire: () => void, ms: number) => {
+      set.push(ms);
+      return real(fire, set.length === 1 ? ms - shorterMs : ms);
+    },
+    real,
+  ) as typeof setTimeout;
+  try {
+    await run();
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  return set;
+}

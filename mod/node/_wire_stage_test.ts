@@ -25,7 +25,11 @@ import {
   FELLOW_GROUP,
   nodeIdOf,
 } from "@/wire/fellow.ts";
-import type { FellowMessage, FellowState } from "@/wire/fellow_frame.ts";
+import type {
+  ClusterId,
+  FellowMessage,
+  FellowState,
+} from "@/wire/fellow_frame.ts";
 import {
   type FrameBatch,
   frameOf,
@@ -493,7 +497,7 @@ function ip6(text: string) {
   return addr;
 }
 
-const CLUSTER = clusterIdOf("a cluster");
+export const CLUSTER: ClusterId = clusterIdOf("a cluster");
 /** When an agent that is alone has listened and probed. */
 export const BEGUN_MS = 1_500;
 /** The interface of this node. */

@@ -482,3 +482,23 @@ Deno.test("fellowReports() tells presence and number of VIPs, and its version mo
 });
 
 const IRRELEVANT = /^(answer|announce|report)/;
+
+Deno.test.each(
+  [[42, true], [43, false]] as const,
+)(
+  "with %d fellows a beacon goes out with theirs: %j",
+  (count, isTogether) => {
+    const fellows = Array.from({ length: count }, (_, i) => `n${i}`);
+    const lone = Lone.settled({ fellows });
+    lone.run(6_000);
+    const saidMs = lone.read().flatMap((line) =>
+      / (BEACON|LIST) > all$/.test(line) ? [Number.parseInt(line)] : []
+    );
+    const gaps = saidMs.slice(1).map((ms, i) => ms - (saidMs[i] ?? 0));
+    const intervalMs = 3 * (count + 1);
+    strictEqual(gaps.length > 20, true, gaps.join());
+    // Who would speak together with more of them would be silent together for too long.
+    strictEqual(gaps.some((ms) => ms < intervalMs), isTogether, gaps.join());
+    strictEqual(gaps.every((ms) => ms <= intervalMs + 1), true, gaps.join());
+  },
+);
